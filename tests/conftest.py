@@ -1,0 +1,23 @@
+"""Fixtures that every test may use."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """Folder of real ultrasound beside the project; skips where it is not there."""
+    folder = Path(os.environ.get("FETAL_IQA_DATA", ROOT.parent / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip(f"real ultrasound is not here: set FETAL_IQA_DATA (looked in {folder.name})")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep settings, stores and caches of the tests away from the user's own."""
+    monkeypatch.setenv("FETAL_IQA_HOME", str(tmp_path_factory.mktemp("home")))
