@@ -1,0 +1,15 @@
+"""What experts said of frames: append-only events in one SQLite file per review project."""
+
+from napari_fetal_iqa.corrections.events import Event, EventKind, Label
+from napari_fetal_iqa.corrections.history import FrameCorrection, History
+from napari_fetal_iqa.corrections.store import CorrectionStore, SweepRecord
+
+__all__ = [
+    "CorrectionStore",
+    "Event",
+    "EventKind",
+    "FrameCorrection",
+    "History",
+    "Label",
+    "SweepRecord",
+]

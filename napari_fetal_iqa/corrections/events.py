@@ -1,0 +1,75 @@
+"""One thing that an expert said of one frame."""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from enum import IntEnum, StrEnum
+from importlib.metadata import version
+
+TOOL_VERSION = version("napari-fetal-iqa")
+
+
+class Label(IntEnum):
+    """Label of a frame, with the values of the ACOUSLIC-AI masks."""
+
+    NONE = 0
+    OPTIMAL = 1
+    SUBOPTIMAL = 2
+
+
+class EventKind(StrEnum):
+    """What an event speaks of."""
+
+    LABEL = "label"
+    MASK = "mask"
+    UNDO = "undo"
+    REDO = "redo"
+
+
+def new_uid() -> str:
+    """Name an event or an action, unique among all machines."""
+    return uuid.uuid4().hex
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One row of the store; never changed once written.
+
+    Parameters
+    ----------
+    sweep : str
+        Content identity of the sweep.
+    reviewer : str
+    kind : EventKind
+    action : str
+        Shared by the events of one user action (a range of labels is one action); undo and
+        redo name the action that they speak of.
+    frame : int
+        0-based; -1 for undo and redo.
+    label : Label, optional
+        Of a label event; None takes the reviewer's label back to the model's.
+    mask : bytes, optional
+        Of a mask event, packed by :func:`~napari_fetal_iqa.masks.encode_mask`; None takes the
+        reviewer's mask back to the model's.
+    accepted : bool
+        The reviewer confirmed the model's prediction instead of changing it.
+    answers : str, optional
+        Model whose prediction was on the screen, by id and hash.
+    """
+
+    sweep: str
+    reviewer: str
+    kind: EventKind
+    action: str
+    frame: int = -1
+    label: Label | None = None
+    mask: bytes | None = None
+    accepted: bool = False
+    answers: str | None = None
+    uid: str = field(default_factory=new_uid)
+    time: str = field(default_factory=_now)
+    tool: str = TOOL_VERSION

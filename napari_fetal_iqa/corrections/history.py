@@ -1,0 +1,99 @@
+"""From events to the state of each frame: undo, audit and replay come from one idea."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_fetal_iqa.corrections.events import Event, EventKind, Label
+
+
+@dataclass(frozen=True)
+class FrameCorrection:
+    """What one reviewer says of one frame now; None where the model's word stands.
+
+    ``mask`` is packed by :func:`~napari_fetal_iqa.masks.encode_mask`.
+    """
+
+    frame: int
+    label: Label | None
+    mask: bytes | None
+    accepted: bool
+    reviewer: str
+    time: str
+
+
+class History:
+    """The events of one reviewer on one sweep, replayed in the order of their writing."""
+
+    def __init__(self, events: Iterable[Event] = ()) -> None:
+        self._actions: dict[str, list[Event]] = {}
+        self._done: list[str] = []
+        self._undone: list[str] = []
+        self._said: dict[int, list[Event]] = {}
+        for event in events:
+            self.apply(event)
+
+    def apply(self, event: Event) -> None:
+        """Take one more event into account."""
+        if event.kind is EventKind.UNDO:
+            self._undo(event.action)
+        elif event.kind is EventKind.REDO:
+            self._redo(event.action)
+        else:
+            if event.action not in self._actions:
+                self._actions[event.action] = []
+                self._done.append(event.action)
+                self._undone.clear()
+            self._actions[event.action].append(event)
+            self._said.setdefault(event.frame, []).append(event)
+
+    def _undo(self, action: str) -> None:
+        if action in self._done:
+            self._done.remove(action)
+            self._undone.append(action)
+            for event in self._actions[action]:
+                self._said[event.frame].remove(event)
+
+    def _redo(self, action: str) -> None:
+        if action in self._undone:
+            self._undone.remove(action)
+            self._done.append(action)
+            for event in self._actions[action]:
+                self._said[event.frame].append(event)
+
+    @property
+    def next_undo(self) -> str | None:
+        """Action that an undo would take back."""
+        return self._done[-1] if self._done else None
+
+    @property
+    def next_redo(self) -> str | None:
+        """Action that a redo would bring back."""
+        return self._undone[-1] if self._undone else None
+
+    def frames_of(self, action: str) -> list[int]:
+        """Frames that an action touched, in order."""
+        return sorted({event.frame for event in self._actions.get(action, ())})
+
+    def frame(self, frame: int) -> FrameCorrection | None:
+        """Give the state of one frame, or None where the model's word stands alone."""
+        said = self._said.get(frame)
+        if not said:
+            return None
+        label = next((e for e in reversed(said) if e.kind is EventKind.LABEL), None)
+        mask = next((e for e in reversed(said) if e.kind is EventKind.MASK), None)
+        current = [e for e in (label, mask) if e and (e.label is not None or e.mask is not None)]
+        if not current:
+            return None
+        return FrameCorrection(
+            frame=frame,
+            label=label.label if label else None,
+            mask=mask.mask if mask else None,
+            accepted=all(event.accepted for event in current),
+            reviewer=current[0].reviewer,
+            time=max(event.time for event in current),
+        )
+
+    def state(self) -> dict[int, FrameCorrection]:
+        """Give every corrected frame and its state, by frame number."""
+        states = (self.frame(frame) for frame in sorted(self._said))
+        return {state.frame: state for state in states if state}

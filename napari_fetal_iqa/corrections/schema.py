@@ -1,0 +1,106 @@
+"""The store's tables, and opening a file only if it truly is one."""
+
+import sqlite3
+from pathlib import Path
+
+from napari_fetal_iqa.errors import StoreError
+
+APPLICATION_ID = 0x46495141  # "FIQA"
+SCHEMA_VERSION = 1
+
+_TABLES = """
+CREATE TABLE sweep (
+    identity TEXT PRIMARY KEY,
+    frames INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
+    row_mm REAL, column_mm REAL,
+    bounds TEXT NOT NULL
+);
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    time TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    frame INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('label', 'mask', 'undo', 'redo')),
+    action TEXT NOT NULL,
+    label INTEGER CHECK (label IN (0, 1, 2)),
+    mask BLOB,
+    accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
+    answers TEXT,
+    tool TEXT NOT NULL
+);
+CREATE INDEX event_of_sweep ON event (sweep, reviewer);
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+"""
+
+_LOCK_WAIT_S = 2.0
+
+
+def connect(path: Path) -> sqlite3.Connection:
+    """Open a store, making it where there is none.
+
+    Every commit is on disk when it returns: write-ahead log, synchronous.
+
+    Raises
+    ------
+    StoreError
+        Where the file is something else, damaged, of a newer version, locked or unwritable.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+    except (OSError, sqlite3.Error):
+        raise StoreError(
+            f"{path}: cannot be opened or made; choose a corrections store in a folder "
+            "that you may write to"
+        ) from None
+    try:
+        _prepare(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise explain(error, path) from None
+    except StoreError:
+        connection.close()
+        raise
+    return connection
+
+
+def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
+    if is_new and application_id == 0:
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        )
+    elif application_id != APPLICATION_ID:
+        raise StoreError(f"{path}: a database, but not a corrections store; choose another file")
+    elif version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: made by a newer napari-fetal-iqa (store version {version}, this one reads "
+            f"{SCHEMA_VERSION}); update napari-fetal-iqa"
+        )
+    connection.execute("PRAGMA synchronous = FULL")
+    connection.execute("PRAGMA foreign_keys = ON")
+
+
+def explain(error: sqlite3.Error, path: Path) -> StoreError:
+    """Say in one line what a database error means for the person at the desk."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        advice = "another program is writing to it; close it and try again"
+    elif code == sqlite3.SQLITE_FULL:
+        advice = "the disk is full; make room, what is shown is not saved yet"
+    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
+        advice = "it cannot be written; check the permissions of the file and its folder"
+    elif code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
+        advice = "not a corrections store, or a damaged one; nothing was changed, use a backup"
+    else:
+        advice = f"the database says: {error}"
+    return StoreError(f"{path}: {advice}")

@@ -1,0 +1,66 @@
+"""Where this machine keeps settings, corrections and caches, and where sweeps were last seen."""
+
+import json
+import logging
+import os
+from pathlib import Path
+
+import platformdirs
+
+logger = logging.getLogger(__name__)
+
+
+def home() -> Path:
+    """Folder of the user's own data; the environment variable ``FETAL_IQA_HOME`` moves it."""
+    chosen = os.environ.get("FETAL_IQA_HOME")
+    return Path(chosen) if chosen else Path(platformdirs.user_data_dir("napari-fetal-iqa", False))
+
+
+def cache() -> Path:
+    """Folder of what can be made again: analyses, generated phantoms."""
+    chosen = os.environ.get("FETAL_IQA_HOME")
+    if chosen:
+        return Path(chosen) / "cache"
+    return Path(platformdirs.user_cache_dir("napari-fetal-iqa", False))
+
+
+def default_store() -> Path:
+    """Give the corrections store that the window uses unless told otherwise."""
+    return home() / "corrections.sqlite"
+
+
+def write_atomically(path: Path, text: str) -> None:
+    """Write a small text file whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial.write_text(text, encoding="utf-8")
+    os.replace(partial, path)
+
+
+def remember_location(identity: str, path: Path) -> None:
+    """Note where the sweep of this content identity lies on this machine.
+
+    Kept outside the corrections store, which may be mailed: a path may name a patient.
+    """
+    known = _locations()
+    place = str(path.resolve())
+    if known.get(identity) != place:
+        known[identity] = place
+        write_atomically(home() / "sweep-locations.json", json.dumps(known, indent=1))
+
+
+def known_location(identity: str) -> Path | None:
+    """Where the sweep of this content identity was last seen, if anywhere."""
+    place = _locations().get(identity)
+    return Path(place) if place else None
+
+
+def _locations() -> dict[str, str]:
+    try:
+        known = json.loads((home() / "sweep-locations.json").read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return {}
+    except (OSError, ValueError):
+        logger.warning("the list of known sweeps is damaged; starting a new one")
+        return {}
+    return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
