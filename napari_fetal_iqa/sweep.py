@@ -1,9 +1,12 @@
 """The sweep volume: frames of blind ultrasound sweeps, their spacing, bounds and identity."""
 
 import hashlib
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +17,35 @@ from napari_fetal_iqa.errors import SweepError
 FRAMES_PER_SWEEP = 140
 """Frames of one ACOUSLIC-AI sweep; six of them make a case (Sappia et al. 2025)."""
 
+Bounds = tuple[tuple[int, int], ...]
+"""Half-open frame range (start, stop) of each sweep: contiguous, covering all frames."""
 
-def sweep_bounds(n_frames: int, frames_per_sweep: int | None = None) -> tuple[tuple[int, int], ...]:
+
+class Frames(Protocol):
+    """What a (T, H, W) uint8 array and a lazy array-like of frames have in common.
+
+    Index it by frame, or call ``np.asarray`` for the whole.
+    """
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Frames, rows, columns."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Of the pixels: uint8."""
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes: 3."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, index: Any) -> Any: ...
+    def __iter__(self) -> Iterator[Any]: ...
+    def __array__(self, dtype: Any = ..., /, *, copy: bool | None = ...) -> NDArray[Any]: ...
+
+
+def sweep_bounds(n_frames: int, frames_per_sweep: int | None = None) -> Bounds:
     """Split frames into sweeps.
 
     Parameters
@@ -52,7 +82,8 @@ class SweepVolume:
     Parameters
     ----------
     frames : (T, H, W) uint8 array
-        May be memory-mapped or a lazy array-like that is indexed frame by frame.
+        May be memory-mapped or a lazy array-like that is indexed frame by frame. Trailing
+        frames may be black.
     spacing_mm : (float, float) or None
         Millimetres per pixel along rows and columns; None where the file does not say.
     bounds : tuple of (start, stop)
@@ -63,11 +94,17 @@ class SweepVolume:
         For people: ``"MetaImage, zlib"``, ``"phantom"``.
     path : Path, optional
         Where the frames were read from.
+
+    Raises
+    ------
+    SweepError
+        Where the frames are not such an array, the spacing is not positive, or the bounds do
+        not cover the frames one after the other.
     """
 
-    frames: NDArray[np.uint8]
+    frames: Frames
     spacing_mm: tuple[float, float] | None = None
-    bounds: tuple[tuple[int, int], ...] = field(default=())
+    bounds: Bounds = field(default=())
     name: str = "sweep"
     source_format: str = "array"
     path: Path | None = None
@@ -78,8 +115,18 @@ class SweepVolume:
                 f"{self.name}: expected frames (T, H, W) of uint8, found "
                 f"{tuple(self.frames.shape)} of {self.frames.dtype}"
             )
+        if self.spacing_mm is not None and not all(0 < mm < np.inf for mm in self.spacing_mm):
+            raise SweepError(
+                f"{self.name}: expected a spacing of positive millimetres, found {self.spacing_mm}"
+            )
         if not self.bounds:
-            object.__setattr__(self, "bounds", sweep_bounds(len(self.frames)))
+            object.__setattr__(self, "bounds", sweep_bounds(len(self)))
+        edges = [0, *(stop for _, stop in self.bounds)]
+        if self.bounds != tuple(pairwise(edges)) or edges != sorted({*edges, len(self)}):
+            raise SweepError(
+                f"{self.name}: expected sweep bounds that cover {len(self)} frames one after "
+                f"the other, found {self.bounds}"
+            )
 
     def __len__(self) -> int:
         return int(self.frames.shape[0])
@@ -97,12 +144,16 @@ class SweepVolume:
                 return sweep, frame - start
         raise IndexError(f"frame {frame} of {len(self)}")
 
+    def with_bounds(self, frames_per_sweep: int | None) -> "SweepVolume":
+        """Give the same frames, split into sweeps by :func:`sweep_bounds`."""
+        return replace(self, bounds=sweep_bounds(len(self), frames_per_sweep))
+
     @cached_property
     def identity(self) -> str:
         """Content identity: sha256 of shape and pixels, whatever the file name or compression."""
         digest = hashlib.sha256(repr(self.shape).encode())
         for frame in self.frames:
-            digest.update(np.ascontiguousarray(frame))
+            digest.update(np.ascontiguousarray(frame).data)
         return digest.hexdigest()
 
     @cached_property
@@ -112,7 +163,7 @@ class SweepVolume:
         Judged on at most 64 frames spread over the volume. The whole frame where nothing is
         ever lit.
         """
-        step = max(1, len(self) // 64)
+        step = -(-len(self) // 64)
         lit = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:
             lit |= np.asarray(frame) > 0
@@ -121,3 +172,54 @@ class SweepVolume:
             return np.ones(self.shape[1:], bool)
         largest = 1 + int(np.argmax(np.bincount(components.ravel())[1:]))
         return np.asarray(ndimage.binary_fill_holes(components == largest), bool)
+
+
+@dataclass(frozen=True)
+class SweepInfo:
+    """What there is to say about a sweep volume, in plain values; no patient data.
+
+    Parameters
+    ----------
+    name, format : str
+    frames, rows, columns : int
+    spacing_mm : (float, float) or None
+        Millimetres per pixel along rows and columns.
+    sweeps : tuple of (start, stop)
+        Half-open frame range of each sweep.
+    field_of_view_fraction : float
+        Share of the frame that the field of view covers, 0 to 1.
+    identity : str
+        sha256 of the content.
+    """
+
+    name: str
+    format: str
+    frames: int
+    rows: int
+    columns: int
+    spacing_mm: tuple[float, float] | None
+    sweeps: Bounds
+    field_of_view_fraction: float
+    identity: str
+
+
+def describe(sweep: SweepVolume) -> SweepInfo:
+    """Tell what is in a sweep volume; reads all its frames.
+
+    Raises
+    ------
+    SweepError
+        Where frames that had not been read yet turn out to be damaged.
+    """
+    frames, rows, columns = sweep.shape
+    return SweepInfo(
+        name=sweep.name,
+        format=sweep.source_format,
+        frames=frames,
+        rows=rows,
+        columns=columns,
+        spacing_mm=sweep.spacing_mm,
+        sweeps=sweep.bounds,
+        field_of_view_fraction=float(sweep.field_of_view.mean()),
+        identity=sweep.identity,
+    )

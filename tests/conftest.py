@@ -21,3 +21,30 @@ def real_data() -> Path:
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep settings, stores and caches of the tests away from the user's own."""
     monkeypatch.setenv("FETAL_IQA_HOME", str(tmp_path_factory.mktemp("home")))
+
+
+@pytest.fixture(scope="session")
+def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
+    """Folders of an untrained CLS and SEG model with the smallest encoder, by task."""
+    import torch
+    from fetal_iqa_models import (
+        FrameClassifier,
+        FrameSegmenter,
+        ModelCard,
+        load_encoder,
+        save_model,
+    )
+
+    torch.manual_seed(0)
+    folders = {}
+    for task, network in (("cls", FrameClassifier), ("seg", FrameSegmenter)):
+        model = network(load_encoder("fetalclip-tiny"))
+        card = ModelCard(
+            name=f"untrained {task}",
+            task=task,
+            encoder="fetalclip-tiny",
+            encoder_weights="own",
+            image_size=model.encoder.spec.image_size,
+        )
+        folders[task] = save_model(model, tmp_path_factory.mktemp("models") / task, card)
+    return folders

@@ -169,21 +169,28 @@ class CorrectionStore:
         self,
         sweep: str,
         frame: int,
-        label: Label | int,
-        mask: NDArray[np.bool_],
         reviewer: str,
+        label: Label | int | None = None,
+        mask: NDArray[np.bool_] | None = None,
         answers: str | None = None,
     ) -> None:
-        """Confirm the label and the mask that the model gave a frame."""
-        action = new_uid()
+        """Confirm the label or the mask that the model gave a frame, or both, as one action."""
         confirm = partial(
-            Event, sweep, reviewer, action=action, frame=frame, accepted=True, answers=answers
+            Event, sweep, reviewer, action=new_uid(), frame=frame, accepted=True, answers=answers
         )
+        events = []
+        if label is not None:
+            events.append(confirm(kind=EventKind.LABEL, label=Label(label)))
+        if mask is not None:
+            events.append(confirm(kind=EventKind.MASK, mask=encode_mask(mask)))
+        self.append(events)
+
+    def revert(self, sweep: str, frame: int, reviewer: str) -> None:
+        """Go back to the model's label and mask of a frame, as one action."""
+        action = new_uid()
         self.append(
-            [
-                confirm(kind=EventKind.LABEL, label=Label(label)),
-                confirm(kind=EventKind.MASK, mask=encode_mask(mask)),
-            ]
+            Event(sweep, reviewer, kind, action, frame)
+            for kind in (EventKind.LABEL, EventKind.MASK)
         )
 
     def undo(self, sweep: str, reviewer: str) -> list[int]:

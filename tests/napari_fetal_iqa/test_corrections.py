@@ -110,7 +110,7 @@ def test_reviewers_stay_apart_and_named(store, sweep):
 
 
 def test_accepting_is_a_correction_that_says_so(store, sweep):
-    store.accept(sweep.identity, 4, Label.OPTIMAL, disc(7), "AK")
+    store.accept(sweep.identity, 4, "AK", Label.OPTIMAL, disc(7))
     state = store.corrections(sweep.identity)[4]
     assert state.accepted
     assert state.label is Label.OPTIMAL

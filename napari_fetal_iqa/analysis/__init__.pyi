@@ -1,0 +1,11 @@
+from .files import write_results as write_results
+from .order import FrameQueue as FrameQueue
+from .order import coarse_to_fine as coarse_to_fine
+from .remote import RemoteAnalyser as RemoteAnalyser
+from .result import Analysis as Analysis
+from .result import AnalysisSetup as AnalysisSetup
+from .result import FrameResults as FrameResults
+from .result import ModelRef as ModelRef
+from .result import Thresholds as Thresholds
+from .run import Analyser as Analyser
+from .run import analyse_sweep as analyse_sweep

@@ -1,0 +1,110 @@
+"""The files of an analysis: frames.csv, masks.mha, summary.json, timeline.png."""
+
+import csv
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_fetal_iqa.analysis.figure import draw_timeline
+from napari_fetal_iqa.analysis.result import Analysis, ModelRef
+from napari_fetal_iqa.biometry import format_gestational_age, gestational_age_weeks
+from napari_fetal_iqa.corrections.events import TOOL_VERSION
+from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.places import write_atomically
+
+COLUMNS = ("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm")
+NOTICE = "Research software, not a medical device."
+DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
+
+
+def write_results(analysis: Analysis, folder: Path) -> None:
+    """Write the four files of an analysis into a folder, made where missing.
+
+    ``summary.json`` comes last: where it stands, the others are whole.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "summary.json").unlink(missing_ok=True)
+    write_atomically(folder / "frames.csv", _frames_csv(analysis))
+    write_volume(folder / "masks.mha", _masks(analysis), analysis.sweep.spacing_mm, compress=True)
+    draw_timeline(analysis, folder / "timeline.png")
+    write_atomically(folder / "summary.json", json.dumps(summary(analysis), indent=2) + "\n")
+
+
+def summary(analysis: Analysis) -> dict[str, Any]:
+    """Give what ``summary.json`` says."""
+    sweep, best = analysis.sweep, analysis.best_frame()
+    ac_mm = float(analysis.ac_mm[best]) if best >= 0 else float("nan")
+    weeks = gestational_age_weeks(ac_mm) if np.isfinite(ac_mm) else None
+    return {
+        "name": sweep.name,
+        "content_hash": sweep.identity,
+        "frames": len(sweep),
+        "frames_analysed": int(analysis.computed.sum()),
+        "sweeps": [list(bound) for bound in sweep.bounds],
+        "spacing_mm": sweep.spacing_mm,
+        "best_frame": best,
+        "best_frame_ac_mm": round(ac_mm, 2) if np.isfinite(ac_mm) else None,
+        "gestational_age_weeks": None if weeks is None else round(weeks, 2),
+        "gestational_age": None if weeks is None else format_gestational_age(weeks),
+        "positive_frames": int((analysis.labels() == 1).sum()),
+        "thresholds": {
+            "quality": analysis.setup.thresholds.quality,
+            "area_fraction": analysis.setup.thresholds.area,
+        },
+        "models": {
+            "cls": _model(analysis.setup.cls_model),
+            "seg": _model(analysis.setup.seg_model),
+        },
+        "device": analysis.setup.device,
+        "precision": analysis.setup.precision,
+        "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
+        "tool_version": TOOL_VERSION,
+        "notice": " ".join(notices(analysis)),
+    }
+
+
+def notices(analysis: Analysis) -> list[str]:
+    """Give what a reader of the results must be told."""
+    return [NOTICE, DEMO_NOTICE] if analysis.setup.demo else [NOTICE]
+
+
+def _model(model: ModelRef | None) -> dict[str, Any] | None:
+    if model is None:
+        return None
+    return {"id": model.id, "name": model.name, "hash": model.hash, "demo": model.demo}
+
+
+def _frames_csv(analysis: Analysis) -> str:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    labels = analysis.labels()
+    for frame in range(len(analysis.sweep)):
+        sweep, frame_in_sweep = analysis.sweep.locate(frame)
+        table.writerow(
+            [
+                frame,
+                sweep,
+                frame_in_sweep,
+                _number(analysis.quality[frame], 4),
+                _number(analysis.area_fraction[frame], 5),
+                labels[frame] if analysis.computed[frame] else "",
+                _number(analysis.ac_mm[frame], 2),
+            ]
+        )
+    return text.getvalue()
+
+
+def _number(value: float, digits: int) -> str:
+    return f"{value:.{digits}f}" if np.isfinite(value) else ""
+
+
+def _masks(analysis: Analysis) -> np.ndarray:
+    masks = np.zeros(analysis.sweep.shape, np.uint8)
+    for frame in range(len(masks)):
+        if analysis.packed_mask(frame) is not None:
+            masks[frame] = analysis.mask(frame)
+    return masks

@@ -1,0 +1,195 @@
+"""What the networks say of a sweep: quality, masks, circumference, and the best frame."""
+
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.analysis.best_frame import best_frame
+from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.sweep import SweepVolume
+
+NOT_COMPUTED = -1
+
+
+@dataclass(frozen=True)
+class ModelRef:
+    """Which model spoke: enough to name, verify and reproduce it.
+
+    Parameters
+    ----------
+    id : str
+        Short, for people: ``"cls-7f3a"``.
+    hash : str
+        sha256 of the model folder.
+    name : str
+    demo : bool
+        Trained on phantoms only: not for clinical use.
+    """
+
+    id: str
+    hash: str
+    name: str
+    demo: bool = False
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """From which values on a frame counts as one that shows the abdomen.
+
+    ``quality`` is a probability to exceed; ``area`` the least share of the padded square that
+    the mask must cover.
+    """
+
+    quality: float = 0.5
+    area: float = 0.01
+
+
+@dataclass(frozen=True)
+class AnalysisSetup:
+    """Who speaks, from when on it counts, and where it is computed.
+
+    Parameters
+    ----------
+    cls_model, seg_model : ModelRef or None
+    thresholds : Thresholds
+    device, precision : str
+        As ``"cuda"`` and ``"bfloat16"``.
+    """
+
+    cls_model: ModelRef | None = None
+    seg_model: ModelRef | None = None
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    device: str = "cpu"
+    precision: str = "float32"
+
+    @property
+    def models(self) -> tuple[ModelRef, ...]:
+        """The models that speak."""
+        return tuple(model for model in (self.cls_model, self.seg_model) if model)
+
+    @property
+    def demo(self) -> bool:
+        """Whether any of them is a demo model: not for clinical use."""
+        return any(model.demo for model in self.models)
+
+
+@dataclass(frozen=True)
+class FrameResults:
+    """Results of some frames; all that crosses from the worker to the window.
+
+    Parameters
+    ----------
+    frames : (n,) int array
+    quality : (n,) float32 array or None
+        CLS probability; None without a classifier.
+    area_fraction : (n,) float32 array or None
+        Share of the padded square that the mask covers; None without a segmenter.
+    masks : tuple of bytes or None
+        Packed (H, W) masks, see :mod:`napari_fetal_iqa.masks`.
+    ac_mm : (n,) float64 array
+        Abdominal circumference; nan without a mask or a spacing.
+    lit : (n,) bool array
+        Whether the frame shows anything at all.
+    seconds : dict
+        Time spent by stage.
+    """
+
+    frames: NDArray[np.int64]
+    quality: NDArray[np.float32] | None
+    area_fraction: NDArray[np.float32] | None
+    masks: tuple[bytes, ...] | None
+    ac_mm: NDArray[np.float64]
+    lit: NDArray[np.bool_]
+    seconds: dict[str, float]
+
+
+class Analysis:
+    """Results of a whole sweep, filled frame by frame.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    setup : AnalysisSetup, optional
+        By default nobody has spoken.
+
+    Attributes
+    ----------
+    quality, area_fraction : (T,) float32
+        nan where not computed.
+    ac_mm : (T,) float64
+        nan where there is no mask or no spacing.
+    computed : (T,) bool
+    seconds : dict
+        Time spent by stage.
+    """
+
+    def __init__(self, sweep: SweepVolume, setup: AnalysisSetup | None = None) -> None:
+        self.sweep = sweep
+        self.setup = setup or AnalysisSetup()
+        self.seconds: dict[str, float] = {}
+        n_frames = len(sweep)
+        self.quality = np.full(n_frames, np.nan, np.float32)
+        self.area_fraction = np.full(n_frames, np.nan, np.float32)
+        self.ac_mm = np.full(n_frames, np.nan)
+        self.computed = np.zeros(n_frames, bool)
+        self._lit = np.zeros(n_frames, bool)
+        self._masks: dict[int, bytes] = {}
+
+    @property
+    def complete(self) -> bool:
+        """Whether every frame has its results."""
+        return bool(self.computed.all())
+
+    def add(self, results: FrameResults) -> None:
+        """Take in the results of some frames."""
+        frames = results.frames
+        if results.quality is not None:
+            self.quality[frames] = results.quality
+        if results.area_fraction is not None and results.masks is not None:
+            self.area_fraction[frames] = results.area_fraction
+            self._masks.update(zip(frames.tolist(), results.masks, strict=True))
+        self.ac_mm[frames] = results.ac_mm
+        self._lit[frames] = results.lit
+        self.computed[frames] = True
+        for stage, seconds in results.seconds.items():
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def packed_mask(self, frame: int) -> bytes | None:
+        """Give the model's mask of a frame as it is kept, or None where there is none."""
+        return self._masks.get(frame)
+
+    def mask(self, frame: int) -> NDArray[np.bool_]:
+        """Give the model's mask of a frame, (H, W); empty where none was computed."""
+        shape = self.sweep.shape[1:]
+        code = self._masks.get(frame)
+        return np.zeros(shape, bool) if code is None else decode_mask(code, shape)
+
+    def measure(self, frame: int) -> AbdomenMeasurement | None:
+        """Measure the model's mask of a frame; None without a mask or a spacing."""
+        if self.sweep.spacing_mm is None or frame not in self._masks:
+            return None
+        return measure_abdomen(self.mask(frame), self.sweep.spacing_mm, self.sweep.field_of_view)
+
+    def labels(self) -> NDArray[np.int8]:
+        """Label every frame by the thresholds.
+
+        Returns
+        -------
+        (T,) int8 : 1 where every model that spoke finds the abdomen, 0 where not, -1 where
+        nothing was computed. A black frame never shows an abdomen.
+        """
+        positive = self._lit.copy()
+        if self.setup.cls_model:
+            positive &= np.nan_to_num(self.quality) > self.setup.thresholds.quality
+        if self.setup.seg_model:
+            positive &= np.nan_to_num(self.area_fraction) >= self.setup.thresholds.area
+        labels = positive.astype(np.int8)
+        labels[~self.computed] = NOT_COMPUTED
+        return labels
+
+    def best_frame(self) -> int:
+        """Give the frame to measure, or -1 where none shows the abdomen; see ``best_frame``."""
+        score = self.quality if self.setup.cls_model else self.area_fraction
+        return best_frame(score, self.labels() == 1, self.sweep.bounds)

@@ -1,0 +1,214 @@
+"""Both networks over one sweep, in batches, in any order of frames."""
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fetal_iqa_models
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.analysis.order import coarse_to_fine
+from napari_fetal_iqa.analysis.result import (
+    Analysis,
+    AnalysisSetup,
+    FrameResults,
+    ModelRef,
+    Thresholds,
+)
+from napari_fetal_iqa.biometry import measure_abdomen
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.sweep import SweepVolume
+
+if TYPE_CHECKING:
+    from fetal_iqa_models import FrameClassifier, FrameSegmenter, PredictionBatch
+
+Progress = Callable[[int, int], None]
+"""Called with frames done and frames in all."""
+
+
+class Analyser:
+    """Two loaded models on a device, ready for one sweep after the other.
+
+    Parameters
+    ----------
+    cls_model, seg_model : str or Path, optional
+        Model folders or built-in names; at least one.
+    device : str
+        ``"auto"``, ``"cuda"``, ``"mps"`` or ``"cpu"``.
+    batch_size : int, optional
+        Found by itself by default.
+    encoder_weights : Path, optional
+        Pretrained weights of the encoder, where the model folders do not hold them.
+
+    Attributes
+    ----------
+    setup : AnalysisSetup
+        Which models speak, with which thresholds, on which device.
+
+    Raises
+    ------
+    AnalysisError
+        Without any model, or with one of the wrong task.
+    fetal_iqa_models.ModelError
+        Where a model cannot be loaded.
+    """
+
+    def __init__(
+        self,
+        cls_model: str | Path | None = "demo-cls",
+        seg_model: str | Path | None = "demo-seg",
+        device: str = "auto",
+        batch_size: int | None = None,
+        encoder_weights: Path | None = None,
+    ) -> None:
+        classifier = _load(cls_model, "cls", encoder_weights)
+        segmenter = _load(seg_model, "seg", encoder_weights)
+        if classifier is None and segmenter is None:
+            raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
+        self._predictor = fetal_iqa_models.FramePredictor(
+            classifier, segmenter, device=device, batch_size=batch_size
+        )
+        defaults = Thresholds()
+        self.setup = AnalysisSetup(
+            cls_model=_reference(classifier),
+            seg_model=_reference(segmenter),
+            thresholds=Thresholds(
+                quality=classifier.card.quality_threshold if classifier else defaults.quality,
+                area=segmenter.card.area_threshold if segmenter else defaults.area,
+            ),
+            device=str(self._predictor.device),
+            precision=self._predictor.precision,
+        )
+
+    def run(self, sweep: SweepVolume, order: Sequence[int] | None = None) -> Iterator[FrameResults]:
+        """Analyse frames batch by batch; closing the iterator cancels between batches.
+
+        Parameters
+        ----------
+        sweep : SweepVolume
+        order : sequence of int, optional
+            Which frames, in which order; coarse to fine by default.
+        """
+        frames = coarse_to_fine(len(sweep)) if order is None else order
+        for batch in self._predictor.predict(sweep.frames, frames):
+            images = (sweep.frames[int(frame)] for frame in batch.frames)
+            yield measured(batch, images, sweep.spacing_mm, sweep.field_of_view)
+
+    def run_batch(
+        self,
+        numbers: NDArray[np.int64],
+        images: NDArray[np.uint8],
+        spacing_mm: tuple[float, float] | None,
+        field_of_view: NDArray[np.bool_],
+    ) -> FrameResults:
+        """Analyse frames that are at hand, (n, H, W), under the numbers that they have."""
+        parts = list(self._predictor.predict(images))
+        places = np.concatenate([part.frames for part in parts])
+        seconds = {stage: sum(part.seconds[stage] for part in parts) for stage in parts[0].seconds}
+        batch = fetal_iqa_models.PredictionBatch(
+            frames=numbers[places],
+            quality=_joined([part.quality for part in parts]),
+            area_fraction=_joined([part.area_fraction for part in parts]),
+            masks=_joined([part.masks for part in parts]),
+            seconds=seconds,
+        )
+        return measured(batch, images, spacing_mm, field_of_view)
+
+
+def analyse_sweep(
+    sweep: SweepVolume,
+    cls_model: str | Path | None = "demo-cls",
+    seg_model: str | Path | None = "demo-seg",
+    *,
+    device: str = "auto",
+    batch_size: int | None = None,
+    frames: Sequence[int] | None = None,
+    encoder_weights: Path | None = None,
+    progress: Progress | None = None,
+) -> Analysis:
+    """Run the networks over a sweep.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    cls_model, seg_model, device, batch_size, encoder_weights
+        See :class:`Analyser`.
+    frames : sequence of int, optional
+        Only these; all of them, coarse to fine, by default.
+    progress : callable, optional
+        Called with frames done and frames in all after each batch.
+
+    Raises
+    ------
+    AnalysisError
+        Without any model, or where a frame number is not of this sweep.
+    fetal_iqa_models.ModelError
+        Where a model cannot be loaded.
+    """
+    order = coarse_to_fine(len(sweep)) if frames is None else list(frames)
+    foreign = [frame for frame in order if not 0 <= frame < len(sweep)]
+    if foreign:
+        raise AnalysisError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
+    analyser = Analyser(cls_model, seg_model, device, batch_size, encoder_weights)
+    analysis = Analysis(sweep, analyser.setup)
+    done = 0
+    for results in analyser.run(sweep, order):
+        analysis.add(results)
+        done += len(results.frames)
+        if progress:
+            progress(done, len(order))
+    return analysis
+
+
+def measured(
+    batch: "PredictionBatch",
+    images: Iterable[NDArray[np.uint8]],
+    spacing_mm: tuple[float, float] | None,
+    field_of_view: NDArray[np.bool_],
+) -> FrameResults:
+    """Turn masks into circumferences and into their compact form."""
+    started = time.perf_counter()
+    ac_mm = np.full(len(batch.frames), np.nan)
+    packed = None
+    if batch.masks is not None:
+        packed = tuple(encode_mask(mask) for mask in batch.masks)
+        if spacing_mm is not None:
+            for place, mask in enumerate(batch.masks):
+                measurement = measure_abdomen(mask, spacing_mm, field_of_view)
+                ac_mm[place] = measurement.circumference_mm if measurement else np.nan
+    return FrameResults(
+        frames=batch.frames,
+        quality=batch.quality,
+        area_fraction=batch.area_fraction,
+        masks=packed,
+        ac_mm=ac_mm,
+        lit=np.array([bool(np.any(image)) for image in images]),
+        seconds={**batch.seconds, "measure": time.perf_counter() - started},
+    )
+
+
+def _load(
+    model: str | Path | None, task: str, encoder_weights: Path | None
+) -> "FrameClassifier | FrameSegmenter | None":
+    if not model:
+        return None
+    card = fetal_iqa_models.load_card(fetal_iqa_models.resolve_model(model))
+    if card.task != task:
+        raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")
+    own = card.encoder_weights == "own"
+    return fetal_iqa_models.load_model(model, None if own else encoder_weights)
+
+
+def _reference(model: "FrameClassifier | FrameSegmenter | None") -> ModelRef | None:
+    if model is None:
+        return None
+    card = model.card
+    name = fetal_iqa_models.model_id(card.task, model.hash)
+    return ModelRef(id=name, hash=model.hash, name=card.name, demo=card.demo)
+
+
+def _joined(parts: list[NDArray | None]) -> NDArray | None:
+    return None if parts[0] is None else np.concatenate(parts)

@@ -1,0 +1,37 @@
+"""The command ``napari-fetal-iqa``."""
+
+import sys
+
+import typer
+from fetal_iqa_models.errors import ModelError
+
+from napari_fetal_iqa.cli.analyse import analyse
+from napari_fetal_iqa.cli.demo import demo
+from napari_fetal_iqa.cli.info import info
+from napari_fetal_iqa.errors import FetalIqaError
+
+app = typer.Typer(
+    name="napari-fetal-iqa",
+    help=(
+        "Find, check and measure the fetal abdomen in blind ultrasound sweeps.\n\n"
+        "Research software, not a medical device. Start with: napari-fetal-iqa demo"
+    ),
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(demo)
+app.command()(info)
+app.command()(analyse)
+
+
+def main() -> None:
+    """Run the command; an error that a user can cause is one line and exit code 1."""
+    try:
+        app()
+    except (FetalIqaError, ModelError) as error:
+        typer.echo(f"napari-fetal-iqa: {error}", err=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        typer.echo("napari-fetal-iqa: stopped", err=True)
+        sys.exit(130)

@@ -1,0 +1,8 @@
+"""One meaning a colour, everywhere: Okabe and Ito's palette, told apart by colour-blind eyes."""
+
+MODEL = "#56B4E9"
+EXPERT = "#E69F00"
+OPTIMAL = "#009E73"
+SUBOPTIMAL = "#F0E442"
+NONE = "#808080"
+TROUBLE = "#D55E00"

@@ -1,0 +1,253 @@
+"""A review in progress: one sweep, what the models say of it and what the expert says."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
+from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.sweep import SweepVolume
+
+
+class Source(StrEnum):
+    """Who set a label or a mask."""
+
+    NOBODY = "nobody"
+    MODEL = "model"
+    EXPERT = "expert"
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """All there is to show of one frame.
+
+    Parameters
+    ----------
+    frame, sweep, frame_in_sweep : int
+        0-based.
+    quality, area_fraction : float or None
+        The models' scores; None where not computed.
+    label : Label or None
+    label_source, mask_source : Source
+    measurement : AbdomenMeasurement or None
+        Of the mask that counts: the expert's, else the model's.
+    """
+
+    frame: int
+    sweep: int
+    frame_in_sweep: int
+    quality: float | None
+    area_fraction: float | None
+    label: Label | None
+    label_source: Source
+    mask_source: Source
+    measurement: AbdomenMeasurement | None
+
+
+class ReviewSession:
+    """What the models say of a sweep, overruled by what the expert says.
+
+    Every correction is in the store before the session takes it for true. Knows no widget:
+    ``frames_changed`` tells with the frame numbers what to paint anew.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    store : CorrectionStore
+    reviewer : str
+    """
+
+    frames_changed = Signal(tuple)
+
+    def __init__(self, sweep: SweepVolume, store: CorrectionStore, reviewer: str) -> None:
+        self.sweep = sweep
+        self.analysis: Analysis | None = None
+        self._store = store
+        self._reviewer = reviewer
+        store.add_sweep(sweep)
+
+    @property
+    def reviewer(self) -> str:
+        """Under whose name corrections are stored."""
+        return self._reviewer
+
+    @reviewer.setter
+    def reviewer(self, name: str) -> None:
+        changed = set(self.corrections())
+        self._reviewer = name
+        self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
+
+    # What the models say -------------------------------------------------------------------
+
+    def begin_analysis(self, analysis: Analysis) -> None:
+        """Take a new analysis, still empty or complete, for that of this sweep."""
+        self.analysis = analysis
+        self.frames_changed.emit(tuple(range(len(self.sweep))))
+
+    def add_results(self, results: FrameResults) -> None:
+        """Take in the results of some frames."""
+        if self.analysis is None:
+            raise RuntimeError("results without an analysis")
+        self.analysis.add(results)
+        self.frames_changed.emit(tuple(results.frames.tolist()))
+
+    # What counts ---------------------------------------------------------------------------
+
+    def corrections(self) -> dict[int, FrameCorrection]:
+        """Give the reviewer's corrections by frame number."""
+        return self._store.corrections(self.sweep.identity, self._reviewer)
+
+    def _correction(self, frame: int) -> FrameCorrection | None:
+        return self._store.history(self.sweep.identity, self._reviewer).frame(frame)
+
+    def mask(self, frame: int) -> tuple[NDArray[np.bool_], Source]:
+        """Give the mask of a frame that counts, (H, W), and who drew it."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return decode_mask(correction.mask, self.sweep.shape[1:]), Source.EXPERT
+        if self.analysis and self.analysis.packed_mask(frame) is not None:
+            return self.analysis.mask(frame), Source.MODEL
+        return np.zeros(self.sweep.shape[1:], bool), Source.NOBODY
+
+    def labels(self) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """Give the label of every frame that counts, and which of them the expert set.
+
+        Returns
+        -------
+        labels : (T,) int8
+            :class:`Label` values; -1 where nobody said anything.
+        by_expert : (T,) bool
+            Frames of which the expert said something: a label or a mask.
+        """
+        nobody = np.full(len(self.sweep), -1, np.int8)
+        labels = self.analysis.labels() if self.analysis else nobody
+        by_expert = np.zeros(len(labels), bool)
+        for frame, correction in self.corrections().items():
+            by_expert[frame] = True
+            if correction.label is not None:
+                labels[frame] = correction.label
+        return labels, by_expert
+
+    def view(self, frame: int) -> FrameView:
+        """Give all there is to show of one frame."""
+        sweep, frame_in_sweep = self.sweep.locate(frame)
+        correction = self._correction(frame)
+        mask, mask_source = self.mask(frame)
+        label, label_source = self._label(frame, correction)
+        quality = area_fraction = None
+        if self.analysis and self.analysis.computed[frame]:
+            quality = _known(self.analysis.quality[frame])
+            area_fraction = _known(self.analysis.area_fraction[frame])
+        return FrameView(
+            frame=frame,
+            sweep=sweep,
+            frame_in_sweep=frame_in_sweep,
+            quality=quality,
+            area_fraction=area_fraction,
+            label=label,
+            label_source=label_source,
+            mask_source=mask_source,
+            measurement=self._measure(mask),
+        )
+
+    def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
+        if correction and correction.label is not None:
+            return correction.label, Source.EXPERT
+        if self.analysis and self.analysis.computed[frame]:
+            return Label(int(self.analysis.labels()[frame])), Source.MODEL
+        return None, Source.NOBODY
+
+    def _measure(self, mask: NDArray[np.bool_]) -> AbdomenMeasurement | None:
+        if self.sweep.spacing_mm is None or not mask.any():
+            return None
+        return measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)
+
+    # What the expert says ------------------------------------------------------------------
+
+    def set_label(self, frames: Iterable[int], label: Label) -> None:
+        """Label frames, as one action."""
+        frames = tuple(frames)
+        self._store.set_label(
+            self.sweep.identity, frames, label, self._reviewer, self._answered("cls_model")
+        )
+        self.frames_changed.emit(frames)
+
+    def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
+        """Outline the abdomen of a frame; an empty mask says that there is none."""
+        self._store.set_mask(
+            self.sweep.identity, frame, mask, self._reviewer, self._answered("seg_model")
+        )
+        self.frames_changed.emit((frame,))
+
+    def revert(self, frame: int) -> None:
+        """Go back to the model's label and mask of a frame, as one action."""
+        self._store.revert(self.sweep.identity, frame, self._reviewer)
+        self.frames_changed.emit((frame,))
+
+    def accept(self, frame: int) -> bool:
+        """Confirm the model's label and mask of a frame; give whether there was any to confirm.
+
+        What the expert had set already stays as it is.
+        """
+        label, label_source = self._label(frame, self._correction(frame))
+        mask, mask_source = self.mask(frame)
+        if Source.MODEL not in (label_source, mask_source):
+            return False
+        self._store.accept(
+            self.sweep.identity,
+            frame,
+            self._reviewer,
+            label=label if label_source is Source.MODEL else None,
+            mask=mask if mask_source is Source.MODEL else None,
+            answers=self._answered("cls_model", "seg_model"),
+        )
+        self.frames_changed.emit((frame,))
+        return True
+
+    def undo(self) -> tuple[int, ...]:
+        """Take back the last action; give the frames that changed."""
+        return self._changed(self._store.undo(self.sweep.identity, self._reviewer))
+
+    def redo(self) -> tuple[int, ...]:
+        """Bring back what was undone last; give the frames that changed."""
+        return self._changed(self._store.redo(self.sweep.identity, self._reviewer))
+
+    def _changed(self, frames: list[int]) -> tuple[int, ...]:
+        if frames:
+            self.frames_changed.emit(tuple(frames))
+        return tuple(frames)
+
+    def _answered(self, *which: str) -> str | None:
+        models = [getattr(self.analysis.setup, name) for name in which] if self.analysis else []
+        return ", ".join(f"{model.id} {model.hash}" for model in models if model) or None
+
+    # What next -----------------------------------------------------------------------------
+
+    def to_review(self) -> list[int]:
+        """Give the frames worth the expert's time: found by the model, not yet looked at."""
+        if self.analysis is None:
+            return []
+        _, by_expert = self.labels()
+        return np.flatnonzero((self.analysis.labels() == Label.OPTIMAL) & ~by_expert).tolist()
+
+    def next_to_review(self, frame: int, step: int = 1) -> int | None:
+        """Give the next (step 1) or previous (step -1) frame to review, wrapping round."""
+        waiting = [other for other in self.to_review() if other != frame]
+        if not waiting:
+            return None
+        beyond = [other for other in waiting if (other - frame) * step > 0]
+        return (beyond or waiting)[0 if step > 0 else -1]
+
+    def best_frame(self) -> int:
+        """Give the frame to measure, or -1."""
+        return self.analysis.best_frame() if self.analysis else -1
+
+
+def _known(value: float) -> float | None:
+    return float(value) if np.isfinite(value) else None

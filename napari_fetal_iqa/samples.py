@@ -1,0 +1,33 @@
+"""The phantom sweep that demo and sample data open; made once, then read from the cache."""
+
+import logging
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.corrections.events import TOOL_VERSION
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
+
+DEMO_SEED = 7
+
+
+def demo_sweep() -> SweepVolume:
+    """Give the demo phantom: six short sweeps of full resolution.
+
+    Simulating it takes some seconds; a cache that cannot be written or read only costs these.
+    """
+    settings = PhantomSettings.demo()
+    path = places.cache() / f"phantom_demo_{TOOL_VERSION}.mha"
+    try:
+        return read_sweep(path, frames_per_sweep=settings.frames_per_sweep)
+    except SweepError:
+        sweep = make_phantom(settings, seed=DEMO_SEED).sweep
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        write_volume(path, sweep.frames, sweep.spacing_mm)
+    except (OSError, SweepError):
+        logger.warning("the demo phantom could not be cached")
+    return sweep

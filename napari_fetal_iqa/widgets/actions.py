@@ -1,0 +1,173 @@
+"""What keys and buttons do to the sweep on the desk; nothing where the desk is empty."""
+
+from collections.abc import Callable
+
+import numpy as np
+
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.review import ReviewSession
+from napari_fetal_iqa.widgets.desk import Desk
+from napari_fetal_iqa.widgets.navigation import Navigator
+
+
+class Actions:
+    """One method an action, under the names of the table of keys.
+
+    Parameters
+    ----------
+    desk : callable
+        Gives the desk, or None while no sweep is open.
+    said : callable
+        Called after each correction with None where it is saved, else with the trouble.
+    """
+
+    def __init__(self, desk: Callable[[], Desk | None], said: Callable[[str | None], None]) -> None:
+        self._desk = desk
+        self._said = said
+
+    # Corrections ---------------------------------------------------------------------------
+
+    def _correct(self, correction: Callable[[ReviewSession, int], object]) -> None:
+        """Let the expert say something of the frame on the screen."""
+        desk = self._desk()
+        if desk is None:
+            return
+        try:
+            correction(desk.session, desk.navigator.frame)
+        except StoreError as error:
+            self._said(str(error))
+        else:
+            self._said(None)
+
+    def stroke(self, frame: int, mask: np.ndarray) -> None:
+        """Take a stroke on the overlay for the expert's mask of its frame."""
+        self._correct(lambda session, _: session.set_mask(frame, mask))
+
+    def label_optimal(self) -> None:
+        """Label the frame as an optimal plane."""
+        self._correct(lambda session, frame: session.set_label([frame], Label.OPTIMAL))
+
+    def label_suboptimal(self) -> None:
+        """Label the frame as a suboptimal plane."""
+        self._correct(lambda session, frame: session.set_label([frame], Label.SUBOPTIMAL))
+
+    def label_none(self) -> None:
+        """Label the frame as one without an abdomen."""
+        self._correct(lambda session, frame: session.set_label([frame], Label.NONE))
+
+    def clear_mask(self) -> None:
+        """Say that there is no abdomen to outline."""
+        self._correct(
+            lambda session, frame: session.set_mask(frame, np.zeros(session.sweep.shape[1:], bool))
+        )
+
+    def revert(self) -> None:
+        """Go back to the model's label and mask."""
+        self._correct(lambda session, frame: session.revert(frame))
+
+    def undo(self) -> None:
+        """Take back the last correction and look at where it was."""
+        self._correct(lambda session, _: self._look_at(session.undo()))
+
+    def redo(self) -> None:
+        """Bring back what was undone and look at it."""
+        self._correct(lambda session, _: self._look_at(session.redo()))
+
+    def _look_at(self, frames: tuple[int, ...]) -> None:
+        if frames:
+            self._navigate(lambda way: None if way.frame in frames else way.go(frames[0]))
+
+    def accept_and_next(self) -> None:
+        """Confirm what the model says and go to the next frame to review."""
+        self._correct(lambda session, frame: session.accept(frame))
+        self.go_next_to_review()
+
+    # Tools ---------------------------------------------------------------------------------
+
+    def paint(self) -> None:
+        """Paint on the outline."""
+        self._use_tool("paint")
+
+    def erase(self) -> None:
+        """Erase from the outline."""
+        self._use_tool("erase")
+
+    def look(self) -> None:
+        """Stop painting; drag moves the picture again."""
+        self._use_tool("pan_zoom")
+
+    def _use_tool(self, mode: str) -> None:
+        if desk := self._desk():
+            desk.use_tool(mode)
+
+    def larger_brush(self) -> None:
+        """Make the brush larger by a fifth."""
+        self._scale_brush(1.2)
+
+    def smaller_brush(self) -> None:
+        """Make the brush smaller by a fifth."""
+        self._scale_brush(1 / 1.2)
+
+    def _scale_brush(self, factor: float) -> None:
+        if desk := self._desk():
+            desk.overlay.scale_brush(factor)
+
+    def toggle_overlay(self) -> None:
+        """Hide or show the outlines."""
+        if desk := self._desk():
+            desk.overlay.layer.visible = not desk.overlay.layer.visible
+
+    # Moving --------------------------------------------------------------------------------
+
+    def _navigate(self, move: Callable[[Navigator], None]) -> None:
+        if desk := self._desk():
+            move(desk.navigator)
+
+    def go(self, frame: int) -> None:
+        """Go to a frame."""
+        self._navigate(lambda way: way.go(frame))
+
+    def previous_frame(self) -> None:
+        """Go one frame back."""
+        self._navigate(lambda way: way.step(-1))
+
+    def next_frame(self) -> None:
+        """Go one frame on."""
+        self._navigate(lambda way: way.step(1))
+
+    def previous_sweep(self) -> None:
+        """Go one sweep back."""
+        self._navigate(lambda way: way.step_sweep(-1))
+
+    def next_sweep(self) -> None:
+        """Go one sweep on."""
+        self._navigate(lambda way: way.step_sweep(1))
+
+    def first_frame(self) -> None:
+        """Go to the first frame of the sweep."""
+        self._navigate(lambda way: way.go_to_end(last=False))
+
+    def last_frame(self) -> None:
+        """Go to the last frame of the sweep."""
+        self._navigate(lambda way: way.go_to_end(last=True))
+
+    def go_best(self) -> None:
+        """Go to the frame to measure."""
+        desk = self._desk()
+        if desk is not None and desk.session.best_frame() >= 0:
+            desk.navigator.go(desk.session.best_frame())
+
+    def go_next_to_review(self) -> None:
+        """Go to the next frame worth a look."""
+        self._go_to_review(1)
+
+    def go_previous_to_review(self) -> None:
+        """Go to the previous frame worth a look."""
+        self._go_to_review(-1)
+
+    def _go_to_review(self, step: int) -> None:
+        if desk := self._desk():
+            frame = desk.session.next_to_review(desk.navigator.frame, step)
+            if frame is not None:
+                desk.navigator.go(frame)

@@ -1,0 +1,33 @@
+"""What the panel says while no sweep is open."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+
+
+class EmptyPage(QWidget):
+    """One sentence and two buttons: open a sweep, try the phantom."""
+
+    open_asked = Signal()
+    phantom_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        welcome = QLabel(
+            "<h3>Fetal IQA review</h3>"
+            "<p>Open an ultrasound sweep, or drop its file on this window. "
+            "Every frame is scored, and the abdomen is outlined and measured.</p>"
+        )
+        welcome.setWordWrap(True)
+        opening = QPushButton("Open a sweep…")
+        opening.setToolTip("Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM, video, frames")
+        opening.clicked.connect(self.open_asked)
+        phantom = QPushButton("Try the phantom")
+        phantom.setToolTip("Open a simulated sweep, no patient's")
+        phantom.clicked.connect(self.phantom_asked)
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+
+        column = QVBoxLayout(self)
+        for part in (welcome, opening, phantom, self.said):
+            column.addWidget(part)
+        column.addStretch()

@@ -1,0 +1,84 @@
+"""The masks over the frames: one labels layer, the model's outline blue, the expert's orange."""
+
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.review import Source
+
+MODEL_VALUE = 1
+EXPERT_VALUE = 2
+_OUTLINE_PX = 3
+_VALUES = {Source.NOBODY: 0, Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
+
+
+class MaskOverlay:
+    """The labels layer over a sweep's image layer.
+
+    A stroke begins from whatever outline is shown and makes the whole mask of that frame the
+    expert's. ``stroke`` tells the frame and its new mask, (H, W) bool.
+    """
+
+    stroke = Signal(int, object)
+
+    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+        self._viewer = viewer
+        # Zeros are not in memory until a mask is painted on them.
+        self._data = np.zeros(image.data.shape, np.uint8)
+        self.layer: Labels = viewer.add_labels(
+            self._data,
+            name="Abdomen",
+            scale=image.scale,
+            translate=image.translate,
+            units=image.units,
+            axis_labels=image.axis_labels,
+            colormap=DirectLabelColormap(
+                color_dict={
+                    None: colours.EXPERT,
+                    0: "transparent",
+                    MODEL_VALUE: colours.MODEL,
+                    EXPERT_VALUE: colours.EXPERT,
+                }
+            ),
+            opacity=0.9,
+        )
+        self.layer.contour = _OUTLINE_PX
+        self.layer.n_edit_dimensions = 2
+        self.layer.selected_label = EXPERT_VALUE
+        self.layer.brush_size = max(5, round(image.data.shape[2] / 40))
+        self.layer.events.paint.connect(self._on_paint)
+
+    def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
+        """Put a mask on a frame; call :meth:`refresh` when all are put."""
+        value = _VALUES[source]
+        if value or self._data[frame].any():
+            np.multiply(mask, value, out=self._data[frame], casting="unsafe")
+
+    def refresh(self) -> None:
+        """Draw the shown frame anew."""
+        self.layer.refresh(thumbnail=False, extent=False)
+
+    def scale_brush(self, factor: float) -> None:
+        """Make the brush larger or smaller, by one pixel at least."""
+        size = self.layer.brush_size
+        scaled = round(size * factor)
+        self.layer.brush_size = min(
+            200, max(1, scaled + (scaled == size) * (1 if factor > 1 else -1))
+        )
+
+    def _on_paint(self, event: Any) -> None:
+        frames = {int(frame) for atom in event.value for frame in np.unique(atom[0][0])}
+        for frame in sorted(frames):
+            self.stroke.emit(frame, self._data[frame] > 0)
+
+    def remove(self) -> None:
+        """Take the layer off the viewer."""
+        self.layer.events.paint.disconnect(self._on_paint)
+        if self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)

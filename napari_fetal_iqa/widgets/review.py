@@ -1,0 +1,315 @@
+"""The review widget: puts the parts together, turns events into pixels."""
+
+import logging
+from collections.abc import Callable, Iterable
+
+from napari.layers import Image, Layer
+from napari.utils.events import Event
+from napari.viewer import Viewer
+from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
+from qtpy.QtWidgets import (
+    QFileDialog,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt.utils import create_worker
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.io.napari_layers import sweep_layer
+from napari_fetal_iqa.review import ReviewSession
+from napari_fetal_iqa.samples import demo_sweep
+from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets import shortcuts
+from napari_fetal_iqa.widgets.actions import Actions
+from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background import get_to_know
+from napari_fetal_iqa.widgets.desk import Desk
+from napari_fetal_iqa.widgets.empty_page import EmptyPage
+from napari_fetal_iqa.widgets.opening import sweep_of
+from napari_fetal_iqa.widgets.review_page import ReviewPage
+from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.timeline import Timeline
+
+logger = logging.getLogger(__name__)
+
+PLUGIN = "napari-fetal-iqa"
+
+
+class ReviewWidget(QWidget):
+    """The expert's desk in napari: overlay, timeline and corrections of one sweep.
+
+    Parameters
+    ----------
+    napari_viewer : napari.viewer.Viewer
+        Given by napari.
+    store : CorrectionStore, optional
+        Where corrections go; by default the user's own store.
+    """
+
+    def __init__(self, napari_viewer: Viewer, store: CorrectionStore | None = None) -> None:
+        super().__init__()
+        self.viewer = napari_viewer
+        self.store = store
+        self.settings = load_settings()
+        if not self.settings.reviewer:
+            self._keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
+        self.desk: Desk | None = None
+        self.layer: Image | None = None
+        self.runner = AnalysisRunner(self)
+        self.actions = Actions(lambda: self.desk, self._corrected)
+        self._build()
+        self._connect()
+        for layer in list(self.viewer.layers):
+            self._open(layer)
+
+    # The parts -----------------------------------------------------------------------------
+
+    def _build(self) -> None:
+        self.empty = EmptyPage()
+        self.page = ReviewPage(self.settings)
+        self.timeline = Timeline()
+        scroll = QScrollArea()
+        scroll.setWidgetResizable(True)
+        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
+        scroll.setWidget(self.page)
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self.empty)
+        self._pages.addWidget(scroll)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._pages)
+        self.setMinimumWidth(330)
+        # so that napari leaves the whole height of the dock to the panel
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
+        self._timeline_dock = self.viewer.window.add_dock_widget(
+            self.timeline, name="Timeline", area="bottom", add_vertical_stretch=False
+        )
+        self._timeline_dock.hide()
+        self._shortcuts = shortcuts.install(
+            self.viewer.window._qt_window,
+            {key.action: self._action(key.action) for key in shortcuts.KEYS},
+        )
+        self._follow_theme()
+
+    def _action(self, name: str) -> Callable[[], None]:
+        action: Callable[[], None] = getattr(self.actions, name, None) or getattr(self, name)
+        return action
+
+    def _connect(self) -> None:
+        self.empty.open_asked.connect(self._choose_file)
+        self.empty.phantom_asked.connect(self.open_phantom)
+        self.page.asked.connect(lambda name: self._action(name)())
+        self.page.settings.changed.connect(self._settings_changed)
+        self.timeline.frame_chosen.connect(self.actions.go)
+        self.runner.started.connect(self._analysis_started)
+        self.runner.results.connect(self._results_came)
+        self.runner.ended.connect(self._analysis_ended)
+        self.runner.failed.connect(self._trouble)
+        self.viewer.layers.events.inserted.connect(self._layer_inserted)
+        self.viewer.layers.events.removed.connect(self._layer_removed)
+        self.viewer.dims.events.current_step.connect(self._frame_changed)
+        self.viewer.events.theme.connect(self._follow_theme)
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Take the keys while the widget is in use."""
+        self._enable_keys(True)
+        super().showEvent(event)
+
+    def hideEvent(self, event: QHideEvent) -> None:
+        """Give the keys back to napari."""
+        self._enable_keys(False)
+        super().hideEvent(event)
+
+    def closeEvent(self, event: QCloseEvent) -> None:
+        """Stop the work and let the viewer go."""
+        self.runner.close()
+        self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
+        self.viewer.layers.events.removed.disconnect(self._layer_removed)
+        self.viewer.dims.events.current_step.disconnect(self._frame_changed)
+        self.viewer.events.theme.disconnect(self._follow_theme)
+        super().closeEvent(event)
+
+    def _enable_keys(self, enabled: bool) -> None:
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(enabled)
+
+    # Opening -------------------------------------------------------------------------------
+
+    def _choose_file(self) -> None:
+        path, _ = QFileDialog.getOpenFileName(self, "Open a sweep")
+        if path:
+            self.open_file(path)
+
+    def open_file(self, path: str) -> None:
+        """Open a sweep file with the plugin's own reader."""
+        try:
+            self.viewer.open(path, plugin=PLUGIN)
+        except FetalIqaError as error:
+            self._trouble(str(error))
+
+    def open_phantom(self) -> None:
+        """Open the phantom; simulating it the first time takes some seconds."""
+        self.empty.said.setText("Simulating the phantom…")
+        worker = create_worker(demo_sweep, _ignore_errors=True)
+        worker.returned.connect(self._show_sweep)
+        worker.errored.connect(lambda error: self._trouble(str(error)))
+        worker.start()
+
+    def _show_sweep(self, sweep: SweepVolume) -> None:
+        self.empty.said.setText("")
+        data, attributes, _ = sweep_layer(sweep)
+        self.viewer.add_image(data, **attributes)
+
+    def _layer_inserted(self, event: Event) -> None:
+        self._open(event.value)
+
+    def _open(self, layer: Layer) -> None:
+        sweep = sweep_of(layer)
+        if sweep is None or not isinstance(layer, Image):
+            return
+        self._clear_desk()
+        self.layer = layer
+        self.page.show_sweep(sweep)
+        self.page.work.show_trouble("")
+        self.page.work.begin("Reading the sweep…", cancellable=False)
+        self._pages.setCurrentIndex(1)
+        self._timeline_dock.show()
+        worker = create_worker(get_to_know, sweep, _ignore_errors=True)
+        worker.returned.connect(lambda known: self._lay_out(layer, known))
+        worker.errored.connect(lambda error: self._reading_failed(layer, error))
+        worker.start()
+
+    def _lay_out(self, layer: Image, sweep: SweepVolume) -> None:
+        if layer is not self.layer:
+            return
+        self.page.work.end("Not analysed yet")
+        try:
+            if self.store is None:
+                self.store = CorrectionStore(places.default_store())
+            session = ReviewSession(sweep, self.store, self.settings.reviewer)
+        except StoreError as error:
+            self._trouble(str(error))
+            return
+        self.desk = Desk(self.viewer, layer, session)
+        self.desk.overlay.stroke.connect(self.actions.stroke)
+        session.frames_changed.connect(self._paint)
+        self._corrected(None)
+        self._paint(session.corrections())
+        if self.settings.analyse_on_open:
+            self.analyse()
+
+    def _reading_failed(self, layer: Image, error: Exception) -> None:
+        if layer is self.layer:
+            self.page.work.end("The sweep could not be read to its end")
+            self._trouble(str(error))
+
+    def _layer_removed(self, event: Event) -> None:
+        if event.value is self.layer:
+            self._clear_desk()
+            self._pages.setCurrentIndex(0)
+            self._timeline_dock.hide()
+
+    def _clear_desk(self) -> None:
+        self.runner.cancel()
+        desk, self.desk, self.layer = self.desk, None, None
+        if desk is not None:
+            desk.session.frames_changed.disconnect(self._paint)
+            desk.clear()
+
+    # From the session to pixels --------------------------------------------------------------
+
+    def _paint(self, frames: Iterable[int]) -> None:
+        desk = self.desk
+        if desk is None:
+            return
+        desk.paint(frames)
+        self.timeline.show_data(desk.timeline_data())
+        self.page.show_next(desk.session.best_frame(), len(desk.session.to_review()))
+        self._show_frame()
+
+    def _frame_changed(self, event: Event | None = None) -> None:
+        if self.desk is not None:
+            self.runner.look_at(self.desk.navigator.frame)
+            self._show_frame()
+
+    def _show_frame(self) -> None:
+        if self.desk is not None:
+            frame = self.desk.navigator.frame
+            self.timeline.set_frame(frame)
+            self.page.frame.show_frame(self.desk.session.view(frame))
+
+    def _follow_theme(self, event: Event | None = None) -> None:
+        self.timeline.set_palette(palette_of(self.viewer.theme))
+
+    # Analysis ------------------------------------------------------------------------------
+
+    def analyse(self) -> None:
+        """Run the networks over the sweep, from the frame being looked at."""
+        if self.desk is not None:
+            self.page.work.show_trouble("")
+            self.page.work.begin("Loading the models…")
+            self.runner.start(self.desk.session.sweep, self.settings, self.desk.navigator.frame)
+
+    def cancel_analysis(self) -> None:
+        """Stop the analysis; what is computed stays."""
+        self.runner.cancel()
+
+    def _analysis_started(self, analysis: Analysis) -> None:
+        if self.desk is not None:
+            self.desk.session.begin_analysis(analysis)
+            self.page.work.show_setup(analysis.setup)
+
+    def _results_came(self, results: FrameResults) -> None:
+        if self.desk is not None and self.desk.session.analysis is not None:
+            self.desk.session.add_results(results)
+            computed = self.desk.session.analysis.computed
+            self.page.work.advance(int(computed.sum()), len(computed))
+
+    def _analysis_ended(self, complete: bool) -> None:
+        analysis = self.desk.session.analysis if self.desk else None
+        done = int(analysis.computed.sum()) if analysis else 0
+        if analysis is None or not done:
+            self.page.work.end("Not analysed yet")
+        elif not analysis.complete:
+            self.page.work.end(f"Stopped after {done} of {len(analysis.sweep)} frames")
+        else:
+            positive = int((analysis.labels() == 1).sum())
+            self.page.work.end(f"Analysed: {positive} of {done} frames show the abdomen")
+
+    # The rest ------------------------------------------------------------------------------
+
+    def show_help(self) -> None:
+        """Show all keys."""
+        shortcuts.show_help(self)
+
+    def _corrected(self, trouble: str | None) -> None:
+        if trouble is not None:
+            self.page.saved.setText("<b>Not saved</b>")
+            self._trouble(trouble)
+        elif self.desk is not None:
+            session = self.desk.session
+            self.page.show_saved(session.reviewer, len(session.corrections()))
+
+    def _settings_changed(self, settings: Settings) -> None:
+        self._keep(settings)
+        if self.desk is not None and settings.reviewer:
+            self.desk.session.reviewer = settings.reviewer
+            self._corrected(None)
+
+    def _keep(self, settings: Settings) -> None:
+        self.settings = settings
+        try:
+            save_settings(settings)
+        except OSError:
+            logger.warning("the settings could not be saved")
+
+    def _trouble(self, said: str) -> None:
+        self.page.work.show_trouble(said)
+        self.empty.said.setText(said)

@@ -1,0 +1,106 @@
+"""The panel while a sweep is open, in reading order: what, how good, what to do, what next."""
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_fetal_iqa.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.frame_panel import FramePanel
+from napari_fetal_iqa.widgets.settings_panel import SettingsPanel
+from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+from napari_fetal_iqa.widgets.work_panel import WorkPanel
+
+
+class ReviewPage(QWidget):
+    """Lays out the parts; ``asked`` names the action that a button stands for."""
+
+    asked = Signal(str)
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__()
+        self.about = QLabel()
+        self.about.setWordWrap(True)
+        self.frame = FramePanel()
+        self.frame.asked.connect(self.asked)
+        self.best = QLabel()
+        self.waiting = QLabel()
+        self.work = WorkPanel()
+        self.work.analyse_asked.connect(lambda: self.asked.emit("analyse"))
+        self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
+        self.saved = QLabel()
+        self.saved.setToolTip("Every correction is on disk before it is shown as saved")
+        self.settings = SettingsPanel(settings)
+        folded = QCollapsible("Models and reviewer")
+        folded.setToolTip("Which models to use, and who reviews")
+        folded.addWidget(self.settings)
+
+        column = QVBoxLayout(self)
+        column.addWidget(self.about)
+        column.addWidget(_rule())
+        column.addWidget(self.frame)
+        column.addWidget(_rule())
+        column.addLayout(self._row(self.best, "Go", "go_best", "Go to the frame to measure"))
+        column.addLayout(
+            self._row(
+                self.waiting, "Next", "go_next_to_review", "Go to the next frame worth a look"
+            )
+        )
+        column.addWidget(_rule())
+        column.addWidget(self.work)
+        column.addWidget(self.saved)
+        column.addWidget(folded)
+        column.addLayout(self._bottom_row())
+        column.addStretch()
+
+    def _row(self, label: QLabel, text: str, action: str, tip: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(label, stretch=1)
+        row.addWidget(self._button(f"{text}  {key_of(action)}", action, tip))
+        return row
+
+    def _bottom_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, action, tip in (
+            ("Undo", "undo", "Take back the last correction"),
+            ("Redo", "redo", "Bring back what was undone"),
+            ("Keys  ?", "show_help", "Show all keys"),
+        ):
+            row.addWidget(self._button(text, action, tip))
+        return row
+
+    def _button(self, text: str, action: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(with_key(tip, action))
+        button.clicked.connect(lambda: self.asked.emit(action))
+        return button
+
+    def show_sweep(self, sweep: SweepVolume) -> None:
+        """Say which sweep this is."""
+        frames, _, _ = sweep.shape
+        sweeps = len(sweep.bounds)
+        spacing = "no spacing: nothing can be measured"
+        if sweep.spacing_mm is not None:
+            row_mm, column_mm = sweep.spacing_mm
+            same = abs(row_mm - column_mm) < 1e-6 * row_mm
+            spacing = f"{row_mm:.3g} mm" if same else f"{row_mm:.3g} × {column_mm:.3g} mm"
+        self.about.setText(
+            f"<b>{sweep.name}</b><br>{frames} frames, {sweeps} "
+            f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
+        )
+
+    def show_next(self, best: int, waiting: int) -> None:
+        """Say where to go next."""
+        self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
+        self.waiting.setText(f"<b>{waiting}</b> to review")
+
+    def show_saved(self, reviewer: str, corrected: int) -> None:
+        """Say that everything is on disk."""
+        frames = "frame" if corrected == 1 else "frames"
+        self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, saved")
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setFrameShape(QFrame.Shape.HLine)
+    return rule

@@ -1,0 +1,92 @@
+"""One table of keys, which makes the bindings, the help and the docs."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeySequence
+from qtpy.QtWidgets import QMessageBox, QShortcut, QWidget
+
+
+@dataclass(frozen=True)
+class Key:
+    """One thing that keys do; ``action`` is the name of a method of the review widget."""
+
+    action: str
+    keys: tuple[str, ...]
+    does: str
+    instead_of: str = ""  # what napari does with the key while the review widget is closed
+
+
+KEYS = (
+    Key("previous_frame", ("Left",), "Frame back"),
+    Key("next_frame", ("Right",), "Frame on"),
+    Key("previous_sweep", ("PgUp",), "Sweep back"),
+    Key("next_sweep", ("PgDown",), "Sweep on"),
+    Key("first_frame", ("Home",), "First frame of the sweep"),
+    Key("last_frame", ("End",), "Last frame of the sweep"),
+    Key("label_optimal", ("1",), "Label: optimal plane", "layer mode"),
+    Key("label_suboptimal", ("2",), "Label: suboptimal plane", "layer mode"),
+    Key("label_none", ("0",), "Label: no abdomen"),
+    Key("accept_and_next", ("Return", "Enter"), "Accept, go to the next to review", "end polygon"),
+    Key("go_next_to_review", ("N",), "Next to review"),
+    Key("go_previous_to_review", ("Shift+N",), "Previous to review"),
+    Key("go_best", ("B",), "Best frame", "preserve labels"),
+    Key("paint", ("P",), "Paint the outline"),
+    Key("erase", ("R",), "Erase"),
+    Key("look", ("Escape",), "Stop painting, move the picture", "reset polygon"),
+    Key("clear_mask", ("X",), "Clear the mask: no abdomen here", "swap labels"),
+    Key("revert", ("V",), "Back to the model's label and mask", "layer visibility"),
+    Key("larger_brush", ("+", "="), "Larger brush", "next label"),
+    Key("smaller_brush", ("-",), "Smaller brush", "previous label"),
+    Key("toggle_overlay", ("Space",), "Hide or show the outlines", "hold to move the picture"),
+    Key("undo", ("Ctrl+Z",), "Undo"),
+    Key("redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)"),
+    Key("analyse", ("A",), "Analyse the sweep"),
+    Key("show_help", ("?",), "These keys"),
+)
+
+
+def key_of(action: str) -> str:
+    """Give the first key of an action, as shown on buttons and in tooltips."""
+    return next(key.keys[0] for key in KEYS if key.action == action).replace("Return", "Enter")
+
+
+def with_key(text: str, action: str) -> str:
+    """Add the key of an action to a tooltip."""
+    return f"{text} [{key_of(action)}]"
+
+
+def help_html() -> str:
+    """Give the table of keys as HTML."""
+    rows = "".join(
+        f"<tr><td><b>{' or '.join(key.keys)}</b>&nbsp;&nbsp;</td><td>{key.does}</td></tr>"
+        for key in KEYS
+    )
+    return f"<table cellspacing='4'>{rows}</table>"
+
+
+def install(window: QWidget, actions: Mapping[str, Callable[[], None]]) -> list[QShortcut]:
+    """Bind every key of the table to its action, anywhere in a window.
+
+    While a shortcut is enabled it goes before napari's own key of the same name.
+    """
+    shortcuts = []
+    for key in KEYS:
+        for sequence in key.keys:
+            shortcut = QShortcut(QKeySequence(sequence), window)
+            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+            shortcut.setAutoRepeat(key.action.endswith(("_frame", "_brush", "_sweep", "do")))
+            shortcut.activated.connect(actions[key.action])
+            shortcuts.append(shortcut)
+    return shortcuts
+
+
+def show_help(parent: QWidget) -> None:
+    """Show the table of keys in a window that leaves the review usable."""
+    box = QMessageBox(parent)
+    box.setWindowTitle("Keys")
+    box.setText(help_html())
+    box.setModal(False)
+    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+    box.show()

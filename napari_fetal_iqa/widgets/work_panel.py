@@ -1,0 +1,115 @@
+"""What the machine is doing: progress with time left, cancel, models and device in use, trouble."""
+
+import time
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QApplication,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.analysis.result import AnalysisSetup
+from napari_fetal_iqa.widgets.shortcuts import with_key
+
+
+class WorkPanel(QWidget):
+    """One line of what is going on, a bar while something is, and one line of trouble."""
+
+    analyse_asked = Signal()
+    cancel_asked = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.doing = QLabel()
+        self.doing.setWordWrap(True)
+        self.bar = QProgressBar()
+        self.bar.setTextVisible(False)
+        self.bar.setToolTip("Frames analysed")
+        self.bar.hide()
+        self.analyse = QPushButton("Analyse")
+        self.analyse.setToolTip(with_key("Score and outline every frame", "analyse"))
+        self.analyse.clicked.connect(self.analyse_asked)
+        self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop the analysis; what is computed stays")
+        self.cancel.clicked.connect(self.cancel_asked)
+        self.cancel.hide()
+        self.models = QLabel()
+        self.models.setToolTip("Models and device of the analysis on the screen")
+        self.models.setWordWrap(True)
+        self.notice = QLabel()
+        self.notice.setWordWrap(True)
+        self.notice.setStyleSheet(f"color: {colours.TROUBLE}; font-weight: bold")
+        self._build_trouble()
+
+        buttons = QHBoxLayout()
+        buttons.addWidget(self.analyse)
+        buttons.addWidget(self.cancel)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        for part in (self.doing, self.bar):
+            column.addWidget(part)
+        column.addLayout(buttons)
+        for part in (self.models, self.notice, self.trouble_box):
+            column.addWidget(part)
+        self._started = 0.0
+
+    def _build_trouble(self) -> None:
+        self.trouble = QLabel()
+        self.trouble.setWordWrap(True)
+        self.trouble.setStyleSheet(f"color: {colours.TROUBLE}")
+        copy = QPushButton("Copy")
+        copy.setToolTip("Copy the message")
+        copy.clicked.connect(lambda: QApplication.clipboard().setText(self.trouble.text()))
+        away = QPushButton("Dismiss")
+        away.setToolTip("Hide the message")
+        away.clicked.connect(lambda: self.show_trouble(""))
+        self.trouble_box = QWidget()
+        grid = QVBoxLayout(self.trouble_box)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.addWidget(self.trouble)
+        row = QHBoxLayout()
+        row.addWidget(copy)
+        row.addWidget(away)
+        grid.addLayout(row)
+        self.trouble_box.hide()
+
+    def begin(self, doing: str, cancellable: bool = True) -> None:
+        """Show that something runs whose length is not known yet."""
+        self._started = time.monotonic()
+        self.doing.setText(doing)
+        self.bar.setRange(0, 0)
+        self.bar.show()
+        self.analyse.hide()
+        self.cancel.setVisible(cancellable)
+
+    def advance(self, done: int, total: int) -> None:
+        """Show how far the analysis is, and the time left."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        elapsed = time.monotonic() - self._started
+        left = elapsed / max(done, 1) * (total - done)
+        self.doing.setText(f"Analysing {done}/{total}, {left:.0f} s left")
+
+    def end(self, said: str) -> None:
+        """Show that nothing runs any more, and what came of it."""
+        self.doing.setText(said)
+        self.bar.hide()
+        self.analyse.show()
+        self.cancel.hide()
+
+    def show_setup(self, setup: AnalysisSetup) -> None:
+        """Name the models and the device; warn of demo models for as long as they are in use."""
+        named = ", ".join(model.id for model in setup.models)
+        self.models.setText(f"{named}, {setup.device}")
+        self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
+
+    def show_trouble(self, said: str) -> None:
+        """Show one line of trouble, or hide it."""
+        self.trouble.setText(said)
+        self.trouble_box.setVisible(bool(said))

@@ -1,0 +1,154 @@
+#!/usr/bin/env python3
+"""Set up everything and run it, from a fresh checkout on a fresh machine.
+
+    python3 run.py demo       the main job, in napari, on a simulated sweep
+    python3 run.py tests      every check and test
+    python3 run.py refresh    new versions of the dependencies, into constraints.txt
+
+Needs Python and nothing else: a virtual environment in .venv gets the rest. System packages are
+touched in one case only: on a Debian without a screen, as root, the virtual screen is installed.
+"""
+
+import argparse
+import os
+import shutil
+import subprocess
+import sys
+import venv
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ON_WINDOWS = os.name == "nt"
+BIN = "Scripts" if ON_WINDOWS else "bin"
+EXE = ".exe" if ON_WINDOWS else ""
+PYTHONS = ">=3.11,<3.14"
+
+SCREEN_PACKAGES = (
+    "xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0 "
+    "libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 "
+    "libxcb-xinerama0 libxcb-xkb1"
+).split()
+
+
+def call(*command, **settings):
+    """Run a command, from the checkout; stop with its exit code where it fails."""
+    done = subprocess.run([str(part) for part in command], cwd=HERE, check=False, **settings)
+    if done.returncode:
+        sys.exit(done.returncode)
+
+
+def has_screen():
+    """Tell whether a window can be shown here."""
+    if ON_WINDOWS or sys.platform == "darwin":
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def may_install_system_packages():
+    """Tell whether this is a Debian without a screen, and we are root."""
+    return not has_screen() and shutil.which("apt-get") and os.geteuid() == 0
+
+
+def apt_install(packages):
+    """Install the Debian packages that are missing."""
+    query = ["dpkg-query", "-W", "-f", "${Status}"]
+    missing = [
+        package
+        for package in packages
+        if b"install ok installed"
+        not in subprocess.run([*query, package], capture_output=True, check=False).stdout
+    ]
+    if missing:
+        quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+        call("apt-get", "update", "-q", env=quiet)
+        call("apt-get", "install", "-qy", "--no-install-recommends", *missing, env=quiet)
+
+
+def find_uv():
+    """Give the path of uv, installed into .uv where the machine has none."""
+    found = shutil.which("uv")
+    if found:
+        return found
+    own = HERE / ".uv" / BIN / ("uv" + EXE)
+    if not own.exists():
+        try:
+            import ensurepip  # noqa: F401 - Debian leaves it out of python3
+        except ImportError:
+            if not may_install_system_packages():
+                sys.exit("this Python cannot make virtual environments; install python3-venv or uv")
+            apt_install(["python3-venv"])
+        venv.create(str(HERE / ".uv"), with_pip=True)
+        pip = HERE / ".uv" / BIN / ("python" + EXE)
+        call(pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
+    return str(own)
+
+
+def set_up(folder, python=None, constrained=True, developing=False):
+    """Make or update the virtual environment; give the folder of its programs."""
+    if may_install_system_packages():
+        apt_install(SCREEN_PACKAGES)
+    uv = find_uv()
+    environment = {**os.environ, "VIRTUAL_ENV": str(folder), "UV_HTTP_TIMEOUT": "600"}
+    if not (folder / BIN).exists():
+        call(uv, "venv", "--quiet", "--python", python or PYTHONS, folder)
+    parts = ["--editable", ".[gui]"]
+    if developing:
+        parts += ["--group", "dev"]
+    if constrained:
+        parts += ["--constraint", "constraints.txt"]
+    call(uv, "pip", "install", *parts, env=environment)
+    return folder / BIN
+
+
+def demo(programs, arguments):
+    """Run the main job."""
+    call(programs / ("napari-fetal-iqa" + EXE), "demo", *arguments)
+
+
+def tests(programs, arguments, with_gui=True):
+    """Run every check, then every test but the slow ones; arguments go to pytest."""
+    python = programs / ("python" + EXE)
+    if with_gui:
+        call(programs / ("ruff" + EXE), "check", ".")
+        call(programs / ("ruff" + EXE), "format", "--check", ".")
+        call(programs / ("lint-imports" + EXE))
+        call(programs / ("mypy" + EXE))
+    pytest = [python, "-m", "pytest", *arguments]
+    if not arguments:
+        chosen = "not slow and not gpu" + ("" if with_gui else " and not gui")
+        pytest += ["-q", "-m", chosen]
+        if with_gui:
+            pytest += ["--cov", "--cov-report=term", "--cov-fail-under=90"]
+    if with_gui and not has_screen():
+        screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
+        pytest = screen + pytest
+    call(*pytest)
+
+
+def main():
+    """Read the command line and do it."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("job", choices=["demo", "tests", "refresh"])
+    parser.add_argument(
+        "--python", help="version for the environment, such as 3.13; its tests leave the window out"
+    )
+    options, arguments = parser.parse_known_args()
+    folder = HERE / (".venv" if not options.python else ".venv-" + options.python)
+    if options.job == "demo":
+        demo(set_up(folder, options.python), arguments)
+    elif options.job == "tests":
+        programs = set_up(folder, options.python, developing=True)
+        tests(programs, arguments, with_gui=not options.python)
+    else:
+        shutil.rmtree(str(HERE / ".venv"), ignore_errors=True)
+        programs = set_up(HERE / ".venv", constrained=False, developing=True)
+        environment = {**os.environ, "VIRTUAL_ENV": str(HERE / ".venv")}
+        with open(str(HERE / "constraints.txt"), "w") as file:
+            call(find_uv(), "pip", "freeze", "--exclude-editable", env=environment, stdout=file)
+        tests(programs, [])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,78 @@
+import numpy as np
+
+from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef, Thresholds
+from napari_fetal_iqa.masks import encode_mask
+
+CLS = ModelRef(id="cls-0000", hash="0" * 64, name="quality")
+SEG = ModelRef(id="seg-1111", hash="1" * 64, name="outline", demo=True)
+
+
+def results(frames, quality=None, area=None, masks=None, lit=True):
+    count = len(frames)
+    return FrameResults(
+        frames=np.array(frames),
+        quality=None if quality is None else np.array(quality, np.float32),
+        area_fraction=None if area is None else np.array(area, np.float32),
+        masks=masks,
+        ac_mm=np.full(count, np.nan),
+        lit=np.full(count, lit),
+        seconds={"cls": 0.5},
+    )
+
+
+def test_an_empty_analysis_has_said_nothing(blank_sweep):
+    analysis = Analysis(blank_sweep)
+    assert (analysis.labels() == -1).all()
+    assert analysis.best_frame() == -1
+    assert not analysis.complete
+    assert not analysis.mask(3).any()
+    assert analysis.packed_mask(3) is None
+
+
+def test_both_networks_must_find_the_abdomen(blank_sweep):
+    analysis = Analysis(blank_sweep, AnalysisSetup(CLS, SEG, Thresholds(quality=0.5, area=0.01)))
+    code = encode_mask(np.zeros((30, 40), bool))
+    analysis.add(
+        results(
+            [0, 1, 2, 3],
+            quality=[0.9, 0.9, 0.1, 0.5],
+            area=[0.2, 0.001, 0.2, 0.2],
+            masks=(code,) * 4,
+        )
+    )
+    assert analysis.labels()[:5].tolist() == [1, 0, 0, 0, -1]
+    assert analysis.best_frame() == 0
+
+
+def test_one_network_alone_decides_where_there_is_no_other(blank_sweep):
+    by_quality = Analysis(blank_sweep, AnalysisSetup(cls_model=CLS))
+    by_quality.add(results([0, 1], quality=[0.2, 0.8]))
+    assert by_quality.labels()[:2].tolist() == [0, 1]
+    assert by_quality.best_frame() == 1
+    by_area = Analysis(blank_sweep, AnalysisSetup(seg_model=SEG))
+    code = encode_mask(np.ones((30, 40), bool))
+    by_area.add(results([0, 1], area=[0.0, 0.3], masks=(code, code)))
+    assert by_area.labels()[:2].tolist() == [0, 1]
+    assert by_area.best_frame() == 1
+    assert by_area.mask(1).all()
+
+
+def test_trailing_black_frames_are_never_best(blank_sweep):
+    analysis = Analysis(blank_sweep, AnalysisSetup(cls_model=CLS))
+    analysis.add(results([17], quality=[0.6]))
+    analysis.add(results([18, 19], quality=[1.0, 1.0], lit=False))
+    assert analysis.labels()[17:].tolist() == [1, 0, 0]
+    assert analysis.best_frame() == 17
+
+
+def test_seconds_add_up_over_batches(blank_sweep):
+    analysis = Analysis(blank_sweep, AnalysisSetup(cls_model=CLS))
+    analysis.add(results([0], quality=[0.1]))
+    analysis.add(results([1], quality=[0.1]))
+    assert analysis.seconds == {"cls": 1.0}
+
+
+def test_a_setup_with_a_demo_model_says_so():
+    assert AnalysisSetup(CLS, SEG).demo
+    assert not AnalysisSetup(CLS).demo
+    assert AnalysisSetup(CLS, SEG).models == (CLS, SEG)

@@ -1,0 +1,131 @@
+import csv
+import json
+
+import numpy as np
+import pytest
+import SimpleITK
+from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
+from PIL import Image
+
+from napari_fetal_iqa.analysis import Analyser, analyse_sweep, write_results
+from napari_fetal_iqa.errors import AnalysisError
+
+
+@pytest.fixture(scope="module")
+def analysis(sweep, tiny_models):
+    return analyse_sweep(sweep, tiny_models["cls"], tiny_models["seg"], device="cpu")
+
+
+def test_every_frame_gets_the_score_that_the_network_gives_it_alone(analysis, sweep, tiny_models):
+    """Oracle: the network called by hand, one frame at a time."""
+    model = load_model(tiny_models["cls"])
+    for frame in (0, 17, 59):
+        image = preprocess(sweep.frames[frame][None], model.encoder.spec.image_size)
+        alone = model(image).sigmoid().item()
+        assert analysis.quality[frame] == pytest.approx(alone, abs=1e-4)
+    assert analysis.complete
+    assert analysis.setup.device == "cpu"
+    assert [model.id[:4] for model in analysis.setup.models] == ["cls-", "seg-"]
+
+
+def test_progress_counts_up_to_the_end(sweep, tiny_models):
+    seen = []
+    chosen = [5, 3, 40]
+    part = analyse_sweep(
+        sweep,
+        tiny_models["cls"],
+        None,
+        device="cpu",
+        frames=chosen,
+        progress=lambda done, total: seen.append((done, total)),
+    )
+    assert seen[-1] == (3, 3)
+    assert np.flatnonzero(part.computed).tolist() == [3, 5, 40]
+    assert part.packed_mask(3) is None
+
+
+def test_closing_the_iterator_cancels(sweep, tiny_models, monkeypatch):
+    analyser = Analyser(tiny_models["cls"], None, device="cpu", batch_size=4)
+    batches = analyser.run(sweep, range(60))
+    first = next(batches)
+    batches.close()
+    assert first.frames.tolist() == [0, 1, 2, 3]
+    assert next(batches, None) is None
+
+
+def test_a_batch_at_hand_gives_what_the_sweep_gives(analysis, sweep, tiny_models):
+    analyser = Analyser(tiny_models["cls"], tiny_models["seg"], device="cpu", batch_size=2)
+    numbers = np.array([30, 2, 11])
+    found = analyser.run_batch(
+        numbers, sweep.frames[numbers], sweep.spacing_mm, sweep.field_of_view
+    )
+    assert found.frames.tolist() == [30, 2, 11]
+    assert found.quality == pytest.approx(analysis.quality[numbers], abs=1e-4)
+    assert found.area_fraction == pytest.approx(analysis.area_fraction[numbers], abs=2e-3)
+    assert set(found.seconds) >= {"preprocess", "cls", "seg", "restore", "measure"}
+
+
+@pytest.mark.parametrize(
+    ("cls", "seg", "said"),
+    [(None, None, "no model is chosen"), ("seg", None, "a seg model where a cls model is needed")],
+)
+def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, said):
+    with pytest.raises(AnalysisError, match=said):
+        Analyser(cls and tiny_models[cls], seg)
+
+
+def test_a_missing_model_is_named():
+    with pytest.raises(ModelError, match="no-such-model"):
+        Analyser("no-such-model", None)
+
+
+def test_a_frame_beyond_the_end_is_refused(sweep, tiny_models):
+    with pytest.raises(AnalysisError, match="frames 0 to 59, not 60"):
+        analyse_sweep(sweep, tiny_models["cls"], None, frames=[60])
+
+
+def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
+    write_results(analysis, tmp_path / "out")
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
+        "frames.csv",
+        "masks.mha",
+        "summary.json",
+        "timeline.png",
+    ]
+    rows = list(csv.DictReader((tmp_path / "out" / "frames.csv").open()))
+    assert list(rows[0]) == [
+        "frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm",
+    ]  # fmt: skip
+    assert len(rows) == 60
+    assert (rows[25]["frame"], rows[25]["sweep"], rows[25]["frame_in_sweep"]) == ("25", "1", "5")
+    assert float(rows[25]["quality"]) == pytest.approx(analysis.quality[25], abs=1e-4)
+
+    masks = SimpleITK.ReadImage(str(tmp_path / "out" / "masks.mha"))
+    assert masks.GetSpacing()[:2] == pytest.approx((sweep.spacing_mm[1], sweep.spacing_mm[0]))
+    array = SimpleITK.GetArrayFromImage(masks)
+    assert array.dtype == np.uint8
+    for frame in (0, 25, 59):
+        assert np.array_equal(array[frame] > 0, analysis.mask(frame))
+
+    summary = json.loads((tmp_path / "out" / "summary.json").read_text())
+    assert summary["content_hash"] == sweep.identity
+    assert summary["best_frame"] == analysis.best_frame()
+    assert summary["models"]["cls"]["hash"] == analysis.setup.cls_model.hash
+    assert "not a medical device" in summary["notice"]
+    assert Image.open(tmp_path / "out" / "timeline.png").size[0] > 1000
+
+
+def test_results_without_a_best_frame_say_so(blank_sweep, tiny_models, tmp_path):
+    analysis = analyse_sweep(blank_sweep, tiny_models["cls"], None, device="cpu", frames=[19])
+    write_results(analysis, tmp_path)
+    summary = json.loads((tmp_path / "summary.json").read_text())
+    assert summary["best_frame"] == -1
+    assert summary["best_frame_ac_mm"] is None
+    assert summary["frames_analysed"] == 1
+    rows = list(csv.DictReader((tmp_path / "frames.csv").open()))
+    assert rows[0]["quality"] == rows[0]["label"] == ""
+    assert rows[19]["label"] == "0"
+
+
+def test_the_predictor_is_the_one_of_the_models_package(tiny_models):
+    assert isinstance(Analyser(tiny_models["cls"], None)._predictor, FramePredictor)

@@ -1,0 +1,57 @@
+"""What the machine remembers, and how it copes with damage."""
+
+import logging
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
+
+
+def test_a_sweep_is_found_where_it_was_last_seen(tmp_path):
+    places.remember_location("abc", tmp_path / "old.mha")
+    places.remember_location("abc", tmp_path / "new.mha")
+    places.remember_location("xyz", tmp_path / "other.mha")
+    assert places.known_location("abc") == tmp_path / "new.mha"
+    assert places.known_location("nothing") is None
+
+
+def test_a_damaged_list_of_sweeps_is_begun_anew(tmp_path, caplog):
+    places.remember_location("abc", tmp_path / "a.mha")
+    (places.home() / "sweep-locations.json").write_text("{")
+    with caplog.at_level(logging.WARNING):
+        assert places.known_location("abc") is None
+    assert "damaged" in caplog.text
+    (places.home() / "sweep-locations.json").write_text("[1]")
+    assert places.known_location("abc") is None
+    places.remember_location("abc", tmp_path / "a.mha")
+    assert places.known_location("abc") == tmp_path / "a.mha"
+
+
+def test_the_users_own_folders_are_used_without_a_choice(monkeypatch):
+    monkeypatch.delenv("FETAL_IQA_HOME")
+    assert places.home().name == "napari-fetal-iqa"
+    assert places.cache() != places.home()
+    assert places.default_store().parent == places.home()
+
+
+def test_settings_come_back_after_a_restart():
+    assert load_settings() == Settings()
+    save_settings(Settings(reviewer="AK", analyse_on_open=False))
+    assert load_settings() == Settings(reviewer="AK", analyse_on_open=False)
+
+
+def test_damaged_settings_become_defaults(caplog):
+    save_settings(Settings(reviewer="AK"))
+    (places.home() / "settings.json").write_text('{"reviewer": 7}')
+    with caplog.at_level(logging.WARNING):
+        assert load_settings() == Settings()
+    assert "defaults" in caplog.text
+
+
+def test_a_reviewer_is_proposed_even_where_the_account_has_no_name(monkeypatch):
+    assert suggested_reviewer()
+
+    def nobody() -> str:
+        raise KeyError("uid")
+
+    monkeypatch.setattr("getpass.getuser", nobody)
+    assert suggested_reviewer() == "reviewer"
