@@ -23,11 +23,24 @@ BIN = "Scripts" if ON_WINDOWS else "bin"
 EXE = ".exe" if ON_WINDOWS else ""
 PYTHONS = ">=3.11,<3.14"
 
-SCREEN_PACKAGES = (
-    "xvfb xauth libegl1 libgl1 libgl1-mesa-dri libxkbcommon-x11-0 libdbus-1-3 libxcb-cursor0 "
-    "libxcb-icccm4 libxcb-image0 libxcb-keysyms1 libxcb-randr0 libxcb-render-util0 libxcb-shape0 "
-    "libxcb-xinerama0 libxcb-xkb1"
-).split()
+SCREEN_PACKAGES = [
+    "xvfb",
+    "xauth",
+    "libegl1",
+    "libgl1",
+    "libgl1-mesa-dri",
+    "libxkbcommon-x11-0",
+    "libdbus-1-3",
+    "libxcb-cursor0",
+    "libxcb-icccm4",
+    "libxcb-image0",
+    "libxcb-keysyms1",
+    "libxcb-randr0",
+    "libxcb-render-util0",
+    "libxcb-shape0",
+    "libxcb-xinerama0",
+    "libxcb-xkb1",
+]
 
 
 def call(*command, **settings):
@@ -105,7 +118,7 @@ def demo(programs, arguments):
     call(programs / ("napari-fetal-iqa" + EXE), "demo", *arguments)
 
 
-def tests(programs, arguments, with_gui=True):
+def tests(programs, arguments, with_gui):
     """Run every check, then every test but the slow ones; arguments go to pytest."""
     python = programs / ("python" + EXE)
     if with_gui:
@@ -147,7 +160,7 @@ def main():
         environment = {**os.environ, "VIRTUAL_ENV": str(HERE / ".venv")}
         with open(str(HERE / "constraints.txt"), "w") as file:
             call(find_uv(), "pip", "freeze", "--exclude-editable", env=environment, stdout=file)
-        tests(programs, [])
+        tests(programs, [], with_gui=True)
 
 
 if __name__ == "__main__":

@@ -7,3 +7,7 @@ class ModelError(Exception):
 
 class WeightsError(ModelError):
     """A checkpoint of pretrained weights is missing, damaged, or not what it should be."""
+
+
+class DeviceError(ModelError):
+    """The device that was asked for is not there, or has no memory for a single frame."""

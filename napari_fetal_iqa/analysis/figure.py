@@ -30,7 +30,7 @@ def draw_timeline(analysis: Analysis, path: Path) -> None:
         for _, stop in analysis.sweep.bounds[:-1]:
             axes.axvline(stop - 0.5, color=colours.NONE, linewidth=0.6)
         axes.set_ylabel(name)
-        axes.margins(x=0)
+        axes.set_xlim(-0.5, len(frames) - 0.5)
         axes.spines[["top", "right"]].set_visible(False)
     quality.set_ylim(-0.03, 1.03)
     area.set_ylim(bottom=0)

@@ -3,13 +3,14 @@
 import csv
 import io
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_fetal_iqa.analysis.figure import draw_timeline
-from napari_fetal_iqa.analysis.result import Analysis, ModelRef
+from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.io import write_volume
@@ -54,10 +55,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
             "quality": analysis.setup.thresholds.quality,
             "area_fraction": analysis.setup.thresholds.area,
         },
-        "models": {
-            "cls": _model(analysis.setup.cls_model),
-            "seg": _model(analysis.setup.seg_model),
-        },
+        "models": named_models(analysis.setup),
         "device": analysis.setup.device,
         "precision": analysis.setup.precision,
         "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
@@ -71,10 +69,10 @@ def notices(analysis: Analysis) -> list[str]:
     return [NOTICE, DEMO_NOTICE] if analysis.setup.demo else [NOTICE]
 
 
-def _model(model: ModelRef | None) -> dict[str, Any] | None:
-    if model is None:
-        return None
-    return {"id": model.id, "name": model.name, "hash": model.hash, "demo": model.demo}
+def named_models(setup: AnalysisSetup) -> dict[str, Any]:
+    """Name the models by task, as ``summary.json`` does."""
+    models = {"cls": setup.cls_model, "seg": setup.seg_model}
+    return {task: asdict(model) if model else None for task, model in models.items()}
 
 
 def _frames_csv(analysis: Analysis) -> str:

@@ -2,13 +2,14 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-import fetal_iqa_models
 import numpy as np
 from numpy.typing import NDArray
 
+import fetal_iqa_models
 from napari_fetal_iqa.analysis.order import coarse_to_fine
 from napari_fetal_iqa.analysis.result import (
     Analysis,
@@ -23,7 +24,7 @@ from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 if TYPE_CHECKING:
-    from fetal_iqa_models import FrameClassifier, FrameSegmenter, PredictionBatch
+    from fetal_iqa_models import ModelCard, PredictionBatch
 
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""
@@ -69,12 +70,15 @@ class Analyser:
         if classifier is None and segmenter is None:
             raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
         self._predictor = fetal_iqa_models.FramePredictor(
-            classifier, segmenter, device=device, batch_size=batch_size
+            classifier.network if classifier else None,
+            segmenter.network if segmenter else None,
+            device=device,
+            batch_size=batch_size,
         )
         defaults = Thresholds()
         self.setup = AnalysisSetup(
-            cls_model=_reference(classifier),
-            seg_model=_reference(segmenter),
+            cls_model=classifier.reference if classifier else None,
+            seg_model=segmenter.reference if segmenter else None,
             thresholds=Thresholds(
                 quality=classifier.card.quality_threshold if classifier else defaults.quality,
                 area=segmenter.card.area_threshold if segmenter else defaults.area,
@@ -190,25 +194,29 @@ def measured(
     )
 
 
-def _load(
-    model: str | Path | None, task: str, encoder_weights: Path | None
-) -> "FrameClassifier | FrameSegmenter | None":
+@dataclass(frozen=True)
+class _Loaded:
+    network: Any  # FrameClassifier or FrameSegmenter, by its task
+    card: "ModelCard"
+    reference: ModelRef
+
+
+def _load(model: str | Path | None, task: str, encoder_weights: Path | None) -> _Loaded | None:
     if not model:
         return None
-    card = fetal_iqa_models.load_card(fetal_iqa_models.resolve_model(model))
+    folder = fetal_iqa_models.resolve_model(model)
+    card = fetal_iqa_models.load_card(folder)
     if card.task != task:
         raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")
     own = card.encoder_weights == "own"
-    return fetal_iqa_models.load_model(model, None if own else encoder_weights)
-
-
-def _reference(model: "FrameClassifier | FrameSegmenter | None") -> ModelRef | None:
-    if model is None:
-        return None
-    card = model.card
-    name = fetal_iqa_models.model_id(card.task, model.hash)
-    return ModelRef(id=name, hash=model.hash, name=card.name, demo=card.demo)
+    network = fetal_iqa_models.load_model(folder, None if own else encoder_weights)
+    digest = network.hash or fetal_iqa_models.model_hash(folder)
+    reference = ModelRef(
+        id=fetal_iqa_models.model_id(task, digest), hash=digest, name=card.name, demo=card.demo
+    )
+    return _Loaded(network, card, reference)
 
 
 def _joined(parts: list[NDArray | None]) -> NDArray | None:
-    return None if parts[0] is None else np.concatenate(parts)
+    present = [part for part in parts if part is not None]
+    return np.concatenate(present) if present else None

@@ -15,12 +15,12 @@ import pickle
 import sys
 import traceback
 from dataclasses import dataclass
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
-from fetal_iqa_models.errors import ModelError
 from numpy.typing import NDArray
 
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.analysis.run import Analyser
 from napari_fetal_iqa.errors import FetalIqaError
@@ -59,19 +59,19 @@ Request = Load | Batch
 Answer = AnalysisSetup | FrameResults | Failure
 
 
-def send(stream: BinaryIO, message: Request | Answer) -> None:
+def send(stream: IO[bytes], message: Request | Answer) -> None:
     """Write one message."""
     pickle.dump(message, stream, protocol=5)
     stream.flush()
 
 
-def receive(stream: BinaryIO) -> Request | Answer:
+def receive(stream: IO[bytes]) -> Request | Answer:
     """Read one message; EOFError where there are no more."""
     message: Request | Answer = pickle.load(stream)  # noqa: S301 - only parent and child write
     return message
 
 
-def serve(requests: BinaryIO, answers: BinaryIO) -> None:
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
     desk = _Desk()
     while True:

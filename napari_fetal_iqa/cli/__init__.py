@@ -3,11 +3,9 @@
 import sys
 
 import typer
-from fetal_iqa_models.errors import ModelError
 
-from napari_fetal_iqa.cli.analyse import analyse
-from napari_fetal_iqa.cli.demo import demo
-from napari_fetal_iqa.cli.info import info
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.cli import analyse, demo, info
 from napari_fetal_iqa.errors import FetalIqaError
 
 app = typer.Typer(
@@ -20,9 +18,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo)
-app.command()(info)
-app.command()(analyse)
+app.command()(demo.demo)
+app.command()(info.info)
+app.command()(analyse.analyse)
 
 
 def main() -> None:

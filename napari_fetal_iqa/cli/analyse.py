@@ -2,17 +2,18 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
-from fetal_iqa_models.errors import ModelError
 from tqdm import tqdm
 
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import Analyser, Analysis, coarse_to_fine, write_results
-from napari_fetal_iqa.analysis.files import notices, summary
+from napari_fetal_iqa.analysis.files import named_models, notices, summary
+from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.io import find_sweeps, read_sweep
+from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.sweep import SweepVolume
 
 ClsModel = Annotated[
@@ -56,22 +57,38 @@ def analyse(
     analyser = Analyser(cls, seg, device, batch_size, weights)
     models = ", ".join(model.id for model in analyser.setup.models)
     typer.echo(f"{models} on {analyser.setup.device}, {analyser.setup.precision}")
-    failed = 0
-    for path in find_sweeps(sweeps):
+    paths = list(find_sweeps(sweeps))
+    failed = []
+    for path in paths:
         try:
-            sweep = read_sweep(path, frames_per_sweep=frames_per_sweep)
-            folder = result_folder(out, sweep)
-            if not overwrite and _is_done(folder, sweep, analyser, chosen):
-                typer.echo(f"{sweep.name}: done already, in {folder}")
-                continue
-            analysis = run_with_progress(analyser, sweep, chosen)
-            write_results(analysis, folder)
-            typer.echo(f"{verdict(analysis)}; results in {folder}")
+            _analyse_one(path, analyser, out, chosen, frames_per_sweep, overwrite)
         except (FetalIqaError, ModelError) as error:
-            failed += 1
+            if len(paths) == 1:
+                raise
+            failed.append(path.name)
             typer.echo(f"napari-fetal-iqa: {error}", err=True)
     if failed:
-        raise FetalIqaError(f"{failed} of the sweeps could not be analysed, see above")
+        raise FetalIqaError(
+            f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
+        )
+
+
+def _analyse_one(
+    path: Path,
+    analyser: Analyser,
+    out: Path,
+    chosen: list[int] | None,
+    frames_per_sweep: int | None,
+    overwrite: bool,
+) -> None:
+    sweep = read_sweep(path, frames_per_sweep=frames_per_sweep)
+    folder = result_folder(out, sweep)
+    if not overwrite and _is_done(folder, sweep, analyser, chosen):
+        typer.echo(f"{sweep.name}: done already, in {folder}")
+        return
+    analysis = run_with_progress(analyser, sweep, chosen)
+    write_results(analysis, folder)
+    typer.echo(f"{verdict(analysis)} Results in {folder}")
 
 
 def parse_frames(text: str) -> list[int]:
@@ -137,18 +154,10 @@ def _is_done(
     said = _summary(folder)
     if not said or frames is not None or said.get("frames_analysed") != len(sweep):
         return False
-    models = {"cls": analyser.setup.cls_model, "seg": analyser.setup.seg_model}
-    return all(
-        (said.get("models") or {}).get(task) == (model and _written(model))
-        for task, model in models.items()
-    )
+    return bool(said.get("models") == named_models(analyser.setup))
 
 
-def _written(model: object) -> dict[str, object]:
-    return {name: getattr(model, name) for name in ("id", "name", "hash", "demo")}
-
-
-def _summary(folder: Path) -> dict[str, object] | None:
+def _summary(folder: Path) -> dict[str, Any] | None:
     try:
         said = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):

@@ -7,7 +7,8 @@ from typing import Annotated
 
 import typer
 
-from napari_fetal_iqa.io import describe, read_sweep
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.sweep import SweepInfo, describe
 
 FramesPerSweep = Annotated[
     int | None,
@@ -33,4 +34,22 @@ def info(
     if as_json:
         typer.echo(json.dumps(asdict(found), indent=2))
     else:
-        typer.echo(str(found))
+        typer.echo(_in_words(found))
+
+
+def _in_words(found: SweepInfo) -> str:
+    spacing = "not known, so nothing can be measured"
+    if found.spacing_mm is not None:
+        spacing = "{:.4g} x {:.4g} mm (along rows x columns)".format(*found.spacing_mm)
+    lengths = {stop - start for start, stop in found.sweeps}
+    of_length = f" of {lengths.pop()} frames" if len(lengths) == 1 else ""
+    lines = {
+        "name": found.name,
+        "format": found.format,
+        "frames": f"{found.frames} of {found.rows} rows x {found.columns} columns",
+        "sweeps": f"{len(found.sweeps)}{of_length}",
+        "spacing": spacing,
+        "field of view": f"{found.field_of_view_fraction:.0%} of the frame",
+        "identity": found.identity,
+    }
+    return "\n".join(f"{name + ':':15}{said}" for name, said in lines.items())

@@ -1,9 +1,10 @@
 """Runs the analysis from a worker thread and hands its results to the window."""
 
 import logging
+from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from superqt.utils import GeneratorWorker, create_worker
+from superqt.utils import create_worker
 
 from napari_fetal_iqa.analysis.order import FrameQueue
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
@@ -31,7 +32,7 @@ class AnalysisRunner(QObject):
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._analyser = RemoteAnalyser()
-        self._worker: GeneratorWorker | None = None
+        self._worker: Any = None
         self._queue: FrameQueue | None = None
 
     @property
@@ -44,7 +45,7 @@ class AnalysisRunner(QObject):
         self.cancel()
         self._queue = FrameQueue(len(sweep), looked_at)
         models = (settings.cls_model, settings.seg_model)
-        worker = create_worker(
+        worker: Any = create_worker(
             analyse, self._analyser, sweep, self._queue, *models, _ignore_errors=True
         )
         worker.yielded.connect(lambda item: self._take(worker, item))
@@ -70,16 +71,16 @@ class AnalysisRunner(QObject):
         self.cancel()
         self._analyser.close()
 
-    def _take(self, worker: GeneratorWorker, item: Analysis | FrameResults) -> None:
+    def _take(self, worker: object, item: Analysis | FrameResults) -> None:
         if worker is self._worker:
             (self.started if isinstance(item, Analysis) else self.results).emit(item)
 
-    def _finish(self, worker: GeneratorWorker, complete: bool) -> None:
+    def _finish(self, worker: object, complete: bool) -> None:
         if worker is self._worker:
             self._worker = None
             self.ended.emit(complete)
 
-    def _fail(self, worker: GeneratorWorker, error: Exception) -> None:
+    def _fail(self, worker: object, error: Exception) -> None:
         if worker is not self._worker:
             return
         self._finish(worker, complete=False)

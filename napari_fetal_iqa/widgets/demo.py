@@ -52,7 +52,7 @@ def _once(signal: SignalInstance, do: Callable[[], None]) -> None:
 
 def _finish(viewer: napari.Viewer, widget: ReviewWidget, screenshot: Path) -> None:
     """Go to the best frame and take the picture once it is drawn."""
-    widget.actions.go_best()
+    widget.review_actions.go_best()
 
     def picture() -> None:
         screenshot.parent.mkdir(parents=True, exist_ok=True)

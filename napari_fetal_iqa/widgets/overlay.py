@@ -73,8 +73,7 @@ class MaskOverlay:
         )
 
     def _on_paint(self, event: Any) -> None:
-        frames = {int(frame) for atom in event.value for frame in np.unique(atom[0][0])}
-        for frame in sorted(frames):
+        for frame in sorted({frame for atom in event.value for frame in _frames_of(atom)}):
             self.stroke.emit(frame, self._data[frame] > 0)
 
     def remove(self) -> None:
@@ -82,3 +81,11 @@ class MaskOverlay:
         self.layer.events.paint.disconnect(self._on_paint)
         if self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
+
+
+def _frames_of(atom: tuple[Any, ...]) -> list[int]:
+    """Tell which frames one step of napari's paint history changed."""
+    frames = atom[0][0]
+    if isinstance(frames, slice):
+        return list(range(frames.start, frames.stop))
+    return np.unique(frames).tolist()

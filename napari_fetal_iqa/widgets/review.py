@@ -63,7 +63,7 @@ class ReviewWidget(QWidget):
         self.desk: Desk | None = None
         self.layer: Image | None = None
         self.runner = AnalysisRunner(self)
-        self.actions = Actions(lambda: self.desk, self._corrected)
+        self.review_actions = Actions(lambda: self.desk, self._corrected)
         self._build()
         self._connect()
         for layer in list(self.viewer.layers):
@@ -99,7 +99,7 @@ class ReviewWidget(QWidget):
         self._follow_theme()
 
     def _action(self, name: str) -> Callable[[], None]:
-        action: Callable[[], None] = getattr(self.actions, name, None) or getattr(self, name)
+        action: Callable[[], None] = getattr(self.review_actions, name, None) or getattr(self, name)
         return action
 
     def _connect(self) -> None:
@@ -107,7 +107,7 @@ class ReviewWidget(QWidget):
         self.empty.phantom_asked.connect(self.open_phantom)
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.settings.changed.connect(self._settings_changed)
-        self.timeline.frame_chosen.connect(self.actions.go)
+        self.timeline.frame_chosen.connect(self.review_actions.go)
         self.runner.started.connect(self._analysis_started)
         self.runner.results.connect(self._results_came)
         self.runner.ended.connect(self._analysis_ended)
@@ -117,17 +117,17 @@ class ReviewWidget(QWidget):
         self.viewer.dims.events.current_step.connect(self._frame_changed)
         self.viewer.events.theme.connect(self._follow_theme)
 
-    def showEvent(self, event: QShowEvent) -> None:
+    def showEvent(self, event: QShowEvent | None) -> None:
         """Take the keys while the widget is in use."""
         self._enable_keys(True)
         super().showEvent(event)
 
-    def hideEvent(self, event: QHideEvent) -> None:
+    def hideEvent(self, event: QHideEvent | None) -> None:
         """Give the keys back to napari."""
         self._enable_keys(False)
         super().hideEvent(event)
 
-    def closeEvent(self, event: QCloseEvent) -> None:
+    def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop the work and let the viewer go."""
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
@@ -198,7 +198,7 @@ class ReviewWidget(QWidget):
             self._trouble(str(error))
             return
         self.desk = Desk(self.viewer, layer, session)
-        self.desk.overlay.stroke.connect(self.actions.stroke)
+        self.desk.overlay.stroke.connect(self.review_actions.stroke)
         session.frames_changed.connect(self._paint)
         self._corrected(None)
         self._paint(session.corrections())

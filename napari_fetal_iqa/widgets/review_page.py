@@ -32,7 +32,7 @@ class ReviewPage(QWidget):
         self.saved.setToolTip("Every correction is on disk before it is shown as saved")
         self.settings = SettingsPanel(settings)
         folded = QCollapsible("Models and reviewer")
-        folded.setToolTip("Which models to use, and who reviews")
+        folded.toggleButton().setToolTip("Which models to use, and who reviews")
         folded.addWidget(self.settings)
 
         column = QVBoxLayout(self)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -60,13 +61,13 @@ class _FrameAxisViewBox(pg.ViewBox):
         super().__init__(enableMenu=False)
         self.setMouseEnabled(x=True, y=False)
 
-    def mouseClickEvent(self, event) -> None:
+    def mouseClickEvent(self, event: Any) -> None:
         """Go to the frame under the pointer."""
         if event.button() == Qt.MouseButton.LeftButton:
             event.accept()
             self.frame_pointed.emit(self._frame_at(event.scenePos()))
 
-    def mouseDragEvent(self, event, axis=None) -> None:
+    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
         """Follow the pointer."""
         if event.button() == Qt.MouseButton.LeftButton:
             event.accept()
@@ -74,7 +75,7 @@ class _FrameAxisViewBox(pg.ViewBox):
         else:
             super().mouseDragEvent(event, axis=0)
 
-    def mouseDoubleClickEvent(self, event) -> None:
+    def mouseDoubleClickEvent(self, event: Any) -> None:
         """Show all frames again."""
         event.accept()
         self.autoRange(padding=0)

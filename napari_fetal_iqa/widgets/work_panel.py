@@ -52,11 +52,12 @@ class WorkPanel(QWidget):
         buttons.addWidget(self.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        for part in (self.doing, self.bar):
-            column.addWidget(part)
+        column.addWidget(self.doing)
+        column.addWidget(self.bar)
         column.addLayout(buttons)
-        for part in (self.models, self.notice, self.trouble_box):
-            column.addWidget(part)
+        column.addWidget(self.models)
+        column.addWidget(self.notice)
+        column.addWidget(self.trouble_box)
         self._started = 0.0
 
     def _build_trouble(self) -> None:
@@ -65,7 +66,7 @@ class WorkPanel(QWidget):
         self.trouble.setStyleSheet(f"color: {colours.TROUBLE}")
         copy = QPushButton("Copy")
         copy.setToolTip("Copy the message")
-        copy.clicked.connect(lambda: QApplication.clipboard().setText(self.trouble.text()))
+        copy.clicked.connect(self._copy_trouble)
         away = QPushButton("Dismiss")
         away.setToolTip("Hide the message")
         away.clicked.connect(lambda: self.show_trouble(""))
@@ -78,6 +79,11 @@ class WorkPanel(QWidget):
         row.addWidget(away)
         grid.addLayout(row)
         self.trouble_box.hide()
+
+    def _copy_trouble(self) -> None:
+        clipboard = QApplication.clipboard()
+        if clipboard is not None:
+            clipboard.setText(self.trouble.text())
 
     def begin(self, doing: str, cancellable: bool = True) -> None:
         """Show that something runs whose length is not known yet."""

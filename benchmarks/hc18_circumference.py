@@ -1,0 +1,70 @@
+"""Measured against reference head circumference on real heads: the HC18 challenge.
+
+The reference runs along the middle of the drawn outline, about 2.5 pixels thick; every outline is
+filled to its outer edge, to its middle and to its inner edge, and measured as an abdomen is.
+
+    python benchmarks/hc18_circumference.py [FOLDER of hc18]
+"""
+
+import csv
+import os
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+from scipy import ndimage
+from skimage.io import imread
+
+from napari_fetal_iqa.biometry import measure_abdomen
+
+DATA = Path(os.environ.get("FETAL_IQA_DATA", Path(__file__).parents[2] / "shared" / "data"))
+
+
+def fills(line: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
+    """Fill a drawn outline to its outer edge, middle and inner edge; tell whether it was closed.
+
+    An outline that the top of the image cuts off is closed along it.
+    """
+    filled = ndimage.binary_fill_holes(line)
+    closed = bool(filled.sum() > 3 * line.sum())
+    if not closed:
+        wall = np.pad(line, ((1, 0), (0, 0)), constant_values=True)
+        filled = ndimage.binary_fill_holes(wall)[1:]
+    hole = filled & ~line
+    to_hole = ndimage.distance_transform_edt(~hole)
+    to_outside = ndimage.distance_transform_edt(filled)
+    return {"outer edge": filled, "middle": to_hole <= to_outside, "inner edge": hole}, closed
+
+
+def main() -> None:
+    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA / "hc18"
+    with (folder / "pixel_size_and_hc.csv").open() as file:
+        rows = list(csv.reader(file))[1:]
+    errors: dict[str, list[float]] = {}
+    open_outlines, seconds = [], []
+    for name, pixel_mm, reference in (row[:3] for row in rows):
+        path = folder / "annotations" / name.replace(".png", "_Annotation.png")
+        masks, closed = fills(imread(path) > 0)
+        if not closed:
+            open_outlines.append(name)
+        for edge, mask in masks.items():
+            start = time.perf_counter()
+            measured = measure_abdomen(mask, (float(pixel_mm),) * 2)
+            seconds.append(time.perf_counter() - start)
+            if measured is None:
+                raise SystemExit(f"{name}: no ellipse")
+            errors.setdefault(edge, []).append(measured.circumference_mm - float(reference))
+    print(f"{len(rows)} heads; outlines cut off by the image: {', '.join(open_outlines) or 'none'}")
+    print(f"{'filled to':12}{'mean error':>12}{'mean |error|':>14}{'95 %':>8}{'largest':>9}  (mm)")
+    for edge, found in errors.items():
+        off = np.abs(found)
+        print(
+            f"{edge:12}{np.mean(found):12.3f}{off.mean():14.3f}"
+            f"{np.percentile(off, 95):8.3f}{off.max():9.3f}"
+        )
+    print(f"measure_abdomen: median {1000 * np.median(seconds):.2f} ms a mask")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,108 @@
+"""Time and memory of opening an 840-frame sweep, against SimpleITK.
+
+Simulates a phantom case (or takes a volume), writes it raw and compressed, and measures every
+reader in processes of its own, in turn, with the file in the page cache. Prints a table.
+
+    python benchmarks/read_sweep.py [--volume FILE] [--runs N]
+"""
+
+import argparse
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+FIRST, WHOLE = "first frame", "whole volume"
+
+
+def open_by_us(path: str, task: str) -> tuple[np.ndarray, object]:
+    from napari_fetal_iqa.io import read_sweep
+
+    frames = read_sweep(path).frames
+    return (frames[0] if task == FIRST else np.asarray(frames)), frames
+
+
+def open_by_itk(path: str, task: str) -> tuple[np.ndarray, object]:
+    import SimpleITK
+
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(path)
+    if task == FIRST:  # the least that SimpleITK can be asked for
+        reader.ReadImageInformation()
+        reader.SetExtractSize((*reader.GetSize()[:2], 1))
+    image = reader.Execute()
+    return SimpleITK.GetArrayViewFromImage(image), image
+
+
+def peak_mb() -> float:
+    """Highest resident memory of this process so far (Linux)."""
+    status = Path("/proc/self/status").read_text()
+    return int(status.split("VmHWM:")[1].split()[0]) / 1024
+
+
+def measure(reader: str, path: str, task: str) -> None:
+    """Print seconds and the growth of memory in MB; runs in a process of its own."""
+    import SimpleITK  # noqa: F401  # imports are not what is compared
+
+    import napari_fetal_iqa.io  # noqa: F401
+
+    before = peak_mb()
+    start = time.perf_counter()
+    array, _owner = (open_by_us if reader == "ours" else open_by_itk)(path, task)
+    array.reshape(-1)[::4096].max()  # every page is really there
+    print(time.perf_counter() - start, peak_mb() - before)
+
+
+def compare(path: Path, task: str, runs: int) -> dict[str, tuple[float, float]]:
+    """Give the median seconds and MB of each reader; they run in turn, each run afresh."""
+    results: dict[str, list[list[float]]] = {"ours": [], "itk": []}
+    for _ in range(runs):
+        for reader, measured in results.items():
+            command = [sys.executable, __file__, "--measure", reader, str(path), task]
+            output = subprocess.check_output(command, text=True)
+            measured.append([float(word) for word in output.split()])
+    return {
+        reader: (statistics.median(m[0] for m in measured), max(m[1] for m in measured))
+        for reader, measured in results.items()
+    }
+
+
+def main(volume: Path | None, runs: int) -> None:
+    import SimpleITK
+
+    from napari_fetal_iqa.io import read_sweep
+    from napari_fetal_iqa.phantom import make_phantom
+
+    sweep = make_phantom().sweep if volume is None else read_sweep(volume)
+    frames = np.asarray(sweep.frames)
+    image = SimpleITK.GetImageFromArray(frames)
+    print(f"{frames.shape} uint8, {frames.nbytes / 2**20:.0f} MB; median of {runs} runs")
+    print("file             task          ours s  SimpleITK s  ratio  ours MB  SimpleITK MB")
+    with tempfile.TemporaryDirectory() as folder:
+        for kind, compress in (("raw", False), ("zlib", True)):
+            path = Path(folder, f"{kind}.mha")
+            SimpleITK.WriteImage(image, str(path), compress)
+            label = f"{kind}, {len(path.read_bytes()) / 2**20:.0f} MB"  # now in the page cache
+            for task in (FIRST, WHOLE):
+                measured = compare(path, task, runs)
+                ours, ours_mb = measured["ours"]
+                itk, itk_mb = measured["itk"]
+                print(
+                    f"{label:15}  {task:12} {ours:7.4f} {itk:12.4f} {ours / itk:6.2f}"
+                    f" {ours_mb:8.0f} {itk_mb:13.0f}"
+                )
+
+
+if __name__ == "__main__":
+    if sys.argv[1:2] == ["--measure"]:
+        measure(*sys.argv[2:])
+    else:
+        parser = argparse.ArgumentParser(description=__doc__)
+        parser.add_argument("--volume", type=Path)
+        parser.add_argument("--runs", type=int, default=5)
+        arguments = parser.parse_args()
+        main(arguments.volume, arguments.runs)

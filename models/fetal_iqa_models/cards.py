@@ -1,0 +1,220 @@
+"""The model card: what a model folder says about itself; torch-free."""
+
+import hashlib
+from importlib import resources
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+
+from fetal_iqa_models.errors import ModelError
+
+CARD_FILE = "model.json"
+ADAPTER_CONFIG_FILE = "adapter_config.json"
+ADAPTER_FILE = "adapter_model.safetensors"
+HEAD_FILE = "head.safetensors"
+ENCODER_FILE = "encoder.safetensors"
+MODEL_FILES = tuple(sorted((CARD_FILE, ADAPTER_CONFIG_FILE, ADAPTER_FILE, HEAD_FILE, ENCODER_FILE)))
+"""The files of a model folder; nothing else in the folder is ever read."""
+
+DEMO_MODELS = {"demo-cls": "cls", "demo-seg": "seg"}
+"""Names of the models that the package ships, and their folders under ``demo``."""
+
+_LARGEST_JSON = 1_000_000
+_SHA256 = r"^[0-9a-f]{64}$"
+
+
+LayerName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=200)]
+
+
+class LoraSettings(BaseModel):
+    """Low-rank adaptation of an encoder's linear layers.
+
+    Parameters
+    ----------
+    rank : int
+    alpha : int
+        The adapter's output is scaled by ``alpha / rank``.
+    dropout : float
+        On the adapter's input, in training.
+    targets : tuple of str or None
+        Layers of the encoder's trunk, by the ends of their names: ``"attn.proj"`` is that layer
+        of every block. None for the encoder's own setting.
+
+    References
+    ----------
+    Hu et al., LoRA, ICLR 2022; the defaults are those of arXiv 2507.22802.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(default=8, ge=1, le=1024)
+    alpha: int = Field(default=16, ge=1, le=65536)
+    dropout: float = Field(default=0.1, ge=0, lt=1)
+    targets: tuple[LayerName, ...] | None = Field(default=None, min_length=1, max_length=16)
+
+
+class EncoderWeights(BaseModel):
+    """Which pretrained weights an encoder has.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for people.
+    sha256 : str
+        Of the file.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str = Field(min_length=1, max_length=500)
+    sha256: str = Field(pattern=_SHA256)
+
+
+class ModelCard(BaseModel):
+    """What a model is, how it was made and how well it does; ``model.json`` of its folder.
+
+    Parameters
+    ----------
+    schema_version : 1
+    name : str
+        For people.
+    task : "cls" or "seg"
+        Scores a frame's quality, or outlines its abdomen.
+    encoder : str
+        Name in the table of encoders.
+    encoder_weights : EncoderWeights, "own" or None
+        The pretrained weights to be had elsewhere; ``"own"`` where the folder holds the
+        encoder; None where nobody recorded it, so that the loader must be given a file.
+    image_size : int
+        Side of the square input in pixels.
+    decoder_width : int or None
+        Of a segmenter; None for the encoder's own setting.
+    taps : four ints or None
+        Of a segmenter's feature maps; None for the encoder's own setting.
+    lora : LoraSettings or None
+    quality_threshold : float
+        A frame whose probability is higher counts as good (cls).
+    mask_threshold : float
+        A pixel whose probability is higher belongs to the abdomen (seg).
+    area_threshold : float
+        A frame whose mask covers at least this share of the padded square counts as good
+        (seg; 1 % in arXiv 2507.22802).
+    labels : tuple of str
+        What 0 and 1 mean.
+    licence : str
+    parent : str or None
+        Hash of the model that this one was fine-tuned from.
+    training_data : str or None
+        Hash of the data that it was trained on.
+    training : dict
+        Settings of the training: command, seed, epochs and so on.
+    metrics : dict
+        What was measured, on what.
+    demo : bool
+        Trained on phantoms for show; not for clinical use.
+    tool_version : str
+        Of the distribution that wrote the folder.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    schema_version: Literal[1] = 1
+    name: str = Field(min_length=1, max_length=500)
+    task: Literal["cls", "seg"]
+    encoder: str
+    encoder_weights: EncoderWeights | Literal["own"] | None = None
+    image_size: int = Field(ge=16, le=4096)
+    decoder_width: int | None = Field(default=None, ge=1, le=512)
+    taps: tuple[int, int, int, int] | None = None
+    lora: LoraSettings | None = None
+    quality_threshold: float = Field(default=0.5, ge=0, le=1)
+    mask_threshold: float = Field(default=0.5, ge=0, le=1)
+    area_threshold: float = Field(default=0.01, ge=0, le=1)
+    labels: tuple[str, str] = ("not measurable", "fetal abdomen, measurable")
+    licence: str = "unknown"
+    parent: str | None = Field(default=None, pattern=_SHA256)
+    training_data: str | None = Field(default=None, pattern=_SHA256)
+    training: dict[str, JsonValue] = Field(default_factory=dict)
+    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    demo: bool = False
+    tool_version: str = ""
+
+
+def resolve_model(folder_or_name: Path | str) -> Path:
+    """Give the folder of a model: a shipped model's by its name, else the path as it is.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such folder.
+    """
+    if str(folder_or_name) in DEMO_MODELS:
+        name = DEMO_MODELS[str(folder_or_name)]
+        folder = Path(str(resources.files("fetal_iqa_models"))) / "demo" / name
+    else:
+        folder = Path(folder_or_name)
+    if not folder.is_dir():
+        names = " or ".join(DEMO_MODELS)
+        raise ModelError(f"{folder_or_name}: no such model folder; give a folder, or {names}")
+    return folder
+
+
+def load_card(folder_or_name: Path | str) -> ModelCard:
+    """Read and validate the card of a model folder.
+
+    Raises
+    ------
+    ModelError
+        Where the folder or its card is missing, oversize, or not a model card.
+    """
+    path = resolve_model(folder_or_name) / CARD_FILE
+    try:
+        return ModelCard.model_validate_json(read_small(path))
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        raise ModelError(f"{path}: not a model card: {where}: {first['msg']}") from error
+
+
+def read_small(path: Path) -> bytes:
+    """Read a side file of a model folder; refuse one of more than a megabyte."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_JSON + 1)
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if len(content) > _LARGEST_JSON:
+        raise ModelError(f"{path}: larger than a megabyte, so not of a model folder")
+    return content
+
+
+def model_hash(folder_or_name: Path | str) -> str:
+    """Hash a model folder: sha256 over the names, lengths and contents of its files.
+
+    Only the files of a model count, in the order of their names: a note or a thumbnail beside
+    them changes nothing.
+
+    Raises
+    ------
+    ModelError
+        Where the folder is missing or a file cannot be read.
+    """
+    digest = hashlib.sha256()
+    folder = resolve_model(folder_or_name)
+    for name in MODEL_FILES:
+        path = folder / name
+        if not path.exists():
+            continue
+        try:
+            with path.open("rb") as file:
+                content = hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+        digest.update(f"{name}\n{content}\n".encode())
+    return digest.hexdigest()
+
+
+def model_id(task: str, full_hash: str) -> str:
+    """Short name of a model for people: its task and the start of its hash, ``cls-7f3a``."""
+    return f"{task}-{full_hash[:4]}"

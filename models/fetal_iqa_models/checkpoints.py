@@ -1,0 +1,185 @@
+"""Read foreign checkpoints of pretrained encoders, safely and strictly."""
+
+import hashlib
+import re
+import sys
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import load_file
+from torch import Tensor
+
+from fetal_iqa_models.cards import EncoderWeights
+from fetal_iqa_models.errors import WeightsError
+
+_TEXT_SIDE = re.compile(
+    r"transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"
+    r"|logit_scale$|logit_bias$|attn_mask$"
+)
+"""What an open_clip checkpoint holds beside the image tower."""
+
+
+def read_checkpoint(path: Path) -> dict[str, Tensor]:
+    """Read the tensors of a checkpoint without running anything that it holds.
+
+    Parameters
+    ----------
+    path : Path
+        ``.safetensors``, or a file of ``torch.save`` that holds tensors by name, perhaps under
+        ``state_dict`` and perhaps with the prefix ``module.``, as training leaves them.
+
+    Returns
+    -------
+    dict of str to Tensor
+        On the CPU, memory-mapped where the file allows it.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing, damaged, or holds anything but tensors by name; a pickle
+        that would run code is refused, never run.
+    """
+    if not path.is_file():
+        raise WeightsError(f"{path}: no such weights file")
+    try:
+        content: object = load_file(path) if path.suffix == ".safetensors" else _load_pickled(path)
+    except Exception as error:  # a damaged pickle can fail in any way
+        raise _unreadable(path, error) from error
+    if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
+        content = content["state_dict"]
+    if not isinstance(content, Mapping) or not content:
+        raise WeightsError(f"{path}: expected tensors by name, found {type(content).__name__}")
+    tensors = {}
+    for key, value in content.items():
+        if not isinstance(key, str) or not isinstance(value, Tensor):
+            raise WeightsError(
+                f"{path}: expected tensors by name, found {type(value).__name__} at {key!r}"
+            )
+        tensors[key.removeprefix("module.")] = value
+    return tensors
+
+
+def _unreadable(path: Path, error: Exception) -> WeightsError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")
+
+
+def _load_pickled(path: Path) -> object:
+    with path.open("rb") as file:
+        zipped = file.read(4) == b"PK\x03\x04"  # the older layout cannot be memory-mapped
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+
+
+def load_pretrained(trunk: Any, path: Path) -> None:
+    """Load an encoder's checkpoint into its timm trunk, in place, as float32.
+
+    Parameters
+    ----------
+    trunk : nn.Module
+        A timm model.
+    path : Path
+        An open_clip checkpoint (``visual.*`` and the text side, which is left out), or one
+        with timm's own keys; a classifier that the trunk does not have is left out too.
+
+    Raises
+    ------
+    WeightsError
+        Where the file cannot be read, or a key is missing, unexpected or of the wrong shape.
+    """
+    tensors = read_checkpoint(path)
+    expected = trunk.state_dict()
+    if any(key.startswith("visual.") for key in tensors):
+        tensors = _visual_tower(tensors, trunk, expected, path)
+    else:
+        tensors = _timm_keys(tensors, trunk)
+        if trunk.num_classes == 0:
+            classifier = f"{trunk.default_cfg['classifier']}."
+            tensors = {k: v for k, v in tensors.items() if not k.startswith(classifier)}
+    _check_keys(expected, tensors, path)
+    # copies: the file may be memory-mapped, and may change
+    state = {key: tensors[key].to(own.dtype, copy=True) for key, own in expected.items()}
+    trunk.load_state_dict(state, assign=True)
+
+
+def _visual_tower(
+    tensors: Mapping[str, Tensor], trunk: Any, expected: Mapping[str, Tensor], path: Path
+) -> dict[str, Tensor]:
+    foreign = [k for k in tensors if not k.startswith("visual.") and not _TEXT_SIDE.match(k)]
+    if foreign:
+        raise WeightsError(f"{path}: not an open_clip checkpoint, it holds {_some(foreign)}")
+    if not {"patch_embed.proj.weight", "pos_embed"} <= expected.keys():
+        raise WeightsError(f"{path}: not a checkpoint of this encoder, but one of open_clip")
+    # timm would resample these two to its own size; here another size is another encoder
+    for key, shape in (
+        ("visual.conv1.weight", expected["patch_embed.proj.weight"].shape),
+        ("visual.positional_embedding", expected["pos_embed"].shape[1:]),
+    ):
+        if key not in tensors:
+            raise WeightsError(f"{path}: not a checkpoint of this encoder; missing: {key}")
+        if tensors[key].shape != shape:
+            raise WeightsError(
+                f"{path}: not a checkpoint of this encoder; of the wrong shape: "
+                f"{key} {tuple(tensors[key].shape)} in place of {tuple(shape)}"
+            )
+    return _timm_keys(tensors, trunk)
+
+
+def _timm_keys(tensors: Mapping[str, Tensor], trunk: Any) -> dict[str, Tensor]:
+    """Rename and drop keys as timm itself does for this kind of model."""
+    convert = getattr(sys.modules[type(trunk).__module__], "checkpoint_filter_fn", None)
+    return dict(tensors) if convert is None else convert(dict(tensors), trunk)
+
+
+def _check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    missing = [key for key in expected if key not in found]
+    unexpected = [key for key in found if key not in expected]
+    misshapen = [
+        f"{key} {tuple(found[key].shape)} in place of {tuple(expected[key].shape)}"
+        for key in expected
+        if key in found and found[key].shape != expected[key].shape
+    ]
+    faults = [
+        f"{what}: {_some(keys)}"
+        for what, keys in (
+            ("missing", missing),
+            ("unexpected", unexpected),
+            ("of the wrong shape", misshapen),
+        )
+        if keys
+    ]
+    if faults:
+        raise WeightsError(f"{path}: not a checkpoint of this encoder; {'; '.join(faults)}")
+
+
+def _some(names: Iterable[str]) -> str:
+    names = list(names)
+    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
+    return ", ".join(names[:3]) + more
+
+
+def weights_record(path: Path) -> EncoderWeights:
+    """Name and sha256 of a weights file, as a model card records its encoder.
+
+    A ``.safetensors`` file that was converted from a published checkpoint carries that
+    checkpoint's sha256 as ``source_sha256`` in its header, and is recorded by it.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing or damaged.
+    """
+    try:
+        if path.suffix == ".safetensors":
+            with safe_open(path, framework="pt") as file:
+                source = (file.metadata() or {}).get("source_sha256")
+            if source is not None:
+                return EncoderWeights(name=path.name, sha256=source)
+        with path.open("rb") as raw:
+            return EncoderWeights(
+                name=path.name, sha256=hashlib.file_digest(raw, "sha256").hexdigest()
+            )
+    except (OSError, SafetensorError, ValueError) as error:
+        raise _unreadable(path, error) from error

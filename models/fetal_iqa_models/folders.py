@@ -1,0 +1,244 @@
+"""Model folders: save a network, load it again, believe nothing that is not checked."""
+
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from fetal_iqa_models.cards import (
+    ADAPTER_CONFIG_FILE,
+    ADAPTER_FILE,
+    CARD_FILE,
+    ENCODER_FILE,
+    HEAD_FILE,
+    EncoderWeights,
+    LoraSettings,
+    ModelCard,
+    load_card,
+    model_hash,
+    read_small,
+    resolve_model,
+)
+from fetal_iqa_models.checkpoints import load_pretrained, weights_record
+from fetal_iqa_models.encoders import blank_encoder
+from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.lora import (
+    adapter_state,
+    add_lora,
+    base_state,
+    load_adapter_state,
+    peft_config,
+)
+from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+
+_FLOATS = ("F16", "BF16", "F32")
+_INTEGERS = ("I64",)
+
+
+def save_model(
+    model: FrameNetwork, folder: Path | str, card: ModelCard, half_precision: bool = False
+) -> Path:
+    """Write a network to a new model folder, whole or not at all.
+
+    Parameters
+    ----------
+    model : FrameClassifier or FrameSegmenter
+    folder : path
+        Must not exist yet.
+    card : ModelCard
+        Must be of this network; with ``encoder_weights="own"`` the encoder is stored too.
+    half_precision : bool
+        Store encoder, head and adapter as float16, half the size; they are loaded as float32.
+
+    Returns
+    -------
+    Path
+        The folder.
+
+    Raises
+    ------
+    ModelError
+        Where the folder exists, the card is of another network, or the disk refuses.
+    """
+    folder = Path(folder)
+    if folder.exists():
+        raise ModelError(f"{folder}: exists already; models are never overwritten, choose another")
+    card = _completed(card, model)
+    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
+    try:
+        temporary.mkdir(parents=True)
+        _write(temporary, model, card, half_precision)
+        temporary.rename(folder)
+    except OSError as error:
+        raise ModelError(f"{folder}: cannot be written ({error.strerror})") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return folder
+
+
+def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
+    """Check that a card is of this network, and note the settings it may leave open."""
+    spec = model.encoder.spec
+    for what, of_card, of_model in (
+        ("task", card.task, model.task),
+        ("encoder", card.encoder, spec.name),
+        ("image size", card.image_size, spec.image_size),
+    ):
+        if of_card != of_model:
+            raise ModelError(f"the card's {what} is {of_card}, the network's is {of_model}")
+    settings: dict[str, object] = {"lora": model.lora}
+    if isinstance(model, FrameSegmenter):
+        settings |= {"decoder_width": model.decoder_width, "taps": spec.taps}
+    return card.model_copy(update=settings)
+
+
+def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: bool) -> None:
+    trunk = model.encoder.trunk
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    tensors = {HEAD_FILE: model.head.state_dict()}
+    if card.encoder_weights == "own":
+        tensors[ENCODER_FILE] = base_state(trunk)
+    if card.lora is not None:
+        peft_config(card.lora).save_pretrained(str(folder))
+        tensors[ADAPTER_FILE] = adapter_state(trunk)
+    for name, state in tensors.items():
+        dtype = torch.float16 if half_precision else torch.float32
+        stored = {
+            key: (value.to(dtype) if value.is_floating_point() else value).cpu().contiguous()
+            for key, value in state.items()
+        }
+        save_file(stored, folder / name, metadata={"format": "pt"})
+    for path in folder.iterdir():
+        with path.open("rb+") as file:
+            os.fsync(file.fileno())
+
+
+def load_model(
+    folder_or_name: Path | str, encoder_weights: Path | str | None = None
+) -> FrameClassifier | FrameSegmenter:
+    """Load a network from a model folder.
+
+    Parameters
+    ----------
+    folder_or_name : path or str
+        A model folder, or the name of a shipped model: ``"demo-cls"``, ``"demo-seg"``.
+    encoder_weights : path, optional
+        The encoder's pretrained weights, where the folder does not hold them; they must be
+        those that the card names.
+
+    Returns
+    -------
+    FrameClassifier or FrameSegmenter
+        float32, on the CPU, in evaluation mode, with its ``card`` and ``hash``.
+
+    Raises
+    ------
+    ModelError
+        Where the folder is missing, damaged, foreign, or needs weights that were not given.
+    """
+    folder = resolve_model(folder_or_name)
+    card = load_card(folder)
+    model = _build(folder, card, None if encoder_weights is None else Path(encoder_weights))
+    _load_into(model.head, folder / HEAD_FILE)
+    if card.lora is not None:
+        _load_adapter(model, card.lora, folder)
+    model.card = card
+    model.hash = model_hash(folder)
+    return model.eval()
+
+
+def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifier | FrameSegmenter:
+    """Build the network of a card with its encoder's weights; its head is still blank."""
+    try:
+        encoder = blank_encoder(card.encoder, card.taps)
+    except ModelError as error:
+        raise ModelError(f"{folder / CARD_FILE}: {error}") from error
+    size = encoder.spec.image_size
+    if card.image_size != size:
+        raise ModelError(
+            f"{folder / CARD_FILE}: image size {card.image_size}, but {card.encoder} takes {size}"
+        )
+    if card.encoder_weights == "own":
+        _load_into(encoder.trunk, folder / ENCODER_FILE)
+    else:
+        load_pretrained(encoder.trunk, _checked_weights(folder, card, weights))
+    with torch.device("meta"):
+        if card.task == "cls":
+            return FrameClassifier(encoder)
+        return FrameSegmenter(encoder, card.decoder_width)
+
+
+def _checked_weights(folder: Path, card: ModelCard, weights: Path | None) -> Path:
+    wanted = card.encoder_weights
+    if weights is None:
+        name = wanted.name if isinstance(wanted, EncoderWeights) else "which it does not name"
+        raise ModelError(
+            f"{folder}: needs the pretrained weights of {card.encoder} ({name}); "
+            "fetch or import them first"
+        )
+    if isinstance(wanted, EncoderWeights) and weights_record(weights).sha256 != wanted.sha256:
+        raise ModelError(
+            f"{weights}: not the weights that {folder} was trained on ({wanted.name}, "
+            f"sha256 {wanted.sha256[:12]}…)"
+        )
+    return weights
+
+
+def _load_adapter(model: FrameNetwork, lora: LoraSettings, folder: Path) -> None:
+    """Build the adapter from the card alone; PEFT's own file must only agree with it."""
+    with torch.device("meta"):
+        lora = add_lora(model, lora)
+    expected = peft_config(lora).to_dict()
+    path = folder / ADAPTER_CONFIG_FILE
+    try:
+        found = json.loads(read_small(path))
+        for key in ("peft_type", "r", "lora_alpha"):
+            if found[key] != expected[key]:
+                raise ModelError(f"{path}: {key} does not agree with {CARD_FILE} beside it")
+        if sorted(found["target_modules"]) != sorted(expected["target_modules"]):
+            raise ModelError(f"{path}: target_modules does not agree with {CARD_FILE} beside it")
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise ModelError(f"{path}: not an adapter configuration of PEFT") from error
+    trunk = model.encoder.trunk
+    load_adapter_state(trunk, _read_tensors(folder / ADAPTER_FILE, adapter_state(trunk)))
+
+
+def _load_into(module: nn.Module, path: Path) -> None:
+    module.load_state_dict(_read_tensors(path, module.state_dict()), assign=True)
+
+
+def _read_tensors(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Read tensors of exactly these names and shapes; nothing is allocated before the check."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            if odd := sorted(set(file.keys()) ^ expected.keys()):
+                raise ModelError(
+                    f"{path}: {len(odd)} tensors are missing or foreign, such as {odd[0]}"
+                )
+            for name, own in expected.items():
+                header = file.get_slice(name)
+                shape, dtype = header.get_shape(), header.get_dtype()
+                if shape != list(own.shape):
+                    raise ModelError(
+                        f"{path}: {name} has shape {shape}, expected {list(own.shape)}"
+                    )
+                if dtype not in (_FLOATS if own.is_floating_point() else _INTEGERS):
+                    raise ModelError(f"{path}: {name} holds {dtype}, expected {own.dtype}")
+            # copies: the file is memory-mapped, and may change
+            tensors = {
+                name: file.get_tensor(name).to(own.dtype, copy=True)
+                for name, own in expected.items()
+            }
+    except (OSError, SafetensorError) as error:
+        raise ModelError(f"{path}: missing or damaged ({error})") from error
+    for name, tensor in tensors.items():
+        if not torch.isfinite(tensor).all():
+            raise ModelError(f"{path}: {name} holds values that are no numbers")
+    return tensors

@@ -1,0 +1,93 @@
+"""The two networks: a frame's quality and a frame's abdomen."""
+
+from typing import Literal, Self
+
+from torch import Tensor, nn
+
+from fetal_iqa_models.cards import LoraSettings, ModelCard
+from fetal_iqa_models.decoder import MaskDecoder
+from fetal_iqa_models.encoders import Encoder
+
+
+class FrameNetwork(nn.Module):
+    """An encoder and a head; base of both networks.
+
+    Attributes
+    ----------
+    encoder : Encoder
+    head : nn.Module
+    lora : LoraSettings or None
+        Of the adapter that the encoder carries.
+    card : ModelCard or None
+    hash : str or None
+        Of the folder that the network was loaded from; None for one that was just made.
+    """
+
+    task: Literal["cls", "seg"]
+    head: nn.Module
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.lora: LoraSettings | None = None
+        self.card: ModelCard | None = None
+        self.hash: str | None = None
+
+    def train(self, mode: bool = True) -> Self:
+        """Set training mode; an encoder of which nothing trains stays in evaluation mode.
+
+        Its batch normalisation would go on adapting otherwise.
+        """
+        super().train(mode)
+        if not any(parameter.requires_grad for parameter in self.encoder.parameters()):
+            self.encoder.eval()
+        return self
+
+
+class FrameClassifier(FrameNetwork):
+    """FetalCLIP_CLS: an encoder and one linear layer score a frame's quality.
+
+    Parameters
+    ----------
+    encoder : Encoder
+
+    References
+    ----------
+    arXiv 2507.22802.
+    """
+
+    task: Literal["cls", "seg"] = "cls"
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder)
+        self.head = nn.Linear(encoder.embedding_dim, 1)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Score frames: (N, 3, S, S) normalised images to (N, 1) logits."""
+        return self.head(self.encoder(images))
+
+
+class FrameSegmenter(FrameNetwork):
+    """FetalCLIP_SEG: an encoder and a U-shaped decoder outline the abdomen.
+
+    Parameters
+    ----------
+    encoder : Encoder
+    decoder_width : int, optional
+        Channels of the decoder's finest stage; by default the encoder's own setting.
+
+    References
+    ----------
+    arXiv 2507.22802; the feature maps are evenly spaced as in UNETR (WACV 2022).
+    """
+
+    task: Literal["cls", "seg"] = "seg"
+
+    def __init__(self, encoder: Encoder, decoder_width: int | None = None) -> None:
+        super().__init__(encoder)
+        self.decoder_width = decoder_width or encoder.spec.decoder_width
+        self.head = MaskDecoder(encoder.feature_channels(), self.decoder_width)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Outline frames: (N, 3, S, S) normalised images to (N, 1, S, S) logits."""
+        return self.head(images, self.encoder.features(images))

@@ -1,0 +1,296 @@
+"""Run the networks over frames: batch by batch, in any order, on whatever device there is."""
+
+import copy
+import logging
+import time
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from typing import Protocol, TypeVar
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from fetal_iqa_models.devices import choose_device
+from fetal_iqa_models.errors import DeviceError, ModelError
+from fetal_iqa_models.lora import merge_lora
+from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.preprocessing import preprocess, restore_masks
+
+logger = logging.getLogger(__name__)
+
+STAGES = ("read", "preprocess", "cls", "seg", "restore")
+FIRST_BATCH = {"cuda": 64, "mps": 16, "cpu": 8}
+"""Frames per batch to begin with; halved whenever the device's memory does not hold them."""
+
+
+_Input = tuple[int, tuple[float, float, float], tuple[float, float, float]]
+"""Image size, mean and standard deviation of an encoder's input."""
+_Network = TypeVar("_Network", bound=FrameNetwork)
+
+
+class Frames(Protocol):
+    """Anything (T, H, W) of uint8 that gives one frame at a time."""
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, frame: int, /) -> NDArray[np.uint8]: ...
+
+
+@dataclass(frozen=True, eq=False)
+class PredictionBatch:
+    """What the networks say about some frames.
+
+    Parameters
+    ----------
+    frames : (n,) int64 array
+        Frame numbers, 0-based.
+    quality : (n,) float32 array or None
+        Probability that the frame is good; None without a classifier.
+    area_fraction : (n,) float32 array or None
+        Share of the padded square that the mask covers; None without a segmenter.
+    masks : (n, H, W) bool array or None
+        On the frames' own grid; None without a segmenter.
+    seconds : dict of str to float
+        Of each of :data:`STAGES`; frames are read while the batch before is computed.
+    """
+
+    frames: NDArray[np.int64]
+    quality: NDArray[np.float32] | None
+    area_fraction: NDArray[np.float32] | None
+    masks: NDArray[np.bool_] | None
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+class _StageClock:
+    """Seconds of each stage; waits for the device, so that each pays for its own work."""
+
+    def __init__(self, device: torch.device) -> None:
+        self.seconds = dict.fromkeys(STAGES, 0.0)
+        self._device = device
+
+    @contextmanager
+    def stage(self, name: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        if self._device.type != "cpu":
+            torch.accelerator.synchronize(self._device)
+        self.seconds[name] += time.perf_counter() - start
+
+
+class FramePredictor:
+    """Scores and outlines frames; one pass over them serves both networks.
+
+    The networks are copied, their LoRA merged, and run without gradients: in bfloat16 on a
+    CUDA device that has it, else in float32. The caller's networks stay as they are. Results
+    depend on neither batch size nor order beyond rounding.
+
+    Parameters
+    ----------
+    classifier : FrameClassifier, optional
+    segmenter : FrameSegmenter, optional
+        One of the two at least.
+    device : "auto", "cuda", "mps" or "cpu"
+    batch_size : int, optional
+        Frames per batch to begin with. Where the device's memory does not hold a batch it is
+        halved, down to one frame, and then the CPU goes on; each step is logged as a warning.
+
+    Attributes
+    ----------
+    device : torch.device
+    precision : str
+        ``"bfloat16"`` or ``"float32"``.
+    batch_size : int
+
+    Raises
+    ------
+    ModelError
+        Without any network.
+    DeviceError
+        Where there is no such device.
+    """
+
+    def __init__(
+        self,
+        classifier: FrameClassifier | None = None,
+        segmenter: FrameSegmenter | None = None,
+        device: str = "auto",
+        batch_size: int | None = None,
+    ) -> None:
+        if classifier is None and segmenter is None:
+            raise ModelError("nothing to predict with: give a classifier, a segmenter, or both")
+        if batch_size is not None and batch_size < 1:
+            raise ModelError(f"a batch holds one frame or more, not {batch_size}")
+        self.device = choose_device(device)
+        self.batch_size = batch_size or FIRST_BATCH[self.device.type]
+        self._mask_threshold = 0.5
+        if segmenter is not None and segmenter.card is not None:
+            self._mask_threshold = segmenter.card.mask_threshold
+        self._classifier = _for_prediction(classifier, self.device)
+        self._segmenter = _for_prediction(segmenter, self.device)
+
+    @property
+    def precision(self) -> str:
+        """Number format of the arithmetic: ``"bfloat16"`` on a GPU that has it."""
+        reduced = self.device.type == "cuda" and torch.cuda.is_bf16_supported(False)
+        return "bfloat16" if reduced else "float32"
+
+    def predict(
+        self, frames: Frames | NDArray[np.uint8], order: Sequence[int] | None = None
+    ) -> Generator[PredictionBatch, None, None]:
+        """Predict frames, yielding each batch as it is ready.
+
+        Close the generator to cancel: nothing runs on after the batch in hand.
+
+        Parameters
+        ----------
+        frames : (T, H, W) uint8 array or array-like
+            Read frame by frame, from another thread.
+        order : sequence of int, optional
+            Frame numbers, in the order wanted; by default all from the first to the last.
+
+        Yields
+        ------
+        PredictionBatch
+
+        Raises
+        ------
+        DeviceError
+            Where not even the CPU's memory holds a single frame.
+        """
+        numbers = np.arange(len(frames)) if order is None else np.asarray(order, np.int64)
+        blocks = [
+            numbers[start : start + self.batch_size]
+            for start in range(0, len(numbers), self.batch_size)
+        ]
+        with closing(_read_ahead(frames, blocks)) as read:
+            for block, images, seconds in read:
+                yield from self._predict_block(block, images, seconds)
+
+    def _predict_block(
+        self, numbers: NDArray[np.int64], images: NDArray[np.uint8], read_seconds: float
+    ) -> Iterator[PredictionBatch]:
+        start = 0
+        while start < len(numbers):
+            part = slice(start, start + self.batch_size)
+            share = len(numbers[part]) / len(numbers)
+            try:
+                batch = self._predict_batch(numbers[part], images[part], read_seconds * share)
+            except RuntimeError as error:
+                if not _is_out_of_memory(error):
+                    raise
+                self._retreat(error)
+                continue
+            start += len(batch.frames)
+            yield batch
+
+    def _retreat(self, error: RuntimeError) -> None:
+        """Ask less of the memory: half the batch, and from a single frame on, the CPU."""
+        if self.device.type == "cuda":
+            torch.cuda.empty_cache()
+        if self.batch_size > 1:
+            self.batch_size //= 2
+            logger.warning(
+                "%s: out of memory, going on with %d frames per batch",
+                self.device,
+                self.batch_size,
+            )
+        elif self.device.type != "cpu":
+            logger.warning("%s: no memory for one frame, going on on the CPU", self.device)
+            self.device = torch.device("cpu")
+            for network in (self._classifier, self._segmenter):
+                if network is not None:
+                    network.to(self.device)
+        else:
+            raise DeviceError("no memory for a single frame; close other programs") from error
+
+    @torch.inference_mode()
+    def _predict_batch(
+        self, numbers: NDArray[np.int64], images: NDArray[np.uint8], read_seconds: float
+    ) -> PredictionBatch:
+        clock = _StageClock(self.device)
+        clock.seconds["read"] = read_seconds
+        frames = self._upload(images)
+        inputs: dict[_Input, Tensor] = {}
+        quality = area_fraction = masks = None
+        if self._classifier is not None:
+            logits = self._run(self._classifier, frames, inputs, clock)
+            quality = logits[:, 0].sigmoid().cpu().numpy()
+        if self._segmenter is not None:
+            logits = self._run(self._segmenter, frames, inputs, clock)
+            with clock.stage("restore"):
+                probabilities = logits[:, 0].sigmoid()
+                covered = probabilities > self._mask_threshold
+                area_fraction = covered.float().mean((1, 2)).cpu().numpy()
+                shape = (images.shape[1], images.shape[2])
+                masks = restore_masks(probabilities, shape, self._mask_threshold).cpu().numpy()
+        return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds)
+
+    def _upload(self, images: NDArray[np.uint8]) -> Tensor:
+        frames = torch.from_numpy(images)
+        if self.device.type == "cuda":
+            frames = frames.pin_memory()
+        return frames.to(self.device, non_blocking=True)
+
+    def _run(
+        self,
+        network: FrameNetwork,
+        frames: Tensor,
+        inputs: dict[_Input, Tensor],
+        clock: _StageClock,
+    ) -> Tensor:
+        """Logits in float32; networks of one kind of encoder share the preprocessed input."""
+        spec = network.encoder.spec
+        key = (spec.image_size, spec.mean, spec.std)
+        if key not in inputs:
+            with clock.stage("preprocess"):
+                inputs[key] = preprocess(frames, *key)
+        with (
+            clock.stage(network.task),
+            torch.autocast(self.device.type, torch.bfloat16, self.precision == "bfloat16"),
+        ):
+            return network(inputs[key]).float()
+
+
+_Read = tuple[NDArray[np.int64], NDArray[np.uint8], float]
+"""Frame numbers, their images, and the seconds that reading took."""
+
+
+def _read_ahead(
+    frames: Frames | NDArray[np.uint8], blocks: Sequence[NDArray[np.int64]]
+) -> Generator[_Read, None, None]:
+    """Read each block of frames while the one before is in use."""
+    with ThreadPoolExecutor(1, "fetal-iqa-read") as reader:
+        pending: Future[_Read] | None = None
+        for block in blocks:
+            following = reader.submit(_read, frames, block)
+            if pending is not None:
+                yield pending.result()
+            pending = following
+        if pending is not None:
+            yield pending.result()
+
+
+def _read(frames: Frames | NDArray[np.uint8], numbers: NDArray[np.int64]) -> _Read:
+    start = time.perf_counter()
+    images = np.stack([np.asarray(frames[int(number)]) for number in numbers])
+    return numbers, images, time.perf_counter() - start
+
+
+def _for_prediction(network: _Network | None, device: torch.device) -> _Network | None:
+    if network is None:
+        return None
+    private = copy.deepcopy(network)
+    merge_lora(private)
+    return private.eval().requires_grad_(False).to(device)
+
+
+def _is_out_of_memory(error: RuntimeError) -> bool:
+    message = str(error).lower()
+    return isinstance(error, torch.OutOfMemoryError) or any(
+        phrase in message
+        for phrase in ("out of memory", "can't allocate memory", "not enough memory")
+    )

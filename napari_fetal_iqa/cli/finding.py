@@ -1,0 +1,23 @@
+"""Which sweeps the paths on a command line mean."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from napari_fetal_iqa.io.pictures import PICTURE_SUFFIXES
+from napari_fetal_iqa.io.reading import find_reader
+
+
+def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
+    """Give every sweep that is meant.
+
+    A folder that holds volumes or videos means each of them; any other folder is taken as a
+    sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
+    """
+    for path in paths:
+        within = sorted(filter(_is_volume, path.iterdir())) if path.is_dir() else []
+        yield from within or [path]
+
+
+def _is_volume(path: Path) -> bool:
+    picture = path.suffix.lower() in PICTURE_SUFFIXES
+    return path.is_file() and not picture and find_reader(path) is not None

@@ -1,0 +1,189 @@
+"""Folders in the layout of the ACOUSLIC-AI data set (Zenodo record 12697994).
+
+::
+
+    images/stacked_fetal_ultrasound/<uuid>.mha
+    masks/stacked_fetal_abdomen/<uuid>.mha        0 background, 1 optimal, 2 suboptimal plane
+    circumferences/fetal_abdominal_circumferences_per_sweep.csv
+"""
+
+import csv
+import io
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.atomic_file import replacing
+from napari_fetal_iqa.io.writing import write_volume
+from napari_fetal_iqa.sweep import SweepVolume
+
+IMAGES = Path("images", "stacked_fetal_ultrasound")
+MASKS = Path("masks", "stacked_fetal_abdomen")
+TABLE = Path("circumferences", "fetal_abdominal_circumferences_per_sweep.csv")
+
+SWEEPS_PER_CASE = 6
+AC_COLUMNS = tuple(f"sweep_{sweep}_ac_mm" for sweep in range(1, SWEEPS_PER_CASE + 1))
+
+
+@dataclass(frozen=True)
+class AcouslicCase:
+    """One examination of the data set.
+
+    Parameters
+    ----------
+    uuid : str
+    subject_id : str
+        Several cases may be one subject's: split by subject, not by case.
+    image_path, mask_path : Path
+        Volumes on one grid; masks hold 0 background, 1 optimal plane, 2 suboptimal plane.
+    ac_mm : tuple of 6 (float or None)
+        Annotated abdominal circumference of each sweep in mm; None where not annotated.
+    """
+
+    uuid: str
+    subject_id: str
+    image_path: Path
+    mask_path: Path
+    ac_mm: tuple[float | None, ...]
+
+
+def list_cases(folder: str | Path) -> list[AcouslicCase]:
+    """List the cases of a data set folder, in the order of its table.
+
+    Raises
+    ------
+    SweepError
+        Where the table is missing or malformed, or a case's volumes are not there.
+    """
+    folder = Path(folder)
+    cases = [_case(folder, row, line) for line, row in enumerate(_read_table(folder), start=2)]
+    for case in cases:
+        for path in (case.image_path, case.mask_path):
+            if not path.is_file():
+                raise SweepError(
+                    f"{TABLE.name}: names case {case.uuid}, but {path.relative_to(folder)} is "
+                    f"missing; copy the data set again"
+                )
+    return cases
+
+
+def write_case(
+    folder: str | Path,
+    uuid: str,
+    sweep: SweepVolume,
+    masks: NDArray[np.uint8],
+    ac_mm_per_sweep: Sequence[float | None],
+    subject_id: str,
+    *,
+    compress: bool = True,
+) -> AcouslicCase:
+    """Write one case into a data set folder; a case of the same uuid is replaced.
+
+    The table is written last and atomically, so that it never names volumes that are not there.
+
+    Parameters
+    ----------
+    folder : str or Path
+        Made where it is missing.
+    uuid : str
+        Letters, digits, ``-`` and ``_``: it becomes the file name.
+    sweep : SweepVolume
+    masks : (T, H, W) uint8 array
+        0 background, 1 optimal plane, 2 suboptimal plane, on the grid of the sweep.
+    ac_mm_per_sweep : up to 6 of float or None
+    subject_id : str
+    compress : bool
+        Of images and masks.
+
+    Raises
+    ------
+    SweepError
+        Where the masks are not on the grid of the sweep, there are more than 6 sweeps, the
+        uuid is no file name, or the disk refuses.
+    """
+    folder = Path(folder)
+    if not uuid or not all(c.isascii() and (c.isalnum() or c in "-_") for c in uuid):
+        raise SweepError(f"case {uuid!r}: expected a uuid of letters, digits, '-' and '_'")
+    if masks.shape != sweep.shape:
+        raise SweepError(
+            f"case {uuid}: expected masks on the grid {sweep.shape}, found {masks.shape}"
+        )
+    if len(ac_mm_per_sweep) > SWEEPS_PER_CASE:
+        raise SweepError(
+            f"case {uuid}: expected at most {SWEEPS_PER_CASE} circumferences, found "
+            f"{len(ac_mm_per_sweep)}"
+        )
+    rows = _read_table(folder) if (folder / TABLE).exists() else []
+    row = {"uuid": uuid, "subject_id": subject_id} | {
+        column: "" if ac_mm is None else f"{ac_mm:.6g}"
+        for column, ac_mm in zip(AC_COLUMNS, ac_mm_per_sweep, strict=False)
+    }
+    case = _case(folder, row, line=len(rows) + 2)
+    write_volume(case.image_path, sweep.frames, sweep.spacing_mm, compress=compress)
+    write_volume(case.mask_path, masks, sweep.spacing_mm, compress=compress)
+    known = [other["uuid"] for other in rows]
+    if uuid in known:
+        rows[known.index(uuid)] = row
+    else:
+        rows.append(row)
+    _write_table(folder, rows)
+    return case
+
+
+def _case(folder: Path, row: dict[str, str], line: int) -> AcouslicCase:
+    file_name = f"{row['uuid']}.mha"
+    return AcouslicCase(
+        uuid=row["uuid"],
+        subject_id=row["subject_id"],
+        image_path=folder / IMAGES / file_name,
+        mask_path=folder / MASKS / file_name,
+        ac_mm=tuple(_circumference(row.get(column, ""), line) for column in AC_COLUMNS),
+    )
+
+
+def _circumference(text: str | None, line: int) -> float | None:
+    if not text or not text.strip():
+        return None
+    try:
+        ac_mm = float(text)
+    except ValueError:
+        ac_mm = math.inf
+    if math.isnan(ac_mm):
+        return None
+    if not 0 < ac_mm < math.inf:
+        raise SweepError(
+            f"{TABLE.name}: expected a circumference in mm in line {line}, found {text[:20]!r}"
+        )
+    return ac_mm
+
+
+def _read_table(folder: Path) -> list[dict[str, str]]:
+    path = folder / TABLE
+    try:
+        text = path.read_text("utf-8-sig")
+    except FileNotFoundError as error:
+        raise SweepError(
+            f"{folder.name}: expected an ACOUSLIC-AI data set with {TABLE}, found none; choose "
+            f"the folder that holds images, masks and circumferences"
+        ) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise SweepError(f"{TABLE}: cannot be read; copy the data set again") from error
+    reader = csv.DictReader(io.StringIO(text))
+    missing = {"uuid", "subject_id", *AC_COLUMNS} - set(reader.fieldnames or ())
+    if missing:
+        raise SweepError(f"{TABLE.name}: expected a column {min(missing)!r}, found none")
+    return list(reader)
+
+
+def _write_table(folder: Path, rows: Iterable[dict[str, str]]) -> None:
+    with replacing(folder / TABLE) as new, new.open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(
+            file, ["uuid", "subject_id", *AC_COLUMNS], restval="", extrasaction="ignore"
+        )
+        writer.writeheader()
+        writer.writerows(rows)

@@ -1,0 +1,178 @@
+"""Pixels of a DICOM file, whatever its transfer syntax and colour space, as grey frames.
+
+Pillow decodes JPEG and JPEG 2000, FFmpeg lossless, 12-bit and near-lossless JPEG and videos,
+pydicom the rest. GDCM, which pydicom would take first where it is installed, is never used:
+a damaged JPEG-LS frame makes it end the whole process.
+
+What is raised here other than a SweepError is turned into one by the caller.
+"""
+
+import io
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import av
+import numpy as np
+import pydicom
+from numpy.typing import NDArray
+from pydicom.encaps import generate_frames
+from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
+from pydicom.uid import (
+    UID,
+    JPEGExtended12Bit,
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEGLSNearLossless,
+    MPEGTransferSyntaxes,
+)
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.frame_stack import FrameStack
+from napari_fetal_iqa.io.grey import luma
+from napari_fetal_iqa.io.video import append_video_frames, grey_of
+
+CODECS = {
+    JPEGExtended12Bit: "mjpeg",
+    JPEGLossless: "mjpeg",
+    JPEGLosslessSV1: "mjpeg",
+    JPEGLSLossless: "jpegls",
+    JPEGLSNearLossless: "jpegls",
+}
+"""FFmpeg's decoder of the transfer syntaxes that it decodes."""
+
+Decoded = Iterator[tuple[NDArray[Any], str]]
+"""Frames, each with its colour space after decoding (photometric interpretation)."""
+
+
+def append_frames(stack: FrameStack, path: Path, file: Any, dataset: pydicom.Dataset) -> None:
+    """Decode all frames onto a stack, as grey of the file's own depth.
+
+    Parameters
+    ----------
+    stack : FrameStack
+    path : Path
+        For messages.
+    file : seekable binary file
+        Positioned at the pixel data element, as ``dcmread(file, stop_before_pixels=True)``
+        leaves it.
+    dataset : pydicom Dataset
+        The header.
+
+    Raises
+    ------
+    SweepError
+        Where no decoder for the transfer syntax is there.
+    """
+    syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_deflated:
+        file.seek(0)
+        dataset = pydicom.dcmread(file)
+        decoded = _decode_by_pydicom(path, dataset, dataset)
+    else:
+        seek_pixels(file, syntax)
+        if syntax in MPEGTransferSyntaxes:
+            _append_video(stack, file)
+            return
+        decoded = (
+            _decode_by_ffmpeg(file, dataset)
+            if syntax in CODECS
+            else _decode_by_pydicom(path, dataset, file)
+        )
+    for frame, photometric in decoded:
+        stack.append(_grey(frame, photometric, dataset))
+
+
+def seek_pixels(file: Any, syntax: UID) -> int:
+    """Move from the start of the pixel data element to its value; give the value's length."""
+    order = "<" if syntax.is_little_endian else ">"
+    group, element, size = struct.unpack(f"{order}HH4s", file.read(8))
+    if (group, element) != (0x7FE0, 0x0010):
+        raise ValueError("no pixel data")
+    # By what stands there, as some files deviate from their transfer syntax.
+    explicit = size[:2] in (b"OB", b"OW", b"UN")
+    (length,) = struct.unpack(f"{order}L", file.read(4) if explicit else size)
+    return int(length)
+
+
+def _decode_by_pydicom(path: Path, dataset: pydicom.Dataset, source: Any) -> Decoded:
+    syntax = dataset.file_meta.TransferSyntaxUID
+    name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
+    try:
+        decoder = get_decoder(syntax)
+    except NotImplementedError:
+        raise SweepError(
+            f"{path.name}: pixels are stored as {name}, which is not supported; "
+            f"export the sweep again as uncompressed or JPEG"
+        ) from None
+    plugins = [plugin for plugin in decoder.available_plugins if plugin != "gdcm"]
+    if syntax.is_compressed and not plugins:
+        missing = "; or ".join(need for need in decoder.missing_dependencies if "gdcm" not in need)
+        raise SweepError(
+            f"{path.name}: pixels are stored as {name}, and no decoder for it is installed; "
+            f"install one ({missing}) or export the sweep again as JPEG"
+        )
+    plugin = "pillow" if "pillow" in plugins else "".join(plugins[:1])
+    options = {} if source is dataset else as_pixel_options(dataset, pixel_keyword="PixelData")
+    for frame, facts in decoder.iter_array(source, raw=True, decoding_plugin=plugin, **options):
+        yield frame, str(facts["photometric_interpretation"])
+
+
+def _decode_by_ffmpeg(file: Any, dataset: pydicom.Dataset) -> Decoded:
+    codec = CODECS[dataset.file_meta.TransferSyntaxUID]
+    n_frames = int(dataset.get("NumberOfFrames") or 1)
+    for data in generate_frames(file, number_of_frames=n_frames):
+        if codec == "jpegls" and _interleaved_by_sample(data):
+            raise ValueError("FFmpeg makes black frames of these")
+        decoder: Any = av.CodecContext.create(codec, "r")
+        (frame,) = decoder.decode(av.Packet(data))
+        if frame.is_corrupt or (frame.height, frame.width) != (dataset.Rows, dataset.Columns):
+            raise ValueError("damaged frame")
+        if frame.format.name == "gray16le":
+            grey = frame.to_ndarray()
+            yield grey.view(np.int16) if dataset.PixelRepresentation else grey, "MONOCHROME2"
+        elif frame.format.is_rgb:
+            yield frame.to_ndarray(format="rgb24"), str(dataset.PhotometricInterpretation)
+        else:
+            yield grey_of(frame), "MONOCHROME2"
+
+
+def _interleaved_by_sample(data: bytes) -> bool:
+    """Tell whether a JPEG-LS scan has its colours pixel by pixel (ITU-T T.87, section C.2.3)."""
+    start = data.find(b"\xff\xda")
+    components = data[start + 4]
+    return data[start + 6 + 2 * components] == 2
+
+
+def _grey(frame: NDArray[Any], photometric: str, dataset: pydicom.Dataset) -> NDArray[Any]:
+    if photometric.startswith("YBR_FULL"):
+        return frame[..., 0]
+    if photometric == "PALETTE COLOR":
+        colours = apply_color_lut(frame, dataset)
+        wide = colours.dtype == np.uint16 and colours.max() > 255
+        return luma((colours >> 8 if wide else colours).astype(np.uint8)).astype(np.uint8)
+    if photometric == "RGB":
+        return luma(frame).astype(frame.dtype)
+    if photometric == "MONOCHROME1":
+        return ~frame if frame.dtype.kind == "i" else (1 << dataset.BitsStored) - 1 - frame
+    if photometric == "MONOCHROME2":
+        return frame
+    raise ValueError("unknown colour space")
+
+
+def _append_video(stack: FrameStack, file: Any) -> None:
+    """Decode a video that is stored as the only frame (PS3.5, sections 8.2.5 to 8.2.8)."""
+    video = b"".join(generate_frames(file, number_of_frames=1))
+    if video[4:8] == b"ftyp":
+        container = "mp4"
+    elif video[:4] == b"\0\0\1\xba":
+        container = "mpeg"
+    elif video[:1] == b"G" and video[188:189] == b"G":
+        container = "mpegts"
+    elif video[:4] == b"\0\0\1\xb3":
+        container = "mpegvideo"
+    else:
+        container = "h264"
+    append_video_frames(stack, io.BytesIO(video), container)

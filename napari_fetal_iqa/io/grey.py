@@ -1,0 +1,97 @@
+"""Grey 8-bit frames from colour, 16-bit and floating-point ones."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+LUMA = (19595, 38470, 7471)
+"""Weights of red, green and blue in grey, in 1/65536 (ITU-R BT.601, section 2.5.1).
+
+The integers are those of libjpeg and Pillow, so that grey drawn as colour comes back exactly.
+"""
+
+
+def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> Any:
+    """Make 8-bit grey frames of any numeric frames.
+
+    Colour becomes luma by :data:`LUMA`; an alpha channel is ignored. uint8 stays as it is, as
+    do other integers that all lie within 0..255; bool becomes 0 and 1. Everything else is
+    windowed linearly: 0, or the lowest finite value where that is negative, becomes 0; the
+    highest finite value becomes 255. So the black outside of the field of view stays black.
+    NaN becomes as dark as the lowest, infinities the ends of the range.
+
+    Parameters
+    ----------
+    frames : (T, H, W) or (T, H, W, C) array of bool, integers or floats
+        C is 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Worked on frame by frame, so that it may
+        be memory-mapped.
+    slope, intercept : float
+        Applied first: values are ``slope * frames + intercept``.
+
+    Returns
+    -------
+    (T, H, W) uint8 array
+        ``frames`` itself where nothing is to be done.
+    """
+    scaled = (slope, intercept) != (1, 0)
+    eight_bit = frames.dtype in (np.uint8, np.bool_) and not scaled
+    if eight_bit and frames.dtype == np.uint8 and frames.ndim == 3:
+        return frames
+
+    def values(frame: NDArray[Any]) -> NDArray[Any]:
+        grey = luma(frame)
+        return slope * grey.astype(np.float64) + intercept if scaled else grey
+
+    window = None if eight_bit else _window(frames, values)
+    result = np.empty(frames.shape[:3], np.uint8)
+    for source, target in zip(frames, result, strict=True):
+        target[...] = values(source) if window is None else _windowed(values(source), *window)
+    return result
+
+
+def luma(frame: NDArray[Any]) -> NDArray[Any]:
+    """Give the grey of one frame.
+
+    Parameters
+    ----------
+    frame : (H, W) or (H, W, C) array
+        C as for :func:`to_grey_frames`.
+
+    Returns
+    -------
+    (H, W) array
+        Integers stay integers, rounded to the nearest.
+    """
+    if frame.ndim == 2:
+        return frame
+    if frame.shape[-1] < 3:
+        return frame[..., 0]
+    red, green, blue = (frame[..., channel] for channel in range(3))
+    if frame.dtype == np.uint8:
+        weights = np.array(LUMA, np.uint32)
+        return (red * weights[0] + green * weights[1] + blue * weights[2] + 32768) >> 16
+    mixed = (red * float(LUMA[0]) + green * float(LUMA[1]) + blue * float(LUMA[2])) / 65536
+    return mixed if frame.dtype.kind == "f" else np.rint(mixed).astype(frame.dtype)
+
+
+def _windowed(grey: NDArray[Any], low: float, high: float) -> NDArray[Any]:
+    grey = np.nan_to_num(grey.astype(np.float64), nan=low, posinf=high, neginf=low)
+    # Halves, because the difference of two floats may be too large for one.
+    return np.rint((grey / 2 - low / 2) / (high / 2 - low / 2) * 255)
+
+
+def _window(frames: Any, values: Any) -> tuple[float, float] | None:
+    """Lowest and highest value to show, or None where integers fit 8 bits as they are."""
+    low, high = 0.0, 0.0
+    whole = True
+    for frame in frames:
+        grey = values(frame)
+        if grey.dtype.kind == "f":
+            whole = False
+            grey = grey[np.isfinite(grey)]
+        if grey.size:
+            low, high = min(low, float(grey.min())), max(high, float(grey.max()))
+    if whole and low == 0 and high <= 255:
+        return None
+    return low, high if high > low else low + 1

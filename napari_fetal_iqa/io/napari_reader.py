@@ -1,0 +1,48 @@
+"""What napari calls to open a sweep (npe2 reader contribution)."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_fetal_iqa.io.dicom_folder import is_dicom
+from napari_fetal_iqa.io.napari_layers import LayerData, sweep_layer
+from napari_fetal_iqa.io.pictures import PICTURE_SUFFIXES
+from napari_fetal_iqa.io.reading import find_reader, read_sweep
+
+ReadFunction = Callable[[str | list[str]], list[LayerData]]
+
+
+def get_reader(path: str | list[str]) -> ReadFunction | None:
+    """Give the function that opens a path, or None where it is not a sweep of ours.
+
+    Decides by the ending, for files without one by the DICOM prefix, for folders by whether
+    they hold DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader.
+    """
+    if not isinstance(path, str):
+        return None  # files that napari shall stack
+    ours = _holds_frames(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
+    return read_layers if ours else None
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Open a sweep as one layer.
+
+    Raises
+    ------
+    SweepError
+        Where it cannot be read; napari shows its one line.
+    """
+    paths = [path] if isinstance(path, str) else path
+    return [sweep_layer(read_sweep(one)) for one in paths]
+
+
+def _is_sweep(path: Path) -> bool:
+    if path.suffix.lower() in PICTURE_SUFFIXES:
+        return False
+    if find_reader(path) is not None:
+        return True
+    return not path.suffix and path.is_file() and is_dicom(path)
+
+
+def _holds_frames(folder: Path) -> bool:
+    files = (p for p in folder.iterdir() if p.is_file())
+    return any(p.suffix.lower() in PICTURE_SUFFIXES or is_dicom(p) for p in files)

@@ -1,0 +1,105 @@
+"""Pictures as sweeps: one PNG, JPEG or GIF, or a folder or glob of PNG and JPEG frames."""
+
+import glob
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageSequence
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.frame_stack import FrameStack, check_frame_size
+from napari_fetal_iqa.io.grey import luma, to_grey_frames
+from napari_fetal_iqa.sweep import SweepVolume
+
+PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
+
+_DECODERS = {".gif": ("GIF",)}
+
+
+def read_picture(path: Path) -> SweepVolume:
+    """Read one picture as a sweep of one frame, or a GIF with all its frames.
+
+    Raises
+    ------
+    SweepError
+        Where the picture is damaged.
+    """
+    stack = FrameStack(path.name)
+    _append_frames(stack, path)
+    kind = "GIF" if path.suffix.lower() == ".gif" else "picture"
+    return SweepVolume(
+        to_grey_frames(stack.frames()), name=path.stem, source_format=kind, path=path
+    )
+
+
+def read_pictures(name: str, paths: Sequence[Path], path: Path) -> SweepVolume:
+    """Read pictures of one size as the frames of one sweep, in the order given.
+
+    Parameters
+    ----------
+    name : str
+        Of the sweep.
+    paths : sequence of Path
+    path : Path
+        The folder or glob that stands for all of them.
+
+    Raises
+    ------
+    SweepError
+        Where a picture is damaged or has another size than the first.
+    """
+    stack = FrameStack(name)
+    for picture in paths:
+        _append_frames(stack, picture)
+    return SweepVolume(
+        to_grey_frames(stack.frames()), name=name, source_format="pictures", path=path
+    )
+
+
+def list_pictures(folder: Path) -> list[Path]:
+    """List the PNG and JPEG files of a folder in natural order: 2 before 10."""
+    return sorted(
+        (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != "."),
+        key=natural_order,
+    )
+
+
+def glob_pictures(pattern: str) -> list[Path]:
+    """List the PNG and JPEG files that a pattern matches, in natural order."""
+    found = (Path(name) for name in glob.glob(pattern, recursive=True))
+    return sorted((p for p in found if p.suffix.lower() in PICTURE_SUFFIXES), key=natural_order)
+
+
+def natural_order(path: Path) -> list[tuple[int, int, str]]:
+    """Give the sort key that puts numbers in names in the order of their values."""
+    parts = re.findall(r"(\d+)|(\D+)", str(path).lower())
+    return [(0, int(number), "") if number else (1, 0, text) for number, text in parts]
+
+
+def _append_frames(stack: FrameStack, path: Path) -> None:
+    formats = _DECODERS.get(path.suffix.lower(), ("PNG", "JPEG"))
+    try:
+        with Image.open(path, formats=formats) as image:
+            check_frame_size(path.name, image.height, image.width)
+            for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:
+                stack.append(_grey(frame))
+    except (SweepError, FileNotFoundError, PermissionError, MemoryError):
+        raise
+    except Exception as error:  # Pillow raises many kinds on damaged files
+        raise SweepError(
+            f"{path.name}: expected a {' or '.join(formats)} picture, found a damaged or other "
+            f"file; save it again"
+        ) from error
+
+
+def _grey(image: Image.Image) -> NDArray[Any]:
+    """Grey pixels of a picture, 8-bit unless it has more."""
+    if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
+        return np.asarray(image)
+    if image.mode not in ("L", "LA", "RGB", "RGBA"):
+        image = image.convert("L" if image.mode == "1" else "RGB")
+    return luma(np.asarray(image)).astype(np.uint8)

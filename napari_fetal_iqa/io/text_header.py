@@ -1,0 +1,85 @@
+"""Fields of a text header, checked as they are asked for."""
+
+import math
+from collections.abc import Mapping
+from pathlib import Path
+
+from napari_fetal_iqa.errors import SweepError
+
+MAX_HEADER_BYTES = 1 << 16
+
+
+class TextHeader:
+    """Typed access to the ``key = value`` fields of one image header.
+
+    Every method raises a :class:`~napari_fetal_iqa.errors.SweepError` that names the file and
+    the field.
+
+    Parameters
+    ----------
+    path : Path
+        The header's file, for messages and to find data files beside it.
+    fields : mapping of str to str
+    """
+
+    def __init__(self, path: Path, fields: Mapping[str, str]) -> None:
+        self.path = path
+        self.fields = fields
+
+    def get(self, key: str, default: str = "") -> str:
+        """Give a field as it stands."""
+        return self.fields.get(key, default)
+
+    def words(self, key: str, default: str = "") -> list[str]:
+        """Give the words of a field."""
+        return self.get(key, default).split()
+
+    def flag(self, key: str, default: bool) -> bool:
+        """Give a field that must be True or False."""
+        value = self.get(key, str(default)).lower()
+        if value not in ("true", "false"):
+            raise self.wrong(key, "True or False")
+        return value == "true"
+
+    def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
+        """Give ``count`` positive integers of at most 15 digits."""
+        words = self.words(key)
+        if len(words) != count or not all(
+            word.isascii() and word.isdigit() and len(word) <= 15 and int(word) for word in words
+        ):
+            raise self.wrong(key, f"{count} positive whole number{'s' * (count > 1)}")
+        return tuple(int(word) for word in words)
+
+    def data_file(self, key: str) -> Path:
+        """Give the data file that a field names; it must lie in the header's folder or below."""
+        folder = self.path.parent.resolve()
+        try:
+            data = (folder / self.get(key)).resolve()
+            inside, found = data.is_relative_to(folder), data.is_file()
+        except (OSError, ValueError):  # a name too long, or with a null byte
+            raise self.wrong(key, "a file name") from None
+        if not inside:
+            raise SweepError(
+                f"{self.path.name}: expected its data file in its own folder, found one "
+                f"elsewhere; put both in one folder and correct {key}"
+            )
+        if not found:
+            raise SweepError(
+                f"{self.path.name}: expected its data file {self.get(key)[:80]!r} beside it, "
+                f"found none; copy both files"
+            )
+        return data
+
+    def wrong(self, key: str, expected: str) -> SweepError:
+        """Make the error that says what was expected of a field, and what was found."""
+        found = repr(self.fields[key][:40]) if key in self.fields else "none"
+        return SweepError(
+            f"{self.path.name}: expected {key} to be {expected}, found {found}; "
+            f"save the volume again as an 8-bit MetaImage"
+        )
+
+
+def known_spacing(row_mm: float, column_mm: float) -> tuple[float, float] | None:
+    """Give the spacing in mm where both numbers make sense, else None."""
+    sensible = all(math.isfinite(mm) and mm > 0 for mm in (row_mm, column_mm))
+    return (row_mm, column_mm) if sensible else None

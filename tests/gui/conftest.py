@@ -1,0 +1,106 @@
+"""A real napari window with the review widget in it."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.io.napari_layers import sweep_layer
+from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
+from napari_fetal_iqa.settings import Settings, save_settings
+
+SECONDS = 1000
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if "tests/gui" in item.path.as_posix():
+            item.add_marker("gui")
+
+
+@pytest.fixture(scope="session")
+def phantom() -> PhantomCase:
+    return make_phantom(PhantomSettings.small(), seed=3)
+
+
+@pytest.fixture
+def store(tmp_path) -> Iterator[CorrectionStore]:
+    with CorrectionStore(tmp_path / "store.sqlite") as store:
+        yield store
+
+
+@pytest.fixture
+def tiny_settings(tiny_models) -> Settings:
+    """Settings with untrained models, which start no analysis by themselves."""
+    settings = Settings(
+        reviewer="AK",
+        cls_model=str(tiny_models["cls"]),
+        seg_model=str(tiny_models["seg"]),
+        analyse_on_open=False,
+    )
+    save_settings(settings)
+    return settings
+
+
+@pytest.fixture
+def window(make_napari_viewer, store, qtbot) -> Iterator[Callable]:
+    """Make a viewer with the review widget; close the widget at the end."""
+    from napari_fetal_iqa.widgets import ReviewWidget
+
+    made = []
+
+    def make(**options):
+        viewer = make_napari_viewer(show=True, **options)
+        viewer.window.resize(1280, 800)
+        widget = ReviewWidget(viewer, store)
+        viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
+        made.append(widget)
+        return widget
+
+    yield make
+    for widget in made:
+        widget.close()
+
+
+@pytest.fixture
+def show(qtbot) -> Callable:
+    """Put a sweep into the viewer and wait until it lies on the desk."""
+
+    def show(widget, sweep):
+        data, attributes, _ = sweep_layer(sweep)
+        layer = widget.viewer.add_image(data, **attributes)
+        qtbot.waitUntil(lambda: widget.desk is not None, timeout=20 * SECONDS)
+        return layer
+
+    return show
+
+
+@pytest.fixture
+def desk(window, show, tiny_settings, phantom):
+    """The review widget with the small phantom on the desk, not analysed."""
+    widget = window()
+    show(widget, phantom.sweep)
+    return widget
+
+
+@pytest.fixture
+def press(qtbot) -> Callable:
+    """Press a key in the window, as a person would."""
+    from qtpy.QtTest import QTest
+
+    def press(widget, key, modifier=None):
+        window = widget.viewer.window._qt_window
+        window.activateWindow()
+        qtbot.waitUntil(window.isActiveWindow, timeout=5 * SECONDS)
+        if modifier is None:
+            QTest.keyClick(window, key)
+        else:
+            QTest.keyClick(window, key, modifier)
+
+    return press
+
+
+def disc(shape, centre, radius) -> np.ndarray:
+    rows, columns = np.ogrid[: shape[0], : shape[1]]
+    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2

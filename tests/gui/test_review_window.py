@@ -1,0 +1,304 @@
+"""What a person does at the window, and sees."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QAbstractButton, QProgressBar
+
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.review import Source
+from napari_fetal_iqa.settings import load_settings
+from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE, MODEL_VALUE
+
+Key = Qt.Key
+SECONDS = 1000
+
+
+def analyse(widget, qtbot):
+    widget.analyse()
+    qtbot.waitUntil(lambda: not widget.runner.running, timeout=120 * SECONDS)
+    assert widget.desk.session.analysis.complete
+
+
+def test_an_empty_desk_says_what_to_do(window, tiny_settings):
+    widget = window()
+    assert widget._pages.currentWidget() is widget.empty
+    assert not widget._timeline_dock.isVisible()
+    texts = [button.text() for button in widget.empty.findChildren(QAbstractButton)]
+    assert texts == ["Open a sweep…", "Try the phantom"]
+
+
+def test_every_control_has_a_tooltip(desk):
+    controls = desk.page.findChildren(QAbstractButton) + desk.page.findChildren(QProgressBar)
+    shown = [control for control in controls if control.isVisibleTo(desk.page)]
+    assert len(shown) > 10
+    assert [control.text() for control in shown if not control.toolTip()] == []
+
+
+def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(desk, phantom):
+    assert phantom.sweep.name in desk.page.about.text()
+    assert "60 frames, 3 sweeps" in desk.page.about.text()
+    assert desk._timeline_dock.isVisible()
+    overlay = desk.desk.overlay.layer
+    assert tuple(overlay.scale) == tuple(desk.layer.scale) == (1, *phantom.sweep.spacing_mm)
+    assert overlay.units == desk.layer.units
+    assert overlay.data.shape == desk.layer.data.shape
+
+
+def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings, qtbot):
+    widget = window()
+    widget.viewer.add_image(np.zeros((4, 5, 6), np.float32), name="no sweep")
+    assert widget.layer is None
+    frames = np.random.default_rng(0).integers(0, 255, (12, 40, 50), dtype=np.uint8)
+    widget.viewer.add_image(frames, name="frames")
+    qtbot.waitUntil(lambda: widget.desk is not None, timeout=20 * SECONDS)
+    assert widget.desk.session.sweep.spacing_mm is None
+    assert "nothing can be measured" in widget.page.about.text()
+
+
+def test_closing_the_sweep_clears_the_desk(desk):
+    desk.viewer.layers.remove(desk.layer)
+    assert desk.desk is None
+    assert desk._pages.currentWidget() is desk.empty
+    assert not desk._timeline_dock.isVisible()
+    assert len(desk.viewer.layers) == 0
+
+
+def test_the_analysis_paints_masks_and_scores(desk, qtbot):
+    analyse(desk, qtbot)
+    analysis = desk.desk.session.analysis
+    for frame in (0, 31, 59):
+        assert np.array_equal(
+            desk.desk.overlay.layer.data[frame] == MODEL_VALUE, analysis.mask(frame)
+        )
+    assert np.array_equal(desk.timeline._data.quality, analysis.quality)
+    desk.review_actions.go(31)
+    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.format()
+    assert analysis.setup.cls_model.id in desk.page.work.models.text()
+
+
+def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
+    desk.analyse()
+    qtbot.waitUntil(lambda: desk.timeline._data.computed.any(), timeout=120 * SECONDS)
+    desk.page.work.cancel.click()
+    assert not desk.runner.running
+    assert desk.page.work.analyse.isVisibleTo(desk.page)
+    analyse(desk, qtbot)
+
+
+def test_a_model_that_is_not_there_is_one_line_of_trouble(desk, qtbot):
+    desk.page.settings.cls_model.setText("no-such-model")
+    desk.page.settings.cls_model.editingFinished.emit()
+    assert load_settings().cls_model == "no-such-model"
+    desk.analyse()
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    assert desk.page.work.trouble.text().startswith("no-such-model: no such model folder")
+    assert desk.page.work.trouble_box.isVisibleTo(desk.page)
+
+
+def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path):
+    widget = window()
+    (tmp_path / "broken.mha").write_bytes(b"ObjectType = Image\nNDims = 3\nDimSize = 4 4")
+    widget.open_file(str(tmp_path / "broken.mha"))
+    assert "broken.mha" in widget.empty.said.text()
+    assert "\n" not in widget.empty.said.text()
+
+
+def test_clicking_the_timeline_moves_the_viewer_and_the_other_way_round(desk, qtbot):
+    view = desk.timeline._view
+    plot = desk.timeline._quality
+    for frame in (10, 44):
+        scene = plot.vb.mapViewToScene(plot.vb.mapToView(plot.vb.rect().center()))
+        scene.setX(plot.vb.mapViewToScene(scene.__class__(frame, 0.5)).x())
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(scene))
+        assert abs(desk.viewer.dims.current_step[0] - frame) <= 1
+    desk.viewer.dims.set_current_step(0, 25)
+    assert desk.timeline._cursors[0].value() == 25
+    assert "Sweep 2, frame 5" in desk.page.frame.place.text()
+
+
+def test_keys_label_the_frame_and_move_along(desk, press, store, phantom):
+    desk.review_actions.go(30)
+    press(desk, Key.Key_1)
+    press(desk, Key.Key_Right)
+    press(desk, Key.Key_2)
+    press(desk, Key.Key_PageDown)
+    press(desk, Key.Key_0)
+    press(desk, Key.Key_Home)
+    assert desk.desk.navigator.frame == 40
+    press(desk, Key.Key_End)
+    press(desk, Key.Key_PageUp)
+    assert desk.desk.navigator.frame == 39
+    labels = {f: c.label for f, c in store.corrections(phantom.sweep.identity).items()}
+    assert labels == {30: Label.OPTIMAL, 31: Label.SUBOPTIMAL, 51: Label.NONE}
+    assert "3 frames corrected, saved" in desk.page.saved.text()
+    desk.review_actions.go(30)
+    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+
+
+def test_keys_belong_to_napari_while_the_widget_is_hidden(desk, press):
+    desk.parent().hide()
+    assert not any(shortcut.isEnabled() for shortcut in desk._shortcuts)
+    desk.parent().show()
+    assert all(shortcut.isEnabled() for shortcut in desk._shortcuts)
+
+
+def stroke(widget, frame, centre, radius):
+    """Paint with the brush of the labels layer, as a mouse stroke does."""
+    layer = widget.desk.overlay.layer
+    widget.review_actions.go(frame)
+    widget.review_actions.paint()
+    assert layer.mode == "paint"
+    layer.brush_size = 2 * radius
+    with layer.block_history():
+        layer.paint((frame, *centre), layer.selected_label)
+
+
+def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
+    stroke(desk, 12, (70, 90), 15)
+    mask, source = desk.desk.session.mask(12)
+    assert source is Source.EXPERT
+    assert mask[70, 90]
+    assert mask.sum() == pytest.approx(np.pi * 15**2, rel=0.15)
+    assert set(store.corrections(phantom.sweep.identity)) == {12}
+    assert "expert's outline" in desk.page.frame.diameters.text()
+
+
+def test_a_stroke_begins_from_the_models_outline(desk, qtbot, phantom):
+    analyse(desk, qtbot)
+    session = desk.desk.session
+    frame = next(f for f in range(60) if session.analysis.mask(f).sum() > 50)
+    before = session.analysis.mask(frame)
+    stroke(desk, frame, (70, 90), 12)
+    mask, source = session.mask(frame)
+    assert source is Source.EXPERT
+    assert mask[before].all()
+    assert mask[70, 90]
+    shown = desk.desk.overlay.layer.data[frame]
+    assert np.array_equal(shown, EXPERT_VALUE * mask)
+
+
+def test_undo_and_redo_go_over_labels_and_masks_in_order(desk, press, phantom):
+    control = Qt.KeyboardModifier.ControlModifier
+    session = desk.desk.session
+    stroke(desk, 12, (70, 90), 15)
+    desk.review_actions.label_optimal()
+    desk.review_actions.go(40)
+    press(desk, Key.Key_Z, control)
+    assert desk.desk.navigator.frame == 12
+    assert session.view(12).label is None
+    press(desk, Key.Key_Z, control)
+    assert session.corrections() == {}
+    assert not desk.desk.overlay.layer.data[12].any()
+    press(desk, Key.Key_Y, control)
+    assert session.view(12).mask_source is Source.EXPERT
+    assert desk.desk.overlay.layer.data[12].any()
+
+
+def test_clear_and_revert(desk, qtbot, press):
+    analyse(desk, qtbot)
+    session = desk.desk.session
+    frame = next(f for f in range(60) if session.analysis.mask(f).any())
+    desk.review_actions.go(frame)
+    press(desk, Key.Key_X)
+    assert not desk.desk.overlay.layer.data[frame].any()
+    assert session.view(frame).mask_source is Source.EXPERT
+    press(desk, Key.Key_V)
+    assert session.corrections() == {}
+    assert (desk.desk.overlay.layer.data[frame] == MODEL_VALUE).any()
+
+
+def test_accept_confirms_and_goes_to_the_next(desk, qtbot, press):
+    analyse(desk, qtbot)
+    session = desk.desk.session
+    analysis = session.analysis
+    analysis.quality[[5, 20, 50]] = 0.99
+    analysis.area_fraction[:] = 0.0
+    analysis.area_fraction[[5, 20, 50]] = 0.2
+    desk.review_actions.go(5)
+    press(desk, Key.Key_Return)
+    assert desk.desk.navigator.frame == 20
+    assert session.corrections()[5].accepted
+    press(desk, Key.Key_N)
+    assert desk.desk.navigator.frame == 50
+    press(desk, Key.Key_B)
+    assert desk.desk.navigator.frame == session.best_frame()
+
+
+def test_corrections_come_back_when_the_sweep_is_opened_again(desk, show, phantom):
+    stroke(desk, 12, (70, 90), 15)
+    desk.review_actions.label_suboptimal()
+    desk.viewer.layers.clear()
+    show(desk, phantom.sweep)
+    assert desk.desk.session.view(12).label is Label.SUBOPTIMAL
+    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    assert desk.timeline._data.by_expert[12]
+
+
+def test_a_correction_that_cannot_be_saved_is_said_and_stays_on_the_screen(desk, store):
+    store._connection.execute("PRAGMA query_only = ON")
+    stroke(desk, 12, (70, 90), 15)
+    assert "Not saved" in desk.page.saved.text()
+    assert "cannot be written" in desk.page.work.trouble.text()
+    assert desk.desk.overlay.layer.data[12].any()
+    store._connection.execute("PRAGMA query_only = OFF")
+    stroke(desk, 12, (70, 90), 15)
+    assert "1 frame corrected, saved" in desk.page.saved.text()
+
+
+def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
+    layer = desk.desk.overlay.layer
+    press(desk, Key.Key_P)
+    assert layer.mode == "paint"
+    size = layer.brush_size
+    press(desk, Key.Key_Plus)
+    assert layer.brush_size > size
+    press(desk, Key.Key_Minus)
+    press(desk, Key.Key_Minus)
+    assert layer.brush_size < size
+    press(desk, Key.Key_R)
+    assert layer.mode == "erase"
+    press(desk, Key.Key_Escape)
+    assert layer.mode == "pan_zoom"
+    press(desk, Key.Key_Space)
+    assert not layer.visible
+    press(desk, Key.Key_Space)
+    assert layer.visible
+
+
+def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
+    desk.review_actions.label_optimal()
+    desk.page.settings.reviewer.setText("BM")
+    desk.page.settings.reviewer.editingFinished.emit()
+    desk.review_actions.label_none()
+    assert load_settings().reviewer == "BM"
+    assert store.reviewers(phantom.sweep.identity) == ["AK", "BM"]
+    assert "Reviewer BM" in desk.page.saved.text()
+
+
+def test_the_timeline_follows_the_theme(desk):
+    for theme in ("light", "dark"):
+        desk.viewer.theme = theme
+        assert desk.timeline._palette == __import__(
+            "napari_fetal_iqa.widgets.theme", fromlist=["palette_of"]
+        ).palette_of(theme)
+
+
+def test_help_lists_every_key(desk, qtbot):
+    from napari_fetal_iqa.widgets import shortcuts
+
+    table = shortcuts.help_html()
+    for key in shortcuts.KEYS:
+        assert key.does in table
+        desk._action(key.action)
+
+
+def test_opening_the_widget_imports_no_torch():
+    code = (
+        "import sys, napari_fetal_iqa.widgets, napari_fetal_iqa.io.napari_reader;"
+        "sys.exit('torch' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0

@@ -1,0 +1,110 @@
+"""Augmented copies of a frame and its mask: light, local contrast, place.
+
+Every choice is drawn from the generator that the caller seeds, so that a copy depends on its
+seed alone, whichever worker makes it and whatever was drawn before.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from skimage.exposure import equalize_adapthist
+from torch import Tensor
+from torchvision.transforms import InterpolationMode
+from torchvision.transforms.v2 import functional as transforms
+
+
+@dataclass(frozen=True)
+class Augmentation:
+    """How far an augmented copy may be from its frame; by default as far as the paper's.
+
+    Parameters
+    ----------
+    brightness, contrast : float
+        Colour jitter: factors are drawn from ``1 - x .. 1 + x``. Saturation and hue mean
+        nothing on a grey frame.
+    clahe_probability : float
+        Share of copies whose contrast is equalised locally (CLAHE).
+    clahe_clip_limit : float
+        Of scikit-image's ``equalize_adapthist``, 0 to 1.
+    shift : float
+        Largest shift, as a share of the square's side.
+    rotation_deg : float
+        Largest rotation to either side.
+
+    References
+    ----------
+    The recipe of FetalCLIP_CLS and FetalCLIP_SEG, arXiv 2507.22802: colour jitter, CLAHE,
+    affine with shifts up to 20 % and rotations up to 20 degrees.
+    """
+
+    brightness: float = 0.2
+    contrast: float = 0.2
+    clahe_probability: float = 0.5
+    clahe_clip_limit: float = 0.01
+    shift: float = 0.2
+    rotation_deg: float = 20.0
+
+    def __call__(
+        self, frame: NDArray[np.uint8], mask: NDArray[np.bool_], seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Make one copy.
+
+        Parameters
+        ----------
+        frame : (S, S) uint8 array
+        mask : (S, S) bool array
+        seed : int
+            The same seed makes the same copy.
+
+        Returns
+        -------
+        frame : (S, S) uint8 tensor
+        mask : (S, S) bool tensor
+            Moved with the frame; what moves in from outside is black and background.
+        """
+        random = np.random.default_rng(seed)
+        brightness = random.uniform(1 - self.brightness, 1 + self.brightness)
+        contrast = random.uniform(1 - self.contrast, 1 + self.contrast)
+        equalise = random.random() < self.clahe_probability
+        angle = random.uniform(-self.rotation_deg, self.rotation_deg)
+        side = frame.shape[-1]
+        shift = np.rint(random.uniform(-self.shift, self.shift, size=2) * side)
+        if equalise:
+            frame = equalise_locally(frame, self.clahe_clip_limit)
+        image = torch.from_numpy(np.array(frame))[None]
+        image = transforms.adjust_brightness(image, brightness)
+        image = transforms.adjust_contrast(image, contrast)
+        moved = {
+            "angle": angle,
+            "translate": [int(shift[0]), int(shift[1])],
+            "scale": 1.0,
+            "shear": [0.0, 0.0],
+        }
+        image = transforms.affine(image, interpolation=InterpolationMode.BILINEAR, **moved)
+        outline = transforms.affine(
+            torch.from_numpy(np.array(mask, np.uint8))[None],
+            interpolation=InterpolationMode.NEAREST,
+            **moved,
+        )
+        return image[0], outline[0].bool()
+
+
+def equalise_locally(frame: NDArray[np.uint8], clip_limit: float) -> NDArray[np.uint8]:
+    """Contrast-limited adaptive histogram equalisation that leaves black pixels black.
+
+    Parameters
+    ----------
+    frame : (S, S) uint8 array
+    clip_limit : float
+        0 to 1, of ``skimage.exposure.equalize_adapthist``.
+
+    Returns
+    -------
+    (S, S) uint8 array
+    """
+    if not frame.any():
+        return frame
+    equalised = equalize_adapthist(frame, clip_limit=clip_limit)
+    return np.where(frame > 0, np.rint(equalised * 255), 0).astype(np.uint8)

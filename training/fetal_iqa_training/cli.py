@@ -1,0 +1,322 @@
+"""The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
+
+import json
+import logging
+import shlex
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, NoReturn, TypeVar
+
+import typer
+from fetal_iqa_models import LoraSettings
+from fetal_iqa_models.errors import ModelError
+from pydantic import ValidationError
+
+from fetal_iqa_training.phantom_cases import Size
+from fetal_iqa_training.progress import Bars, JsonLines, Report
+from fetal_iqa_training.settings import (
+    PRESETS,
+    Device,
+    FinetuneSettings,
+    FitSettings,
+    Precision,
+    Preset,
+    RunSettings,
+    Schedule,
+    Strategy,
+    Task,
+)
+from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.places import write_atomically
+
+_S = TypeVar("_S", bound=RunSettings)
+
+app = typer.Typer(
+    help="Train the networks that score and outline the fetal abdomen.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+)
+
+Data = Annotated[
+    Path, typer.Option(help="Data set folder in the ACOUSLIC-AI layout.", show_default=False)
+]
+Out = Annotated[
+    Path, typer.Option(help="Model folder to make; must not exist.", show_default=False)
+]
+TaskOption = Annotated[
+    Task,
+    typer.Option(help="cls scores a frame's quality, seg outlines it.", show_default=False),
+]
+Weights = Annotated[
+    Path | None,
+    typer.Option(help="Pretrained weights of the encoder, where the model needs a file of them."),
+]
+Seed = Annotated[int, typer.Option(help="The same seed on the CPU gives the same weights.")]
+DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
+PrecisionOption = Annotated[
+    Precision, typer.Option(help="auto: bf16 where the device has it, else fp32.")
+]
+JsonProgress = Annotated[
+    bool, typer.Option("--json-progress", help="Write progress as JSON lines on stdout.")
+]
+
+
+@app.command(
+    epilog="Example: fetal-iqa-train phantoms train-data --cases 120 --seed 1000 --size training"
+)
+def phantoms(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made where it is missing.")],
+    cases: Annotated[int, typer.Option(min=1, help="Fetuses to simulate.")] = 10,
+    seed: Annotated[int, typer.Option(min=0, help="Of the first case; the next has one more.")] = 0,
+    size: Annotated[
+        Size,
+        typer.Option(
+            help="small: quick, for tests; demo: as the demo; acouslic: 840 full frames with "
+            "little abdomen; training: many sizes, much abdomen."
+        ),
+    ] = "training",
+    shifted: Annotated[
+        bool, typer.Option("--shifted", help="As seen by another scanner, to show a domain shift.")
+    ] = False,
+    json_progress: JsonProgress = False,
+) -> None:
+    """Write phantom cases: simulated sweeps with true masks, in the ACOUSLIC-AI layout."""
+    from fetal_iqa_training.phantom_cases import write_phantoms
+
+    with _reporting(json_progress) as report:
+        write_phantoms(folder, cases, seed, size, shifted, report)
+
+
+@app.command(
+    epilog="Example: fetal-iqa-train fit --data train-data --task cls --encoder fetalclip "
+    "--weights FetalCLIP_weights.pt --out my-cls"
+)
+def fit(
+    data: Data,
+    task: TaskOption,
+    encoder: Annotated[str, typer.Option(help="Name of the encoder.", show_default=False)],
+    out: Out,
+    weights: Weights = None,
+    strategy: Annotated[
+        Strategy | None,
+        typer.Option(
+            help="Train LoRA and head, the head alone (linear), or everything. By default lora "
+            "where the encoder takes it and has weights, else full."
+        ),
+    ] = None,
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA; alpha is twice that.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    lr: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 3e-4,
+    schedule: Annotated[Schedule, typer.Option(help="Of the learning rate.")] = "constant",
+    copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    validation_share: Annotated[float, typer.Option(help="Of the subjects.")] = 0.1,
+    test_share: Annotated[float, typer.Option(help="Of the subjects; may be 0.")] = 0.2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
+    seed: Seed = 0,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Mark as a demo model: not for clinical use.")
+    ] = False,
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Store the weights as float16.")
+    ] = False,
+    json_progress: JsonProgress = False,
+) -> None:
+    """Fit a network to annotated sweeps, by the recipe of arXiv 2507.22802.
+
+    The split is by subject; the epoch with the lowest validation loss is kept and judged on the
+    test subjects. The same command goes on after it was cut off.
+    """
+    from fetal_iqa_training.fitting import fit
+
+    settings = _settings(
+        FitSettings,
+        task=task,
+        encoder=encoder,
+        strategy=strategy,
+        lora=LoraSettings(rank=rank, alpha=2 * rank),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=lr,
+        schedule=schedule,
+        copies=copies,
+        validation_share=validation_share,
+        test_share=test_share,
+        workers=workers,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    with _reporting(json_progress) as report:
+        card = fit(
+            data,
+            out,
+            settings,
+            weights=weights,
+            demo=demo,
+            half_precision=half_precision,
+            command=_command(),
+            report=report,
+        )
+        _finish(out, card.metrics, json_progress)
+
+
+@app.command(
+    epilog="Example: fetal-iqa-train evaluate --model my-cls --data test-data --json figures.json"
+)
+def evaluate(
+    model: Annotated[str, typer.Option(help="Model folder, demo-cls or demo-seg.")],
+    data: Data,
+    weights: Weights = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+    device: DeviceOption = "auto",
+    json_progress: JsonProgress = False,
+) -> None:
+    """Judge a model on all annotated sweeps of a data set, as it is in use.
+
+    Accuracy, F1, precision and recall of its frame decision; for seg, which decides by the
+    area of its mask, also Dice over the positive frames.
+    """
+    from fetal_iqa_models import model_hash
+
+    from fetal_iqa_training.evaluation import evaluate
+
+    with _reporting(json_progress) as report:
+        evaluation = evaluate(model, data, encoder_weights=weights, device=device, report=report)
+        figures = {"model": model, "hash": model_hash(model), **evaluation.as_metrics()}
+        if json_file is not None:
+            write_atomically(json_file, json.dumps(figures, indent=2) + "\n")
+        if json_progress:
+            JsonLines().line(event="done", **figures)
+        else:
+            typer.echo(json.dumps(figures, indent=2))
+
+
+@app.command(
+    epilog="Example: fetal-iqa-train finetune --corrections review.sqlite --task seg "
+    "--base demo-seg --out my-seg"
+)
+def finetune(
+    corrections: Annotated[
+        list[Path], typer.Option(help="Corrections store; may be given several times.")
+    ],
+    task: TaskOption,
+    base: Annotated[str, typer.Option(help="Model folder to go on from, demo-cls or demo-seg.")],
+    out: Out,
+    sweeps: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
+    ] = None,
+    reviewer: Annotated[
+        str | None, typer.Option(help="Learn from this reviewer alone; by default from all.")
+    ] = None,
+    weights: Weights = None,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            help="quick: minutes at the desk, positive and negative frames balanced; paper: the "
+            "paper's recipe, for many frames."
+        ),
+    ] = "quick",
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over all frames, instead of quick's steps.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's.")] = None,
+    rank: Annotated[
+        int, typer.Option(min=1, help="Rank of a new LoRA; a base that has one goes on with it.")
+    ] = 8,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
+    seed: Seed = 0,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    json_progress: JsonProgress = False,
+) -> None:
+    """Teach a model what experts corrected, and write the child as a new model folder."""
+    from fetal_iqa_training.finetuning import finetune
+
+    chosen: dict[str, Any] = {"learning_rate": lr, "batch_size": batch_size}
+    if epochs is not None:
+        chosen |= {"epochs": epochs, "steps": None}
+    settings = _settings(
+        FinetuneSettings,
+        **PRESETS[preset] | {k: v for k, v in chosen.items() if v is not None or k == "steps"},
+        task=task,
+        lora=LoraSettings(rank=rank, alpha=2 * rank),
+        workers=workers,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    with _reporting(json_progress) as report:
+        card = finetune(
+            corrections,
+            base,
+            out,
+            settings,
+            sweep_folders=sweeps or (),
+            reviewer=reviewer,
+            encoder_weights=weights,
+            command=_command(),
+            report=report,
+        )
+        _finish(out, card.metrics, json_progress)
+
+
+def _settings(kind: type[_S], **values: Any) -> _S:
+    try:
+        return kind(**values)
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        raise typer.BadParameter(first["msg"], param_hint=str(first["loc"][0])) from None
+
+
+@contextmanager
+def _reporting(json_progress: bool) -> Iterator[Report]:
+    if json_progress:
+        yield JsonLines()
+        return
+    bars = Bars()
+    try:
+        yield bars
+    finally:
+        bars.close()
+
+
+def _finish(out: Path, metrics: dict[str, Any], json_progress: bool) -> None:
+    from fetal_iqa_models import model_hash
+
+    if json_progress:
+        JsonLines().line(event="done", model=str(out), hash=model_hash(out), metrics=metrics)
+    else:
+        typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
+
+
+def _command() -> str:
+    return shlex.join(["fetal-iqa-train", *sys.argv[1:]])
+
+
+def main() -> None:
+    """Run the command; what a user can cause ends in one line and exit code 1, bad usage in 2."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    try:
+        app()
+    except (FetalIqaError, ModelError) as error:
+        _fail(str(error))
+    except OSError as error:
+        _fail(f"{error.filename or 'a file'}: {error.strerror or error}; check the disk")
+
+
+def _fail(message: str) -> NoReturn:
+    if "--json-progress" in sys.argv:
+        JsonLines().line(event="error", message=message)
+    typer.echo(f"Error: {message}", err=True)
+    sys.exit(1)

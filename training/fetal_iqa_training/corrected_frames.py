@@ -1,0 +1,172 @@
+"""Training frames from what experts said: the corrections stores and the sweeps they speak of."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.labelled_frames import LabelledFrames
+from fetal_iqa_training.settings import Task
+from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label, SweepRecord
+from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.sweep import SweepVolume
+
+_CHUNK = 32
+
+
+@dataclass(frozen=True)
+class CorrectedSweep:
+    """All that is known of one sweep from one or more stores.
+
+    Parameters
+    ----------
+    record : SweepRecord
+    corrections : tuple of FrameCorrection
+        The latest state of each frame from each reviewer, by frame, then reviewer.
+    """
+
+    record: SweepRecord
+    corrections: tuple[FrameCorrection, ...]
+
+
+def read_corrections(
+    stores: Iterable[Path], reviewer: str | None = None
+) -> tuple[CorrectedSweep, ...]:
+    """Gather the state of every corrected frame.
+
+    Each reviewer's latest word on a frame counts; where two reviewers spoke of one frame it is
+    there twice, and where two stores know the same reviewer's word the later one counts.
+    Confirmed predictions are words like any other; frames that nobody spoke of are not there.
+
+    Parameters
+    ----------
+    stores : iterable of Path
+        Corrections stores (SQLite files).
+    reviewer : str, optional
+        Listen to this reviewer alone.
+
+    Returns
+    -------
+    tuple of CorrectedSweep
+        Sorted by content identity; only sweeps with corrections.
+
+    Raises
+    ------
+    TrainingError
+        Where a store is not there.
+    StoreError
+        Where a file is no corrections store.
+    """
+    records: dict[str, SweepRecord] = {}
+    said: dict[str, dict[tuple[int, str], FrameCorrection]] = {}
+    for path in stores:
+        if not path.is_file():
+            raise TrainingError(f"{path}: there is no corrections store; check the path")
+        with CorrectionStore(path) as store:
+            for record in store.sweeps():
+                records[record.identity] = record
+                of_sweep = said.setdefault(record.identity, {})
+                for name in store.reviewers(record.identity):
+                    if reviewer is not None and name != reviewer:
+                        continue
+                    for frame, state in store.corrections(record.identity, name).items():
+                        known = of_sweep.get((frame, name))
+                        if known is None or known.time <= state.time:
+                            of_sweep[frame, name] = state
+    return tuple(
+        CorrectedSweep(records[identity], tuple(states[key] for key in sorted(states)))
+        for identity, states in sorted(said.items())
+        if states
+    )
+
+
+def usable_for(task: Task, correction: FrameCorrection) -> bool:
+    """Tell whether a correction says what the task learns from.
+
+    Frame quality is learnt from labels, or from a mask where there is no label. Masks are
+    learnt from masks, and from the label "none", which says that there is nothing to outline;
+    a frame labelled optimal or suboptimal without a mask says nothing of the outline.
+    """
+    if task == "cls":
+        return correction.label is not None or correction.mask is not None
+    return correction.mask is not None or correction.label is Label.NONE
+
+
+def count_usable(sweeps: Iterable[CorrectedSweep], task: Task) -> tuple[int, int]:
+    """Count the positive and the negative frames that a task can learn from.
+
+    Raises
+    ------
+    TrainingError
+        Where a stored mask is damaged.
+    """
+    positives = negatives = 0
+    for sweep in sweeps:
+        for correction in sweep.corrections:
+            if usable_for(task, correction):
+                if _is_positive(correction, _mask(correction, sweep.record), task):
+                    positives += 1
+                else:
+                    negatives += 1
+    return positives, negatives
+
+
+def corrected_frames(
+    sweep: CorrectedSweep, volume: SweepVolume, task: Task
+) -> Iterator[LabelledFrames]:
+    """Cut a sweep's corrected frames out of its volume.
+
+    Optimal and suboptimal planes are both positive, as in the paper, whose positive frames are
+    those with an annotated abdomen. For masks, a frame is positive where its mask is not empty.
+
+    Parameters
+    ----------
+    sweep : CorrectedSweep
+    volume : SweepVolume
+        Of the same content identity.
+    task : {"cls", "seg"}
+
+    Yields
+    ------
+    LabelledFrames
+        Up to 32 frames at a time.
+
+    Raises
+    ------
+    TrainingError
+        Where a stored mask is damaged.
+    """
+    usable = [c for c in sweep.corrections if usable_for(task, c)]
+    for start in range(0, len(usable), _CHUNK):
+        chunk = usable[start : start + _CHUNK]
+        masks = np.stack([_mask(c, sweep.record) for c in chunk])
+        yield LabelledFrames(
+            sweep=volume.name,
+            frames=np.stack([np.asarray(volume.frames[c.frame]) for c in chunk]),
+            masks=masks,
+            positive=np.array(
+                [_is_positive(c, mask, task) for c, mask in zip(chunk, masks, strict=True)]
+            ),
+        )
+
+
+def _is_positive(correction: FrameCorrection, mask: NDArray[np.bool_], task: Task) -> bool:
+    if task == "seg" or correction.label is None:
+        return bool(mask.any())
+    return correction.label is not Label.NONE
+
+
+def _mask(correction: FrameCorrection, record: SweepRecord) -> NDArray[np.bool_]:
+    shape = record.shape[1:]
+    if correction.mask is None:
+        return np.zeros(shape, bool)
+    try:
+        return decode_mask(correction.mask, shape)
+    except ValueError as error:
+        raise TrainingError(
+            f"sweep {record.identity[:8]}: the stored mask of frame {correction.frame} is unusable "
+            f"({error}); outline the frame again"
+        ) from None

@@ -1,0 +1,216 @@
+"""Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
+
+import shutil
+from collections.abc import Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+import torch
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    ModelCard,
+    encoder_spec,
+    load_encoder,
+    save_model,
+    set_strategy,
+    weights_record,
+)
+from pydantic import JsonValue
+from torch.utils.data import DataLoader
+
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation import judge
+from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set
+from fetal_iqa_training.labelled_frames import acouslic_frames
+from fetal_iqa_training.learner import FrameLearner, Network
+from fetal_iqa_training.loop import run_training
+from fetal_iqa_training.progress import Progress, Report, silent
+from fetal_iqa_training.sampling import EveryFrame
+from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.splitting import CaseSplit, split_by_subject
+from napari_fetal_iqa.io.acouslic import AcouslicCase, list_cases
+
+OWN_LICENCE = "BSD-3-Clause"
+"""Of weights that were trained here from the start."""
+
+
+def fit(
+    data: Path,
+    out: Path,
+    settings: FitSettings,
+    *,
+    weights: Path | None = None,
+    demo: bool = False,
+    half_precision: bool = False,
+    command: str = "",
+    report: Report = silent,
+) -> ModelCard:
+    """Fit a classifier or segmenter to annotated sweeps and write its model folder.
+
+    Beside ``out`` a hidden work folder holds frames and checkpoints while it runs; the same
+    call goes on from there after it was cut off. The folder ``out`` appears whole at the end.
+
+    Parameters
+    ----------
+    data : Path
+        Folder in the ACOUSLIC-AI layout.
+    out : Path
+        Model folder to make.
+    settings : FitSettings
+    weights : Path, optional
+        Pretrained weights of the encoder; without it the encoder starts at random.
+    demo : bool
+        Mark the model as a demo model: not for clinical use.
+    half_precision : bool
+        Store the weights as float16; the figures are those of the stored weights.
+    command : str
+        Noted in the card, so that the model can be made again.
+    report : callable, optional
+        Hears how far it is.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    TrainingError
+        Where ``out`` exists or there is too little data.
+    ModelError, SweepError
+        Where the encoder, its weights or the data cannot be used.
+    """
+    check_is_free(out)
+    split = split_by_subject(
+        list_cases(data), settings.validation_share, settings.test_share, settings.seed
+    )
+    network = build_network(settings, weights)
+    work = out.parent / f".{out.name}.training"
+    _enter(work, settings, data)
+    figures, training = _learn(network, split, settings, work, report)
+    if half_precision:
+        network.half().float()
+    metrics: dict[str, JsonValue] = {"validation": figures}
+    if split.test:
+        judged = judge(network, acouslic_frames(split.test), device=settings.device, report=report)
+        metrics["test"] = judged.as_metrics()
+    training["command"] = command
+    card = _card(network, weights, training, metrics, demo)
+    save_model(network, out, card, half_precision=half_precision)
+    shutil.rmtree(work, ignore_errors=True)
+    return card
+
+
+def check_is_free(out: Path) -> None:
+    """Refuse a model folder that exists, before anything is computed."""
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
+
+
+def build_network(settings: FitSettings, weights: Path | None) -> Network:
+    """Build a network whose first weights depend on the seed alone, ready to be trained.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    weights : Path, optional
+        Pretrained weights of the encoder.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such encoder, or the weights or the strategy do not fit it.
+    """
+    has_lora = encoder_spec(settings.encoder).lora_targets is not None
+    strategy = settings.strategy or ("lora" if has_lora and weights is not None else "full")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        encoder = load_encoder(settings.encoder, weights)
+        kind = FrameClassifier if settings.task == "cls" else FrameSegmenter
+        network = kind(encoder)
+        set_strategy(network, strategy, settings.lora)
+    return network
+
+
+def _learn(
+    network: Network, split: CaseSplit, settings: FitSettings, work: Path, report: Report
+) -> tuple[JsonValue, dict[str, JsonValue]]:
+    """Train in place; give the best epoch's figures and what the card says of the training."""
+    size = network.encoder.spec.image_size
+    training = _frame_set(split.training, size, work / "training", report)
+    validation = _frame_set(split.validation, size, work / "validation", report)
+    if settings.task == "seg" and not training.positive.any():
+        raise TrainingError("no training frame shows an abdomen: add annotated cases")
+    learner = FrameLearner(
+        network, settings.learning_rate, settings.weight_decay, settings.schedule
+    )
+    run_training(
+        learner,
+        DataLoader(
+            FrameDataset(training),
+            batch_size=settings.batch_size,
+            sampler=EveryFrame(len(training), settings.copies, settings.seed),
+            num_workers=settings.workers,
+            persistent_workers=settings.workers > 0,
+        ),
+        DataLoader(FrameDataset(validation), batch_size=settings.batch_size),
+        work,
+        settings,
+        epochs=settings.epochs,
+        report=report,
+    )
+    return learner.best_validation(), {
+        "settings": settings.model_dump(mode="json"),
+        "data_hash": training.data_hash,
+        "frames": len(training),
+        "positives": int(training.positive.sum()),
+    }
+
+
+def _enter(work: Path, settings: FitSettings, data: Path) -> None:
+    """Make the work folder; one that another training left behind is emptied first."""
+    note = f"{data.resolve()}\n{settings.model_dump_json()}\n"
+    started = work / "settings"
+    if not started.is_file() or started.read_text(encoding="utf-8") != note:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        started.write_text(note, encoding="utf-8")
+
+
+def _frame_set(
+    cases: Sequence[AcouslicCase], image_size: int, folder: Path, report: Report
+) -> FrameSet:
+    total = sum(ac_mm is not None for case in cases for ac_mm in case.ac_mm)
+    return build_frame_set(
+        acouslic_frames(cases),
+        image_size,
+        folder,
+        lambda done: report(Progress("reading", done, total)),
+    )
+
+
+def _card(
+    network: Network,
+    weights: Path | None,
+    training: dict[str, JsonValue],
+    metrics: dict[str, JsonValue],
+    demo: bool,
+) -> ModelCard:
+    spec = network.encoder.spec
+    encoder_is_new = any(
+        parameter.requires_grad and ".lora_" not in name
+        for name, parameter in network.encoder.named_parameters()
+    )
+    return ModelCard(
+        name=f"{spec.name} {network.task}" + (", demo" if demo else ""),
+        task=network.task,
+        encoder=spec.name,
+        encoder_weights="own" if weights is None or encoder_is_new else weights_record(weights),
+        image_size=spec.image_size,
+        licence=OWN_LICENCE if weights is None else spec.licence,
+        training_data=str(training.pop("data_hash")),
+        training=training,
+        metrics=metrics,
+        demo=demo,
+        tool_version=version("napari-fetal-iqa"),
+    )

@@ -1,0 +1,83 @@
+"""Frames and what is known of them: where every training set and every evaluation begins."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetal_iqa_training.errors import TrainingError
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, AcouslicCase
+
+
+@dataclass(frozen=True, eq=False)
+class LabelledFrames:
+    """Frames of one sweep with the truth about them.
+
+    Parameters
+    ----------
+    sweep : str
+        Whose frames these are, for people: a case's uuid and sweep number.
+    frames : (n, H, W) uint8 array
+    masks : (n, H, W) bool array
+        The abdomen; empty where a frame shows none.
+    positive : (n,) bool array
+        The frame shows an abdomen that can be measured: its plane is optimal or suboptimal.
+    """
+
+    sweep: str
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
+
+
+def acouslic_frames(cases: Sequence[AcouslicCase]) -> Iterator[LabelledFrames]:
+    """Read the annotated sweeps of ACOUSLIC-AI cases, one sweep at a time.
+
+    Sweeps without an annotated circumference are left out, as in the paper: nobody looked for
+    an abdomen there. A frame is positive where its mask is not empty, whether its plane is
+    optimal (1) or suboptimal (2).
+
+    Parameters
+    ----------
+    cases : sequence of AcouslicCase
+
+    Yields
+    ------
+    LabelledFrames
+        At most one volume and its masks are in memory at a time.
+
+    Raises
+    ------
+    SweepError
+        Where a volume cannot be read.
+    TrainingError
+        Where a case's masks are not on the grid of its frames, or the frames are not 6 sweeps.
+    """
+    for case in cases:
+        annotated = [number for number, ac_mm in enumerate(case.ac_mm) if ac_mm is not None]
+        if not annotated:
+            continue
+        volume = read_sweep(case.image_path)
+        masks = read_sweep(case.mask_path)
+        if volume.shape != masks.shape:
+            raise TrainingError(
+                f"{case.mask_path.name}: expected masks on the grid {volume.shape} of the frames, "
+                f"found {masks.shape}; copy the case again"
+            )
+        length, rest = divmod(len(volume), SWEEPS_PER_CASE)
+        if rest:
+            raise TrainingError(
+                f"{case.image_path.name}: expected {SWEEPS_PER_CASE} sweeps of equal length, found "
+                f"{len(volume)} frames; copy the case again"
+            )
+        for number in annotated:
+            start, stop = number * length, (number + 1) * length
+            abdomen = np.asarray(masks.frames[start:stop]) > 0
+            yield LabelledFrames(
+                sweep=f"{case.uuid}, sweep {number + 1}",
+                frames=np.asarray(volume.frames[start:stop]),
+                masks=abdomen,
+                positive=np.asarray(abdomen.any(axis=(1, 2))),
+            )

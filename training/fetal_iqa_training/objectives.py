@@ -1,0 +1,50 @@
+"""What the networks are asked to make small: cross-entropy of labels, Dice loss of masks."""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+    """Binary cross-entropy of frame quality.
+
+    Parameters
+    ----------
+    logits : (N, 1) float tensor
+    labels : (N,) bool tensor
+        True where the frame shows an abdomen that can be measured.
+
+    Returns
+    -------
+    () float32 tensor
+    """
+    return F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels.float())
+
+
+def mask_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
+    """Dice loss of abdomen masks, pooled over the batch.
+
+    One overlap is counted over all pixels of the batch, so that a frame without an abdomen
+    costs what is falsely painted on it, and nothing when it is left empty.
+
+    Parameters
+    ----------
+    logits : (N, 1, S, S) float tensor
+    masks : (N, S, S) bool tensor
+    smooth : float
+        Pixels added to both sides of the fraction: a batch without any abdomen stays defined.
+
+    Returns
+    -------
+    () float32 tensor
+        ``1 - (2 sum(p m) + smooth) / (sum(p) + sum(m) + smooth)``.
+
+    References
+    ----------
+    Milletari et al., V-Net, 3DV 2016, equation of section 3, with plain sums in the
+    denominator as in Sørensen and Dice.
+    """
+    probabilities = torch.sigmoid(logits.float().squeeze(1))
+    truth = masks.float()
+    overlap = (probabilities * truth).sum()
+    return 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)

@@ -1,0 +1,112 @@
+"""Settings of a training; the defaults are the paper's recipe."""
+
+from typing import Literal
+
+from fetal_iqa_models import LoraSettings
+from pydantic import BaseModel, ConfigDict, Field
+
+Task = Literal["cls", "seg"]
+Device = Literal["auto", "cuda", "mps", "cpu"]
+Strategy = Literal["lora", "linear", "full"]
+Schedule = Literal["constant", "cosine"]
+Precision = Literal["auto", "bf16", "fp32"]
+
+
+class RunSettings(BaseModel):
+    """What fitting and fine-tuning have in common.
+
+    Parameters
+    ----------
+    task : {"cls", "seg"}
+    learning_rate, weight_decay : float
+        Of AdamW.
+    schedule : {"constant", "cosine"}
+        Cosine rises for 5 % of the steps and falls to zero.
+    batch_size : int
+    gradient_clip : float, optional
+        Largest norm of the gradient.
+    seed : int
+        Of initial weights, split, order and augmentation. The same seed on the CPU gives the
+        same weights.
+    device : {"auto", "cuda", "mps", "cpu"}
+    precision : {"auto", "bf16", "fp32"}
+        Auto is bf16 where the device has it, else fp32.
+    workers : int
+        Processes that make augmented copies beside the training process; they change nothing
+        but the time.
+    lora : LoraSettings
+        Of an adapter to add.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    task: Task
+    learning_rate: float = Field(3e-4, gt=0)
+    weight_decay: float = Field(0.01, ge=0)
+    schedule: Schedule = "constant"
+    batch_size: int = Field(32, ge=1)
+    gradient_clip: float | None = Field(None, gt=0)
+    seed: int = Field(0, ge=0)
+    device: Device = "auto"
+    precision: Precision = "auto"
+    workers: int = Field(0, ge=0)
+    lora: LoraSettings = LoraSettings()
+
+
+class FitSettings(RunSettings):
+    """Fitting to an annotated data set.
+
+    Parameters
+    ----------
+    encoder : str
+        Name in the table of encoders.
+    strategy : {"lora", "linear", "full"}, optional
+        LoRA and head, head alone, or everything. By default LoRA where the encoder takes it and
+        has pretrained weights, else everything.
+    epochs : int
+        The weights of the epoch with the lowest validation loss are kept.
+    copies : int
+        Augmented copies of each training frame in an epoch.
+    validation_share, test_share : float
+        Of the subjects.
+
+    References
+    ----------
+    arXiv 2507.22802: AdamW at 3e-4, 5 epochs of batches of 32, two augmented copies of each
+    frame, 210/30/60 cases, the epoch with the best validation loss.
+    """
+
+    encoder: str
+    strategy: Strategy | None = None
+    epochs: int = Field(5, ge=1)
+    copies: int = Field(2, ge=0)
+    validation_share: float = Field(0.1, gt=0, lt=1)
+    test_share: float = Field(0.2, ge=0, lt=1)
+
+
+class FinetuneSettings(RunSettings):
+    """Fine-tuning on corrections.
+
+    Parameters
+    ----------
+    steps : int, optional
+        Training steps, whose frames are drawn half from positive and half from negative
+        frames however few there are of either, most of them augmented. None to take every
+        frame as it is and as copies, ``epochs`` times, unbalanced.
+    epochs, copies : int
+        Where ``steps`` is None.
+    """
+
+    steps: int | None = Field(None, ge=1)
+    epochs: int = Field(5, ge=1)
+    copies: int = Field(2, ge=0)
+
+
+Preset = Literal["quick", "paper"]
+
+PRESETS: dict[Preset, dict[str, object]] = {
+    "quick": {"steps": 150, "batch_size": 16, "learning_rate": 1e-3, "schedule": "cosine"},
+    "paper": {},
+}
+"""What a preset changes of :class:`FinetuneSettings`: ``quick`` is for the desk, minutes on a
+laptop's CPU with the demo encoder; ``paper`` is the recipe of arXiv 2507.22802."""
