@@ -106,14 +106,23 @@ class ReviewSession:
     def _correction(self, frame: int) -> FrameCorrection | None:
         return self._store.history(self.sweep.identity, self._reviewer).frame(frame)
 
-    def mask(self, frame: int) -> tuple[NDArray[np.bool_], Source]:
-        """Give the mask of a frame that counts, (H, W), and who drew it."""
+    def mask_source(self, frame: int) -> Source:
+        """Tell who drew the mask of a frame that counts."""
         correction = self._correction(frame)
         if correction and correction.mask is not None:
-            return decode_mask(correction.mask, self.sweep.shape[1:]), Source.EXPERT
+            return Source.EXPERT
         if self.analysis and self.analysis.packed_mask(frame) is not None:
-            return self.analysis.mask(frame), Source.MODEL
-        return np.zeros(self.sweep.shape[1:], bool), Source.NOBODY
+            return Source.MODEL
+        return Source.NOBODY
+
+    def mask(self, frame: int) -> NDArray[np.bool_]:
+        """Give the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return decode_mask(correction.mask, self.sweep.shape[1:])
+        if self.analysis:
+            return self.analysis.mask(frame)
+        return np.zeros(self.sweep.shape[1:], bool)
 
     def labels(self) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
         """Give the label of every frame that counts, and which of them the expert set.
@@ -138,7 +147,6 @@ class ReviewSession:
         """Give all there is to show of one frame."""
         sweep, frame_in_sweep = self.sweep.locate(frame)
         correction = self._correction(frame)
-        mask, mask_source = self.mask(frame)
         label, label_source = self._label(frame, correction)
         quality = area_fraction = None
         if self.analysis and self.analysis.computed[frame]:
@@ -152,8 +160,8 @@ class ReviewSession:
             area_fraction=area_fraction,
             label=label,
             label_source=label_source,
-            mask_source=mask_source,
-            measurement=self._measure(mask),
+            mask_source=self.mask_source(frame),
+            measurement=self._measure(self.mask(frame)),
         )
 
     def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
@@ -196,7 +204,7 @@ class ReviewSession:
         What the expert had set already stays as it is.
         """
         label, label_source = self._label(frame, self._correction(frame))
-        mask, mask_source = self.mask(frame)
+        mask_source = self.mask_source(frame)
         if Source.MODEL not in (label_source, mask_source):
             return False
         self._store.accept(
@@ -204,7 +212,7 @@ class ReviewSession:
             frame,
             self._reviewer,
             label=label if label_source is Source.MODEL else None,
-            mask=mask if mask_source is Source.MODEL else None,
+            mask=self.mask(frame) if mask_source is Source.MODEL else None,
             answers=self._answered("cls_model", "seg_model"),
         )
         self.frames_changed.emit((frame,))

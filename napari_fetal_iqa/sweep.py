@@ -17,6 +17,9 @@ from napari_fetal_iqa.errors import SweepError
 FRAMES_PER_SWEEP = 140
 """Frames of one ACOUSLIC-AI sweep; six of them make a case (Sappia et al. 2025)."""
 
+BLACK = 8
+"""Grey values up to this are black: lossy compression spreads as much around the field of view."""
+
 Bounds = tuple[tuple[int, int], ...]
 """Half-open frame range (start, stop) of each sweep: contiguous, covering all frames."""
 
@@ -160,13 +163,13 @@ class SweepVolume:
     def field_of_view(self) -> NDArray[np.bool_]:
         """(H, W) bool: the area that is ever non-black, without specks and holes.
 
-        Judged on at most 64 frames spread over the volume. The whole frame where nothing is
-        ever lit.
+        Non-black is more than :data:`BLACK`. Judged on at most 64 frames spread over the
+        volume. The whole frame where nothing is ever lit.
         """
         step = -(-len(self) // 64)
         lit = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:
-            lit |= np.asarray(frame) > 0
+            lit |= np.asarray(frame) > BLACK
         components, count = ndimage.label(lit)
         if count == 0:
             return np.ones(self.shape[1:], bool)

@@ -122,7 +122,7 @@ class ModelCard(BaseModel):
     schema_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=500)
     task: Literal["cls", "seg"]
-    encoder: str
+    encoder: str = Field(min_length=1, max_length=200)
     encoder_weights: EncoderWeights | Literal["own"] | None = None
     image_size: int = Field(ge=16, le=4096)
     decoder_width: int | None = Field(default=None, ge=1, le=512)
@@ -174,7 +174,8 @@ def load_card(folder_or_name: Path | str) -> ModelCard:
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
         where = ".".join(map(str, first["loc"])) or "the file"
-        raise ModelError(f"{path}: not a model card: {where}: {first['msg']}") from error
+        reason = " ".join(f"{where}: {first['msg']}".split())[:300]
+        raise ModelError(f"{path}: not a model card: {reason}") from error
 
 
 def read_small(path: Path) -> bytes:
@@ -190,10 +191,9 @@ def read_small(path: Path) -> bytes:
 
 
 def model_hash(folder_or_name: Path | str) -> str:
-    """Hash a model folder: sha256 over the names, lengths and contents of its files.
+    """Hash a model folder: sha256 over the name and sha256 of each file, sorted by name.
 
-    Only the files of a model count, in the order of their names: a note or a thumbnail beside
-    them changes nothing.
+    Only the files of a model count: a note or a thumbnail beside them changes nothing.
 
     Raises
     ------

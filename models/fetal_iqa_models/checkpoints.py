@@ -155,7 +155,7 @@ def _check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], pat
 
 
 def _some(names: Iterable[str]) -> str:
-    names = list(names)
+    names = [" ".join(name.split())[:100] for name in names]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
 

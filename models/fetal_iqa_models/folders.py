@@ -220,7 +220,7 @@ def _read_tensors(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tenso
         with safe_open(path, framework="pt") as file:
             if odd := sorted(set(file.keys()) ^ expected.keys()):
                 raise ModelError(
-                    f"{path}: {len(odd)} tensors are missing or foreign, such as {odd[0]}"
+                    f"{path}: {len(odd)} tensors are missing or foreign, such as {odd[0]!r}"
                 )
             for name, own in expected.items():
                 header = file.get_slice(name)

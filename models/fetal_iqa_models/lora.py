@@ -153,6 +153,8 @@ def set_strategy(
         add_lora(model, settings)
     if strategy == "full" and model.lora is not None:
         raise ModelError("full training of a model with LoRA: merge the LoRA first")
+    training = model.training
+    model.eval()  # tracing must leave the running statistics of batch normalisation alone
     in_use = _parameters_in_use(model)
     for name, parameter in model.named_parameters():
         chosen = (
@@ -161,6 +163,7 @@ def set_strategy(
             or (strategy == "lora" and ".lora_" in name)
         )
         parameter.requires_grad_(chosen and name in in_use)
+    model.train(training)
 
 
 def _parameters_in_use(model: FrameNetwork) -> set[str]:
@@ -173,10 +176,7 @@ def _parameters_in_use(model: FrameNetwork) -> set[str]:
     for name in names:
         meta[name].requires_grad_()
     size = model.encoder.spec.image_size
-    training = model.training
-    model.eval()  # leave the running statistics of batch normalisation alone
     with torch.enable_grad():
         output = functional_call(model, meta, torch.empty(1, 3, size, size, device="meta"))
-    model.train(training)
     gradients = torch.autograd.grad(output.sum(), [meta[n] for n in names], allow_unused=True)
     return {name for name, gradient in zip(names, gradients, strict=True) if gradient is not None}

@@ -26,7 +26,6 @@ STAGES = ("read", "preprocess", "cls", "seg", "restore")
 FIRST_BATCH = {"cuda": 64, "mps": 16, "cpu": 8}
 """Frames per batch to begin with; halved whenever the device's memory does not hold them."""
 
-
 _Input = tuple[int, tuple[float, float, float], tuple[float, float, float]]
 """Image size, mean and standard deviation of an encoder's input."""
 _Network = TypeVar("_Network", bound=FrameNetwork)
@@ -177,17 +176,19 @@ class FramePredictor:
         while start < len(numbers):
             part = slice(start, start + self.batch_size)
             share = len(numbers[part]) / len(numbers)
+            batch = None
             try:
                 batch = self._predict_batch(numbers[part], images[part], read_seconds * share)
             except RuntimeError as error:
                 if not _is_out_of_memory(error):
                     raise
-                self._retreat(error)
+            if batch is None:  # only now the error has let go of the memory
+                self._retreat()
                 continue
             start += len(batch.frames)
             yield batch
 
-    def _retreat(self, error: RuntimeError) -> None:
+    def _retreat(self) -> None:
         """Ask less of the memory: half the batch, and from a single frame on, the CPU."""
         if self.device.type == "cuda":
             torch.cuda.empty_cache()
@@ -205,7 +206,7 @@ class FramePredictor:
                 if network is not None:
                     network.to(self.device)
         else:
-            raise DeviceError("no memory for a single frame; close other programs") from error
+            raise DeviceError("no memory for a single frame; close other programs")
 
     @torch.inference_mode()
     def _predict_batch(

@@ -60,9 +60,9 @@ def preprocess(
         )
     rows, columns = frames.shape[1:]
     side, top, left = _padding(rows, columns)
-    resampling = _resampling(side, image_size).to(frames.device)
     # in full precision even where the caller's network runs in less
     with torch.autocast(frames.device.type, enabled=False):
+        resampling = _resampling(side, image_size).to(frames.device)
         # along the rows first and clamped in between, as PIL does
         across = (frames.float() @ resampling[:, left : left + columns].T).clamp_(0, 255)
         grey = (resampling[:, top : top + rows] @ across).clamp_(0, 255)
@@ -79,7 +79,7 @@ def _resampling(side: int, image_size: int) -> Tensor:
     and the zero padding costs nothing: its columns are left out.
     """
     return F.interpolate(
-        torch.eye(side)[None, None],
+        torch.eye(side, device="cpu")[None, None],
         size=(image_size, side),
         mode="bicubic",
         antialias=True,

@@ -1,5 +1,7 @@
 """Frames of a compressed stream, inflated only as far as somebody has looked."""
 
+import math
+import mmap
 import os
 import threading
 from collections.abc import Iterator
@@ -12,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 17
 """Compressed bytes read, and at most inflated bytes made, at a time."""
 
 _DAMAGE: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # isal's stub errs
@@ -63,8 +65,7 @@ class InflatingFrames:
         self._window_bits = _WINDOW_BITS[encoding]
         self._position, self._end = offset, offset + size
         self._skip = skip
-        # Pages that no frame has been inflated into yet take no memory.
-        self._array: NDArray[np.uint8] = np.empty(shape, np.uint8)
+        self._array = _untouched_memory(math.prod(shape)).reshape(shape)
         self._inflated = 0
         self._inflater = isal_zlib.decompressobj(self._window_bits)
         self._tail = b""
@@ -175,6 +176,16 @@ class InflatingFrames:
             f"{self._path.name}: compressed data is damaged or ends at frame "
             f"{self.inflated_frames} of {len(self)}; copy the file again"
         )
+
+
+def _untouched_memory(size: int) -> NDArray[np.uint8]:
+    """Give bytes that take no memory until they are written.
+
+    Not from numpy, which asks for huge pages: where memory is fragmented, gathering them takes
+    longer than inflating.
+    """
+    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
+    return np.frombuffer(mmap.mmap(-1, size, **private), np.uint8)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:

@@ -120,7 +120,8 @@ def _parse(
     (units,) = field(layout.units)
     scale = MILLIMETRES.get(units & 7, math.nan)
     _, column, row, *_ = field(layout.pixdim)
-    return block, known_spacing(row * scale, column * scale)
+    # NIfTI-1 keeps single precision: 0.28 mm, not 0.2800000011920929.
+    return block, known_spacing(*(float(f"{step * scale:.7g}") for step in (row, column)))
 
 
 def _layout(path: Path, start: bytes) -> tuple[str, _Layout]:

@@ -54,6 +54,11 @@ class AnalysisRunner(QObject):
         self._worker = worker
         worker.start()
 
+    def load(self, settings: Settings) -> None:
+        """Load the models in the background; what is wrong with them is said at the analysis."""
+        models = (settings.cls_model, settings.seg_model)
+        create_worker(self._analyser.load, *models, _ignore_errors=True).start()
+
     def look_at(self, frame: int) -> None:
         """Let the frames around this one come next."""
         if self._queue is not None:

@@ -6,14 +6,14 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_fetal_iqa.analysis.result import Analysis
-from napari_fetal_iqa.review import ReviewSession
+from napari_fetal_iqa.review import ReviewSession, Source
 from napari_fetal_iqa.widgets.navigation import Navigator
 from napari_fetal_iqa.widgets.overlay import MaskOverlay
 from napari_fetal_iqa.widgets.timeline import TimelineData
 
 
 class Desk:
-    """Ties a review session to the layers of a viewer, until :meth:`clear`."""
+    """Ties a review session to the layers of a viewer, until :meth:`leave`."""
 
     def __init__(self, viewer: ViewerModel, layer: Image, session: ReviewSession) -> None:
         self.viewer = viewer
@@ -25,7 +25,11 @@ class Desk:
     def paint(self, frames: Iterable[int]) -> None:
         """Put the masks that count on these frames."""
         for frame in frames:
-            self.overlay.show(frame, *self.session.mask(frame))
+            source = self.session.mask_source(frame)
+            if source is Source.NOBODY:
+                self.overlay.clear(frame)
+            else:
+                self.overlay.show(frame, self.session.mask(frame), source)
         self.overlay.refresh()
 
     def timeline_data(self) -> TimelineData:
@@ -50,6 +54,6 @@ class Desk:
         self.viewer.layers.selection.active = self.overlay.layer
         self.overlay.layer.mode = mode
 
-    def clear(self) -> None:
+    def leave(self) -> None:
         """Take the overlay off the viewer."""
         self.overlay.remove()

@@ -15,7 +15,7 @@ from napari_fetal_iqa.review import Source
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
 _OUTLINE_PX = 3
-_VALUES = {Source.NOBODY: 0, Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
+_VALUES = {Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
 
 
 class MaskOverlay:
@@ -31,6 +31,7 @@ class MaskOverlay:
         self._viewer = viewer
         # Zeros are not in memory until a mask is painted on them.
         self._data = np.zeros(image.data.shape, np.uint8)
+        self._painted: set[int] = set()
         self.layer: Labels = viewer.add_labels(
             self._data,
             name="Abdomen",
@@ -56,9 +57,14 @@ class MaskOverlay:
 
     def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
         """Put a mask on a frame; call :meth:`refresh` when all are put."""
-        value = _VALUES[source]
-        if value or self._data[frame].any():
-            np.multiply(mask, value, out=self._data[frame], casting="unsafe")
+        np.multiply(mask, _VALUES[source], out=self._data[frame], casting="unsafe")
+        self._painted.add(frame)
+
+    def clear(self, frame: int) -> None:
+        """Take the mask off a frame; call :meth:`refresh` when all are off."""
+        if frame in self._painted:
+            self._data[frame] = 0
+            self._painted.remove(frame)
 
     def refresh(self) -> None:
         """Draw the shown frame anew."""
@@ -74,6 +80,7 @@ class MaskOverlay:
 
     def _on_paint(self, event: Any) -> None:
         for frame in sorted({frame for atom in event.value for frame in _frames_of(atom)}):
+            self._painted.add(frame)
             self.stroke.emit(frame, self._data[frame] > 0)
 
     def remove(self) -> None:

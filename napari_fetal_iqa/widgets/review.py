@@ -157,10 +157,16 @@ class ReviewWidget(QWidget):
     def open_phantom(self) -> None:
         """Open the phantom; simulating it the first time takes some seconds."""
         self.empty.said.setText("Simulating the phantom…")
+        self._warm_up()
         worker = create_worker(demo_sweep, _ignore_errors=True)
         worker.returned.connect(self._show_sweep)
         worker.errored.connect(lambda error: self._trouble(str(error)))
         worker.start()
+
+    def _warm_up(self) -> None:
+        """Load the models while the sweep is read, if the analysis is to follow."""
+        if self.settings.analyse_on_open:
+            self.runner.load(self.settings)
 
     def _show_sweep(self, sweep: SweepVolume) -> None:
         self.empty.said.setText("")
@@ -181,6 +187,7 @@ class ReviewWidget(QWidget):
         self.page.work.begin("Reading the sweep…", cancellable=False)
         self._pages.setCurrentIndex(1)
         self._timeline_dock.show()
+        self._warm_up()
         worker = create_worker(get_to_know, sweep, _ignore_errors=True)
         worker.returned.connect(lambda known: self._lay_out(layer, known))
         worker.errored.connect(lambda error: self._reading_failed(layer, error))
@@ -221,7 +228,7 @@ class ReviewWidget(QWidget):
         desk, self.desk, self.layer = self.desk, None, None
         if desk is not None:
             desk.session.frames_changed.disconnect(self._paint)
-            desk.clear()
+            desk.leave()
 
     # From the session to pixels --------------------------------------------------------------
 

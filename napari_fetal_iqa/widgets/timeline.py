@@ -107,7 +107,14 @@ class Timeline(QWidget):
         self._labels.getAxis("bottom").setStyle(showValues=True)
 
         self._curves = {
-            plot: plot.plot(pen=pg.mkPen(colours.MODEL, width=2), connect="finite")
+            plot: plot.plot(
+                pen=pg.mkPen(colours.MODEL, width=2),
+                connect="finite",
+                symbol="o",  # so that a frame between two that are not computed is seen
+                symbolSize=2,
+                symbolPen=colours.MODEL,
+                symbolBrush=colours.MODEL,
+            )
             for plot in (self._quality, self._area)
         }
         self._hatch = QGraphicsPathItem()

@@ -159,8 +159,8 @@ def stroke(widget, frame, centre, radius):
 
 def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
     stroke(desk, 12, (70, 90), 15)
-    mask, source = desk.desk.session.mask(12)
-    assert source is Source.EXPERT
+    mask = desk.desk.session.mask(12)
+    assert desk.desk.session.mask_source(12) is Source.EXPERT
     assert mask[70, 90]
     assert mask.sum() == pytest.approx(np.pi * 15**2, rel=0.15)
     assert set(store.corrections(phantom.sweep.identity)) == {12}
@@ -173,8 +173,8 @@ def test_a_stroke_begins_from_the_models_outline(desk, qtbot, phantom):
     frame = next(f for f in range(60) if session.analysis.mask(f).sum() > 50)
     before = session.analysis.mask(frame)
     stroke(desk, frame, (70, 90), 12)
-    mask, source = session.mask(frame)
-    assert source is Source.EXPERT
+    mask = session.mask(frame)
+    assert session.mask_source(frame) is Source.EXPERT
     assert mask[before].all()
     assert mask[70, 90]
     shown = desk.desk.overlay.layer.data[frame]
