@@ -129,13 +129,14 @@ def tests(programs, arguments, with_gui):
     pytest = [python, "-m", "pytest", *arguments]
     if not arguments:
         chosen = "not slow and not gpu" + ("" if with_gui else " and not gui")
-        pytest += ["-q", "-m", chosen]
+        pytest += ["-q", "-m", chosen, "-n", "auto", "--dist", "loadgroup"]
         if with_gui:
             pytest += ["--cov", "--cov-report=term", "--cov-fail-under=90"]
     if with_gui and not has_screen():
         screen = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"]
         pytest = screen + pytest
-    call(*pytest)
+    # one thread each: the tests themselves run side by side
+    call(*pytest, env={**os.environ, "OMP_NUM_THREADS": "1"})
 
 
 def main():

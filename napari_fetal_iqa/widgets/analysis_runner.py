@@ -29,9 +29,9 @@ class AnalysisRunner(QObject):
     ended = Signal(bool)
     failed = Signal(str)
 
-    def __init__(self, parent: QObject | None = None) -> None:
+    def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._analyser = RemoteAnalyser()
+        self._analyser = analyser
         self._worker: Any = None
         self._queue: FrameQueue | None = None
 

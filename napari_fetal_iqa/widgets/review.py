@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import create_worker
 
 from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
@@ -51,9 +52,16 @@ class ReviewWidget(QWidget):
         Given by napari.
     store : CorrectionStore, optional
         Where corrections go; by default the user's own store.
+    analyser : RemoteAnalyser, optional
+        The process that runs the networks; by default one of its own.
     """
 
-    def __init__(self, napari_viewer: Viewer, store: CorrectionStore | None = None) -> None:
+    def __init__(
+        self,
+        napari_viewer: Viewer,
+        store: CorrectionStore | None = None,
+        analyser: RemoteAnalyser | None = None,
+    ) -> None:
         super().__init__()
         self.viewer = napari_viewer
         self.store = store
@@ -62,7 +70,7 @@ class ReviewWidget(QWidget):
             self._keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
         self.desk: Desk | None = None
         self.layer: Image | None = None
-        self.runner = AnalysisRunner(self)
+        self.runner = AnalysisRunner(analyser or RemoteAnalyser(), self)
         self.review_actions = Actions(lambda: self.desk, self._corrected)
         self._build()
         self._connect()

@@ -107,16 +107,16 @@ class Timeline(QWidget):
         self._labels.getAxis("bottom").setStyle(showValues=True)
 
         self._curves = {
-            plot: plot.plot(
-                pen=pg.mkPen(colours.MODEL, width=2),
-                connect="finite",
-                symbol="o",  # so that a frame between two that are not computed is seen
-                symbolSize=2,
-                symbolPen=colours.MODEL,
-                symbolBrush=colours.MODEL,
-            )
+            plot: plot.plot(pen=pg.mkPen(colours.MODEL, width=2), connect="finite")
             for plot in (self._quality, self._area)
         }
+        # so that a frame between two that are not computed is seen
+        self._dots = {
+            plot: pg.ScatterPlotItem(size=3, pen=pg.mkPen(None), brush=colours.MODEL)
+            for plot in self._curves
+        }
+        for plot, dots in self._dots.items():
+            plot.addItem(dots)
         self._hatch = QGraphicsPathItem()
         self._hatch.setPen(pg.mkPen(None))
         self._quality.addItem(self._hatch, ignoreBounds=True)
@@ -197,8 +197,13 @@ class Timeline(QWidget):
             self._draw_bands(data.bounds)
         self._data = data
         frames = np.arange(len(data.quality))
-        self._curves[self._quality].setData(frames, data.quality)
-        self._curves[self._area].setData(frames, 100 * data.area_fraction)
+        for plot, values in (
+            (self._quality, data.quality),
+            (self._area, 100 * data.area_fraction),
+        ):
+            known = np.isfinite(values)
+            self._curves[plot].setData(frames, values)
+            self._dots[plot].setData(frames[known], values[known])
         self._thresholds[self._quality].setValue(data.quality_threshold)
         self._thresholds[self._area].setValue(100 * data.area_threshold)
         top = np.nanmax(data.area_fraction, initial=data.area_threshold)

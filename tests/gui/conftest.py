@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterator
 
-import numpy as np
 import pytest
 
+from napari_fetal_iqa.analysis import RemoteAnalyser
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.io.napari_layers import sweep_layer
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
@@ -17,6 +17,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/gui" in item.path.as_posix():
             item.add_marker("gui")
+            # one screen: windows that take the keys from each other stay in one process
+            item.add_marker(pytest.mark.xdist_group("screen"))
 
 
 @pytest.fixture(scope="session")
@@ -43,8 +45,25 @@ def tiny_settings(tiny_models) -> Settings:
     return settings
 
 
+class KeptAnalyser(RemoteAnalyser):
+    """Outlives the windows of the tests, so that torch is imported once."""
+
+    def close(self) -> None:
+        self.forget()
+
+    def end(self) -> None:
+        super().close()
+
+
+@pytest.fixture(scope="session")
+def analyser() -> Iterator[KeptAnalyser]:
+    kept = KeptAnalyser()
+    yield kept
+    kept.end()
+
+
 @pytest.fixture
-def window(make_napari_viewer, store, qtbot) -> Iterator[Callable]:
+def window(make_napari_viewer, store, analyser, qtbot) -> Iterator[Callable]:
     """Make a viewer with the review widget; close the widget at the end."""
     from napari_fetal_iqa.widgets import ReviewWidget
 
@@ -53,7 +72,7 @@ def window(make_napari_viewer, store, qtbot) -> Iterator[Callable]:
     def make(**options):
         viewer = make_napari_viewer(show=True, **options)
         viewer.window.resize(1280, 800)
-        widget = ReviewWidget(viewer, store)
+        widget = ReviewWidget(viewer, store, analyser)
         viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
         made.append(widget)
         return widget
@@ -99,8 +118,3 @@ def press(qtbot) -> Callable:
             QTest.keyClick(window, key, modifier)
 
     return press
-
-
-def disc(shape, centre, radius) -> np.ndarray:
-    rows, columns = np.ogrid[: shape[0], : shape[1]]
-    return (rows - centre[0]) ** 2 + (columns - centre[1]) ** 2 <= radius**2

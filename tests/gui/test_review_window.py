@@ -245,7 +245,8 @@ def test_a_correction_that_cannot_be_saved_is_said_and_stays_on_the_screen(desk,
     assert "cannot be written" in desk.page.work.trouble.text()
     assert desk.desk.overlay.layer.data[12].any()
     store._connection.execute("PRAGMA query_only = OFF")
-    stroke(desk, 12, (70, 90), 15)
+    stroke(desk, 12, (70, 110), 15)
+    assert desk.desk.session.mask(12)[70, 90]
     assert "1 frame corrected, saved" in desk.page.saved.text()
 
 

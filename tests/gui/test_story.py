@@ -1,0 +1,139 @@
+"""The whole way, in a real window: open, analyse, correct, learn, analyse again."""
+
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+from napari_fetal_iqa.settings import Settings, save_settings
+
+SECONDS = 1000
+
+
+def analyse(widget, qtbot):
+    if not widget.runner.running:
+        widget.analyse()
+    qtbot.waitUntil(lambda: not widget.runner.running, timeout=240 * SECONDS)
+    analysis = widget.desk.session.analysis
+    assert analysis.complete
+    return analysis
+
+
+def learn(task, base, store, out):
+    """Fine-tune in a process of its own, as a person does in a terminal."""
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "fetal_iqa_training", "finetune"),
+            *("--corrections", str(store.path), "--task", task, "--base", base),
+            *("--out", str(out), "--device", "cpu"),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return str(out)
+
+
+def correct(widget, frame, label, mask):
+    """Say what the frame shows: its label by key, its mask by fill, as one would draw it."""
+    act = widget.review_actions
+    act.go(frame)
+    {
+        Label.NONE: act.label_none,
+        Label.OPTIMAL: act.label_optimal,
+        Label.SUBOPTIMAL: act.label_suboptimal,
+    }[label]()
+    act.clear_mask()
+    if mask.any():
+        layer = widget.desk.overlay.layer
+        rows, columns = np.nonzero(mask)
+        layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
+
+
+def error_on(analysis, frames, truth):
+    """Mean distance of the quality from the truth, over some frames."""
+    return float(np.abs(analysis.quality[frames] - truth[frames]).mean())
+
+
+def dice(a, b):
+    return 2 * (a & b).sum() / max(1, a.sum() + b.sum())
+
+
+@pytest.mark.timeout(900)
+def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
+    """A scanner that the demo models do not know, and an expert who knows the truth."""
+    case = make_phantom(PhantomSettings.small().shifted(), seed=11)
+    write_volume(tmp_path / "case.mha", case.sweep.frames, case.sweep.spacing_mm)
+    save_settings(Settings(reviewer="AK"))
+
+    widget = window()
+    widget.open_file(str(tmp_path / "case.mha"))
+    qtbot.waitUntil(lambda: widget.desk is not None, timeout=30 * SECONDS)
+    before = analyse(widget, qtbot)
+    assert "Demo models: not for clinical use" in widget.page.work.notice.text()
+    assert before.setup.demo
+
+    truth = (case.labels > 0).astype(float)
+    positive, negative = np.flatnonzero(truth == 1)[::2][:10], np.flatnonzero(truth == 0)[::4][:10]
+    frames = np.concatenate([positive, negative])
+    for frame in frames:
+        correct(widget, int(frame), Label(int(case.labels[frame])), case.masks[frame] > 0)
+    said = store.corrections(widget.desk.session.sweep.identity)
+    assert sorted(said) == sorted(frames.tolist())
+    assert all(said[frame].label == case.labels[frame] for frame in frames)
+
+    models = {
+        task: learn(task, f"demo-{task}", store, tmp_path / f"my-{task}") for task in ("cls", "seg")
+    }
+    widget.page.settings.cls_model.setText(models["cls"])
+    widget.page.settings.seg_model.setText(models["seg"])
+    widget.page.settings.seg_model.editingFinished.emit()
+    after = analyse(widget, qtbot)
+
+    assert after.setup.cls_model.hash != before.setup.cls_model.hash
+    assert after.setup.cls_model.id in widget.page.work.models.text()
+    assert error_on(after, frames, truth) < error_on(before, frames, truth)
+    masks = {f: case.masks[f] > 0 for f in positive}
+    better = [dice(after.mask(f), masks[f]) - dice(before.mask(f), masks[f]) for f in positive]
+    assert np.mean(better) > 0
+
+    widget.close()
+    with CorrectionStore(store.path) as reopened:
+        kept = reopened.corrections(case.sweep.identity)
+    assert sorted(kept) == sorted(frames.tolist())
+
+
+@pytest.mark.timeout(900)
+def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
+    """The demo models know nothing of heads; the point is the way."""
+    save_settings(Settings(reviewer="AK"))
+    widget = window()
+    widget.open_file(str(real_data / "fetal_head_sweep.mha"))
+    qtbot.waitUntil(lambda: widget.desk is not None, timeout=30 * SECONDS)
+    before = analyse(widget, qtbot)
+    sweep = widget.desk.session.sweep
+    assert sweep.shape == (232, 153, 211)
+
+    rows, columns = np.ogrid[:153, :211]
+    outline = ((rows - 80) / 45) ** 2 + ((columns - 105) / 60) ** 2 <= 1
+    shown, empty = range(100, 124, 4), range(0, 24, 4)
+    for frame in shown:
+        correct(widget, frame, Label.OPTIMAL, outline)
+    for frame in empty:
+        correct(widget, frame, Label.NONE, np.zeros_like(outline))
+    widget.desk.navigator.go(100)
+    assert widget.page.frame.circumference.text().count("mm") == 1
+
+    out = learn("cls", "demo-cls", store, tmp_path / "my-cls")
+    widget.page.settings.cls_model.setText(out)
+    widget.page.settings.cls_model.editingFinished.emit()
+    after = analyse(widget, qtbot)
+    truth = np.isin(np.arange(232), list(shown)).astype(float)
+    frames = np.array([*shown, *empty])
+    assert error_on(after, frames, truth) < error_on(before, frames, truth)
+    assert len(store.corrections(sweep.identity)) == len(frames)
