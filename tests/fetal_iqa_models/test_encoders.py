@@ -1,0 +1,49 @@
+import pytest
+import torch
+
+from fetal_iqa_models import ModelError, list_encoders, load_encoder
+
+SMALL = [n for n in list_encoders() if n in {"fetalclip-demo", "fetalclip-tiny", "efficientnet_b0"}]
+LARGE = [n for n in list_encoders() if n not in SMALL]
+
+
+@pytest.mark.parametrize(
+    "name", [*SMALL, *(pytest.param(n, marks=pytest.mark.slow) for n in LARGE)]
+)
+def test_an_encoder_is_built_run_and_back_propagated(name: str) -> None:
+    encoder = load_encoder(name)
+    size = encoder.spec.image_size
+    images = torch.randn(1, 3, size, size, requires_grad=True)
+    embeddings = encoder(images)
+    assert embeddings.shape == (1, encoder.embedding_dim)
+    (
+        embeddings.square().sum() + sum(f.square().mean() for f in encoder.features(images))
+    ).backward()
+    assert images.grad is not None
+    assert images.grad.abs().sum() > 0
+
+
+def test_an_encoder_is_in_evaluation_mode_and_deterministic() -> None:
+    encoder = load_encoder("efficientnet_b0")
+    images = torch.randn(2, 3, 224, 224)
+    assert not encoder.training
+    assert torch.equal(encoder(images), encoder(images))
+
+
+def test_features_come_from_the_tapped_blocks() -> None:
+    encoder = load_encoder("fetalclip-tiny")
+    images = torch.randn(1, 3, 56, 56)
+    seen = []
+    for block in encoder.trunk.blocks:
+        block.register_forward_hook(lambda _, __, output: seen.append(output))
+    features = encoder.features(images)
+    assert len(seen) == len(features) == 4
+    for tokens, feature in zip(seen, features, strict=True):
+        assert torch.equal(tokens[:, 1:].transpose(1, 2), feature.flatten(2))
+
+
+def test_other_taps_are_a_setting() -> None:
+    assert load_encoder("fetalclip-demo", taps=(0, 1, 2, 5)).spec.taps == (0, 1, 2, 5)
+    for taps in ((0, 1, 2, 6), (1, 0, 2, 3), (0, 0, 1, 2), (-1, 0, 1, 2)):
+        with pytest.raises(ModelError, match="taps must rise within 0 to 5"):
+            load_encoder("fetalclip-demo", taps=taps)

@@ -1,0 +1,354 @@
+import json
+import pickle
+import shutil
+import struct
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    LoraSettings,
+    ModelCard,
+    ModelError,
+    add_lora,
+    load_card,
+    load_encoder,
+    load_model,
+    model_hash,
+    save_model,
+    set_strategy,
+    weights_record,
+)
+from fetal_iqa_models.lora import base_state
+
+Network = FrameClassifier | FrameSegmenter
+Make = Callable[..., Any]
+
+
+@pytest.fixture
+def saved(network: Network, make_card: Make, stir: Make, tmp_path: Path) -> tuple[Network, Path]:
+    """A network with a LoRA that matters, and its folder."""
+    add_lora(network)
+    stir(network)
+    return network.eval(), save_model(network, tmp_path / "model", make_card(network))
+
+
+def test_a_network_survives_being_saved_and_loaded(
+    saved: tuple[Network, Path], images: torch.Tensor
+) -> None:
+    network, folder = saved
+    loaded = load_model(folder)
+    assert type(loaded) is type(network)
+    assert torch.equal(loaded(images), network(images))
+    assert loaded.card == load_card(folder)
+    assert loaded.card is not None
+    assert loaded.card.lora == loaded.lora == network.lora
+    assert loaded.hash == model_hash(folder)
+    assert not loaded.training
+    assert {p.name for p in folder.iterdir()} == {
+        "model.json",
+        "adapter_config.json",
+        "adapter_model.safetensors",
+        "head.safetensors",
+        "encoder.safetensors",
+    }
+    assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_loaded_network_can_be_trained_on(saved: tuple[Network, Path]) -> None:
+    loaded = load_model(saved[1])
+    set_strategy(loaded, "lora")
+    loaded.train()
+    loaded(torch.randn(2, 3, 56, 56)).square().mean().backward()
+    trainable = [p for p in loaded.parameters() if p.requires_grad]
+    assert trainable
+    assert all(p.grad is not None for p in trainable)
+
+
+def test_a_loaded_network_does_not_hang_on_the_files(
+    saved: tuple[Network, Path], images: torch.Tensor
+) -> None:
+    network, folder = saved
+    loaded = load_model(folder)
+    for path in folder.iterdir():
+        path.write_bytes(b"")
+    assert torch.equal(loaded(images), network(images))
+
+
+def test_the_adapter_is_in_pefts_own_format(saved: tuple[Network, Path]) -> None:
+    from peft import PeftModel
+
+    network, folder = saved
+    base = load_encoder("fetalclip-tiny").trunk
+    base.load_state_dict(base_state(network.encoder.trunk))
+    images = torch.randn(2, 3, 56, 56)
+    adapted = PeftModel.from_pretrained(base, str(folder)).eval()
+    assert torch.equal(adapted(images), network.encoder(images))
+
+
+def test_half_precision_is_half_the_size_and_loads_as_float32(
+    network: Network, make_card: Make, images: torch.Tensor, tmp_path: Path
+) -> None:
+    whole = save_model(network, tmp_path / "whole", make_card(network))
+    half = save_model(network, tmp_path / "half", make_card(network), half_precision=True)
+    sizes = [(f / "encoder.safetensors").stat().st_size for f in (whole, half)]
+    assert sizes[1] < 0.55 * sizes[0]
+    loaded = load_model(half)
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    assert (loaded(images) - network(images)).abs().max() < 0.02
+
+
+def test_a_convolutional_network_keeps_its_batch_statistics(
+    make_network: Make, make_card: Make, tmp_path: Path
+) -> None:
+    network = make_network("cls", "efficientnet_b0")
+    network.train()(torch.randn(2, 3, 224, 224))
+    network.eval()
+    folder = save_model(network, tmp_path / "model", make_card(network), half_precision=True)
+    loaded = load_model(folder)
+    counts = [b for n, b in loaded.named_buffers() if "num_batches" in n]
+    assert all(count.item() == 1 for count in counts)
+    images = torch.randn(1, 3, 224, 224)
+    assert (loaded(images) - network(images)).abs().max() < 0.02
+
+
+def test_decoder_width_and_taps_are_the_networks_own(tmp_path: Path, make_card: Make) -> None:
+    encoder = load_encoder("fetalclip-demo", taps=(0, 1, 2, 5))
+    network = FrameSegmenter(encoder, decoder_width=3).eval()
+    loaded = load_model(save_model(network, tmp_path / "model", make_card(network)))
+    assert isinstance(loaded, FrameSegmenter)
+    assert loaded.decoder_width == 3
+    assert loaded.encoder.spec.taps == (0, 1, 2, 5)
+    images = torch.randn(1, 3, 112, 112)
+    assert torch.equal(loaded(images), network(images))
+
+
+def test_models_are_never_overwritten_and_never_half_written(
+    network: Network, make_card: Make, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    with pytest.raises(ModelError, match="exists already"):
+        save_model(network, tmp_path / "there", make_card(network))
+
+    def fail(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("fetal_iqa_models.folders.save_file", fail)
+    with pytest.raises(ModelError, match=r"model: cannot be written \(No space left"):
+        save_model(network, tmp_path / "model", make_card(network))
+    assert [p.name for p in tmp_path.iterdir()] == ["there"]
+
+
+def test_a_card_of_another_network_is_refused(
+    network: Network, make_card: Make, tmp_path: Path
+) -> None:
+    card = make_card(network)
+    other = "seg" if network.task == "cls" else "cls"
+    for change, word in (
+        ({"task": other}, "task"),
+        ({"encoder": "fetalclip"}, "encoder"),
+        ({"image_size": 224}, "image size"),
+    ):
+        with pytest.raises(ModelError, match=f"the card's {word} is"):
+            save_model(network, tmp_path / "model", card.model_copy(update=change))
+    assert not any(tmp_path.iterdir())
+
+
+def _edit_json(path: Path, **changes: object) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | changes))
+
+
+def _drop_a_tensor(path: Path) -> None:
+    tensors = load_file(path)
+    tensors.pop(next(iter(tensors)))
+    save_file(tensors, path)
+
+
+def _add_a_tensor(path: Path) -> None:
+    save_file(load_file(path) | {"surprise": torch.zeros(1)}, path)
+
+
+def _reshape_a_tensor(path: Path) -> None:
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    save_file(tensors | {name: torch.zeros(2, 3, 5)}, path)
+
+
+def _fill_a_tensor(path: Path, value: float) -> None:
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    save_file(tensors | {name: torch.full_like(tensors[name], value)}, path)
+
+
+def _retype_a_tensor(path: Path) -> None:
+    tensors = load_file(path)
+    name = next(iter(tensors))
+    save_file(tensors | {name: tensors[name].to(torch.int32)}, path)
+
+
+def _truncate(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-10])
+
+
+def _claim_a_huge_header(path: Path) -> None:
+    path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
+
+
+def _claim_a_huge_tensor(path: Path) -> None:
+    header = json.dumps({"weight": {"dtype": "F32", "shape": [2**40], "data_offsets": [0, 2**42]}})
+    path.write_bytes(struct.pack("<Q", len(header)) + header.encode())
+
+
+TENSOR_FILES = ("encoder.safetensors", "head.safetensors", "adapter_model.safetensors")
+
+
+@pytest.mark.parametrize("name", TENSOR_FILES)
+@pytest.mark.parametrize(
+    "damage",
+    [
+        Path.unlink,
+        _truncate,
+        _drop_a_tensor,
+        _add_a_tensor,
+        _reshape_a_tensor,
+        _retype_a_tensor,
+        lambda path: _fill_a_tensor(path, float("nan")),
+        _claim_a_huge_header,
+        _claim_a_huge_tensor,
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(pickle.dumps({"weight": 1})),
+    ],
+)
+def test_a_damaged_tensor_file_is_named_in_one_line(
+    saved: tuple[Network, Path], name: str, damage: Callable[[Path], None]
+) -> None:
+    path = saved[1] / name
+    damage(path)
+    with pytest.raises(ModelError, match=name) as caught:
+        load_model(saved[1])
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"r": 4}, {"lora_alpha": 1}, {"peft_type": "IA3"}, {"target_modules": ["qkv"]}]
+    + [{"target_modules": 3}, {"target_modules": [1, "a"]}],
+)
+def test_an_adapter_configuration_that_disagrees_with_the_card_is_refused(
+    saved: tuple[Network, Path], changes: dict[str, object]
+) -> None:
+    _edit_json(saved[1] / "adapter_config.json", **changes)
+    with pytest.raises(ModelError, match=r"adapter_config\.json: (not an|\w+ does not agree)"):
+        load_model(saved[1])
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b"{}", b"\xff", b"[" * 100_000])
+def test_a_foreign_adapter_configuration_is_refused(
+    saved: tuple[Network, Path], content: bytes
+) -> None:
+    (saved[1] / "adapter_config.json").write_bytes(content)
+    with pytest.raises(ModelError, match=r"adapter_config\.json: not an adapter"):
+        load_model(saved[1])
+
+
+def test_a_card_that_does_not_fit_its_folder_is_refused(saved: tuple[Network, Path]) -> None:
+    folder = saved[1]
+    original = (folder / "model.json").read_text()
+    for changes, message in (
+        ({"encoder": "resnet51"}, r"model\.json: no encoder is called 'resnet51'"),
+        ({"image_size": 112}, r"model\.json: image size 112, but fetalclip-tiny takes 56"),
+        ({"taps": [0, 1, 2, 9]}, r"model\.json: fetalclip-tiny: taps must rise"),
+        ({"lora": {"rank": 1024}}, r"adapter_config\.json: r does not agree"),
+        ({"lora": {"targets": ["attn.prj"]}}, r"no LoRA on attn\.prj"),
+        ({"lora": {"targets": ["fc1"]}}, r"target_modules does not agree"),
+        ({"encoder": "fetalclip-demo", "image_size": 112}, r"encoder\.safetensors"),
+    ):
+        (folder / "model.json").write_text(original)
+        _edit_json(folder / "model.json", **changes)
+        with pytest.raises(ModelError, match=message):
+            load_model(folder)
+
+
+def test_a_segmenters_hostile_decoder_width_allocates_nothing(
+    make_network: Make, make_card: Make, tmp_path: Path
+) -> None:
+    network = make_network("seg")
+    folder = save_model(network, tmp_path / "model", make_card(network))
+    _edit_json(folder / "model.json", decoder_width=512)
+    with pytest.raises(ModelError, match=r"head\.safetensors: .* has shape"):
+        load_model(folder)
+
+
+def test_no_pickle_in_a_model_folder_is_ever_opened(
+    saved: tuple[Network, Path], images: torch.Tensor
+) -> None:
+    network, folder = saved
+
+    class Bomb:
+        def __reduce__(self) -> tuple[Any, ...]:
+            return Path(folder / "exploded").touch, ()
+
+    for name in ("adapter_model.bin", "head.pt", "encoder.pt", "pytorch_model.bin"):
+        (folder / name).write_bytes(pickle.dumps(Bomb()))
+    assert torch.equal(load_model(folder)(images), network(images))
+    (folder / "adapter_model.safetensors").unlink()
+    with pytest.raises(ModelError, match=r"adapter_model\.safetensors"):
+        load_model(folder)
+    assert not (folder / "exploded").exists()
+
+
+class TestWeightsElsewhere:
+    """The encoder is not in the folder, as FetalCLIP's never is."""
+
+    @pytest.fixture
+    def weights(self, network: Network, tmp_path: Path) -> Path:
+        path = tmp_path / "pretrained.safetensors"
+        save_file(network.encoder.trunk.state_dict(), path)
+        return path
+
+    @pytest.fixture
+    def folder(self, network: Network, weights: Path, make_card: Make, tmp_path: Path) -> Path:
+        card: ModelCard = make_card(network, encoder_weights=weights_record(weights))
+        add_lora(network, LoraSettings(rank=2))
+        return save_model(network.eval(), tmp_path / "model", card)
+
+    def test_they_are_loaded_from_their_file(
+        self, folder: Path, weights: Path, network: Network, images: torch.Tensor
+    ) -> None:
+        assert not (folder / "encoder.safetensors").exists()
+        assert torch.equal(load_model(folder, weights)(images), network(images))
+
+    def test_without_them_the_message_names_them(self, folder: Path) -> None:
+        with pytest.raises(ModelError, match=r"fetalclip-tiny \(pretrained\.safetensors\)"):
+            load_model(folder)
+
+    def test_other_weights_are_refused(self, folder: Path, weights: Path, tmp_path: Path) -> None:
+        other = tmp_path / "other.safetensors"
+        save_file(load_file(weights), other, metadata={"note": "same tensors, another file"})
+        with pytest.raises(ModelError, match=r"other\.safetensors: not the weights"):
+            load_model(folder, other)
+        shutil.copy(weights, other)
+        load_model(folder, other)
+
+    def test_converted_weights_are_known_by_their_source(
+        self, folder: Path, weights: Path, tmp_path: Path
+    ) -> None:
+        converted = tmp_path / "converted.safetensors"
+        source = weights_record(weights).sha256
+        save_file(load_file(weights), converted, metadata={"source_sha256": source})
+        assert weights_record(converted).sha256 == source
+        load_model(folder, converted)
+
+    def test_where_the_card_names_none_a_file_must_be_given(
+        self, network: Network, weights: Path, make_card: Make, tmp_path: Path
+    ) -> None:
+        folder = save_model(network, tmp_path / "other", make_card(network, encoder_weights=None))
+        with pytest.raises(ModelError, match="does not name"):
+            load_model(folder)
+        load_model(folder, weights)
