@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_fetal_iqa.errors import SweepError
 
@@ -166,6 +165,8 @@ class SweepVolume:
         Non-black is more than :data:`BLACK`. Judged on at most 64 frames spread over the
         volume. The whole frame where nothing is ever lit.
         """
+        from scipy import ndimage  # here, as opening a sweep need not wait for it
+
         step = -(-len(self) // 64)
         lit = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:

@@ -1,3 +1,4 @@
+from .choosing import choose_models as choose_models
 from .files import write_results as write_results
 from .order import FrameQueue as FrameQueue
 from .order import coarse_to_fine as coarse_to_fine

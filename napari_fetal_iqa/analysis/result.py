@@ -120,7 +120,8 @@ class Analysis:
         nan where not computed.
     ac_mm : (T,) float64
         nan where there is no mask or no spacing.
-    computed : (T,) bool
+    computed, lit : (T,) bool
+        Frames that are done; frames that show anything at all.
     seconds : dict
         Time spent by stage.
     """
@@ -134,7 +135,7 @@ class Analysis:
         self.area_fraction = np.full(n_frames, np.nan, np.float32)
         self.ac_mm = np.full(n_frames, np.nan)
         self.computed = np.zeros(n_frames, bool)
-        self._lit = np.zeros(n_frames, bool)
+        self.lit = np.zeros(n_frames, bool)
         self._masks: dict[int, bytes] = {}
 
     @property
@@ -151,7 +152,7 @@ class Analysis:
             self.area_fraction[frames] = results.area_fraction
             self._masks.update(zip(frames.tolist(), results.masks, strict=True))
         self.ac_mm[frames] = results.ac_mm
-        self._lit[frames] = results.lit
+        self.lit[frames] = results.lit
         self.computed[frames] = True
         for stage, seconds in results.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
@@ -180,7 +181,7 @@ class Analysis:
         (T,) int8 : 1 where every model that spoke finds the abdomen, 0 where not, -1 where
         nothing was computed. A black frame never shows an abdomen.
         """
-        positive = self._lit.copy()
+        positive = self.lit.copy()
         if self.setup.cls_model:
             positive &= np.nan_to_num(self.quality) > self.setup.thresholds.quality
         if self.setup.seg_model:

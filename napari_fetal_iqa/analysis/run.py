@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,21 +9,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fetal_iqa_models
+from napari_fetal_iqa.analysis.choosing import ChosenModel, choose_models
 from napari_fetal_iqa.analysis.order import coarse_to_fine
-from napari_fetal_iqa.analysis.result import (
-    Analysis,
-    AnalysisSetup,
-    FrameResults,
-    ModelRef,
-    Thresholds,
-)
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.biometry import measure_abdomen
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 if TYPE_CHECKING:
-    from fetal_iqa_models import ModelCard, PredictionBatch
+    from fetal_iqa_models import PredictionBatch
 
 Progress = Callable[[int, int], None]
 """Called with frames done and frames in all."""
@@ -65,27 +59,14 @@ class Analyser:
         batch_size: int | None = None,
         encoder_weights: Path | None = None,
     ) -> None:
-        classifier = _load(cls_model, "cls", encoder_weights)
-        segmenter = _load(seg_model, "seg", encoder_weights)
-        if classifier is None and segmenter is None:
-            raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
+        chosen = choose_models(cls_model, seg_model)
         self._predictor = fetal_iqa_models.FramePredictor(
-            classifier.network if classifier else None,
-            segmenter.network if segmenter else None,
+            _load(chosen.cls, encoder_weights),
+            _load(chosen.seg, encoder_weights),
             device=device,
             batch_size=batch_size,
         )
-        defaults = Thresholds()
-        self.setup = AnalysisSetup(
-            cls_model=classifier.reference if classifier else None,
-            seg_model=segmenter.reference if segmenter else None,
-            thresholds=Thresholds(
-                quality=classifier.card.quality_threshold if classifier else defaults.quality,
-                area=segmenter.card.area_threshold if segmenter else defaults.area,
-            ),
-            device=str(self._predictor.device),
-            precision=self._predictor.precision,
-        )
+        self.setup = chosen.setup(str(self._predictor.device), self._predictor.precision)
 
     def run(self, sweep: SweepVolume, order: Sequence[int] | None = None) -> Iterator[FrameResults]:
         """Analyse frames batch by batch; closing the iterator cancels between batches.
@@ -194,27 +175,12 @@ def measured(
     )
 
 
-@dataclass(frozen=True)
-class _Loaded:
-    network: Any  # FrameClassifier or FrameSegmenter, by its task
-    card: "ModelCard"
-    reference: ModelRef
-
-
-def _load(model: str | Path | None, task: str, encoder_weights: Path | None) -> _Loaded | None:
-    if not model:
+def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
+    """Load the network, a FrameClassifier or FrameSegmenter by its task."""
+    if model is None:
         return None
-    folder = fetal_iqa_models.resolve_model(model)
-    card = fetal_iqa_models.load_card(folder)
-    if card.task != task:
-        raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")
-    own = card.encoder_weights == "own"
-    network = fetal_iqa_models.load_model(folder, None if own else encoder_weights)
-    digest = network.hash or fetal_iqa_models.model_hash(folder)
-    reference = ModelRef(
-        id=fetal_iqa_models.model_id(task, digest), hash=digest, name=card.name, demo=card.demo
-    )
-    return _Loaded(network, card, reference)
+    own = model.card.encoder_weights == "own"
+    return fetal_iqa_models.load_model(model.folder, None if own else encoder_weights)
 
 
 def _joined(parts: list[NDArray | None]) -> NDArray | None:

@@ -1,20 +1,17 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
-import json
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
-from tqdm import tqdm
 
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.analysis import Analyser, Analysis, coarse_to_fine, write_results
-from napari_fetal_iqa.analysis.files import named_models, notices, summary
+from napari_fetal_iqa.analysis import Analyser, choose_models
 from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
+from napari_fetal_iqa.cli.job import AnalysisJob
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.sweep import SweepVolume
 
 ClsModel = Annotated[
     str, typer.Option("--cls", help="CLS model: a folder or a built-in name; '' for none.")
@@ -54,14 +51,17 @@ def analyse(
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
     chosen = None if frames is None else parse_frames(frames)
-    analyser = Analyser(cls, seg, device, batch_size, weights)
-    models = ", ".join(model.id for model in analyser.setup.models)
-    typer.echo(f"{models} on {analyser.setup.device}, {analyser.setup.precision}")
+    job = AnalysisJob(
+        choose_models(cls, seg).setup(),
+        lambda: Analyser(cls, seg, device, batch_size, weights),
+        out,
+        overwrite,
+    )
     paths = list(find_sweeps(sweeps))
     failed = []
     for path in paths:
         try:
-            _analyse_one(path, analyser, out, chosen, frames_per_sweep, overwrite)
+            job.run(read_sweep(path, frames_per_sweep=frames_per_sweep), chosen)
         except (FetalIqaError, ModelError) as error:
             if len(paths) == 1:
                 raise
@@ -71,24 +71,6 @@ def analyse(
         raise FetalIqaError(
             f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
         )
-
-
-def _analyse_one(
-    path: Path,
-    analyser: Analyser,
-    out: Path,
-    chosen: list[int] | None,
-    frames_per_sweep: int | None,
-    overwrite: bool,
-) -> None:
-    sweep = read_sweep(path, frames_per_sweep=frames_per_sweep)
-    folder = result_folder(out, sweep)
-    if not overwrite and _is_done(folder, sweep, analyser, chosen):
-        typer.echo(f"{sweep.name}: done already, in {folder}")
-        return
-    analysis = run_with_progress(analyser, sweep, chosen)
-    write_results(analysis, folder)
-    typer.echo(f"{verdict(analysis)} Results in {folder}")
 
 
 def parse_frames(text: str) -> list[int]:
@@ -105,61 +87,3 @@ def parse_frames(text: str) -> list[int]:
             raise typer.BadParameter(f"{part.strip()} is no range of frames")
         frames.extend(range(start, stop + 1))
     return frames
-
-
-def run_with_progress(
-    analyser: Analyser, sweep: SweepVolume, frames: list[int] | None = None
-) -> Analysis:
-    """Analyse a sweep with a progress bar where standard error is a terminal."""
-    order = coarse_to_fine(len(sweep)) if frames is None else frames
-    foreign = [frame for frame in order if frame >= len(sweep)]
-    if foreign:
-        raise FetalIqaError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
-    analysis = Analysis(sweep, analyser.setup)
-    with tqdm(total=len(order), desc=sweep.name, unit="frame", disable=None) as bar:
-        for results in analyser.run(sweep, order):
-            analysis.add(results)
-            bar.update(len(results.frames))
-    return analysis
-
-
-def verdict(analysis: Analysis) -> str:
-    """Say the result in one line."""
-    facts = summary(analysis)
-    best = facts["best_frame"]
-    if best < 0:
-        said = f"{facts['name']}: no frame shows the abdomen"
-    else:
-        sweep, frame_in_sweep = analysis.sweep.locate(best)
-        said = f"{facts['name']}: best frame {best} (sweep {sweep + 1}, frame {frame_in_sweep})"
-        if facts["best_frame_ac_mm"] is not None:
-            said += f", AC {facts['best_frame_ac_mm']:.1f} mm"
-        if facts["gestational_age"]:
-            said += f", {facts['gestational_age']}"
-    return f"{said}. {' '.join(notices(analysis))}"
-
-
-def result_folder(out: Path, sweep: SweepVolume) -> Path:
-    """Choose the folder of a sweep; another sweep of the same name keeps its own."""
-    folder = out / sweep.name
-    other = _summary(folder)
-    if other and other.get("content_hash") != sweep.identity:
-        folder = out / f"{sweep.name}-{sweep.identity[:8]}"
-    return folder
-
-
-def _is_done(
-    folder: Path, sweep: SweepVolume, analyser: Analyser, frames: list[int] | None
-) -> bool:
-    said = _summary(folder)
-    if not said or frames is not None or said.get("frames_analysed") != len(sweep):
-        return False
-    return bool(said.get("models") == named_models(analyser.setup))
-
-
-def _summary(folder: Path) -> dict[str, Any] | None:
-    try:
-        said = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-    return said if isinstance(said, dict) else None

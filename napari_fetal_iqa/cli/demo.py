@@ -9,8 +9,8 @@ from typing import Annotated
 
 import typer
 
-from napari_fetal_iqa.analysis import Analyser, write_results
-from napari_fetal_iqa.cli.analyse import run_with_progress, verdict
+from napari_fetal_iqa.analysis import Analyser, choose_models
+from napari_fetal_iqa.cli.job import AnalysisJob
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.samples import demo_sweep
 
@@ -38,10 +38,8 @@ def demo(
     Example: napari-fetal-iqa demo
     """
     if headless:
-        sweep = demo_sweep()
-        analysis = run_with_progress(Analyser(), sweep)
-        write_results(analysis, out / sweep.name)
-        typer.echo(f"{verdict(analysis)}\nResults in {out / sweep.name}")
+        setup = choose_models("demo-cls", "demo-seg").setup()
+        AnalysisJob(setup, Analyser, out).run(demo_sweep())
     elif _has_screen():
         from napari_fetal_iqa.widgets.demo import show_demo
 

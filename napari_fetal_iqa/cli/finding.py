@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from napari_fetal_iqa.io.pictures import PICTURE_SUFFIXES
+from napari_fetal_iqa.io.listing import is_picture, natural_order
 from napari_fetal_iqa.io.reading import find_reader
 
 
@@ -14,10 +14,11 @@ def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
     sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
     """
     for path in paths:
-        within = sorted(filter(_is_volume, path.iterdir())) if path.is_dir() else []
+        within = (
+            sorted(filter(_is_volume, path.iterdir()), key=natural_order) if path.is_dir() else []
+        )
         yield from within or [path]
 
 
 def _is_volume(path: Path) -> bool:
-    picture = path.suffix.lower() in PICTURE_SUFFIXES
-    return path.is_file() and not picture and find_reader(path) is not None
+    return path.is_file() and not is_picture(path) and find_reader(path) is not None

@@ -10,13 +10,14 @@ import mmap
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pydicom
 from pydicom.pixels import as_pixel_options
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from napari_fetal_iqa.errors import FetalIqaError, SweepError
 from napari_fetal_iqa.io.dicom_pixels import append_frames, seek_pixels
@@ -32,17 +33,14 @@ CENTIMETRES = 3
 
 @dataclass(frozen=True)
 class DicomFacts:
-    """Technical facts of one file.
-
-    ``series`` and the numbers serve to sort files and are never shown.
-    """
+    """Technical facts of one file; the series and the numbers only serve to sort files."""
 
     path: Path
     frames: int
     spacing_mm: tuple[float, float] | None
-    series: str
-    series_number: int
-    instance_number: int
+    series: str = field(repr=False)
+    series_number: int = field(repr=False)
+    instance_number: int = field(repr=False)
 
 
 def read_dicom(path: Path) -> SweepVolume:
@@ -130,7 +128,7 @@ def _opened(path: Path) -> Iterator[Any]:
             warnings.simplefilter("ignore")
             logger.setLevel(logging.CRITICAL)
             yield mapped
-    except (FetalIqaError, PermissionError, FileNotFoundError):
+    except (FetalIqaError, PermissionError, FileNotFoundError, MemoryError):
         raise
     except Exception:
         # "from None": the message of the cause may quote the header.
@@ -167,7 +165,7 @@ def _mapped_frames(path: Path) -> Frames | None:
         options = as_pixel_options(dataset)
         syntax = dataset.file_meta.TransferSyntaxUID
         plain = (
-            not (syntax.is_compressed or syntax.is_deflated)
+            syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
             and options["photometric_interpretation"] == "MONOCHROME2"
             and options["bits_allocated"] == 8
             and options["pixel_representation"] == 0
@@ -175,7 +173,7 @@ def _mapped_frames(path: Path) -> Frames | None:
         if not plain:
             return None
         shape = (options["number_of_frames"], options["rows"], options["columns"])
-        length = seek_pixels(file, syntax)
+        length = seek_pixels(file, syntax).length
         block = PixelBlock(path, shape, np.dtype(np.uint8), offset=file.tell())
         if length < block.pixel_bytes:
             raise ValueError("pixel data is too short")

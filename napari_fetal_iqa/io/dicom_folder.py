@@ -10,20 +10,7 @@ from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.dicom import DicomFacts, append_dicom_frames, read_facts
 from napari_fetal_iqa.io.frame_stack import FrameStack
 from napari_fetal_iqa.io.grey import to_grey_frames
-from napari_fetal_iqa.io.pictures import natural_order
 from napari_fetal_iqa.sweep import SweepVolume
-
-
-def list_dicom_files(folder: Path) -> list[Path]:
-    """List the files of a folder that begin as DICOM files do, in natural order of names."""
-    files = (p for p in folder.iterdir() if p.name[0] != "." and p.name.upper() != "DICOMDIR")
-    return sorted((p for p in files if p.is_file() and is_dicom(p)), key=natural_order)
-
-
-def is_dicom(path: Path) -> bool:
-    """Tell whether a file has the DICOM prefix (PS3.10, section 7.1)."""
-    with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
 
 
 def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:

@@ -10,6 +10,7 @@ What is raised here other than a SweepError is turned into one by the caller.
 import io
 import struct
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -67,57 +68,76 @@ def append_frames(stack: FrameStack, path: Path, file: Any, dataset: pydicom.Dat
         Where no decoder for the transfer syntax is there.
     """
     syntax = dataset.file_meta.TransferSyntaxUID
+    if not syntax.is_transfer_syntax:
+        raise _unsupported(path, "an unknown transfer syntax")
     if syntax.is_deflated:
         file.seek(0)
         dataset = pydicom.dcmread(file)
-        decoded = _decode_by_pydicom(path, dataset, dataset)
+        decoded = _decode_by_pydicom(path, dataset, dataset, {})
     else:
-        seek_pixels(file, syntax)
+        element = seek_pixels(file, syntax)
         if syntax in MPEGTransferSyntaxes:
             _append_video(stack, file)
             return
         decoded = (
             _decode_by_ffmpeg(file, dataset)
             if syntax in CODECS
-            else _decode_by_pydicom(path, dataset, file)
+            else _decode_by_pydicom(
+                path,
+                dataset,
+                file,
+                as_pixel_options(dataset, pixel_keyword="PixelData", pixel_vr=element.vr or "OW"),
+            )
         )
     for frame, photometric in decoded:
         stack.append(_grey(frame, photometric, dataset))
 
 
-def seek_pixels(file: Any, syntax: UID) -> int:
-    """Move from the start of the pixel data element to its value; give the value's length."""
+@dataclass(frozen=True)
+class PixelElement:
+    """Value representation ("OB", "OW", "UN" or "" for implicit) and length of the pixel data."""
+
+    vr: str
+    length: int
+
+
+def seek_pixels(file: Any, syntax: UID) -> PixelElement:
+    """Move from the start of the pixel data element to its value."""
     order = "<" if syntax.is_little_endian else ">"
     group, element, size = struct.unpack(f"{order}HH4s", file.read(8))
     if (group, element) != (0x7FE0, 0x0010):
         raise ValueError("no pixel data")
     # By what stands there, as some files deviate from their transfer syntax.
-    explicit = size[:2] in (b"OB", b"OW", b"UN")
-    (length,) = struct.unpack(f"{order}L", file.read(4) if explicit else size)
-    return int(length)
+    vr = size[:2].decode("latin-1") if size[:2] in (b"OB", b"OW", b"UN") else ""
+    (length,) = struct.unpack(f"{order}L", file.read(4) if vr else size)
+    return PixelElement(vr, length)
 
 
-def _decode_by_pydicom(path: Path, dataset: pydicom.Dataset, source: Any) -> Decoded:
+def _decode_by_pydicom(
+    path: Path, dataset: pydicom.Dataset, source: Any, options: dict[str, Any]
+) -> Decoded:
     syntax = dataset.file_meta.TransferSyntaxUID
-    name = syntax.name if syntax.is_transfer_syntax else "an unknown transfer syntax"
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:
-        raise SweepError(
-            f"{path.name}: pixels are stored as {name}, which is not supported; "
-            f"export the sweep again as uncompressed or JPEG"
-        ) from None
+        raise _unsupported(path, syntax.name) from None
     plugins = [plugin for plugin in decoder.available_plugins if plugin != "gdcm"]
     if syntax.is_compressed and not plugins:
         missing = "; or ".join(need for need in decoder.missing_dependencies if "gdcm" not in need)
         raise SweepError(
-            f"{path.name}: pixels are stored as {name}, and no decoder for it is installed; "
+            f"{path.name}: pixels are stored as {syntax.name}, and no decoder for it is installed; "
             f"install one ({missing}) or export the sweep again as JPEG"
         )
     plugin = "pillow" if "pillow" in plugins else "".join(plugins[:1])
-    options = {} if source is dataset else as_pixel_options(dataset, pixel_keyword="PixelData")
     for frame, facts in decoder.iter_array(source, raw=True, decoding_plugin=plugin, **options):
         yield frame, str(facts["photometric_interpretation"])
+
+
+def _unsupported(path: Path, syntax: str) -> SweepError:
+    return SweepError(
+        f"{path.name}: pixels are stored as {syntax}, which is not supported; "
+        f"export the sweep again as uncompressed or JPEG"
+    )
 
 
 def _decode_by_ffmpeg(file: Any, dataset: pydicom.Dataset) -> Decoded:

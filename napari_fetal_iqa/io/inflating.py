@@ -94,7 +94,7 @@ class InflatingFrames:
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (self[frame] for frame in range(len(self)))
 
-    def __array__(self, dtype: Any = None, /, *, copy: bool | None = None) -> NDArray[Any]:
+    def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         self._inflate_to(len(self))
         return np.array(self._array, dtype=dtype, copy=copy)
 

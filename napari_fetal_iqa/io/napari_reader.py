@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_fetal_iqa.io.dicom_folder import is_dicom
+from napari_fetal_iqa.io.listing import is_dicom, is_picture
 from napari_fetal_iqa.io.napari_layers import LayerData, sweep_layer
-from napari_fetal_iqa.io.pictures import PICTURE_SUFFIXES
 from napari_fetal_iqa.io.reading import find_reader, read_sweep
 
 ReadFunction = Callable[[str | list[str]], list[LayerData]]
@@ -36,7 +35,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
 
 
 def _is_sweep(path: Path) -> bool:
-    if path.suffix.lower() in PICTURE_SUFFIXES:
+    if is_picture(path):
         return False
     if find_reader(path) is not None:
         return True
@@ -44,5 +43,5 @@ def _is_sweep(path: Path) -> bool:
 
 
 def _holds_frames(folder: Path) -> bool:
-    files = (p for p in folder.iterdir() if p.is_file())
-    return any(p.suffix.lower() in PICTURE_SUFFIXES or is_dicom(p) for p in files)
+    files = (path for path in folder.iterdir() if path.is_file())
+    return any(is_picture(path) or is_dicom(path) for path in files)

@@ -1,7 +1,5 @@
 """Pictures as sweeps: one PNG, JPEG or GIF, or a folder or glob of PNG and JPEG frames."""
 
-import glob
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,11 +11,8 @@ from PIL import Image, ImageSequence
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.frame_stack import FrameStack, check_frame_size
 from napari_fetal_iqa.io.grey import luma, to_grey_frames
+from napari_fetal_iqa.io.listing import PICTURE_SUFFIXES
 from napari_fetal_iqa.sweep import SweepVolume
-
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
-
-_DECODERS = {".gif": ("GIF",)}
 
 
 def read_picture(path: Path) -> SweepVolume:
@@ -60,28 +55,8 @@ def read_pictures(name: str, paths: Sequence[Path], path: Path) -> SweepVolume:
     )
 
 
-def list_pictures(folder: Path) -> list[Path]:
-    """List the PNG and JPEG files of a folder in natural order: 2 before 10."""
-    return sorted(
-        (p for p in folder.iterdir() if p.suffix.lower() in PICTURE_SUFFIXES and p.name[0] != "."),
-        key=natural_order,
-    )
-
-
-def glob_pictures(pattern: str) -> list[Path]:
-    """List the PNG and JPEG files that a pattern matches, in natural order."""
-    found = (Path(name) for name in glob.glob(pattern, recursive=True))
-    return sorted((p for p in found if p.suffix.lower() in PICTURE_SUFFIXES), key=natural_order)
-
-
-def natural_order(path: Path) -> list[tuple[int, int, str]]:
-    """Give the sort key that puts numbers in names in the order of their values."""
-    parts = re.findall(r"(\d+)|(\D+)", str(path).lower())
-    return [(0, int(number), "") if number else (1, 0, text) for number, text in parts]
-
-
 def _append_frames(stack: FrameStack, path: Path) -> None:
-    formats = _DECODERS.get(path.suffix.lower(), ("PNG", "JPEG"))
+    formats = ("PNG", "JPEG") if path.suffix.lower() in PICTURE_SUFFIXES else ("GIF",)
     try:
         with Image.open(path, formats=formats) as image:
             check_frame_size(path.name, image.height, image.width)

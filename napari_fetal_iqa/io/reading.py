@@ -1,47 +1,43 @@
 """Open any sweep: choose the reader of a path, and turn what goes wrong into one line."""
 
-from collections.abc import Callable
 from pathlib import Path
+from pkgutil import resolve_name
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.dicom import read_dicom
-from napari_fetal_iqa.io.dicom_folder import is_dicom, list_dicom_files, read_dicom_folder
-from napari_fetal_iqa.io.metaimage import read_metaimage
-from napari_fetal_iqa.io.nifti import read_nifti
-from napari_fetal_iqa.io.nrrd import read_nrrd
-from napari_fetal_iqa.io.pictures import (
+from napari_fetal_iqa.io.listing import (
     PICTURE_SUFFIXES,
-    glob_pictures,
+    is_dicom,
+    list_dicom_files,
     list_pictures,
-    read_picture,
-    read_pictures,
+    match_pictures,
 )
-from napari_fetal_iqa.io.video import CONTAINERS, read_video
 from napari_fetal_iqa.sweep import SweepVolume
 
-READERS: dict[str, Callable[[Path], SweepVolume]] = {
-    ".mha": read_metaimage,
-    ".mhd": read_metaimage,
-    ".nii": read_nifti,
-    ".nii.gz": read_nifti,
-    ".nrrd": read_nrrd,
-    ".nhdr": read_nrrd,
-    ".dcm": read_dicom,
-    ".dicom": read_dicom,
-    **dict.fromkeys(CONTAINERS, read_video),
-    ".gif": read_picture,
-    **dict.fromkeys(PICTURE_SUFFIXES, read_picture),
+READERS = {
+    ".mha": "metaimage:read_metaimage",
+    ".mhd": "metaimage:read_metaimage",
+    ".nii": "nifti:read_nifti",
+    ".nii.gz": "nifti:read_nifti",
+    ".nrrd": "nrrd:read_nrrd",
+    ".nhdr": "nrrd:read_nrrd",
+    ".dcm": "dicom:read_dicom",
+    ".dicom": "dicom:read_dicom",
+    ".avi": "video:read_video",
+    ".mp4": "video:read_video",
+    ".m4v": "video:read_video",
+    ".mov": "video:read_video",
+    ".gif": "pictures:read_picture",
+    **dict.fromkeys(PICTURE_SUFFIXES, "pictures:read_picture"),
 }
-"""The reader of each ending."""
+"""Module and function that read each ending; a module is imported with its first file."""
 
 
 def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVolume:
     """Open a sweep, whatever its format.
 
     A file by its ending (:data:`READERS`) or its DICOM prefix; a folder of DICOM files, else
-    of PNG and JPEG frames; or a glob of PNG and JPEG frames. Nothing of it is written to.
-    uint8 volumes are memory-mapped where they are raw, and inflated as they are looked at
-    where they are compressed.
+    of PNG and JPEG frames; or a glob of PNG and JPEG frames. uint8 volumes are memory-mapped
+    where they are raw, and inflated as they are looked at where they are compressed.
 
     Parameters
     ----------
@@ -69,7 +65,7 @@ def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVo
         raise SweepError(f"{name}: no such file or folder; check the path") from error
     except PermissionError as error:
         raise SweepError(f"{name}: no permission to read it; ask its owner") from error
-    except (OSError, ValueError) as error:  # ValueError: a path with a null byte
+    except (OSError, ValueError) as error:  # a name too long, or with a null byte
         raise SweepError(f"{name!r}: cannot be read; check the path and the disk") from error
     except MemoryError as error:
         raise SweepError(f"{name}: does not fit into memory; cut it into single sweeps") from error
@@ -79,36 +75,37 @@ def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVo
 def _read(path: Path) -> SweepVolume:
     if path.is_dir():
         return _read_folder(path)
-    if not path.exists() and glob_characters(path):
-        return _read_glob(path)
+    if any(character in str(path) for character in "*?[") and not path.exists():
+        return _read_pattern(path)
     if path.stat().st_size == 0:
         raise SweepError(f"{path.name}: expected a sweep, found an empty file; copy it again")
     reader = find_reader(path)
     if reader is None and is_dicom(path):
-        reader = read_dicom
+        reader = READERS[".dcm"]
     if reader is None:
         raise SweepError(
             f"{path.name}: expected a sweep, found another kind of file; "
             f"open {', '.join(READERS)} or a folder of frames"
         )
-    return reader(path)
+    read = resolve_name(f"napari_fetal_iqa.io.{reader}")
+    sweep: SweepVolume = read(path)
+    return sweep
 
 
-def find_reader(path: Path) -> Callable[[Path], SweepVolume] | None:
-    """Give the reader of a file by its ending, or None."""
+def find_reader(path: Path) -> str | None:
+    """Give the reader of a file by its ending alone (:data:`READERS`), or None."""
     name = path.name.lower()
-    return next((read for suffix, read in READERS.items() if name.endswith(suffix)), None)
-
-
-def glob_characters(path: Path) -> bool:
-    """Tell whether a path that does not exist is meant as a pattern."""
-    return any(character in str(path) for character in "*?[")
+    return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
 
 
 def _read_folder(folder: Path) -> SweepVolume:
     if files := list_dicom_files(folder):
+        from napari_fetal_iqa.io.dicom_folder import read_dicom_folder
+
         return read_dicom_folder(folder, files)
     if pictures := list_pictures(folder):
+        from napari_fetal_iqa.io.pictures import read_pictures
+
         return read_pictures(folder.name, pictures, folder)
     raise SweepError(
         f"{folder.name}: expected DICOM files or PNG or JPEG frames in the folder, found none; "
@@ -116,8 +113,10 @@ def _read_folder(folder: Path) -> SweepVolume:
     )
 
 
-def _read_glob(pattern: Path) -> SweepVolume:
-    pictures = glob_pictures(str(pattern))
+def _read_pattern(pattern: Path) -> SweepVolume:
+    from napari_fetal_iqa.io.pictures import read_pictures
+
+    pictures = match_pictures(pattern)
     if not pictures:
         raise SweepError(
             f"{pattern.name}: expected PNG or JPEG frames that match, found none; check the path"

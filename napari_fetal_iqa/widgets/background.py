@@ -2,10 +2,14 @@
 
 from collections.abc import Iterator
 
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.choosing import choose_models
 from napari_fetal_iqa.analysis.order import FrameQueue
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -21,9 +25,17 @@ def get_to_know(sweep: SweepVolume) -> SweepVolume:
 def analyse(
     analyser: RemoteAnalyser, sweep: SweepVolume, queue: FrameQueue, cls_model: str, seg_model: str
 ) -> Iterator[Analysis | FrameResults]:
-    """Load the models, give the empty analysis, then the results of batch after batch.
+    """Give the analysis and then, unless it is complete, the results of batch after batch.
 
-    The analysis is the window's own from the moment that it is yielded.
+    The analysis is the window's own from the moment that it is yielded: one that was cached is
+    complete, another is empty.
     """
+    try:
+        cached = cache.recall(sweep, choose_models(cls_model, seg_model).setup())
+    except ModelError as error:
+        raise AnalysisError(str(error)) from None
+    if cached is not None:
+        yield cached
+        return
     yield Analysis(sweep, analyser.load(cls_model, seg_model))
     yield from analyser.run(sweep, queue)

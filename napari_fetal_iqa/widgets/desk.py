@@ -1,15 +1,20 @@
 """One sweep on the desk: its review, its overlay, and the way along its frames."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Collection
 
 from napari.components import ViewerModel
 from napari.layers import Image
+from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.review import ReviewSession, Source
 from napari_fetal_iqa.widgets.navigation import Navigator
 from napari_fetal_iqa.widgets.overlay import MaskOverlay
 from napari_fetal_iqa.widgets.timeline import TimelineData
+
+_AT_ONCE = 16
+_SLICE_SECONDS = 0.01
 
 
 class Desk:
@@ -20,17 +25,42 @@ class Desk:
         self.session = session
         self.navigator = Navigator(viewer.dims, session.sweep)
         self.overlay = MaskOverlay(viewer, layer)
+        self._waiting: dict[int, None] = {}
+        self._when_idle = QTimer()  # without an interval it fires whenever there is time
+        self._when_idle.timeout.connect(self._paint_some)
         viewer.layers.selection.active = layer
 
-    def paint(self, frames: Iterable[int]) -> None:
-        """Put the masks that count on these frames."""
-        for frame in frames:
-            source = self.session.mask_source(frame)
-            if source is Source.NOBODY:
-                self.overlay.clear(frame)
-            else:
-                self.overlay.show(frame, self.session.mask(frame), source)
-        self.overlay.refresh()
+    def paint(self, frames: Collection[int]) -> None:
+        """Put the masks that count on these frames: a few at once, many when there is time."""
+        if len(frames) <= _AT_ONCE:
+            for frame in frames:
+                self._paint(frame)
+            self.overlay.refresh()
+            return
+        if self.navigator.frame in frames:
+            self._paint(self.navigator.frame)
+            self.overlay.refresh()
+        self._waiting.update(dict.fromkeys(frames))
+        self._when_idle.start()
+
+    def _paint_some(self) -> None:
+        end = time.perf_counter() + _SLICE_SECONDS
+        shown = self.navigator.frame in self._waiting
+        while self._waiting and time.perf_counter() < end:
+            frame = next(iter(self._waiting))
+            del self._waiting[frame]
+            self._paint(frame)
+        if shown and self.navigator.frame not in self._waiting:
+            self.overlay.refresh()
+        if not self._waiting:
+            self._when_idle.stop()
+
+    def _paint(self, frame: int) -> None:
+        source = self.session.mask_source(frame)
+        if source is Source.NOBODY:
+            self.overlay.clear(frame)
+        else:
+            self.overlay.show(frame, self.session.mask(frame), source)
 
     def timeline_data(self) -> TimelineData:
         """Give what the timeline draws."""
@@ -56,4 +86,5 @@ class Desk:
 
     def leave(self) -> None:
         """Take the overlay off the viewer."""
+        self._when_idle.stop()
         self.overlay.remove()

@@ -1,7 +1,7 @@
 """The review widget: puts the parts together, turns events into pixels."""
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection
 
 from napari.layers import Image, Layer
 from napari.utils.events import Event
@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 from superqt.utils import create_worker
 
 from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections import CorrectionStore
@@ -240,7 +241,7 @@ class ReviewWidget(QWidget):
 
     # From the session to pixels --------------------------------------------------------------
 
-    def _paint(self, frames: Iterable[int]) -> None:
+    def _paint(self, frames: Collection[int]) -> None:
         desk = self.desk
         if desk is None:
             return
@@ -295,6 +296,7 @@ class ReviewWidget(QWidget):
         elif not analysis.complete:
             self.page.work.end(f"Stopped after {done} of {len(analysis.sweep)} frames")
         else:
+            create_worker(cache.keep, analysis).start()
             positive = int((analysis.labels() == 1).sum())
             self.page.work.end(f"Analysed: {positive} of {done} frames show the abdomen")
 

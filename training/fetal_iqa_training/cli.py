@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Annotated, Any, NoReturn, TypeVar
 
 import typer
-from fetal_iqa_models import LoraSettings
-from fetal_iqa_models.errors import ModelError
 from pydantic import ValidationError
 
+from fetal_iqa_models import LoraSettings
+from fetal_iqa_models.errors import ModelError
 from fetal_iqa_training.phantom_cases import Size
 from fetal_iqa_training.progress import Bars, JsonLines, Report
 from fetal_iqa_training.settings import (
@@ -186,7 +186,6 @@ def evaluate(
     area of its mask, also Dice over the positive frames.
     """
     from fetal_iqa_models import model_hash
-
     from fetal_iqa_training.evaluation import evaluate
 
     with _reporting(json_progress) as report:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import torch
-from fetal_iqa_models import FrameClassifier, FramePredictor, FrameSegmenter, load_model
 from pydantic import JsonValue
 
+from fetal_iqa_models import FrameClassifier, FramePredictor, FrameSegmenter, load_model
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.figures import FrameFigures
 from fetal_iqa_training.labelled_frames import LabelledFrames, acouslic_frames

@@ -6,10 +6,10 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
-from fetal_iqa_models import ModelCard, load_model, save_model, set_strategy
 from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
+from fetal_iqa_models import ModelCard, load_model, save_model, set_strategy
 from fetal_iqa_training.corrected_frames import (
     CorrectedSweep,
     corrected_frames,

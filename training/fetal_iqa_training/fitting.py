@@ -6,6 +6,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import torch
+from pydantic import JsonValue
+from torch.utils.data import DataLoader
+
 from fetal_iqa_models import (
     FrameClassifier,
     FrameSegmenter,
@@ -16,9 +19,6 @@ from fetal_iqa_models import (
     set_strategy,
     weights_record,
 )
-from pydantic import JsonValue
-from torch.utils.data import DataLoader
-
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
 from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from fetal_iqa_models import preprocess
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.utils.data import Dataset
 
+from fetal_iqa_models import preprocess
 from fetal_iqa_training.augmentation import Augmentation
 from fetal_iqa_training.labelled_frames import LabelledFrames
 

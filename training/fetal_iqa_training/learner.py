@@ -5,7 +5,6 @@ from typing import Any
 
 import lightning
 import torch
-from fetal_iqa_models import FrameClassifier, FrameSegmenter
 from pydantic import JsonValue
 from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -13,6 +12,7 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
+from fetal_iqa_models import FrameClassifier, FrameSegmenter
 from fetal_iqa_training.figures import FrameFigures
 from fetal_iqa_training.objectives import label_loss, mask_loss
 from fetal_iqa_training.settings import Schedule

@@ -6,11 +6,10 @@ from typing import Any, Literal
 
 import lightning
 import torch
-from fetal_iqa_models import choose_device
 from lightning.pytorch.callbacks import Callback, ModelCheckpoint
-from lightning.pytorch.utilities.warnings import PossibleUserWarning
 from torch.utils.data import DataLoader
 
+from fetal_iqa_models import choose_device
 from fetal_iqa_training.learner import FrameLearner
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
@@ -107,7 +106,8 @@ def run_training(
         default_root_dir=folder,
     )
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore", PossibleUserWarning)  # advice on loader workers
+        # advice on loader workers and on checkpoints that are there to be gone on with
+        warnings.filterwarnings("ignore", module=r"lightning\.")
         trainer.fit(
             learner,
             training,

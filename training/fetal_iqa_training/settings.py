@@ -2,8 +2,9 @@
 
 from typing import Literal
 
-from fetal_iqa_models import LoraSettings
 from pydantic import BaseModel, ConfigDict, Field
+
+from fetal_iqa_models import LoraSettings
 
 Task = Literal["cls", "seg"]
 Device = Literal["auto", "cuda", "mps", "cpu"]

@@ -4,9 +4,9 @@ import json
 import numpy as np
 import pytest
 import SimpleITK
-from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
 from PIL import Image
 
+from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
 from napari_fetal_iqa.analysis import Analyser, analyse_sweep, write_results
 from napari_fetal_iqa.errors import AnalysisError
 

@@ -113,8 +113,13 @@ def test_analyse_writes_the_contracts_files_and_skips_what_is_done(
     code, out, _ = run("analyse", sweep_file, "--out", tmp_path, *models)
     assert "done already" in out
     assert (folder / "frames.csv").stat().st_mtime_ns == made
-    run("analyse", sweep_file, "--out", tmp_path, *models, "--overwrite")
+    code, out, _ = run("analyse", sweep_file, "--out", tmp_path, *models, "--overwrite")
+    assert "on cpu" in out
     assert (folder / "frames.csv").stat().st_mtime_ns != made
+    code, out, _ = run("analyse", sweep_file, "--out", tmp_path / "elsewhere", *models)
+    assert "on cpu" not in out  # from the cache: no model was loaded
+    again = tmp_path / "elsewhere" / "case_17" / "frames.csv"
+    assert again.read_text() == (folder / "frames.csv").read_text()
 
 
 def test_a_folder_is_analysed_whole_and_bad_files_are_named_at_the_end(

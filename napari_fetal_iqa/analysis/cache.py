@@ -1,0 +1,143 @@
+"""Finished analyses, kept by the sweep's identity and the models' hashes; never trusted blindly.
+
+A file is safetensors with the digest of its tensors: one that was damaged, or made by another
+version, is as good as none.
+"""
+
+import hashlib
+import json
+import logging
+import os
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save_file
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
+from napari_fetal_iqa.corrections.events import TOOL_VERSION
+from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
+
+_LARGEST = 256 * 2**20
+
+
+def keep(analysis: Analysis) -> None:
+    """Keep a complete analysis; a cache that cannot be written only costs time."""
+    if not analysis.complete:
+        return
+    tensors = _tensors(analysis)
+    facts = {
+        "made": json.dumps(_made(analysis.sweep, analysis.setup)),
+        "computed": json.dumps(
+            {
+                "device": analysis.setup.device,
+                "precision": analysis.setup.precision,
+                "seconds": analysis.seconds,
+            }
+        ),
+        "digest": _digest(tensors),
+    }
+    path = _path(analysis.sweep, analysis.setup)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        save_file(tensors, partial, metadata=facts)
+        os.replace(partial, path)
+    except (OSError, SafetensorError):
+        logger.warning("the analysis could not be cached")
+        partial.unlink(missing_ok=True)
+
+
+def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
+    """Give the analysis of this sweep by these models, if a sound one is kept.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    setup : AnalysisSetup
+        Who shall speak; the device counts for nothing.
+    """
+    path = _path(sweep, setup)
+    try:
+        if path.stat().st_size > _LARGEST:
+            return None
+        with safe_open(path, framework="numpy") as file:
+            facts = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        if facts["digest"] != _digest(tensors) or json.loads(facts["made"]) != _made(sweep, setup):
+            return None
+        computed = json.loads(facts["computed"])
+        return _analysis(sweep, setup, tensors, computed)
+    except FileNotFoundError:
+        return None
+    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+        logger.warning("a cached analysis is damaged; analysing again")
+        return None
+
+
+def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:
+    names = [model.hash[:16] for model in setup.models]
+    return places.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
+
+
+def _made(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, object]:
+    """All that the results depend on."""
+    return {
+        "tool": TOOL_VERSION,
+        "sweep": sweep.identity,
+        "shape": list(sweep.shape),
+        "spacing_mm": list(sweep.spacing_mm) if sweep.spacing_mm else None,
+        "models": [asdict(model) for model in setup.models],
+    }
+
+
+def _tensors(analysis: Analysis) -> dict[str, NDArray]:
+    frames = range(len(analysis.sweep))
+    codes = [analysis.packed_mask(frame) or b"" for frame in frames]
+    return {
+        "quality": analysis.quality,
+        "area_fraction": analysis.area_fraction,
+        "ac_mm": analysis.ac_mm,
+        "lit": analysis.lit,
+        "mask_codes": np.frombuffer(b"".join(codes), np.uint8),
+        "mask_ends": np.cumsum([len(code) for code in codes]),
+    }
+
+
+def _digest(tensors: dict[str, NDArray]) -> str:
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode())
+        digest.update(np.ascontiguousarray(tensor).tobytes())
+    return digest.hexdigest()
+
+
+def _analysis(
+    sweep: SweepVolume,
+    setup: AnalysisSetup,
+    tensors: dict[str, NDArray],
+    computed: dict[str, object],
+) -> Analysis:
+    device, precision = str(computed["device"]), str(computed["precision"])
+    analysis = Analysis(sweep, replace(setup, device=device, precision=precision))
+    ends = tensors["mask_ends"]
+    codes = tensors["mask_codes"].tobytes()
+    masks = tuple(codes[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    analysis.add(
+        FrameResults(
+            frames=np.arange(len(sweep)),
+            quality=tensors["quality"] if setup.cls_model else None,
+            area_fraction=tensors["area_fraction"] if setup.seg_model else None,
+            masks=masks if setup.seg_model else None,
+            ac_mm=tensors["ac_mm"],
+            lit=tensors["lit"],
+            seconds=dict(computed["seconds"]),  # type: ignore[call-overload]
+        )
+    )
+    return analysis

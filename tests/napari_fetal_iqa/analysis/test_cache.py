@@ -1,0 +1,92 @@
+import logging
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis import Analysis, analyse_sweep, cache, choose_models
+from napari_fetal_iqa.sweep import SweepVolume
+
+
+@pytest.fixture(scope="module")
+def analysis(sweep, tiny_models):
+    return analyse_sweep(sweep, tiny_models["cls"], tiny_models["seg"], device="cpu")
+
+
+@pytest.fixture
+def setup(tiny_models):
+    return choose_models(tiny_models["cls"], tiny_models["seg"]).setup()
+
+
+def cached_file():
+    (path,) = (places.cache() / "analyses").iterdir()
+    return path
+
+
+def test_a_kept_analysis_comes_back_whole(analysis, sweep, setup):
+    cache.keep(analysis)
+    found = cache.recall(sweep, setup)
+    assert found.complete
+    assert found.setup == analysis.setup
+    for name in ("quality", "area_fraction", "ac_mm", "lit"):
+        assert np.array_equal(getattr(found, name), getattr(analysis, name), equal_nan=True)
+    assert all(found.packed_mask(f) == analysis.packed_mask(f) for f in range(len(sweep)))
+    assert found.best_frame() == analysis.best_frame()
+
+
+def test_other_models_or_another_spacing_are_another_analysis(analysis, sweep, setup, tiny_models):
+    cache.keep(analysis)
+    assert cache.recall(sweep, choose_models(tiny_models["cls"], None).setup()) is None
+    stretched = SweepVolume(sweep.frames, spacing_mm=(1.0, 2.0))
+    assert cache.recall(stretched, setup) is None
+
+
+def test_a_partial_analysis_is_not_kept(sweep, setup):
+    cache.keep(Analysis(sweep, setup))
+    assert cache.recall(sweep, setup) is None
+
+
+@pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "foreign"])
+def test_a_damaged_cache_is_never_trusted(analysis, sweep, setup, damage, caplog):
+    cache.keep(analysis)
+    path = cached_file()
+    content = bytearray(path.read_bytes())
+    if damage == "flip":
+        content[-100] ^= 0xFF
+    elif damage == "truncate":
+        content = content[: len(content) // 2]
+    elif damage == "empty":
+        content = bytearray()
+    else:
+        content = bytearray(b"a picture" * 1000)
+    path.write_bytes(bytes(content))
+    with caplog.at_level(logging.WARNING):
+        assert cache.recall(sweep, setup) is None
+
+
+def test_every_flipped_bit_of_the_values_is_noticed(analysis, sweep, setup):
+    cache.keep(analysis)
+    path = cached_file()
+    sound = path.read_bytes()
+    for place in np.random.default_rng(0).integers(len(sound) // 2, len(sound), 40):
+        content = bytearray(sound)
+        content[place] ^= 0x10
+        path.write_bytes(bytes(content))
+        assert cache.recall(sweep, setup) is None
+
+
+def test_a_cache_that_cannot_be_written_only_warns(analysis, sweep, setup, caplog):
+    places.cache().mkdir(parents=True)
+    (places.cache() / "analyses").write_text("in the way")
+    with caplog.at_level(logging.WARNING):
+        cache.keep(analysis)
+    assert "could not be cached" in caplog.text
+    assert cache.recall(sweep, setup) is None
+
+
+def test_one_network_alone_is_cached_too(sweep, tiny_models):
+    alone = analyse_sweep(sweep, None, tiny_models["seg"], device="cpu")
+    cache.keep(alone)
+    found = cache.recall(sweep, choose_models(None, tiny_models["seg"]).setup())
+    assert np.isnan(found.quality).all()
+    assert found.packed_mask(3) == alone.packed_mask(3)
