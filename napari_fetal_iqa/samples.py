@@ -1,4 +1,4 @@
-"""The phantom sweep that demo and sample data open; made once, then read from the cache."""
+"""The phantom sweeps that demo and File > Open Sample open."""
 
 import logging
 
@@ -6,6 +6,7 @@ from napari_fetal_iqa import places
 from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.io.napari_layers import LayerData, sweep_layer
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -17,7 +18,7 @@ DEMO_SEED = 7
 def demo_sweep() -> SweepVolume:
     """Give the demo phantom: six short sweeps of full resolution.
 
-    Simulating it takes some seconds; a cache that cannot be written or read only costs these.
+    Simulating it takes some seconds, the first time only: then it is in the cache.
     """
     settings = PhantomSettings.demo()
     path = places.cache() / f"phantom_demo_{TOOL_VERSION}.mha"
@@ -31,3 +32,13 @@ def demo_sweep() -> SweepVolume:
     except (OSError, SweepError):
         logger.warning("the demo phantom could not be cached")
     return sweep
+
+
+def demo_phantom() -> list[LayerData]:
+    """Give the demo phantom as napari wants sample data."""
+    return [sweep_layer(demo_sweep())]
+
+
+def small_phantom() -> list[LayerData]:
+    """Simulate a coarse phantom, as napari wants sample data; takes about a second."""
+    return [sweep_layer(make_phantom(PhantomSettings.small()).sweep)]

@@ -27,6 +27,7 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """Folders of an untrained CLS and SEG model with the smallest encoder, by task."""
     import torch
+
     from fetal_iqa_models import (
         FrameClassifier,
         FrameSegmenter,

@@ -8,6 +8,7 @@ import hashlib
 import json
 import logging
 import os
+from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -50,7 +51,8 @@ def keep(analysis: Analysis) -> None:
         os.replace(partial, path)
     except (OSError, SafetensorError):
         logger.warning("the analysis could not be cached")
-        partial.unlink(missing_ok=True)
+        with suppress(OSError):
+            partial.unlink()
 
 
 def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:

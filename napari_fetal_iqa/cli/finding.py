@@ -21,4 +21,6 @@ def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
 
 
 def _is_volume(path: Path) -> bool:
-    return path.is_file() and not is_picture(path) and find_reader(path) is not None
+    """Tell whether a file is a sweep of its own, rather than one of the frames of a folder."""
+    is_frame = is_picture(path) or path.suffix.lower() in (".dcm", ".dicom")
+    return path.is_file() and not is_frame and find_reader(path) is not None

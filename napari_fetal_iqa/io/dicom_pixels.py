@@ -70,27 +70,12 @@ def append_frames(stack: FrameStack, path: Path, file: Any, dataset: pydicom.Dat
     syntax = dataset.file_meta.TransferSyntaxUID
     if not syntax.is_transfer_syntax:
         raise _unsupported(path, "an unknown transfer syntax")
-    if syntax.is_deflated:
-        file.seek(0)
-        dataset = pydicom.dcmread(file)
-        decoded = _decode_by_pydicom(path, dataset, dataset, {})
+    if syntax in MPEGTransferSyntaxes:
+        seek_pixels(file, syntax)
+        _append_video(stack, file)
     else:
-        element = seek_pixels(file, syntax)
-        if syntax in MPEGTransferSyntaxes:
-            _append_video(stack, file)
-            return
-        decoded = (
-            _decode_by_ffmpeg(file, dataset)
-            if syntax in CODECS
-            else _decode_by_pydicom(
-                path,
-                dataset,
-                file,
-                as_pixel_options(dataset, pixel_keyword="PixelData", pixel_vr=element.vr or "OW"),
-            )
-        )
-    for frame, photometric in decoded:
-        stack.append(_grey(frame, photometric, dataset))
+        for frame, photometric in _decode(path, file, dataset):
+            stack.append(_grey(frame, photometric, dataset))
 
 
 @dataclass(frozen=True)
@@ -113,10 +98,19 @@ def seek_pixels(file: Any, syntax: UID) -> PixelElement:
     return PixelElement(vr, length)
 
 
-def _decode_by_pydicom(
-    path: Path, dataset: pydicom.Dataset, source: Any, options: dict[str, Any]
-) -> Decoded:
+def _decode(path: Path, file: Any, dataset: pydicom.Dataset) -> Decoded:
     syntax = dataset.file_meta.TransferSyntaxUID
+    if syntax.is_deflated:
+        file.seek(0)
+        return _decode_by_pydicom(path, syntax, pydicom.dcmread(file), {})
+    element = seek_pixels(file, syntax)
+    if syntax in CODECS:
+        return _decode_by_ffmpeg(file, dataset)
+    options = as_pixel_options(dataset, pixel_keyword="PixelData", pixel_vr=element.vr or "OW")
+    return _decode_by_pydicom(path, syntax, file, options)
+
+
+def _decode_by_pydicom(path: Path, syntax: UID, source: Any, options: dict[str, Any]) -> Decoded:
     try:
         decoder = get_decoder(syntax)
     except NotImplementedError:

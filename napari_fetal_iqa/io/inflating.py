@@ -22,7 +22,7 @@ _WINDOW_BITS = {"zlib": isal_zlib.MAX_WBITS, "gzip": isal_zlib.MAX_WBITS + 16}
 
 
 class InflatingFrames:
-    """A (T, H, W) uint8 array-like whose frames are inflated on demand, in file order.
+    """A read-only (T, H, W) uint8 array-like: frames are inflated on demand, in file order.
 
     Frame ``n`` costs the inflation of all frames before it, once; from then on they are in
     memory. The stream's checksum is verified with the last frame. Safe to index from several
@@ -65,7 +65,9 @@ class InflatingFrames:
         self._window_bits = _WINDOW_BITS[encoding]
         self._position, self._end = offset, offset + size
         self._skip = skip
-        self._array = _untouched_memory(math.prod(shape)).reshape(shape)
+        self._bytes = _untouched_memory(math.prod(shape))
+        self._frames = self._bytes.reshape(shape)
+        self._frames.flags.writeable = False
         self._inflated = 0
         self._inflater = isal_zlib.decompressobj(self._window_bits)
         self._tail = b""
@@ -89,14 +91,14 @@ class InflatingFrames:
         else:
             needed = len(self)
         self._inflate_to(needed)
-        return self._array[index]
+        return self._frames[index]
 
     def __iter__(self) -> Iterator[NDArray[np.uint8]]:
         return (self[frame] for frame in range(len(self)))
 
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         self._inflate_to(len(self))
-        return np.array(self._array, dtype=dtype, copy=copy)
+        return np.array(self._frames, dtype=dtype, copy=copy)
 
     def inflate_in_background(self) -> threading.Thread:
         """Inflate the rest in a daemon thread; damage is raised for whoever indexes next."""
@@ -131,16 +133,15 @@ class InflatingFrames:
                 raise self._damaged() from error
 
     def _inflate(self, file: BinaryIO, target: int) -> None:
-        pixels = self._array.reshape(-1)
         while self._inflated < target:
-            data = self._next_bytes(file, self._skip + pixels.size - self._inflated)
+            data = self._next_bytes(file, self._skip + self._bytes.size - self._inflated)
             if not data and self._exhausted:
                 raise self._damaged()
             skipped = min(self._skip, len(data))
             stop = self._inflated + len(data) - skipped
-            if stop == pixels.size:
+            if stop == self._bytes.size:
                 self._check_end(file)
-            pixels[self._inflated : stop] = np.frombuffer(data, np.uint8)[skipped:]
+            self._bytes[self._inflated : stop] = np.frombuffer(data, np.uint8)[skipped:]
             self._skip -= skipped
             self._inflated = stop
 

@@ -39,7 +39,8 @@ def sweep_layer(sweep: SweepVolume) -> LayerData:
     if isinstance(sweep.frames, InflatingFrames):
         sweep.frames.inflate_in_background()
     if _holds_masks(sweep):
-        return (np.asarray(sweep.frames), {"name": sweep.name, **grid_attributes(sweep)}, "labels")
+        masks = np.array(sweep.frames)  # a copy, as labels are painted on
+        return masks, {"name": sweep.name, **grid_attributes(sweep)}, "labels"
     attributes = {
         "name": sweep.name,
         "colormap": "gray",

@@ -1,5 +1,6 @@
 """Pictures as sweeps: one PNG, JPEG or GIF, or a folder or glob of PNG and JPEG frames."""
 
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -58,7 +59,9 @@ def read_pictures(name: str, paths: Sequence[Path], path: Path) -> SweepVolume:
 def _append_frames(stack: FrameStack, path: Path) -> None:
     formats = ("PNG", "JPEG") if path.suffix.lower() in PICTURE_SUFFIXES else ("GIF",)
     try:
-        with Image.open(path, formats=formats) as image:
+        with warnings.catch_warnings(), path.open("rb") as file:
+            warnings.simplefilter("ignore")  # what is wrong is said in an error
+            image = Image.open(file, formats=formats)
             check_frame_size(path.name, image.height, image.width)
             for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:
                 stack.append(_grey(frame))

@@ -1,0 +1,212 @@
+"""The weights commands as a person types them."""
+
+import os
+import sys
+import threading
+from dataclasses import replace
+from functools import partial
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+import torch
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    ModelCard,
+    encoder_spec,
+    load_encoder,
+    registry,
+    save_model,
+    weights_record,
+)
+from napari_fetal_iqa import cli
+from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+
+ENCODER = "fetalclip-tiny"
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Run the command in this process; give exit code, output and errors."""
+
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["napari-fetal-iqa", *map(str, arguments)])
+        with pytest.raises(SystemExit) as left:
+            cli.main()
+        said = capsys.readouterr()
+        return left.value.code or 0, said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def checkpoint(tmp_path):
+    torch.manual_seed(0)
+    path = tmp_path / "hub" / "someone" / "encoder" / "resolve" / "main" / "weights.pt"
+    path.parent.mkdir(parents=True)
+    torch.save(load_encoder(ENCODER).trunk.state_dict(), path)
+    return path
+
+
+@pytest.fixture
+def published(checkpoint, monkeypatch):
+    """The checkpoint is the published one, under a licence that restricts its use."""
+    source = registry.WeightsSource(
+        "someone/encoder",
+        "weights.pt",
+        checkpoint.stat().st_size,
+        weights_record(checkpoint).sha256,
+    )
+    row = replace(encoder_spec(ENCODER), source=source, licence="CC-BY-NC-4.0")
+    monkeypatch.setitem(registry._TABLE, ENCODER, row)
+
+
+@pytest.fixture
+def hub(tmp_path, monkeypatch):
+    """A hub on loopback that serves the checkpoint."""
+
+    class Quiet(SimpleHTTPRequestHandler):
+        def log_message(self, *_):
+            pass
+
+    handler = partial(Quiet, directory=str(tmp_path / "hub"))
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+def test_the_list_names_source_licence_and_state(run):
+    code, out, err = run("weights", "list")
+    assert (code, err) == (0, "")
+    fetalclip = out.split("fetalclip ")[1]
+    for fact in ("CC-BY-NC-4.0", "1711 MB", "numansaeed/fetalclip-model", "not here"):
+        assert fact in fetalclip.split("mobilefetalclip")[0]
+    assert "DINOv3 License" in out
+    assert "size ?" in out
+    assert ENCODER not in out
+
+
+def test_fetched_weights_are_listed_and_verified(run, hub, checkpoint, published):
+    code, out, err = run("weights", "fetch", ENCODER)
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "non-commercial use only" in err
+    assert "--accept-licence" in err
+
+    code, out, err = run("weights", "fetch", ENCODER, "--accept-licence")
+    assert code == 0, err
+    assert weights_record(checkpoint).sha256 in out
+    assert "the published file" in out
+    assert "non-commercial use only" in out
+
+    checkpoint.unlink()
+    assert run("weights", "fetch", ENCODER)[0] == 0  # here already
+    assert "the published file (weights.pt" in run("weights", "list")[1]
+    code, out, _ = run("weights", "verify")
+    assert code == 0
+    assert f"{ENCODER}: intact, the published file" in out
+
+
+def test_without_a_network_one_line_says_the_manual_way(run, published, monkeypatch):
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    code, out, err = run("weights", "fetch", ENCODER, "--accept-licence")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert f"weights import {ENCODER} weights.pt" in err
+
+
+def test_an_import_says_the_hash_and_whether_it_is_the_published_file(
+    run, checkpoint, published, tmp_path
+):
+    code, out, _ = run("weights", "import", ENCODER, checkpoint)
+    assert code == 0
+    assert f"{ENCODER}: the published file" in out
+    other = tmp_path / "my_own.pt"
+    torch.save(load_encoder(ENCODER).trunk.state_dict(), other)
+    code, out, _ = run("weights", "import", ENCODER, other)
+    assert code == 0
+    assert f"{ENCODER}: not the published file (my_own.pt" in out
+    assert weights_record(other).sha256 in out
+    code, out, _ = run("weights", "verify", ENCODER)
+    assert code == 0
+    assert out.count("intact") == 2
+
+
+def test_damaged_weights_are_found_among_sound_ones(run, checkpoint, tmp_path):
+    other = tmp_path / "other.pt"
+    torch.save(load_encoder(ENCODER).trunk.state_dict(), other)
+    kept = [
+        Path(run("weights", "import", ENCODER, path)[1].split("kept as ")[1].strip())
+        for path in (checkpoint, other)
+    ]
+    content = bytearray(kept[0].read_bytes())
+    content[-5] ^= 1
+    kept[0].write_bytes(content)
+    code, out, err = run("weights", "verify")
+    assert code == 1
+    assert out.count("intact") == 1
+    assert f"{kept[0]}: damaged" in err
+    assert "1 of 2 weights files are damaged" in err
+
+
+def test_nothing_to_verify_is_said(run):
+    assert "no weights of any encoder are here" in run("weights", "verify")[2]
+    assert "no weights of fetalclip are here" in run("weights", "verify", "fetalclip")[2]
+    assert "no encoder is called 'x'" in run("weights", "verify", "x")[2]
+
+
+def test_a_wrong_file_is_one_line(run, tmp_path):
+    path = tmp_path / "notes.pt"
+    path.write_text("not weights")
+    code, out, err = run("weights", "import", ENCODER, path)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "notes.pt: not a readable weights file" in err
+
+
+def test_a_malicious_checkpoint_does_not_run(run, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    path = tmp_path / "weights.pt"
+    torch.save({"head.weight": Bomb()}, path)
+    assert run("weights", "import", ENCODER, path)[0] == 1
+    assert not (tmp_path / "exploded").exists()
+
+
+def test_analyse_finds_imported_weights_by_itself(run, checkpoint, tmp_path):
+    model = FrameClassifier(load_encoder(ENCODER, checkpoint))
+    card = ModelCard(
+        name="untrained",
+        task="cls",
+        encoder=ENCODER,
+        encoder_weights=weights_record(checkpoint),
+        image_size=56,
+    )
+    folder = save_model(model, tmp_path / "model", card)
+    sweep = make_phantom(PhantomSettings.small(), seed=3).sweep
+    write_volume(tmp_path / "case.mha", sweep.frames[:3], sweep.spacing_mm)
+    analyse = ("analyse", tmp_path / "case.mha", "--out", tmp_path / "out", "--cls", folder)
+    code, _, err = run(*analyse, "--seg", "", "--device", "cpu")
+    assert code == 1
+    assert "fetch or import them first" in err
+    assert run("weights", "import", ENCODER, checkpoint)[0] == 0
+    checkpoint.unlink()
+    code, _, err = run(*analyse, "--seg", "", "--device", "cpu")
+    assert code == 0, err
+    assert (tmp_path / "out" / "case" / "frames.csv").exists()
+
+
+def test_help_teaches(run):
+    assert "Example: napari-fetal-iqa weights import" in run("weights", "import", "--help")[1]
+    assert run("weights", "import", ENCODER)[0] == 2

@@ -1,0 +1,61 @@
+"""Volumes that the tests of the readers write with other libraries."""
+
+import numpy as np
+import pytest
+from pydicom import uid
+from pydicom.dataset import FileDataset, FileMetaDataset
+
+
+@pytest.fixture
+def volume() -> np.ndarray:
+    """(7, 24, 32) uint8 with all grey values, no two frames alike, black at the corners."""
+    rng = np.random.default_rng(3)
+    frames = rng.integers(0, 256, (7, 24, 32), np.uint8)
+    frames[:, :4, :4] = 0
+    return frames
+
+
+@pytest.fixture
+def smooth_volume() -> np.ndarray:
+    """(7, 48, 64) uint8 that lossy codecs keep well: a blob that moves over a ramp."""
+    rows, columns = np.mgrid[:48, :64]
+    frames = [
+        40 + columns + 120 * np.exp(-((rows - 24) ** 2 + (columns - 10 - 6 * n) ** 2) / 150)
+        for n in range(7)
+    ]
+    return np.rint(frames).astype(np.uint8)
+
+
+@pytest.fixture
+def save_dicom(tmp_path):
+    """Write (T, H, W) or (T, H, W, 3) frames as an ultrasound DICOM file by pydicom."""
+
+    def save(name, frames, syntax=uid.ExplicitVRLittleEndian, **attributes):
+        path = tmp_path / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        meta = FileMetaDataset()
+        meta.TransferSyntaxUID = syntax
+        meta.MediaStorageSOPClassUID = uid.UltrasoundMultiFrameImageStorage
+        meta.MediaStorageSOPInstanceUID = uid.generate_uid()
+        dataset = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
+        dataset.SOPClassUID = meta.MediaStorageSOPClassUID
+        dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
+        dataset.PatientName, dataset.PatientID = "Doe^Jane", "12345"
+        dataset.Modality = "US"
+        dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape[:3]
+        dataset.SamplesPerPixel = frames.shape[3] if frames.ndim == 4 else 1
+        dataset.PhotometricInterpretation = "RGB" if frames.ndim == 4 else "MONOCHROME2"
+        dataset.PlanarConfiguration = 0
+        dataset.BitsAllocated = dataset.BitsStored = 8 * frames.dtype.itemsize
+        dataset.HighBit = dataset.BitsStored - 1
+        dataset.PixelRepresentation = int(frames.dtype.kind == "i")
+        for key, value in attributes.items():
+            setattr(dataset, key, value)
+        order = "<" if syntax.is_little_endian else ">"
+        data = frames.astype(frames.dtype.newbyteorder(order)).tobytes()
+        dataset.PixelData = attributes.get("PixelData", data)
+        dataset["PixelData"].VR = "OB" if syntax.is_encapsulated else "OW"
+        dataset.save_as(path, enforce_file_format=True)
+        return path
+
+    return save

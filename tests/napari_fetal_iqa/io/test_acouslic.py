@@ -1,0 +1,131 @@
+import csv
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep, write_case
+from napari_fetal_iqa.io.acouslic import TABLE
+from napari_fetal_iqa.sweep import SweepVolume
+
+
+@pytest.fixture
+def sweep(volume):
+    return SweepVolume(volume, (0.28, 0.28))
+
+
+@pytest.fixture
+def masks(volume):
+    masks = np.zeros_like(volume)
+    masks[2, 5:15, 5:15], masks[3, 5:15, 5:15] = 1, 2
+    return masks
+
+
+def test_a_case_is_found_again_with_all_that_was_written(tmp_path, sweep, masks):
+    written = write_case(tmp_path, "a-1", sweep, masks, [231.25, None, 240], "subject_7")
+
+    (case,) = list_cases(tmp_path)
+
+    assert case == written
+    assert case == AcouslicCase(
+        "a-1",
+        "subject_7",
+        tmp_path / "images" / "stacked_fetal_ultrasound" / "a-1.mha",
+        tmp_path / "masks" / "stacked_fetal_abdomen" / "a-1.mha",
+        (231.25, None, 240.0, None, None, None),
+    )
+    assert read_sweep(case.image_path).identity == sweep.identity
+    assert read_sweep(case.image_path).spacing_mm == (0.28, 0.28)
+    assert np.array_equal(read_sweep(case.mask_path).frames, masks)
+
+
+def test_the_table_has_the_columns_of_the_data_set(tmp_path, sweep, masks):
+    write_case(tmp_path, "a", sweep, masks, [None] * 6, "s")
+
+    header = (tmp_path / TABLE).read_text().splitlines()[0]
+
+    assert header == "uuid,subject_id," + ",".join(f"sweep_{n}_ac_mm" for n in range(1, 7))
+
+
+def test_cases_keep_their_order_and_a_second_writing_replaces(tmp_path, sweep, masks):
+    for uuid in "abc":
+        write_case(tmp_path, uuid, sweep, masks, [], "s")
+
+    write_case(tmp_path, "b", sweep, masks, [200.0], "t", compress=False)
+
+    cases = list_cases(tmp_path)
+    assert [case.uuid for case in cases] == ["a", "b", "c"]
+    assert (cases[1].subject_id, cases[1].ac_mm[0]) == ("t", 200.0)
+
+
+def test_columns_of_others_do_no_harm(tmp_path, sweep, masks):
+    write_case(tmp_path, "a", sweep, masks, [], "s")
+    rows = list(csv.reader((tmp_path / TABLE).open()))
+    with (tmp_path / TABLE).open("w", encoding="utf-8-sig", newline="") as file:
+        csv.writer(file).writerows([*row, note] for row, note in zip(rows, "xy", strict=True))
+
+    write_case(tmp_path, "b", sweep, masks, [], "s")
+
+    assert [case.uuid for case in list_cases(tmp_path)] == ["a", "b"]
+
+
+@pytest.mark.parametrize("text", ["", " ", "nan"])
+def test_a_sweep_that_is_not_annotated_has_no_circumference(tmp_path, sweep, masks, text):
+    write_case(tmp_path, "a", sweep, masks, [123.5], "s")
+    table = tmp_path / TABLE
+    table.write_text(table.read_text().replace("123.5", text))
+
+    assert list_cases(tmp_path)[0].ac_mm[0] is None
+
+
+@pytest.mark.parametrize("text", ["wide", "-3", "0", "inf"])
+def test_a_circumference_that_makes_no_sense_is_named_by_its_line(tmp_path, sweep, masks, text):
+    write_case(tmp_path, "a", sweep, masks, [], "s")
+    write_case(tmp_path, "b", sweep, masks, [123.5], "s")
+    table = tmp_path / TABLE
+    table.write_text(table.read_text().replace("123.5", text))
+
+    with pytest.raises(SweepError, match="line 3"):
+        list_cases(tmp_path)
+
+
+def test_a_folder_that_is_no_data_set_is_said_so(tmp_path):
+    with pytest.raises(SweepError, match="expected an ACOUSLIC-AI data set"):
+        list_cases(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [(b"uuid,subject_id\na,s\n", "a column"), (b"\xff\xfe\xff", "cannot be read"), (b"", "column")],
+)
+def test_a_table_that_is_none_is_said_so(tmp_path, data, message):
+    (tmp_path / TABLE).parent.mkdir()
+    (tmp_path / TABLE).write_bytes(data)
+
+    with pytest.raises(SweepError, match=message):
+        list_cases(tmp_path)
+
+
+def test_a_volume_that_the_table_names_but_is_missing_is_named(tmp_path, sweep, masks):
+    case = write_case(tmp_path, "a", sweep, masks, [], "s")
+    case.mask_path.unlink()
+
+    with pytest.raises(SweepError, match=r"names case a, but masks.*a\.mha is missing"):
+        list_cases(tmp_path)
+
+
+@pytest.mark.parametrize("uuid", ["", "../a", "a/b", "a b", "a.b", "é"])
+def test_a_uuid_that_is_no_file_name_is_refused(tmp_path, sweep, masks, uuid):
+    with pytest.raises(SweepError, match="letters, digits"):
+        write_case(tmp_path, uuid, sweep, masks, [], "s")
+
+
+def test_masks_lie_on_the_grid_of_the_sweep(tmp_path, sweep, masks):
+    with pytest.raises(SweepError, match="on the grid"):
+        write_case(tmp_path, "a", sweep, masks[:3], [], "s")
+
+
+def test_there_are_six_circumferences_at_most(tmp_path, sweep, masks):
+    with pytest.raises(SweepError, match="at most 6"):
+        write_case(tmp_path, "a", sweep, masks, [None] * 7, "s")
+    assert not (tmp_path / TABLE).exists()

@@ -1,0 +1,115 @@
+import shutil
+
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import read_sweep
+
+
+def test_single_frames_of_a_series_are_a_sweep_in_order_of_instance(save_dicom, volume, tmp_path):
+    for frame, name in enumerate("GFEDCBA"):  # names run against the numbers
+        save_dicom(
+            f"case/{name}",
+            volume[frame : frame + 1],
+            SeriesInstanceUID="1.2",
+            InstanceNumber=frame + 1,
+            PixelSpacing=[0.2, 0.3],
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == (0.2, 0.3)
+    assert (sweep.name, sweep.source_format) == ("case", "DICOM folder")
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_frames_without_numbers_come_in_the_natural_order_of_names(save_dicom, volume, tmp_path):
+    frames = np.concatenate([volume, volume[::-1]])
+    for number in range(len(frames)):
+        save_dicom(f"case/im{number}.dcm", frames[number : number + 1], SeriesInstanceUID="1.2")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, frames)
+
+
+def test_every_series_is_a_sweep(save_dicom, volume, tmp_path):
+    for frame in range(7):
+        save_dicom(
+            f"case/{frame}.dcm",
+            volume[frame : frame + 1],
+            SeriesInstanceUID="1.9" if frame < 3 else "1.2",
+            SeriesNumber=1 if frame < 3 else 2,
+            InstanceNumber=frame,
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 3), (3, 7))
+
+
+def test_every_cine_is_a_sweep_even_within_one_series(save_dicom, volume, tmp_path):
+    for number, (start, stop) in enumerate([(0, 2), (2, 6), (6, 7)]):
+        save_dicom(
+            f"case/{number}.dcm",
+            volume[start:stop],
+            SeriesInstanceUID="1.2",
+            InstanceNumber=number,
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 2), (2, 6), (6, 7))
+    assert read_sweep(tmp_path / "case", frames_per_sweep=4).bounds == ((0, 4), (4, 7))
+
+
+def test_other_files_and_the_directory_file_are_passed_over(save_dicom, volume, tmp_path):
+    shutil.copy(save_dicom("case/a.dcm", volume), tmp_path / "case" / "DICOMDIR")
+    (tmp_path / "case" / "readme.txt").write_text("hello")
+    (tmp_path / "case" / "inner").mkdir()
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def test_spacings_that_differ_are_not_mixed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume, PixelSpacing=[0.2, 0.3])
+    save_dicom("case/b.dcm", volume, PixelSpacing=[0.3, 0.3])
+
+    with pytest.raises(SweepError, match=r"case: expected DICOM files of one spacing, found 2"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_spacing_that_some_files_lack_is_not_assumed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume, PixelSpacing=[0.2, 0.3])
+    save_dicom("case/b.dcm", volume)
+
+    with pytest.raises(SweepError, match="one spacing"):
+        read_sweep(tmp_path / "case")
+
+
+def test_sizes_that_differ_are_not_mixed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    save_dicom("case/b.dcm", volume[:, :9])
+
+    with pytest.raises(SweepError, match="case: expected frames of one size"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_damaged_file_is_named(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    path = save_dicom("case/b.dcm", volume)
+    path.write_bytes(path.read_bytes()[:300])
+
+    with pytest.raises(SweepError, match=r"^b\.dcm: expected"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_report_among_the_images_is_named(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    shutil.copy(get_testdata_file("test-SR.dcm"), tmp_path / "case" / "report.dcm")
+
+    with pytest.raises(SweepError, match=r"report\.dcm: expected a DICOM image"):
+        read_sweep(tmp_path / "case")

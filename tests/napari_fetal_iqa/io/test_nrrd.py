@@ -1,0 +1,174 @@
+import bz2
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+import SimpleITK
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import read_sweep
+
+
+def write_by_itk(path: Path, array: np.ndarray, compress: bool = False, **settings) -> Path:
+    image = SimpleITK.GetImageFromArray(array, **settings)
+    image.SetSpacing((0.3, 0.2, 1.0)[: image.GetDimension()])
+    SimpleITK.WriteImage(image, str(path), compress)
+    return path
+
+
+def write_by_hand(path: Path, data: bytes, **fields: str) -> Path:
+    """Write the header of a (7, 24, 32) uint8 volume, with fields changed or added."""
+    known = {"type": "uchar", "dimension": "3", "sizes": "32 24 7", "encoding": "raw"} | {
+        key.replace("_", " "): value for key, value in fields.items()
+    }
+    lines = ["NRRD0004", "# made by hand", *(f"{k}: {v}" for k, v in known.items() if v)]
+    path.write_bytes(("\n".join(lines) + "\n\n").encode() + data)
+    return path
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_reads_what_itk_writes(tmp_path, volume, compress):
+    sweep = read_sweep(write_by_itk(tmp_path / "case.nrrd", volume, compress))
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
+    assert sweep.name == "case"
+    assert sweep.source_format == f"NRRD, {'gzip' if compress else 'raw'}"
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_reads_a_header_with_its_data_file(tmp_path, volume, compress):
+    sweep = read_sweep(write_by_itk(tmp_path / "case.nhdr", volume, compress))
+
+    assert np.array_equal(sweep.frames, volume)
+
+
+def test_colour_becomes_grey(tmp_path, volume):
+    colour = np.repeat(volume[..., np.newaxis], 3, axis=-1)
+
+    sweep = read_sweep(write_by_itk(tmp_path / "a.nrrd", colour, isVector=True))
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
+
+
+def test_a_colour_picture_is_a_sweep_of_one_frame(tmp_path, volume):
+    colour = np.repeat(volume[0, ..., np.newaxis], 3, axis=-1)
+
+    sweep = read_sweep(write_by_itk(tmp_path / "a.nrrd", colour, isVector=True))
+
+    assert np.array_equal(sweep.frames, volume[:1])
+
+
+@pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int32, np.uint32])
+def test_other_number_types_become_grey(tmp_path, volume, dtype):
+    sweep = read_sweep(write_by_itk(tmp_path / "a.nrrd", volume.astype(dtype)))
+
+    assert np.array_equal(sweep.frames, volume)
+
+
+def test_big_endian_data_is_read(tmp_path, volume):
+    path = write_by_hand(
+        tmp_path / "a.nrrd", volume.astype(">u2").tobytes(), type="ushort", endian="big"
+    )
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize("skip", ["9", "-1"])
+def test_bytes_before_raw_data_are_passed_over(tmp_path, volume, skip):
+    path = write_by_hand(tmp_path / "a.nrrd", b"x" * 9 + volume.tobytes(), byte_skip=skip)
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+def test_bytes_before_compressed_data_are_passed_over(tmp_path, volume):
+    data = gzip.compress(b"x" * 9 + volume.tobytes())
+    path = write_by_hand(tmp_path / "a.nrrd", data, byte_skip="9", encoding="gz")
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"spacings": "0.3 0.2 nan"}, (0.2, 0.3)),
+        ({"space_directions": "(0.3,0,0) (0,0.2,0) (0,0,1)"}, (0.2, 0.3)),
+        ({"space_directions": "(0,0.3,0) (-0.2,0,0) (0,0,1)"}, (0.2, 0.3)),
+        ({"spacings": "0.03 0.02 1", "space_units": '"cm" "cm" ""'}, (0.2, 0.3)),
+        ({"spacings": "0.3 0.2 1", "units": '"furlong" "mm" ""'}, None),
+        ({"spacings": "nan nan nan"}, None),
+        ({"spacings": "wide narrow deep"}, None),
+        ({"space_directions": "none none none"}, None),
+        ({}, None),
+    ],
+)
+def test_spacing_comes_from_spacings_or_directions(tmp_path, volume, fields, expected):
+    sweep = read_sweep(write_by_hand(tmp_path / "a.nrrd", volume.tobytes(), **fields))
+
+    assert sweep.spacing_mm == (expected if expected is None else pytest.approx(expected))
+
+
+BROKEN_HEADERS = {
+    "10^12 voxels": {"sizes": "10000 10000 10000"},
+    "negative size": {"sizes": "32 -24 7"},
+    "too few sizes": {"sizes": "32 24"},
+    "four dimensions without colour": {"dimension": "4", "sizes": "32 24 7 1"},
+    "five dimensions": {"dimension": "5", "sizes": "32 24 7 1 1"},
+    "one dimension": {"dimension": "1", "sizes": "5376"},
+    "colour without pictures": {
+        "dimension": "2",
+        "sizes": "3 1792",
+        "kinds": "RGB-color domain",
+    },
+    "unknown type": {"type": "block"},
+    "unknown byte order": {"endian": "middle"},
+    "unknown encoding": {"encoding": "bzip2"},
+    "no encoding": {"encoding": ""},
+    "lines to skip": {"line_skip": "3"},
+    "bytes to skip from the end of compressed data": {"encoding": "gzip", "byte_skip": "-1"},
+    "negative bytes to skip": {"byte_skip": "-5"},
+    "data elsewhere": {"data_file": "../secret.raw"},
+    "data missing": {"data_file": "gone.raw"},
+    "data list": {"data_file": "LIST"},
+    "data pattern": {"data_file": "a%03d.raw 1 7 1"},
+}
+
+
+@pytest.mark.parametrize("fields", BROKEN_HEADERS.values(), ids=BROKEN_HEADERS.keys())
+def test_a_broken_header_gets_one_line_that_names_the_file(tmp_path, volume, fields):
+    (tmp_path / "secret.raw").write_bytes(volume.tobytes())
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path = write_by_hand(folder / "a.nrrd", volume.tobytes(), **fields)
+
+    with pytest.raises(SweepError, match=r"^a\.nrrd: expected .*found .*; .*"):
+        read_sweep(path)
+
+
+@pytest.mark.parametrize("data", [b"NRRD0004\n", b"PK\3\4 something else", b"\n\n"])
+def test_what_is_no_nrrd_is_refused(tmp_path, data):
+    path = tmp_path / "a.nrrd"
+    path.write_bytes(data)
+
+    with pytest.raises(SweepError, match="NRRD header"):
+        read_sweep(path)
+
+
+@pytest.mark.parametrize("compress", [False, True])
+def test_a_file_cut_anywhere_is_refused(tmp_path, volume, compress):
+    path = write_by_itk(tmp_path / "a.nrrd", volume, compress)
+    data = path.read_bytes()
+
+    for length in [*range(1, len(data), 97), len(data) - 1]:
+        path.write_bytes(data[:length])
+        with pytest.raises(SweepError, match=r"a\.nrrd: "):
+            np.asarray(read_sweep(path).frames)
+
+
+def test_data_that_is_not_gzip_is_damaged(tmp_path, volume):
+    path = write_by_hand(tmp_path / "a.nrrd", bz2.compress(volume.tobytes()), encoding="gzip")
+
+    with pytest.raises(SweepError, match="damaged"):
+        np.asarray(read_sweep(path).frames)

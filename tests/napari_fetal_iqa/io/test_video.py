@@ -1,0 +1,118 @@
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import read_sweep
+
+KINDS = {
+    "avi-mjpeg": (".avi", "mjpeg", "yuvj420p"),
+    "avi-raw-colour": (".avi", "rawvideo", "bgr24"),
+    "avi-lossless": (".avi", "ffv1", "gray"),
+    "mp4-h264": (".mp4", "libx264", "yuv420p"),
+    "m4v-mpeg4": (".m4v", "mpeg4", "yuv420p"),
+    "mov-mjpeg": (".mov", "mjpeg", "yuvj422p"),
+}
+
+
+def write_video(path: Path, frames: np.ndarray, codec: str, pixel_format: str) -> Path:
+    with av.open(path, "w") as video:
+        stream = video.add_stream(codec, rate=30)
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], pixel_format
+        stream.bit_rate = 4_000_000
+        for frame in frames:
+            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")):
+                video.mux(packet)
+        for packet in stream.encode():
+            video.mux(packet)
+    return path
+
+
+@pytest.mark.parametrize(("ending", "codec", "pixel_format"), KINDS.values(), ids=KINDS.keys())
+def test_reads_every_frame_in_full_range(tmp_path, smooth_volume, ending, codec, pixel_format):
+    path = write_video(tmp_path / f"clip{ending}", smooth_volume, codec, pixel_format)
+
+    sweep = read_sweep(path)
+
+    assert sweep.shape == smooth_volume.shape
+    assert np.abs(np.asarray(sweep.frames, int) - smooth_volume).mean() < 2
+    assert np.asarray(sweep.frames).max() > 200
+    assert (sweep.name, sweep.spacing_mm, sweep.source_format) == ("clip", None, "video")
+
+
+def test_lossless_video_keeps_every_grey_value(tmp_path, volume):
+    path = write_video(tmp_path / "a.avi", volume, "ffv1", "gray")
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+def test_black_and_white_of_studio_range_become_0_and_255(tmp_path):
+    frames = np.zeros((4, 64, 64), np.uint8)
+    frames[:, :, 32:] = 255
+
+    sweep = read_sweep(write_video(tmp_path / "a.mp4", frames, "libx264", "yuv420p"))
+
+    assert sweep.frames[:, :, :24].max() <= 3
+    assert sweep.frames[:, :, 40:].min() >= 252
+
+
+def test_140_frames_are_a_sweep_and_frames_per_sweep_overrules(tmp_path):
+    frames = np.zeros((280, 16, 16), np.uint8)
+    path = write_video(tmp_path / "a.avi", frames, "ffv1", "gray")
+
+    assert len(read_sweep(path).bounds) == 2
+    assert len(read_sweep(path, frames_per_sweep=70).bounds) == 4
+
+
+@pytest.mark.parametrize("kind", ["avi-mjpeg", "mp4-h264", "mov-mjpeg"])
+def test_a_video_cut_anywhere_is_refused_or_whole(tmp_path, smooth_volume, kind):
+    ending, codec, pixel_format = KINDS[kind]
+    path = write_video(tmp_path / f"a{ending}", smooth_volume, codec, pixel_format)
+    whole = np.asarray(read_sweep(path).frames)
+    data = path.read_bytes()
+
+    refused = 0
+    for length in range(1, len(data), 293):
+        path.write_bytes(data[:length])
+        try:
+            sweep = read_sweep(path)
+        except SweepError:
+            refused += 1
+        else:
+            assert np.array_equal(sweep.frames, whole)
+    assert refused > 10
+
+
+def test_a_sound_file_is_no_sweep(tmp_path):
+    path = tmp_path / "a.mp4"
+    with av.open(path, "w") as sound:
+        stream = sound.add_stream("aac", rate=8000, layout="mono")
+        frame = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), "fltp", "mono")
+        frame.rate = 8000
+        for packet in [*stream.encode(frame), *stream.encode()]:
+            sound.mux(packet)
+
+    with pytest.raises(SweepError, match="expected a video, found none"):
+        read_sweep(path)
+
+
+def test_a_video_without_frames_is_no_sweep(tmp_path):
+    path = tmp_path / "a.avi"
+    with av.open(path, "w") as video:
+        stream = video.add_stream("mjpeg", rate=30)
+        stream.height, stream.width, stream.pix_fmt = 16, 16, "yuvj420p"
+        video.start_encoding()
+
+    with pytest.raises(SweepError, match=r"a\.avi: expected"):
+        read_sweep(path)
+
+
+def test_a_playlist_under_the_name_of_a_video_is_not_followed(tmp_path, smooth_volume):
+    write_video(tmp_path / "secret.mp4", smooth_volume, "libx264", "yuv420p")
+    path = tmp_path / "a.mp4"
+    path.write_text("#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n")
+
+    with pytest.raises(SweepError, match=r"a\.mp4: expected a whole video"):
+        read_sweep(path)
