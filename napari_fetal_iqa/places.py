@@ -24,6 +24,11 @@ def cache() -> Path:
     return Path(platformdirs.user_cache_dir("napari-fetal-iqa", False))
 
 
+def weights() -> Path:
+    """Folder of the pretrained weights that were fetched or imported."""
+    return home() / "weights"
+
+
 def default_store() -> Path:
     """Give the corrections store that the window uses unless told otherwise."""
     return home() / "corrections.sqlite"

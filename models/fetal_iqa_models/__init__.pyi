@@ -28,3 +28,9 @@ from .registry import EncoderSpec as EncoderSpec
 from .registry import WeightsSource as WeightsSource
 from .registry import encoder_spec as encoder_spec
 from .registry import list_encoders as list_encoders
+from .weights.fetching import fetch_weights as fetch_weights
+from .weights.importing import import_weights as import_weights
+from .weights.importing import verify_weights as verify_weights
+from .weights.store import StoredWeights as StoredWeights
+from .weights.store import WeightsStore as WeightsStore
+from .zero_shot import zero_shot as zero_shot

@@ -12,12 +12,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
+from fetal_iqa_models import mobile
 from fetal_iqa_models.cards import EncoderWeights
 from fetal_iqa_models.errors import WeightsError
 
 _TEXT_SIDE = re.compile(
-    r"transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"
-    r"|logit_scale$|logit_bias$|attn_mask$"
+    r"(text\.)?(transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"
+    r"|attn_mask$)|logit_scale$|logit_bias$"
 )
 """What an open_clip checkpoint holds beside the image tower."""
 
@@ -54,7 +55,8 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         raise WeightsError(f"{path}: expected tensors by name, found {type(content).__name__}")
     tensors = {}
     for key, value in content.items():
-        if not isinstance(key, str) or not isinstance(value, Tensor):
+        plain = isinstance(value, Tensor) and value.layout == torch.strided
+        if not isinstance(key, str) or not plain or value.is_quantized:
             raise WeightsError(
                 f"{path}: expected tensors by name, found {type(value).__name__} at {key!r}"
             )
@@ -81,35 +83,68 @@ def load_pretrained(trunk: Any, path: Path) -> None:
     trunk : nn.Module
         A timm model.
     path : Path
-        An open_clip checkpoint (``visual.*`` and the text side, which is left out), or one
-        with timm's own keys; a classifier that the trunk does not have is left out too.
+        As :func:`match_trunk` takes it.
 
     Raises
     ------
     WeightsError
         Where the file cannot be read, or a key is missing, unexpected or of the wrong shape.
     """
-    tensors = read_checkpoint(path)
+    tensors = match_trunk(trunk, read_checkpoint(path), path)
+    # copies: the file may be memory-mapped, and may change
+    state = {key: tensors[key].to(own.dtype, copy=True) for key, own in trunk.state_dict().items()}
+    trunk.load_state_dict(state, assign=True)
+
+
+def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:
+    """Find a timm trunk's tensors in a checkpoint, strictly: no key too few, none too many.
+
+    Parameters
+    ----------
+    trunk : nn.Module
+        A timm model; its own tensors are looked at for name and shape only.
+    tensors : mapping of str to Tensor
+        An open_clip checkpoint (``visual.*`` and the text side, which is left out),
+        MobileFetalCLIP's (``visual.trunk.*``), or one with timm's own keys; a classifier that
+        the trunk does not have is left out too.
+    path : Path
+        Where they were read from, for messages.
+
+    Returns
+    -------
+    dict of str to Tensor
+        By the trunk's own names.
+
+    Raises
+    ------
+    WeightsError
+        Where a key is missing, unexpected or of the wrong shape.
+    """
     expected = trunk.state_dict()
-    if any(key.startswith("visual.") for key in tensors):
+    if any(key.startswith(mobile.TRUNK) for key in tensors):
+        _check_sides(tensors, mobile.TRUNK, path)
+        tensors = mobile.image_tower(tensors)
+    elif any(key.startswith("visual.") for key in tensors):
+        _check_sides(tensors, "visual.", path)
         tensors = _visual_tower(tensors, trunk, expected, path)
     else:
         tensors = _timm_keys(tensors, trunk)
         if trunk.num_classes == 0:
             classifier = f"{trunk.default_cfg['classifier']}."
             tensors = {k: v for k, v in tensors.items() if not k.startswith(classifier)}
-    _check_keys(expected, tensors, path)
-    # copies: the file may be memory-mapped, and may change
-    state = {key: tensors[key].to(own.dtype, copy=True) for key, own in expected.items()}
-    trunk.load_state_dict(state, assign=True)
+    check_keys(expected, tensors, path)
+    return dict(tensors)
+
+
+def _check_sides(tensors: Mapping[str, Tensor], tower: str, path: Path) -> None:
+    foreign = [k for k in tensors if not k.startswith(tower) and not _TEXT_SIDE.match(k)]
+    if foreign:
+        raise WeightsError(f"{path}: not an open_clip checkpoint, it holds {_some(foreign)}")
 
 
 def _visual_tower(
     tensors: Mapping[str, Tensor], trunk: Any, expected: Mapping[str, Tensor], path: Path
 ) -> dict[str, Tensor]:
-    foreign = [k for k in tensors if not k.startswith("visual.") and not _TEXT_SIDE.match(k)]
-    if foreign:
-        raise WeightsError(f"{path}: not an open_clip checkpoint, it holds {_some(foreign)}")
     if not {"patch_embed.proj.weight", "pos_embed"} <= expected.keys():
         raise WeightsError(f"{path}: not a checkpoint of this encoder, but one of open_clip")
     # timm would resample these two to its own size; here another size is another encoder
@@ -133,7 +168,14 @@ def _timm_keys(tensors: Mapping[str, Tensor], trunk: Any) -> dict[str, Tensor]:
     return dict(tensors) if convert is None else convert(dict(tensors), trunk)
 
 
-def _check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
+    """Compare names and shapes, strictly.
+
+    Raises
+    ------
+    WeightsError
+        Where one is missing, unexpected or of the wrong shape; names the first three of each.
+    """
     missing = [key for key in expected if key not in found]
     unexpected = [key for key in found if key not in expected]
     misshapen = [

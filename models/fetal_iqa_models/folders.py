@@ -37,6 +37,7 @@ from fetal_iqa_models.lora import (
     peft_config,
 )
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.weights.store import WeightsStore
 
 _FLOATS = ("F16", "BF16", "F32")
 _INTEGERS = ("I64",)
@@ -121,7 +122,9 @@ def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: b
 
 
 def load_model(
-    folder_or_name: Path | str, encoder_weights: Path | str | None = None
+    folder_or_name: Path | str,
+    encoder_weights: Path | str | None = None,
+    weights_folder: Path | str | None = None,
 ) -> FrameClassifier | FrameSegmenter:
     """Load a network from a model folder.
 
@@ -132,6 +135,9 @@ def load_model(
     encoder_weights : path, optional
         The encoder's pretrained weights, where the folder does not hold them; they must be
         those that the card names.
+    weights_folder : path, optional
+        Of the store of pretrained weights, where those that the card names are looked for if
+        no file is given.
 
     Returns
     -------
@@ -145,7 +151,10 @@ def load_model(
     """
     folder = resolve_model(folder_or_name)
     card = load_card(folder)
-    model = _build(folder, card, None if encoder_weights is None else Path(encoder_weights))
+    weights = None if encoder_weights is None else Path(encoder_weights)
+    if weights is None and weights_folder is not None:
+        weights = _stored_weights(card, WeightsStore(weights_folder))
+    model = _build(folder, card, weights)
     _load_into(model.head, folder / HEAD_FILE)
     if card.lora is not None:
         _load_adapter(model, card.lora, folder)
@@ -173,6 +182,11 @@ def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifi
         if card.task == "cls":
             return FrameClassifier(encoder)
         return FrameSegmenter(encoder, card.decoder_width)
+
+
+def _stored_weights(card: ModelCard, store: WeightsStore) -> Path | None:
+    named = card.encoder_weights
+    return store.find(named.sha256) if isinstance(named, EncoderWeights) else None
 
 
 def _checked_weights(folder: Path, card: ModelCard, weights: Path | None) -> Path:

@@ -12,6 +12,14 @@ IMAGENET_MEAN = (0.485, 0.456, 0.406)
 IMAGENET_STD = (0.229, 0.224, 0.225)
 HALF = (0.5, 0.5, 0.5)
 
+OPEN_LICENCES = ("Apache-2.0", "BSD-3-Clause", "MIT")
+"""Any other licence restricts what the weights may be used for."""
+
+_TERMS = {
+    "CC-BY-NC-4.0": "for non-commercial use only, with attribution",
+    "DINOv3 License": "with terms of its own",
+}
+
 TRANSFORMER_LORA = ("attn.proj", "mlp.fc1", "mlp.fc2")
 """Attention output and MLP of every block, as in FetalCLIP's paper; ``attn.qkv`` can be added."""
 
@@ -36,12 +44,15 @@ class WeightsSource:
         Bytes, where known.
     sha256 : str, optional
         Of the file, where known.
+    revision : str
+        Of the repository: a branch or a commit.
     """
 
     repository: str
     file: str
     size: int | None = None
     sha256: str | None = None
+    revision: str = "main"
 
 
 @dataclass(frozen=True)
@@ -84,6 +95,17 @@ class EncoderSpec:
     decoder_width: int = 24
     source: WeightsSource | None = None
     licence: str = "none published"
+
+    @property
+    def restricted(self) -> bool:
+        """Whether the licence of the published weights must be accepted before they are fetched."""
+        return self.source is not None and self.licence not in OPEN_LICENCES
+
+    @property
+    def terms(self) -> str:
+        """The licence, and in a few words what it allows where that is less than everything."""
+        allows = _TERMS.get(self.licence)
+        return f"{self.licence}, {allows}" if allows else self.licence
 
 
 def _timm(
@@ -163,6 +185,19 @@ _ROWS = (
         },
         image_size=56,
         decoder_width=4,
+    ),
+    EncoderSpec(
+        "mobilefetalclip",
+        "fastvit_mci0",  # the trunk of MobileCLIP2-S0, which MobileFetalCLIP is distilled into
+        (0, 1, 2, 3),
+        timm_options={"num_classes": 512},
+        image_size=256,
+        source=WeightsSource(
+            "numansaeed/MobileFetalCLIP",
+            "mobile_fetal_clip_weights.pt",
+            sha256="50ab0669d2f5de80e8d75ef2f3bda054410e3af7db85ac2fa7f045550daf46f1",
+        ),
+        licence="CC-BY-NC-4.0",
     ),
     _timm("densenet121", "densenet121.ra_in1k", PYRAMID),
     _timm("efficientnet_b0", "efficientnet_b0.ra_in1k", PYRAMID),

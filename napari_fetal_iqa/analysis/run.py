@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fetal_iqa_models
+from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis.choosing import ChosenModel, choose_models
 from napari_fetal_iqa.analysis.order import coarse_to_fine
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -36,7 +37,8 @@ class Analyser:
     batch_size : int, optional
         Found by itself by default.
     encoder_weights : Path, optional
-        Pretrained weights of the encoder, where the model folders do not hold them.
+        Pretrained weights of the encoder, where the model folders do not hold them; by default
+        those that were fetched or imported on this machine.
 
     Attributes
     ----------
@@ -180,7 +182,8 @@ def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
     if model is None:
         return None
     own = model.card.encoder_weights == "own"
-    return fetal_iqa_models.load_model(model.folder, None if own else encoder_weights)
+    given = None if own else encoder_weights
+    return fetal_iqa_models.load_model(model.folder, given, weights_folder=places.weights())
 
 
 def _joined(parts: list[NDArray | None]) -> NDArray | None:

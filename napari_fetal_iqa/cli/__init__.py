@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli import analyse, demo, info
+from napari_fetal_iqa.cli import analyse, demo, info, weights
 from napari_fetal_iqa.errors import FetalIqaError
 
 app = typer.Typer(
@@ -21,6 +21,7 @@ app = typer.Typer(
 app.command()(demo.demo)
 app.command()(info.info)
 app.command()(analyse.analyse)
+app.add_typer(weights.app, name="weights")
 
 
 def main() -> None:

@@ -290,15 +290,9 @@ class ReviewWidget(QWidget):
 
     def _analysis_ended(self, complete: bool) -> None:
         analysis = self.desk.session.analysis if self.desk else None
-        done = int(analysis.computed.sum()) if analysis else 0
-        if analysis is None or not done:
-            self.page.work.end("Not analysed yet")
-        elif not analysis.complete:
-            self.page.work.end(f"Stopped after {done} of {len(analysis.sweep)} frames")
-        else:
+        self.page.work.end_analysis(analysis)
+        if complete and analysis is not None:
             create_worker(cache.keep, analysis).start()
-            positive = int((analysis.labels() == 1).sum())
-            self.page.work.end(f"Analysed: {positive} of {done} frames show the abdomen")
 
     # The rest ------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fetal_iqa import colours
-from napari_fetal_iqa.analysis.result import AnalysisSetup
+from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.widgets.shortcuts import with_key
 
 
@@ -108,6 +108,17 @@ class WorkPanel(QWidget):
         self.bar.hide()
         self.analyse.show()
         self.cancel.hide()
+
+    def end_analysis(self, analysis: Analysis | None) -> None:
+        """Say how far the analysis came, and what it found."""
+        done = int(analysis.computed.sum()) if analysis else 0
+        if analysis is None or not done:
+            self.end("Not analysed yet")
+        elif not analysis.complete:
+            self.end(f"Stopped after {done} of {len(analysis.sweep)} frames")
+        else:
+            positive = int((analysis.labels() == 1).sum())
+            self.end(f"Analysed: {positive} of {done} frames show the abdomen")
 
     def show_setup(self, setup: AnalysisSetup) -> None:
         """Name the models and the device; warn of demo models for as long as they are in use."""

@@ -24,20 +24,6 @@ def sweep_file(tmp_path_factory):
 
 
 @pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; give exit code, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-fetal-iqa", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
-
-    return run
-
-
-@pytest.fixture
 def models(tiny_models):
     return ("--cls", tiny_models["cls"], "--seg", tiny_models["seg"], "--device", "cpu")
 

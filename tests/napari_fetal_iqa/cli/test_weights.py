@@ -1,7 +1,6 @@
 """The weights commands as a person types them."""
 
 import os
-import sys
 import threading
 from dataclasses import replace
 from functools import partial
@@ -20,25 +19,10 @@ from fetal_iqa_models import (
     save_model,
     weights_record,
 )
-from napari_fetal_iqa import cli
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 
 ENCODER = "fetalclip-tiny"
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Run the command in this process; give exit code, output and errors."""
-
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["napari-fetal-iqa", *map(str, arguments)])
-        with pytest.raises(SystemExit) as left:
-            cli.main()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
-
-    return run
 
 
 @pytest.fixture

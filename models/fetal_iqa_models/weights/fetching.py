@@ -1,0 +1,82 @@
+"""Fetch an encoder's published weights: licence, download, import."""
+
+from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.registry import WeightsSource, encoder_spec
+from fetal_iqa_models.weights.downloading import HubError, Progress, download, page
+from fetal_iqa_models.weights.importing import import_weights
+from fetal_iqa_models.weights.store import StoredWeights, WeightsStore
+
+
+def fetch_weights(
+    encoder: str,
+    store: WeightsStore,
+    accept_licence: bool = False,
+    progress: Progress | None = None,
+) -> StoredWeights:
+    """Have an encoder's published weights in the store: download and import them if need be.
+
+    Parameters
+    ----------
+    encoder : str
+        One of :func:`~fetal_iqa_models.list_encoders`.
+    store : WeightsStore
+        What a broken download has brought stays in its folder ``downloads``.
+    accept_licence : bool
+        Must be true where the licence restricts the use, for a first fetch.
+    progress : callable, optional
+        Called with bytes here and bytes in all.
+
+    Returns
+    -------
+    StoredWeights
+
+    Raises
+    ------
+    ModelError
+        Where there is no such encoder.
+    WeightsError
+        Where it has no published weights, the licence is not accepted, or the weights cannot
+        be downloaded, checked or kept; the message says how to do it by hand.
+    """
+    spec = encoder_spec(encoder)
+    source = spec.source
+    if source is None:
+        raise WeightsError(f"{encoder} has no published weights; import a file of your own")
+    if here := _published(encoder, store):
+        return here
+    if spec.restricted and not accept_licence:
+        raise WeightsError(
+            f"the weights of {encoder} ({source.repository}) are under {spec.terms}; "
+            "if you accept that, fetch them with --accept-licence"
+        )
+    try:
+        return _fetch(encoder, source, store, progress)
+    except WeightsError:
+        if here := _published(encoder, store):  # another process was quicker
+            return here
+        raise
+
+
+def _published(encoder: str, store: WeightsStore) -> StoredWeights | None:
+    return next((stored for stored in store.entries(encoder) if stored.published), None)
+
+
+def _fetch(
+    encoder: str, source: WeightsSource, store: WeightsStore, progress: Progress | None
+) -> StoredWeights:
+    try:
+        fetched = download(source, store.folder / "downloads", progress)
+    except HubError as error:
+        raise HubError(
+            f"{error}. By hand: download {page(source)} and give it to: "
+            f"weights import {encoder} {source.file}"
+        ) from error
+    stored = import_weights(
+        encoder,
+        fetched.path,
+        store,
+        source_file=source.file,
+        source_repository=f"{source.repository}@{fetched.commit}",
+    )
+    fetched.path.unlink(missing_ok=True)
+    return stored

@@ -1,0 +1,123 @@
+"""Import a foreign checkpoint: read it safely, check it strictly, keep it as safetensors."""
+
+import hashlib
+import os
+import uuid
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from fetal_iqa_models.checkpoints import match_trunk, read_checkpoint
+from fetal_iqa_models.encoders import blank_encoder
+from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.weights.store import StoredWeights, WeightsHeader, WeightsStore, read_header
+
+
+def import_weights(
+    encoder: str,
+    file: Path | str,
+    store: WeightsStore,
+    *,
+    source_file: str | None = None,
+    source_repository: str = "",
+) -> StoredWeights:
+    """Convert a checkpoint of a pretrained encoder and keep it in a store.
+
+    Nothing that the file holds is run. All its tensors are kept under their own names, so that
+    an open_clip checkpoint keeps its text side; ``load_encoder`` and ``zero_shot`` read the
+    result as they would read the original. It is known by the sha256 of the file that is given:
+    to take weights to another machine, give that machine the same file, or copy the store.
+
+    Parameters
+    ----------
+    encoder : str
+        One of :func:`~fetal_iqa_models.list_encoders`.
+    file : path
+        A checkpoint that :func:`~fetal_iqa_models.load_encoder` takes.
+    store : WeightsStore
+    source_file : str, optional
+        Name of the file where it was published, if it has another one here.
+    source_repository : str
+        Repository and commit that the file was fetched from, as ``"owner/name@commit"``.
+
+    Returns
+    -------
+    StoredWeights
+
+    Raises
+    ------
+    ModelError
+        Where there is no such encoder.
+    WeightsError
+        Where the file is missing, damaged, not a checkpoint of this encoder key by key, or
+        holds values that are no numbers; where the store cannot be written.
+    """
+    file = Path(file)
+    trunk = blank_encoder(encoder).trunk
+    tensors = read_checkpoint(file)
+    for name, tensor in match_trunk(trunk, tensors, file).items():
+        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
+            raise WeightsError(f"{file}: {name} holds values that are no numbers")
+    with file.open("rb") as raw:
+        source_sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+    header = WeightsHeader(
+        encoder=encoder,
+        source_file=source_file or file.name,
+        source_sha256=source_sha256,
+        source_size=file.stat().st_size,
+        source_repository=source_repository,
+        content_sha256=content_hash(tensors),
+    )
+    path = store.path_for(encoder, source_sha256)
+    try:
+        _keep(tensors, header, path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(f"{path}: cannot be written ({error})") from error
+    return StoredWeights(path, header)
+
+
+def _keep(tensors: Mapping[str, Tensor], header: WeightsHeader, path: Path) -> None:
+    """Write a file of the store, whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.safetensors")
+    # clones: safetensors writes no tensor that is a view of another
+    apart = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
+    described = {name: str(value) for name, value in header.model_dump().items()}
+    try:
+        save_file(apart, temporary, metadata={"format": "pt", **described})
+        with temporary.open("rb+") as written:
+            os.fsync(written.fileno())
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def verify_weights(path: Path) -> StoredWeights:
+    """Check that a file of the store is still, bit by bit, what was imported.
+
+    Raises
+    ------
+    WeightsError
+        Where it is not.
+    """
+    stored = read_header(path)
+    if content_hash(load_file(path)) != stored.header.content_sha256:
+        raise WeightsError(
+            f"{path}: damaged, its tensors are not those that were imported; "
+            "delete it and fetch or import again"
+        )
+    return stored
+
+
+def content_hash(tensors: Mapping[str, Tensor]) -> str:
+    """Hash tensors: sha256 over the name, dtype, shape and bytes of each, sorted by name."""
+    digest = hashlib.sha256()
+    for name in sorted(tensors):
+        tensor = tensors[name].detach().contiguous()
+        digest.update(f"{name}\n{tensor.dtype}\n{tuple(tensor.shape)}\n".encode())
+        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+    return digest.hexdigest()

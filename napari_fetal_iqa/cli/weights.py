@@ -1,0 +1,127 @@
+"""``napari-fetal-iqa weights``: pretrained weights of the encoders on this machine."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from tqdm import tqdm
+
+import fetal_iqa_models
+from fetal_iqa_models import StoredWeights, WeightsStore
+from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.registry import EncoderSpec
+from napari_fetal_iqa import places
+
+app = typer.Typer(
+    help="Pretrained weights of the encoders: what there is, get it, check it.",
+    no_args_is_help=True,
+)
+
+Name = Annotated[str, typer.Argument(help="Encoder, as weights list names it.")]
+
+
+@app.command("list")
+def list_weights() -> None:
+    """Say which encoders there are, under which licence, and whose weights are here.
+
+    Example: napari-fetal-iqa weights list
+    """
+    here = _store().entries()
+    for name in fetal_iqa_models.list_encoders():
+        spec = fetal_iqa_models.encoder_spec(name)
+        kept = [stored for stored in here if stored.header.encoder == name]
+        if kept or spec.source is not None:
+            state = ", ".join(_in_words(stored) for stored in kept) or "not here"
+            typer.echo(f"{name:20}{spec.licence:16}{_size(spec):>8}  {_origin(spec)}\n    {state}")
+
+
+@app.command()
+def fetch(
+    name: Name,
+    accept_licence: Annotated[
+        bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
+    ] = False,
+) -> None:
+    """Download an encoder's published weights, check them and keep them.
+
+    A broken download goes on where it stopped when the command is given again.
+
+    Example: napari-fetal-iqa weights fetch fetalclip --accept-licence
+    """
+    with tqdm(desc=name, unit="B", unit_scale=True, disable=None) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        stored = fetal_iqa_models.fetch_weights(name, _store(), accept_licence, show)
+    _report(stored)
+
+
+@app.command("import")
+def import_(
+    name: Name,
+    file: Annotated[Path, typer.Argument(help="Checkpoint: .pt, .bin or .safetensors.")],
+) -> None:
+    """Check a checkpoint that you have, convert it to safetensors and keep it.
+
+    Nothing in the file is run. A file that is not the published one is taken too, and said to
+    be so.
+
+    Example: napari-fetal-iqa weights import fetalclip FetalCLIP_weights.pt
+    """
+    _report(fetal_iqa_models.import_weights(name, file, _store()))
+
+
+@app.command()
+def verify(
+    name: Annotated[str | None, typer.Argument(help="Only this encoder's; all by default.")] = None,
+) -> None:
+    """Check that the weights here are still, bit by bit, what was imported.
+
+    Example: napari-fetal-iqa weights verify
+    """
+    store = _store()
+    paths = store.files(fetal_iqa_models.encoder_spec(name).name) if name else store.files()
+    if not paths:
+        raise WeightsError(f"{store.folder}: no weights of {name or 'any encoder'} are here")
+    damaged = 0
+    for path in paths:
+        try:
+            stored = fetal_iqa_models.verify_weights(path)
+            typer.echo(f"{stored.header.encoder}: intact, {_in_words(stored)}")
+        except WeightsError as error:
+            damaged += 1
+            typer.echo(f"napari-fetal-iqa: {error}", err=True)
+    if damaged:
+        raise WeightsError(f"{damaged} of {len(paths)} weights files are damaged")
+
+
+def _store() -> WeightsStore:
+    return WeightsStore(places.weights())
+
+
+def _report(stored: StoredWeights) -> None:
+    header = stored.header
+    typer.echo(f"{header.encoder}: {_in_words(stored)}")
+    typer.echo(f"sha256 {header.source_sha256}")
+    if stored.published:
+        typer.echo(f"licence {fetal_iqa_models.encoder_spec(header.encoder).terms}")
+    typer.echo(f"kept as {stored.path}")
+
+
+def _in_words(stored: StoredWeights) -> str:
+    what = "the published file" if stored.published else "not the published file"
+    header = stored.header
+    size = f"{header.source_size / 1e6:.1f} MB"
+    return f"{what} ({header.source_file}, {size}, sha256 {header.source_sha256[:12]}…)"
+
+
+def _origin(spec: EncoderSpec) -> str:
+    source = spec.source
+    return "" if source is None else f"{source.repository} {source.file} ({source.revision})"
+
+
+def _size(spec: EncoderSpec) -> str:
+    size = spec.source.size if spec.source else None
+    return f"{size / 1e6:.0f} MB" if size else "size ?"

@@ -1,0 +1,433 @@
+"""Real downloads from a server on loopback that answers as the hub and the storage behind it do."""
+
+import errno
+import hashlib
+import os
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from fetal_iqa_models import (
+    WeightsError,
+    WeightsStore,
+    encoder_spec,
+    fetch_weights,
+    load_encoder,
+    registry,
+)
+from fetal_iqa_models.weights import downloading
+
+ENCODER = "fetalclip-tiny"
+COMMIT = "c0ffee" * 6 + "c0ff"
+REPOSITORY = "someone/encoder"
+FILE = "weights.pt"
+
+
+@dataclass
+class Hub:
+    """What the server holds, how it behaves, and what it was asked."""
+
+    content: bytes
+    address: str = ""
+    cuts: list[int] = field(default_factory=list)  # bytes after which each answer breaks off
+    takes_ranges: bool = True
+    tells_sha256: bool = True
+    refusal: int | None = None
+    refuses: str = ""  # only addresses that begin so
+    moved: bool = False
+    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+
+    @property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.content).hexdigest()
+
+    @property
+    def ranges(self) -> list[str | None]:
+        return [asked for method, path, asked in self.asked if path.startswith("/storage")]
+
+
+def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+        def do_HEAD(self) -> None:
+            self.do_GET()
+
+        def do_GET(self) -> None:
+            hub.asked.append((self.command, self.path, self.headers.get("Range")))
+            if hub.refusal is not None and self.path.startswith(hub.refuses):
+                self.answer(hub.refusal)
+            elif hub.moved and self.path.startswith(f"/{REPOSITORY}"):
+                self.answer(307, Location=self.path.replace(REPOSITORY, "someone/renamed"))
+            elif "/resolve/" in self.path:
+                # another host name: the storage is not the hub
+                storage = hub.address.replace("127.0.0.1", "localhost") + "/storage"
+                told = {"X-Linked-Etag": f'"{hub.sha256}"'} if hub.tells_sha256 else {}
+                size = {"X-Linked-Size": str(len(hub.content))}
+                self.answer(302, Location=storage, **size, **told, **{"X-Repo-Commit": COMMIT})
+            else:
+                self.send_content()
+
+        def answer(self, status: int, **headers: str) -> None:
+            self.send_response(status)
+            for name, value in headers.items():
+                self.send_header(name, value)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def send_content(self) -> None:
+            start = 0
+            asked = self.headers.get("Range")
+            if asked and hub.takes_ranges:
+                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            part = hub.content[start:]
+            self.send_response(206 if start else 200)
+            if start:
+                total = len(hub.content)
+                self.send_header("Content-Range", f"bytes {start}-{total - 1}/{total}")
+            self.send_header("Content-Length", str(len(part)))
+            self.end_headers()
+            cut = hub.cuts.pop(0) if hub.cuts else len(part)
+            self.wfile.write(part[:cut])
+            if cut < len(part):
+                self.close_connection = True
+
+    return Handler
+
+
+@pytest.fixture(scope="module")
+def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A genuine checkpoint of the smallest encoder."""
+    torch.manual_seed(4)
+    path = tmp_path_factory.mktemp("weights") / FILE
+    torch.save(load_encoder(ENCODER).trunk.state_dict(), path)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def hub(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    hub = Hub(content)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
+    hub.address = f"http://127.0.0.1:{server.server_address[1]}"
+    monkeypatch.setenv("HF_ENDPOINT", hub.address)
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    monkeypatch.setattr(downloading, "_CHUNK", 10_000)
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+    thread.start()
+    yield hub
+    server.shutdown()
+    thread.join()
+    server.server_close()
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> WeightsStore:
+    return WeightsStore(tmp_path / "weights")
+
+
+@pytest.fixture
+def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Say in the table of encoders where the smallest encoder's weights are published."""
+
+    def publish(licence: str = "MIT", **source: Any) -> None:
+        row = registry.WeightsSource(REPOSITORY, FILE, **source)
+        spec = replace(encoder_spec(ENCODER), source=row, licence=licence)
+        monkeypatch.setitem(registry._TABLE, ENCODER, spec)
+
+    publish()
+    return publish
+
+
+def left_over(store: WeightsStore) -> list[Path]:
+    return list((store.folder / "downloads").glob("*"))
+
+
+class TestWhole:
+    def test_a_fetched_file_is_the_published_one(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
+    ) -> None:
+        publish(size=len(content), sha256=hub.sha256)
+        said: list[tuple[int, int]] = []
+        stored = fetch_weights(ENCODER, store, progress=lambda *done: said.append(done))
+        assert stored.published
+        assert stored.header.source_sha256 == hub.sha256
+        assert stored.header.source_repository == f"{REPOSITORY}@{COMMIT}"
+        assert stored.header.source_file == FILE
+        torch.manual_seed(4)
+        expected = load_encoder(ENCODER)
+        images = torch.randn(1, 3, 56, 56)
+        assert torch.equal(load_encoder(ENCODER, stored.path)(images), expected(images))
+        assert said == sorted(said)
+        assert said[-1] == (len(content), len(content))
+        assert left_over(store) == []
+
+    def test_the_download_is_pinned_to_the_commit_that_was_looked_up(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        fetch_weights(ENCODER, store)
+        paths = [(method, path) for method, path, _ in hub.asked]
+        assert paths == [
+            ("HEAD", f"/{REPOSITORY}/resolve/main/{FILE}"),
+            ("GET", f"/{REPOSITORY}/resolve/{COMMIT}/{FILE}"),
+            ("GET", "/storage"),
+        ]
+
+    def test_what_is_here_already_is_not_fetched_again(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        first = fetch_weights(ENCODER, store)
+        hub.asked.clear()
+        assert fetch_weights(ENCODER, store) == first
+        assert hub.asked == []
+
+    def test_size_and_sha256_that_nobody_knew_are_recorded(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
+    ) -> None:
+        hub.tells_sha256 = False
+        stored = fetch_weights(ENCODER, store)
+        assert stored.published
+        assert stored.header.source_sha256 == hub.sha256
+        assert stored.header.source_size == len(content)
+
+    def test_a_renamed_repository_is_followed(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.moved = True
+        assert fetch_weights(ENCODER, store).header.source_sha256 == hub.sha256
+
+    def test_two_at_once_do_no_harm(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        start = threading.Barrier(2)
+        found: list[object] = []
+
+        def fetch() -> None:
+            start.wait()
+            found.append(fetch_weights(ENCODER, store).header.source_sha256)
+
+        threads = [threading.Thread(target=fetch) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert found == [hub.sha256] * 2
+
+
+class TestCut:
+    def test_a_cut_is_mended_in_one_go(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.cuts = [50_000, 30_000]
+        assert fetch_weights(ENCODER, store).published
+        assert hub.ranges == ["bytes=0-", "bytes=50000-", "bytes=80000-"]
+
+    def test_a_connection_that_stays_broken_is_said_and_continued_later(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.cuts = [50_000, 0]
+        with pytest.raises(WeightsError, match="connection broke at 50000 of") as caught:
+            fetch_weights(ENCODER, store)
+        assert "what came is kept" in str(caught.value)
+        assert "\n" not in str(caught.value)
+        assert store.entries() == []
+        assert [path.stat().st_size for path in left_over(store)] == [50_000]
+        hub.asked.clear()
+        assert fetch_weights(ENCODER, store).published
+        assert hub.ranges == ["bytes=50000-"]
+        assert left_over(store) == []
+
+    def test_stopped_by_hand_it_goes_on_where_it_was(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        def stop(done: int, _: int) -> None:
+            if done >= 60_000:
+                raise KeyboardInterrupt
+
+        with pytest.raises(KeyboardInterrupt):
+            fetch_weights(ENCODER, store, progress=stop)
+        hub.asked.clear()
+        assert fetch_weights(ENCODER, store).published
+        assert hub.ranges == ["bytes=60000-"]
+
+    def test_a_server_that_cannot_go_on_starts_again(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.takes_ranges = False
+        hub.cuts = [50_000, 20_000]
+        with pytest.raises(WeightsError, match="connection broke at 50000"):
+            fetch_weights(ENCODER, store)
+        assert fetch_weights(ENCODER, store).header.source_sha256 == hub.sha256
+
+    def test_a_part_of_another_file_is_not_continued(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
+    ) -> None:
+        hub.cuts = [50_000, 0]
+        hub.content = bytes(len(content))
+        with pytest.raises(WeightsError, match="connection broke"):
+            fetch_weights(ENCODER, store)
+        hub.content = content
+        assert fetch_weights(ENCODER, store).header.source_sha256 == hub.sha256
+
+
+class TestRefused:
+    """Nothing gets into the store, and the message says what to do."""
+
+    @pytest.fixture(autouse=True)
+    def _nothing_kept(self, store: WeightsStore) -> Iterator[None]:
+        yield
+        assert store.files() == []
+
+    def test_a_licence_must_be_accepted(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        publish(licence="CC-BY-NC-4.0")
+        with pytest.raises(WeightsError, match=r"non-commercial use only.*--accept-licence"):
+            fetch_weights(ENCODER, store)
+        assert hub.asked == []
+
+    @pytest.mark.parametrize("known", [{"sha256": "0" * 64}, {"size": 17}])
+    def test_another_file_than_the_known_one_is_not_even_downloaded(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], known: dict[str, Any]
+    ) -> None:
+        publish(**known)
+        with pytest.raises(WeightsError, match="now holds another file"):
+            fetch_weights(ENCODER, store)
+        assert hub.ranges == []
+
+    @pytest.mark.parametrize("hub_knows", [True, False])
+    def test_a_wrong_hash_is_deleted(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        content: bytes,
+        monkeypatch: pytest.MonkeyPatch,
+        hub_knows: bool,
+    ) -> None:
+        publish(sha256=hub.sha256)
+        hub.tells_sha256 = hub_knows
+        monkeypatch.setattr(Hub, "sha256", hub.sha256)
+        hub.content = content[:-1] + bytes([content[-1] ^ 1])
+        with pytest.raises(WeightsError, match=r"not what was published .* deleted; try again"):
+            fetch_weights(ENCODER, store)
+        assert left_over(store) == []
+
+    def test_a_file_that_is_no_checkpoint_is_refused(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.content = b"<html>Please log in</html>" * 9
+        with pytest.raises(WeightsError, match="not a readable weights file"):
+            fetch_weights(ENCODER, store)
+
+    def test_a_malicious_pickle_does_not_run(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], tmp_path: Path
+    ) -> None:
+        class Bomb:
+            def __reduce__(self) -> tuple[Any, ...]:
+                return os.mkdir, (str(tmp_path / "exploded"),)
+
+        torch.save({"head.weight": Bomb()}, tmp_path / "bomb.pt")
+        hub.content = (tmp_path / "bomb.pt").read_bytes()
+        with pytest.raises(WeightsError, match="not a readable weights file"):
+            fetch_weights(ENCODER, store)
+        assert not (tmp_path / "exploded").exists()
+
+    @pytest.mark.parametrize(
+        ("status", "said"), [(401, "asks for a login"), (404, "answers 404"), (503, "answers 503")]
+    )
+    def test_a_refusal_is_said(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], status: int, said: str
+    ) -> None:
+        hub.refusal = status
+        with pytest.raises(WeightsError, match=said):
+            fetch_weights(ENCODER, store)
+
+    def test_a_storage_that_refuses_is_said(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.refusal, hub.refuses = 500, "/storage"
+        with pytest.raises(WeightsError, match="answers 500"):
+            fetch_weights(ENCODER, store)
+
+    def test_a_connection_that_is_gone_after_the_look_up_is_said(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.address = "http://127.0.0.1:9"  # nobody listens there
+        with pytest.raises(WeightsError, match="no connection to the hub"):
+            fetch_weights(ENCODER, store)
+
+    def test_a_hub_that_does_not_say_the_size_is_not_believed(
+        self, store: WeightsStore, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+        monkeypatch.setattr(downloading, "_head", lambda _: {})
+        with pytest.raises(WeightsError, match="does not say the size"):
+            fetch_weights(ENCODER, store)
+
+    def test_no_network_is_one_line_with_the_manual_way(
+        self,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
+        monkeypatch.setenv("no_proxy", "127.0.0.1")
+        with pytest.raises(WeightsError, match="no connection to the hub") as caught:
+            fetch_weights(ENCODER, store)
+        message = str(caught.value)
+        assert f"download http://127.0.0.1:9/{REPOSITORY}/resolve/main/{FILE}" in message
+        assert f"weights import {ENCODER} {FILE}" in message
+        assert "\n" not in message
+
+    @pytest.mark.parametrize("value", ["1", "true", "YES"])
+    def test_offline_mode_asks_nobody(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        value: str,
+    ) -> None:
+        monkeypatch.setenv("HF_HUB_OFFLINE", value)
+        with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE is set.*weights import"):
+            fetch_weights(ENCODER, store)
+        assert hub.asked == []
+
+    def test_a_full_disk_is_said_before_the_download(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        usage = type("Usage", (), {"free": 10})
+        monkeypatch.setattr("shutil.disk_usage", lambda _: usage)
+        with pytest.raises(WeightsError, match="no room for"):
+            fetch_weights(ENCODER, store)
+        assert hub.ranges == []
+
+    def test_a_disk_that_fails_is_not_blamed_on_the_network(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+    ) -> None:
+        def fail(*_: int) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with pytest.raises(WeightsError, match=r"cannot be written \(No space left on device\)"):
+            fetch_weights(ENCODER, store, progress=fail)
+
+    def test_an_encoder_that_nobody_published_is_said_to_be_so(self, store: WeightsStore) -> None:
+        with pytest.raises(WeightsError, match="fetalclip-demo has no published weights"):
+            fetch_weights("fetalclip-demo", store)
