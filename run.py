@@ -146,10 +146,11 @@ def main():
     )
     parser.add_argument("job", choices=["demo", "tests", "refresh"])
     parser.add_argument(
-        "--python", help="version for the environment, such as 3.13; its tests leave the window out"
+        "--python",
+        help="version or path of a Python for an environment of its own; its tests leave the window out",
     )
     options, arguments = parser.parse_known_args()
-    folder = HERE / (".venv" if not options.python else ".venv-" + options.python)
+    folder = HERE / (".venv" if not options.python else ".venv-" + Path(options.python).name)
     if options.job == "demo":
         demo(set_up(folder, options.python), arguments)
     elif options.job == "tests":

@@ -110,8 +110,13 @@ def press(qtbot) -> Callable:
 
     def press(widget, key, modifier=None):
         window = widget.viewer.window._qt_window
-        window.activateWindow()
-        qtbot.waitUntil(window.isActiveWindow, timeout=5 * SECONDS)
+
+        def active():
+            # asked again and again: without a window manager the first asking may be lost
+            window.activateWindow()
+            return window.isActiveWindow()
+
+        qtbot.waitUntil(active, timeout=20 * SECONDS)
         if modifier is None:
             QTest.keyClick(window, key)
         else:
