@@ -147,7 +147,7 @@ def main():
     parser.add_argument("job", choices=["demo", "tests", "refresh"])
     parser.add_argument(
         "--python",
-        help="version or path of a Python for an environment of its own; its tests leave the window out",
+        help="version or path; gets an environment of its own, whose tests leave the window out",
     )
     options, arguments = parser.parse_known_args()
     folder = HERE / (".venv" if not options.python else ".venv-" + Path(options.python).name)

@@ -1,7 +1,6 @@
 """The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
 
 import json
-import logging
 import shlex
 import sys
 from collections.abc import Iterator
@@ -101,6 +100,10 @@ def fit(
     encoder: Annotated[str, typer.Option(help="Name of the encoder.", show_default=False)],
     out: Out,
     weights: Weights = None,
+    encoder_from: Annotated[
+        Path | None,
+        typer.Option(help="Model folder, of either task, whose encoder to start from."),
+    ] = None,
     strategy: Annotated[
         Strategy | None,
         typer.Option(
@@ -112,7 +115,16 @@ def fit(
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     lr: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 3e-4,
+    head_rate: Annotated[
+        float, typer.Option(help="Learning rate of the head, as a multiple of --lr.")
+    ] = 1.0,
+    cross_entropy: Annotated[
+        float, typer.Option(help="Weight of cross-entropy beside the Dice loss (seg).")
+    ] = 0.0,
     schedule: Annotated[Schedule, typer.Option(help="Of the learning rate.")] = "constant",
+    gradient_clip: Annotated[
+        float | None, typer.Option(help="Largest norm of the gradient.")
+    ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
     validation_share: Annotated[float, typer.Option(help="Of the subjects.")] = 0.1,
     test_share: Annotated[float, typer.Option(help="Of the subjects; may be 0.")] = 0.2,
@@ -144,7 +156,10 @@ def fit(
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=lr,
+        head_rate=head_rate,
+        cross_entropy=cross_entropy,
         schedule=schedule,
+        gradient_clip=gradient_clip,
         copies=copies,
         validation_share=validation_share,
         test_share=test_share,
@@ -159,6 +174,7 @@ def fit(
             out,
             settings,
             weights=weights,
+            encoder_from=encoder_from,
             demo=demo,
             half_precision=half_precision,
             command=_command(),
@@ -305,7 +321,6 @@ def _command() -> str:
 
 def main() -> None:
     """Run the command; what a user can cause ends in one line and exit code 1, bad usage in 2."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     try:
         app()
     except (FetalIqaError, ModelError) as error:

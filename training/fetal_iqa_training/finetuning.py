@@ -9,7 +9,7 @@ import torch
 from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
-from fetal_iqa_models import ModelCard, load_model, save_model, set_strategy
+from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
 from fetal_iqa_training.corrected_frames import (
     CorrectedSweep,
     corrected_frames,
@@ -127,7 +127,7 @@ def finetune(
         metrics["hold_out"] = "no hold-out: too few frames"
     card = _card_of_child(network, training, data_hash, metrics)
     save_model(network, out, card)
-    return card
+    return load_card(out)
 
 
 def _check_enough(sweeps: Sequence[CorrectedSweep], task: Task) -> None:
@@ -162,7 +162,7 @@ def _learn(
         draws = settings.steps * settings.batch_size
         sampler = BalancedDraws(frames.positive, draws, settings.seed)
     run_training(
-        FrameLearner(network, settings.learning_rate, settings.weight_decay, settings.schedule),
+        FrameLearner(network, settings),
         DataLoader(
             FrameDataset(frames),
             batch_size=settings.batch_size,

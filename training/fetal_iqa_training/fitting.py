@@ -14,7 +14,9 @@ from fetal_iqa_models import (
     FrameSegmenter,
     ModelCard,
     encoder_spec,
+    load_card,
     load_encoder,
+    load_model,
     save_model,
     set_strategy,
     weights_record,
@@ -41,6 +43,7 @@ def fit(
     settings: FitSettings,
     *,
     weights: Path | None = None,
+    encoder_from: Path | None = None,
     demo: bool = False,
     half_precision: bool = False,
     command: str = "",
@@ -60,6 +63,8 @@ def fit(
     settings : FitSettings
     weights : Path, optional
         Pretrained weights of the encoder; without it the encoder starts at random.
+    encoder_from : Path, optional
+        Model folder whose encoder to start from, of either task; it becomes the parent.
     demo : bool
         Mark the model as a demo model: not for clinical use.
     half_precision : bool
@@ -85,6 +90,7 @@ def fit(
         list_cases(data), settings.validation_share, settings.test_share, settings.seed
     )
     network = build_network(settings, weights)
+    parent = None if encoder_from is None else take_encoder(network, encoder_from)
     work = out.parent / f".{out.name}.training"
     _enter(work, settings, data)
     figures, training = _learn(network, split, settings, work, report)
@@ -95,10 +101,10 @@ def fit(
         judged = judge(network, acouslic_frames(split.test), device=settings.device, report=report)
         metrics["test"] = judged.as_metrics()
     training["command"] = command
-    card = _card(network, weights, training, metrics, demo)
+    card = _card(network, weights, training, metrics, demo, parent)
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
-    return card
+    return load_card(out)
 
 
 def check_is_free(out: Path) -> None:
@@ -132,6 +138,26 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
     return network
 
 
+def take_encoder(network: Network, folder: Path) -> str | None:
+    """Start from the encoder of another model, in place; give that model's hash.
+
+    Raises
+    ------
+    ModelError
+        Where the folder is no model that holds its encoder.
+    TrainingError
+        Where its encoder is another one, or carries an adapter.
+    """
+    other = load_model(folder)
+    if other.encoder.spec != network.encoder.spec or other.lora is not None:
+        raise TrainingError(
+            f"{folder}: its encoder is {other.encoder.spec.name}"
+            f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
+        )
+    network.encoder.load_state_dict(other.encoder.state_dict())
+    return other.hash
+
+
 def _learn(
     network: Network, split: CaseSplit, settings: FitSettings, work: Path, report: Report
 ) -> tuple[JsonValue, dict[str, JsonValue]]:
@@ -141,9 +167,7 @@ def _learn(
     validation = _frame_set(split.validation, size, work / "validation", report)
     if settings.task == "seg" and not training.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
-    learner = FrameLearner(
-        network, settings.learning_rate, settings.weight_decay, settings.schedule
-    )
+    learner = FrameLearner(network, settings)
     run_training(
         learner,
         DataLoader(
@@ -195,6 +219,7 @@ def _card(
     training: dict[str, JsonValue],
     metrics: dict[str, JsonValue],
     demo: bool,
+    parent: str | None,
 ) -> ModelCard:
     spec = network.encoder.spec
     encoder_is_new = any(
@@ -208,6 +233,7 @@ def _card(
         encoder_weights="own" if weights is None or encoder_is_new else weights_record(weights),
         image_size=spec.image_size,
         licence=OWN_LICENCE if weights is None else spec.licence,
+        parent=parent,
         training_data=str(training.pop("data_hash")),
         training=training,
         metrics=metrics,

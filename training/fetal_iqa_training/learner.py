@@ -15,7 +15,7 @@ from torchmetrics import MeanMetric
 from fetal_iqa_models import FrameClassifier, FrameSegmenter
 from fetal_iqa_training.figures import FrameFigures
 from fetal_iqa_training.objectives import label_loss, mask_loss
-from fetal_iqa_training.settings import Schedule
+from fetal_iqa_training.settings import RunSettings
 
 Network = FrameClassifier | FrameSegmenter
 
@@ -33,24 +33,15 @@ class FrameLearner(lightning.LightningModule):
     ----------
     model : FrameClassifier or FrameSegmenter
         Only its parameters that require a gradient are trained and kept in checkpoints.
-    learning_rate, weight_decay : float
-        Of AdamW.
-    schedule : {"constant", "cosine"}
+    settings : RunSettings
+        Its rates, schedule and loss.
     """
 
-    def __init__(
-        self,
-        model: Network,
-        learning_rate: float = 3e-4,
-        weight_decay: float = 0.01,
-        schedule: Schedule = "constant",
-    ) -> None:
+    def __init__(self, model: Network, settings: RunSettings) -> None:
         super().__init__()
         self.model = model
         self.strict_loading = False  # checkpoints hold only what is trained
-        self._learning_rate = learning_rate
-        self._weight_decay = weight_decay
-        self._schedule = schedule
+        self._settings = settings
         self._mean: Tensor
         self._std: Tensor
         spec = model.encoder.spec
@@ -90,7 +81,7 @@ class FrameLearner(lightning.LightningModule):
         """Loss of the task: cross-entropy of the labels, or Dice loss of the masks."""
         if isinstance(self.model, FrameClassifier):
             return label_loss(logits, positive)
-        return mask_loss(logits, masks)
+        return mask_loss(logits, masks, self._settings.cross_entropy)
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         """One step on (frames, masks, positive)."""
@@ -123,9 +114,20 @@ class FrameLearner(lightning.LightningModule):
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is trainable, with the chosen schedule."""
-        trainable = [p for p in self.parameters() if p.requires_grad]
-        optimiser = AdamW(trainable, lr=self._learning_rate, weight_decay=self._weight_decay)
-        if self._schedule == "constant":
+        rate = self._settings.learning_rate
+        groups = [
+            {"params": [p for p in part.parameters() if p.requires_grad], "lr": part_rate}
+            for part, part_rate in (
+                (self.model.encoder, rate),
+                (self.model.head, rate * self._settings.head_rate),
+            )
+        ]
+        optimiser = AdamW(
+            [group for group in groups if group["params"]],
+            lr=rate,
+            weight_decay=self._settings.weight_decay,
+        )
+        if self._settings.schedule == "constant":
             return optimiser
         steps = int(self.trainer.estimated_stepping_batches)
         scheduler = LambdaLR(optimiser, lambda step: _cosine(step, steps))

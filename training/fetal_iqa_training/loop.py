@@ -1,5 +1,6 @@
 """The training loop: Lightning's Trainer, set up for one device, with progress and best epoch."""
 
+import logging
 import warnings
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +14,8 @@ from fetal_iqa_models import choose_device
 from fetal_iqa_training.learner import FrameLearner
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
+
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets at every run
 
 
 class _Reporting(Callback):

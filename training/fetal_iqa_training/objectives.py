@@ -21,7 +21,9 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels.float())
 
 
-def mask_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
+def mask_loss(
+    logits: Tensor, masks: Tensor, cross_entropy: float = 0.0, smooth: float = 1.0
+) -> Tensor:
     """Dice loss of abdomen masks, pooled over the batch.
 
     One overlap is counted over all pixels of the batch, so that a frame without an abdomen
@@ -31,13 +33,15 @@ def mask_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
     ----------
     logits : (N, 1, S, S) float tensor
     masks : (N, S, S) bool tensor
+    cross_entropy : float
+        Weight of the pixels' mean cross-entropy, added to the Dice loss.
     smooth : float
         Pixels added to both sides of the fraction: a batch without any abdomen stays defined.
 
     Returns
     -------
     () float32 tensor
-        ``1 - (2 sum(p m) + smooth) / (sum(p) + sum(m) + smooth)``.
+        ``1 - (2 sum(p m) + smooth) / (sum(p) + sum(m) + smooth)``, and the cross-entropy.
 
     References
     ----------
@@ -47,4 +51,8 @@ def mask_loss(logits: Tensor, masks: Tensor, smooth: float = 1.0) -> Tensor:
     probabilities = torch.sigmoid(logits.float().squeeze(1))
     truth = masks.float()
     overlap = (probabilities * truth).sum()
-    return 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)
+    loss = 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)
+    if cross_entropy:
+        pixels = F.binary_cross_entropy_with_logits(logits.float().squeeze(1), truth)
+        loss = loss + cross_entropy * pixels
+    return loss

@@ -21,6 +21,11 @@ class RunSettings(BaseModel):
     task : {"cls", "seg"}
     learning_rate, weight_decay : float
         Of AdamW.
+    head_rate : float
+        Learning rate of the head, as a multiple of the encoder's: a new head has further to go.
+    cross_entropy : float
+        Weight of the pixels' cross-entropy beside the Dice loss of masks; 0 in the paper. With
+        it a network that starts at random learns sooner.
     schedule : {"constant", "cosine"}
         Cosine rises for 5 % of the steps and falls to zero.
     batch_size : int
@@ -44,6 +49,8 @@ class RunSettings(BaseModel):
     task: Task
     learning_rate: float = Field(3e-4, gt=0)
     weight_decay: float = Field(0.01, ge=0)
+    head_rate: float = Field(1.0, gt=0)
+    cross_entropy: float = Field(0.0, ge=0)
     schedule: Schedule = "constant"
     batch_size: int = Field(32, ge=1)
     gradient_clip: float | None = Field(None, gt=0)
@@ -106,7 +113,15 @@ class FinetuneSettings(RunSettings):
 Preset = Literal["quick", "paper"]
 
 PRESETS: dict[Preset, dict[str, object]] = {
-    "quick": {"steps": 150, "batch_size": 16, "learning_rate": 1e-3, "schedule": "cosine"},
+    "quick": {
+        "steps": 150,
+        "batch_size": 16,
+        "learning_rate": 1e-3,
+        "head_rate": 5.0,
+        "cross_entropy": 1.0,
+        "schedule": "cosine",
+        "gradient_clip": 1.0,
+    },
     "paper": {},
 }
 """What a preset changes of :class:`FinetuneSettings`: ``quick`` is for the desk, minutes on a
