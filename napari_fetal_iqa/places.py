@@ -3,11 +3,15 @@
 import json
 import logging
 import os
+import tempfile
+import threading
 from pathlib import Path
 
 import platformdirs
 
 logger = logging.getLogger(__name__)
+
+_one_writer = threading.Lock()
 
 
 def home() -> Path:
@@ -37,9 +41,14 @@ def default_store() -> Path:
 def write_atomically(path: Path, text: str) -> None:
     """Write a small text file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
-    partial.write_text(text, encoding="utf-8")
-    os.replace(partial, path)
+    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        os.replace(partial, path)
+    except BaseException:
+        Path(partial).unlink(missing_ok=True)
+        raise
 
 
 def remember_location(identity: str, path: Path) -> None:
@@ -47,11 +56,12 @@ def remember_location(identity: str, path: Path) -> None:
 
     Kept outside the corrections store, which may be mailed: a path may name a patient.
     """
-    known = _locations()
     place = str(path.resolve())
-    if known.get(identity) != place:
-        known[identity] = place
-        write_atomically(home() / "sweep-locations.json", json.dumps(known, indent=1))
+    with _one_writer:
+        known = _locations()
+        if known.get(identity) != place:
+            known[identity] = place
+            write_atomically(home() / "sweep-locations.json", json.dumps(known, indent=1))
 
 
 def known_location(identity: str) -> Path | None:

@@ -1,6 +1,6 @@
 """A review in progress: one sweep, what the models say of it and what the expert says."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
@@ -70,6 +71,7 @@ class ReviewSession:
         self.analysis: Analysis | None = None
         self._store = store
         self._reviewer = reviewer
+        self._unsaved: dict[int, NDArray[np.bool_]] = {}
         store.add_sweep(sweep)
 
     @property
@@ -109,7 +111,7 @@ class ReviewSession:
     def mask_source(self, frame: int) -> Source:
         """Tell who drew the mask of a frame that counts."""
         correction = self._correction(frame)
-        if correction and correction.mask is not None:
+        if frame in self._unsaved or (correction and correction.mask is not None):
             return Source.EXPERT
         if self.analysis and self.analysis.packed_mask(frame) is not None:
             return Source.MODEL
@@ -117,6 +119,8 @@ class ReviewSession:
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """Give the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        if frame in self._unsaved:
+            return self._unsaved[frame]
         correction = self._correction(frame)
         if correction and correction.mask is not None:
             return decode_mask(correction.mask, self.sweep.shape[1:])
@@ -178,23 +182,45 @@ class ReviewSession:
 
     # What the expert says ------------------------------------------------------------------
 
+    @property
+    def unsaved(self) -> tuple[int, ...]:
+        """Frames whose masks are not in the store yet; every correction tries them again."""
+        return tuple(sorted(self._unsaved))
+
+    def _save_unsaved(self) -> None:
+        for frame in self.unsaved:
+            self._store.set_mask(
+                self.sweep.identity,
+                frame,
+                self._unsaved[frame],
+                self._reviewer,
+                self._answered([frame], "seg_model"),
+            )
+            del self._unsaved[frame]
+
     def set_label(self, frames: Iterable[int], label: Label) -> None:
         """Label frames, as one action."""
         frames = tuple(frames)
+        self._save_unsaved()
         self._store.set_label(
-            self.sweep.identity, frames, label, self._reviewer, self._answered("cls_model")
+            self.sweep.identity, frames, label, self._reviewer, self._answered(frames, "cls_model")
         )
         self.frames_changed.emit(frames)
 
     def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
-        """Outline the abdomen of a frame; an empty mask says that there is none."""
-        self._store.set_mask(
-            self.sweep.identity, frame, mask, self._reviewer, self._answered("seg_model")
-        )
-        self.frames_changed.emit((frame,))
+        """Outline the abdomen of a frame; an empty mask says that there is none.
+
+        A mask that cannot be stored counts all the same, and is stored as soon as it can be.
+        """
+        self._unsaved[frame] = mask
+        try:
+            self._save_unsaved()
+        finally:
+            self.frames_changed.emit((frame,))
 
     def revert(self, frame: int) -> None:
         """Go back to the model's label and mask of a frame, as one action."""
+        self._save_unsaved()
         self._store.revert(self.sweep.identity, frame, self._reviewer)
         self.frames_changed.emit((frame,))
 
@@ -207,23 +233,26 @@ class ReviewSession:
         mask_source = self.mask_source(frame)
         if Source.MODEL not in (label_source, mask_source):
             return False
+        self._save_unsaved()
         self._store.accept(
             self.sweep.identity,
             frame,
             self._reviewer,
             label=label if label_source is Source.MODEL else None,
             mask=self.mask(frame) if mask_source is Source.MODEL else None,
-            answers=self._answered("cls_model", "seg_model"),
+            answers=self._answered([frame], "cls_model", "seg_model"),
         )
         self.frames_changed.emit((frame,))
         return True
 
     def undo(self) -> tuple[int, ...]:
         """Take back the last action; give the frames that changed."""
+        self._save_unsaved()
         return self._changed(self._store.undo(self.sweep.identity, self._reviewer))
 
     def redo(self) -> tuple[int, ...]:
         """Bring back what was undone last; give the frames that changed."""
+        self._save_unsaved()
         return self._changed(self._store.redo(self.sweep.identity, self._reviewer))
 
     def _changed(self, frames: list[int]) -> tuple[int, ...]:
@@ -231,8 +260,11 @@ class ReviewSession:
             self.frames_changed.emit(tuple(frames))
         return tuple(frames)
 
-    def _answered(self, *which: str) -> str | None:
-        models = [getattr(self.analysis.setup, name) for name in which] if self.analysis else []
+    def _answered(self, frames: Sequence[int], *which: str) -> str | None:
+        """Name the models whose predictions of these frames were there to be seen."""
+        if self.analysis is None or not self.analysis.computed[list(frames)].all():
+            return None
+        models = [getattr(self.analysis.setup, name) for name in which]
         return ", ".join(f"{model.id} {model.hash}" for model in models if model) or None
 
     # What next -----------------------------------------------------------------------------
@@ -253,8 +285,11 @@ class ReviewSession:
         return (beyond or waiting)[0 if step > 0 else -1]
 
     def best_frame(self) -> int:
-        """Give the frame to measure, or -1."""
-        return self.analysis.best_frame() if self.analysis else -1
+        """Give the frame to measure, or -1: the models' choice among what the expert left."""
+        if self.analysis is None:
+            return -1
+        labels, _ = self.labels()
+        return best_frame(self.analysis.score, labels == Label.OPTIMAL, self.sweep.bounds)
 
 
 def _known(value: float) -> float | None:

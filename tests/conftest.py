@@ -1,6 +1,8 @@
 """Fixtures that every test may use."""
 
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -23,29 +25,33 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     monkeypatch.setenv("FETAL_IQA_HOME", str(tmp_path_factory.mktemp("home")))
 
 
+MAKE_TINY_MODELS = """
+import sys
+from pathlib import Path
+
+import torch
+from fetal_iqa_models import FrameClassifier, FrameSegmenter, ModelCard, load_encoder, save_model
+
+torch.manual_seed(0)
+for task, network in (("cls", FrameClassifier), ("seg", FrameSegmenter)):
+    model = network(load_encoder("fetalclip-tiny"))
+    card = ModelCard(
+        name=f"untrained {task}",
+        task=task,
+        encoder="fetalclip-tiny",
+        encoder_weights="own",
+        image_size=model.encoder.spec.image_size,
+    )
+    save_model(model, Path(sys.argv[1]) / task, card)
+"""
+
+
 @pytest.fixture(scope="session")
 def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Folders of an untrained CLS and SEG model with the smallest encoder, by task."""
-    import torch
+    """Folders of an untrained CLS and SEG model with the smallest encoder, by task.
 
-    from fetal_iqa_models import (
-        FrameClassifier,
-        FrameSegmenter,
-        ModelCard,
-        load_encoder,
-        save_model,
-    )
-
-    torch.manual_seed(0)
-    folders = {}
-    for task, network in (("cls", FrameClassifier), ("seg", FrameSegmenter)):
-        model = network(load_encoder("fetalclip-tiny"))
-        card = ModelCard(
-            name=f"untrained {task}",
-            task=task,
-            encoder="fetalclip-tiny",
-            encoder_weights="own",
-            image_size=model.encoder.spec.image_size,
-        )
-        folders[task] = save_model(model, tmp_path_factory.mktemp("models") / task, card)
-    return folders
+    Made in a process of their own: torch must not come into one that shows a window.
+    """
+    folder = tmp_path_factory.mktemp("models")
+    subprocess.run([sys.executable, "-c", MAKE_TINY_MODELS, str(folder)], check=True)
+    return {task: folder / task for task in ("cls", "seg")}

@@ -13,6 +13,7 @@ from napari_fetal_iqa.analysis.figure import draw_timeline
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.corrections.events import TOOL_VERSION
+from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.places import write_atomically
 
@@ -25,7 +26,21 @@ def write_results(analysis: Analysis, folder: Path) -> None:
     """Write the four files of an analysis into a folder, made where missing.
 
     ``summary.json`` comes last: where it stands, the others are whole.
+
+    Raises
+    ------
+    AnalysisError
+        Where they cannot be written.
     """
+    try:
+        _write(analysis, folder)
+    except OSError as error:
+        raise AnalysisError(
+            f"{folder}: the results cannot be written ({error.strerror}); choose another folder"
+        ) from error
+
+
+def _write(analysis: Analysis, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").unlink(missing_ok=True)
     write_atomically(folder / "frames.csv", _frames_csv(analysis))

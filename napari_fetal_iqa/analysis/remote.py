@@ -39,6 +39,7 @@ class RemoteAnalyser:
         self._setup: AnalysisSetup | None = None
         self._one_at_a_time = threading.Lock()
         self._batch_size = FIRST_BATCH
+        self._closed = False
 
     def load(self, cls_model: str, seg_model: str, device: str = "auto") -> AnalysisSetup:
         """Load models, unless they are loaded already.
@@ -90,7 +91,11 @@ class RemoteAnalyser:
         self._setup = None
 
     def close(self) -> None:
-        """End the process at once; a call in progress fails with AnalysisError."""
+        """End the process for good; a call in progress, or a later one, fails."""
+        self._closed = True
+        self._end_process()
+
+    def _end_process(self) -> None:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
@@ -100,7 +105,9 @@ class RemoteAnalyser:
         return self._process is not None and self._process.poll() is None
 
     def _start(self) -> None:
-        self.close()
+        self._end_process()
+        if self._closed:
+            raise AnalysisError("the analysis was closed")
         self._process = subprocess.Popen(
             [sys.executable, "-m", service.__name__],
             stdin=subprocess.PIPE,

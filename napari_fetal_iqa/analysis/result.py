@@ -190,7 +190,11 @@ class Analysis:
         labels[~self.computed] = NOT_COMPUTED
         return labels
 
+    @property
+    def score(self) -> NDArray[np.float32]:
+        """(T,) float32: what frames are compared by, the quality where there is a classifier."""
+        return self.quality if self.setup.cls_model else self.area_fraction
+
     def best_frame(self) -> int:
         """Give the frame to measure, or -1 where none shows the abdomen; see ``best_frame``."""
-        score = self.quality if self.setup.cls_model else self.area_fraction
-        return best_frame(score, self.labels() == 1, self.sweep.bounds)
+        return best_frame(self.score, self.labels() == 1, self.sweep.bounds)

@@ -41,7 +41,12 @@ def demo(
         setup = choose_models("demo-cls", "demo-seg").setup()
         AnalysisJob(setup, Analyser, out).run(demo_sweep())
     elif _has_screen():
-        from napari_fetal_iqa.widgets.demo import show_demo
+        try:
+            from napari_fetal_iqa.widgets.demo import show_demo
+        except ImportError as error:
+            raise FetalIqaError(
+                f"the window needs napari ({error}): pip install 'napari-fetal-iqa[gui]'"
+            ) from error
 
         show_demo(screenshot, say=typer.echo)
         if screenshot:

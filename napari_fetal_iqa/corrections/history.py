@@ -1,16 +1,29 @@
 """From events to the state of each frame: undo, audit and replay come from one idea."""
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label
 
 
 @dataclass(frozen=True)
 class FrameCorrection:
-    """What one reviewer says of one frame now; None where the model's word stands.
+    """What is said of one frame now; None where the model's word stands.
 
-    ``mask`` is packed by :func:`~napari_fetal_iqa.masks.encode_mask`.
+    Parameters
+    ----------
+    frame : int
+    label : Label or None
+    mask : bytes or None
+        Packed by :func:`~napari_fetal_iqa.masks.encode_mask`.
+    accepted : bool
+        All that is said confirms the model.
+    reviewer : str
+        Who spoke last.
+    time : str
+        When, UTC.
+    label_time, mask_time : str
+        When the label and the mask were set; empty where they were not.
     """
 
     frame: int
@@ -19,6 +32,23 @@ class FrameCorrection:
     accepted: bool
     reviewer: str
     time: str
+    label_time: str = ""
+    mask_time: str = ""
+
+
+def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
+    """Join what several reviewers say of one frame: of label and mask, the last word each."""
+    label = max(states, key=lambda state: state.label_time)
+    mask = max(states, key=lambda state: state.mask_time)
+    last = max(states, key=lambda state: state.time)
+    return replace(
+        last,
+        label=label.label,
+        mask=mask.mask,
+        label_time=label.label_time,
+        mask_time=mask.mask_time,
+        accepted=label.accepted and mask.accepted,
+    )
 
 
 class History:
@@ -91,6 +121,8 @@ class History:
             accepted=all(event.accepted for event in current),
             reviewer=current[0].reviewer,
             time=max(event.time for event in current),
+            label_time=label.time if label and label.label is not None else "",
+            mask_time=mask.time if mask and mask.mask is not None else "",
         )
 
     def state(self) -> dict[int, FrameCorrection]:

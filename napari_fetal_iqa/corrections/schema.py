@@ -43,7 +43,8 @@ _LOCK_WAIT_S = 2.0
 def connect(path: Path) -> sqlite3.Connection:
     """Open a store, making it where there is none.
 
-    Every commit is on disk when it returns: write-ahead log, synchronous.
+    Every commit is on disk when it returns, and in this one file: a copy of it, made at any
+    moment between two strokes, is whole.
 
     Raises
     ------
@@ -74,7 +75,6 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if is_new and application_id == 0:
-        connection.execute("PRAGMA journal_mode = WAL")
         connection.executescript(
             f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
@@ -86,6 +86,7 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
             f"{path}: made by a newer napari-fetal-iqa (store version {version}, this one reads "
             f"{SCHEMA_VERSION}); update napari-fetal-iqa"
         )
+    connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 

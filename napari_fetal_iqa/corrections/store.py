@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label, new_uid
-from napari_fetal_iqa.corrections.history import FrameCorrection, History
+from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
 from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -113,16 +113,16 @@ class CorrectionStore:
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
         """Give the state of every corrected frame of a sweep, by frame number.
 
-        Without a reviewer, the one who spoke last of a frame has the word on it.
+        Without a reviewer, the last word on the label and the last on the mask of a frame count,
+        whoever spoke them.
         """
         if reviewer is not None:
             return self.history(sweep, reviewer).state()
-        latest: dict[int, FrameCorrection] = {}
+        said: dict[int, list[FrameCorrection]] = {}
         for name in self.reviewers(sweep):
             for frame, state in self.history(sweep, name).state().items():
-                if frame not in latest or latest[frame].time <= state.time:
-                    latest[frame] = state
-        return dict(sorted(latest.items()))
+                said.setdefault(frame, []).append(state)
+        return {frame: latest(said[frame]) for frame in sorted(said)}
 
     # What is said --------------------------------------------------------------------------
 

@@ -28,17 +28,21 @@ class Actions:
 
     # Corrections ---------------------------------------------------------------------------
 
-    def _correct(self, correction: Callable[[ReviewSession, int], object]) -> None:
-        """Let the expert say something of the frame on the screen."""
+    def _correct(self, correction: Callable[[ReviewSession, int], object]) -> bool:
+        """Let the expert say something of the frame on the screen; give whether it is saved."""
         desk = self._desk()
         if desk is None:
-            return
+            return False
+        if not desk.navigator.on_sweep:
+            self._said("No frame of this sweep is on the screen: go to one first")
+            return False
         try:
             correction(desk.session, desk.navigator.frame)
         except StoreError as error:
             self._said(str(error))
-        else:
-            self._said(None)
+            return False
+        self._said(None)
+        return True
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:
         """Take a stroke on the overlay for the expert's mask of its frame."""
@@ -80,8 +84,8 @@ class Actions:
 
     def accept_and_next(self) -> None:
         """Confirm what the model says and go to the next frame to review."""
-        self._correct(lambda session, frame: session.accept(frame))
-        self.go_next_to_review()
+        if self._correct(lambda session, frame: session.accept(frame)):
+            self.go_next_to_review()
 
     # Tools ---------------------------------------------------------------------------------
 

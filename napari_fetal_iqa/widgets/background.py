@@ -1,5 +1,6 @@
 """Work that runs off the GUI thread. It yields results and touches no viewer and no widget."""
 
+import logging
 from collections.abc import Iterator
 
 from fetal_iqa_models.errors import ModelError
@@ -12,13 +13,18 @@ from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
 
+logger = logging.getLogger(__name__)
+
 
 def get_to_know(sweep: SweepVolume) -> SweepVolume:
     """Compute what takes long of a sweep: its content identity and its field of view."""
     identity = sweep.identity
     _ = sweep.field_of_view
     if sweep.path is not None:
-        places.remember_location(identity, sweep.path)
+        try:
+            places.remember_location(identity, sweep.path)
+        except OSError:
+            logger.warning("where the sweep lies could not be noted; training will ask for it")
     return sweep
 
 

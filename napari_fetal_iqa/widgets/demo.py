@@ -4,10 +4,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
-from qtpy.QtCore import QTimer, SignalInstance
+from qtpy.QtCore import QTimer
 
+from napari_fetal_iqa import places
+from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.widgets.review import PLUGIN, ReviewWidget
+from napari_fetal_iqa.settings import Settings, suggested_reviewer
+from napari_fetal_iqa.widgets.review import ReviewWidget
 
 _SETTLE_MS = 500
 SCREENSHOT_SIZE = (1600, 900)
@@ -29,25 +32,39 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     """
     viewer = napari.Viewer(title="Fetal IQA demo")
     viewer.window.resize(*SCREENSHOT_SIZE)
-    _, widget = viewer.window.add_plugin_dock_widget(PLUGIN)
-    assert isinstance(widget, ReviewWidget)
-    _once(widget.runner.results, lambda: say("First score on screen"))
+    store = CorrectionStore(places.cache() / "demo-corrections.sqlite")
+    widget = ReviewWidget(viewer, store, settings=Settings(reviewer=suggested_reviewer()))
+    viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
+    tell = _Once(lambda: say("First score on screen"))
+    widget.runner.results.connect(lambda _: tell())
+    widget.runner.started.connect(lambda analysis: tell() if analysis.complete else None)
     trouble: list[str] = []
+
+    def give_up(said: str) -> None:
+        trouble.append(said)
+        viewer.close()
+
     if screenshot is not None:
-        widget.runner.failed.connect(trouble.append)
-        widget.runner.ended.connect(lambda _: _finish(viewer, widget, screenshot))
+        widget.troubled.connect(give_up)
+        widget.runner.ended.connect(
+            lambda complete: _finish(viewer, widget, screenshot) if complete else None
+        )
     widget.open_phantom()
     napari.run()
     if trouble:
         raise FetalIqaError(trouble[0])
 
 
-def _once(signal: SignalInstance, do: Callable[[], None]) -> None:
-    def first(*_: object) -> None:
-        signal.disconnect(first)
-        do()
+class _Once:
+    """Does something at the first call."""
 
-    signal.connect(first)
+    def __init__(self, do: Callable[[], None]) -> None:
+        self._do: Callable[[], None] | None = do
+
+    def __call__(self) -> None:
+        do, self._do = self._do, None
+        if do is not None:
+            do()
 
 
 def _finish(viewer: napari.Viewer, widget: ReviewWidget, screenshot: Path) -> None:

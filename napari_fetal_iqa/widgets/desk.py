@@ -23,12 +23,18 @@ class Desk:
     def __init__(self, viewer: ViewerModel, layer: Image, session: ReviewSession) -> None:
         self.viewer = viewer
         self.session = session
-        self.navigator = Navigator(viewer.dims, session.sweep)
-        self.overlay = MaskOverlay(viewer, layer)
+        self.navigator = Navigator(viewer.dims, layer, session.sweep)
+        self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
+        self.overlay.released.connect(self._paint_held)
+        self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
         self._when_idle = QTimer()  # without an interval it fires whenever there is time
         self._when_idle.timeout.connect(self._paint_some)
+        for other in viewer.layers:
+            if isinstance(other, Image) and other is not layer:
+                other.visible = False
         viewer.layers.selection.active = layer
+        self.navigator.go(self.navigator.frame)
 
     def paint(self, frames: Collection[int]) -> None:
         """Put the masks that count on these frames: a few at once, many when there is time."""
@@ -55,7 +61,14 @@ class Desk:
         if not self._waiting:
             self._when_idle.stop()
 
+    def _paint_held(self) -> None:
+        held, self._held = self._held, set()
+        self.paint(held)
+
     def _paint(self, frame: int) -> None:
+        if self.overlay.being_painted:
+            self._held.add(frame)  # not under the brush
+            return
         source = self.session.mask_source(frame)
         if source is Source.NOBODY:
             self.overlay.clear(frame)

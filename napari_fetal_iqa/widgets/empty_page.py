@@ -19,9 +19,11 @@ class EmptyPage(QWidget):
         )
         welcome.setWordWrap(True)
         opening = QPushButton("Open a sweep…")
-        opening.setToolTip("Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM, video, frames")
+        opening.setToolTip(
+            "Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM or video; drop folders of frames"
+        )
         opening.clicked.connect(self.open_asked)
-        phantom = QPushButton("Try the phantom")
+        self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_asked)
         self.said = QLabel()

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 from napari.layers import Image, Layer
 
+from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.napari_layers import METADATA_KEY
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -19,12 +20,17 @@ def sweep_of(layer: Layer) -> SweepVolume | None:
     if not isinstance(layer, Image):
         return None
     sweep = layer.metadata.get(METADATA_KEY)
-    if isinstance(sweep, SweepVolume):
-        return sweep
     data = layer.data
+    if isinstance(sweep, SweepVolume) and tuple(data.shape) == sweep.shape:
+        return sweep
     if layer.rgb or layer.multiscale or data.ndim != 3 or data.dtype != np.uint8:
         return None
     in_mm = all(str(unit) in ("millimeter", "mm") for unit in layer.units[1:])
     spacing_mm = (float(layer.scale[1]), float(layer.scale[2])) if in_mm else None
     path = Path(layer.source.path) if layer.source.path else None
-    return SweepVolume(data, spacing_mm, name=layer.name, source_format="napari layer", path=path)
+    try:
+        return SweepVolume(
+            data, spacing_mm, name=layer.name, source_format="napari layer", path=path
+        )
+    except SweepError:
+        return None

@@ -1,5 +1,6 @@
 """The masks over the frames: one labels layer, the model's outline blue, the expert's orange."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -8,6 +9,7 @@ from napari.layers import Image, Labels
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
+from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review import Source
@@ -26,11 +28,13 @@ class MaskOverlay:
     """
 
     stroke = Signal(int, object)
+    released = Signal()
 
-    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
         self._viewer = viewer
+        self.being_painted = False
         # Zeros are not in memory until a mask is painted on them.
-        self._data = np.zeros(image.data.shape, np.uint8)
+        self._data = np.zeros(shape, np.uint8)
         self._painted: set[int] = set()
         self.layer: Labels = viewer.add_labels(
             self._data,
@@ -52,8 +56,9 @@ class MaskOverlay:
         self.layer.contour = _OUTLINE_PX
         self.layer.n_edit_dimensions = 2
         self.layer.selected_label = EXPERT_VALUE
-        self.layer.brush_size = max(5, round(image.data.shape[2] / 40))
+        self.layer.brush_size = max(5, round(shape[2] / 40))
         self.layer.events.paint.connect(self._on_paint)
+        self.layer.mouse_drag_callbacks.append(self._watch_drag)
 
     def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
         """Put a mask on a frame; call :meth:`refresh` when all are put."""
@@ -78,14 +83,26 @@ class MaskOverlay:
             200, max(1, scaled + (scaled == size) * (1 if factor > 1 else -1))
         )
 
+    def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Tell from when to when a stroke is under way."""
+        self.being_painted = layer.mode not in ("pan_zoom", "transform")
+        yield
+        while event.type == "mouse_move":
+            yield
+        self.being_painted = False
+        QTimer.singleShot(0, self.released.emit)
+
     def _on_paint(self, event: Any) -> None:
         for frame in sorted({frame for atom in event.value for frame in _frames_of(atom)}):
             self._painted.add(frame)
             self.stroke.emit(frame, self._data[frame] > 0)
 
     def remove(self) -> None:
-        """Take the layer off the viewer."""
+        """Take the layer off the viewer, once napari is done with what it is doing."""
         self.layer.events.paint.disconnect(self._on_paint)
+        QTimer.singleShot(0, self._remove_layer)
+
+    def _remove_layer(self) -> None:
         if self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
 

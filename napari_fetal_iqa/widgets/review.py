@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection
 from napari.layers import Image, Layer
 from napari.utils.events import Event
 from napari.viewer import Viewer
+from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QFileDialog,
@@ -22,7 +23,8 @@ from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.napari_layers import sweep_layer
 from napari_fetal_iqa.review import ReviewSession
 from napari_fetal_iqa.samples import demo_sweep
@@ -41,8 +43,6 @@ from napari_fetal_iqa.widgets.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
-PLUGIN = "napari-fetal-iqa"
-
 
 class ReviewWidget(QWidget):
     """The expert's desk in napari: overlay, timeline and corrections of one sweep.
@@ -55,23 +55,34 @@ class ReviewWidget(QWidget):
         Where corrections go; by default the user's own store.
     analyser : RemoteAnalyser, optional
         The process that runs the networks; by default one of its own.
+    settings : Settings, optional
+        By default those of the user, which the widget also keeps.
     """
+
+    troubled = Signal(str)
 
     def __init__(
         self,
         napari_viewer: Viewer,
         store: CorrectionStore | None = None,
         analyser: RemoteAnalyser | None = None,
+        settings: Settings | None = None,
     ) -> None:
         super().__init__()
         self.viewer = napari_viewer
         self.store = store
-        self.settings = load_settings()
+        self._own_settings = settings is None
+        self.settings = settings or load_settings()
         if not self.settings.reviewer:
             self._keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
+        self._closed = False
+        self._own_store = store is None
         self.desk: Desk | None = None
         self.layer: Image | None = None
-        self.runner = AnalysisRunner(analyser or RemoteAnalyser(), self)
+        analyser = analyser or RemoteAnalyser()
+        self.runner = AnalysisRunner(analyser, self)
+        # whoever ends first: the process of the networks goes too
+        self.viewer.window._qt_window.destroyed.connect(analyser.close)
         self.review_actions = Actions(lambda: self.desk, self._corrected)
         self._build()
         self._connect()
@@ -101,7 +112,7 @@ class ReviewWidget(QWidget):
             self.timeline, name="Timeline", area="bottom", add_vertical_stretch=False
         )
         self._timeline_dock.hide()
-        self._shortcuts = shortcuts.install(
+        self._keys = shortcuts.KeyBindings(
             self.viewer.window._qt_window,
             {key.action: self._action(key.action) for key in shortcuts.KEYS},
         )
@@ -128,26 +139,43 @@ class ReviewWidget(QWidget):
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Take the keys while the widget is in use."""
-        self._enable_keys(True)
+        if not self._closed:
+            self._keys.set_active(True)
         super().showEvent(event)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Give the keys back to napari."""
-        self._enable_keys(False)
+        if not self._closed:
+            self._keys.set_active(False)
         super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop the work and let the viewer go."""
+        self.shut_down()
+        super().closeEvent(event)
+
+    def event(self, event: QEvent | None) -> bool:
+        """Notice that napari took the widget out of its dock, which is how it closes docks."""
+        reparented = event is not None and event.type() == QEvent.Type.ParentChange
+        if reparented and self.parent() is None:
+            self.shut_down()
+        return super().event(event)
+
+    def shut_down(self) -> None:
+        """Stop the work, take overlay, timeline and keys away, and let the viewer go; for good."""
+        if self._closed:
+            return
+        self._closed = True
+        self._clear_desk()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.dims.events.current_step.disconnect(self._frame_changed)
         self.viewer.events.theme.disconnect(self._follow_theme)
-        super().closeEvent(event)
-
-    def _enable_keys(self, enabled: bool) -> None:
-        for shortcut in self._shortcuts:
-            shortcut.setEnabled(enabled)
+        self._keys.remove()
+        QTimer.singleShot(0, self._timeline_dock.hide)
+        if self._own_store and self.store is not None:
+            self.store.close()
 
     # Opening -------------------------------------------------------------------------------
 
@@ -157,20 +185,25 @@ class ReviewWidget(QWidget):
             self.open_file(path)
 
     def open_file(self, path: str) -> None:
-        """Open a sweep file with the plugin's own reader."""
-        try:
-            self.viewer.open(path, plugin=PLUGIN)
-        except FetalIqaError as error:
-            self._trouble(str(error))
+        """Open a sweep file; what is wrong with it is one line of trouble."""
+        worker = create_worker(read_sweep, path, _ignore_errors=True)
+        worker.returned.connect(self._show_sweep)
+        worker.errored.connect(lambda error: self._trouble(str(error)))
+        worker.start()
 
     def open_phantom(self) -> None:
         """Open the phantom; simulating it the first time takes some seconds."""
         self.empty.said.setText("Simulating the phantom…")
         self._warm_up()
+        self.empty.phantom.setEnabled(False)
         worker = create_worker(demo_sweep, _ignore_errors=True)
+        worker.finished.connect(self._phantom_done)
         worker.returned.connect(self._show_sweep)
         worker.errored.connect(lambda error: self._trouble(str(error)))
         worker.start()
+
+    def _phantom_done(self, *_: object) -> None:
+        self.empty.phantom.setEnabled(True)
 
     def _warm_up(self) -> None:
         """Load the models while the sweep is read, if the analysis is to follow."""
@@ -178,6 +211,8 @@ class ReviewWidget(QWidget):
             self.runner.load(self.settings)
 
     def _show_sweep(self, sweep: SweepVolume) -> None:
+        if self._closed:
+            return
         self.empty.said.setText("")
         data, attributes, _ = sweep_layer(sweep)
         self.viewer.add_image(data, **attributes)
@@ -190,6 +225,7 @@ class ReviewWidget(QWidget):
         if sweep is None or not isinstance(layer, Image):
             return
         self._clear_desk()
+        self.page.frame.setEnabled(False)
         self.layer = layer
         self.page.show_sweep(sweep)
         self.page.work.show_trouble("")
@@ -202,7 +238,7 @@ class ReviewWidget(QWidget):
         worker.errored.connect(lambda error: self._reading_failed(layer, error))
         worker.start()
 
-    def _lay_out(self, layer: Image, sweep: SweepVolume) -> None:
+    def _lay_out(self, layer: Image, sweep: SweepVolume, analysis: Analysis | None = None) -> None:
         if layer is not self.layer:
             return
         self.page.work.end("Not analysed yet")
@@ -210,15 +246,20 @@ class ReviewWidget(QWidget):
             if self.store is None:
                 self.store = CorrectionStore(places.default_store())
             session = ReviewSession(sweep, self.store, self.settings.reviewer)
+            corrected = session.corrections()
         except StoreError as error:
             self._trouble(str(error))
             return
         self.desk = Desk(self.viewer, layer, session)
         self.desk.overlay.stroke.connect(self.review_actions.stroke)
         session.frames_changed.connect(self._paint)
+        self.page.frame.setEnabled(True)
         self._corrected(None)
-        self._paint(session.corrections())
-        if self.settings.analyse_on_open:
+        self._paint(corrected)
+        if analysis is not None:
+            session.begin_analysis(analysis)
+            self._analysis_ended(False)
+        elif self.settings.analyse_on_open:
             self.analyse()
 
     def _reading_failed(self, layer: Image, error: Exception) -> None:
@@ -227,10 +268,31 @@ class ReviewWidget(QWidget):
             self._trouble(str(error))
 
     def _layer_removed(self, event: Event) -> None:
+        overlay = self.desk.overlay.layer if self.desk else None
         if event.value is self.layer:
             self._clear_desk()
+            QTimer.singleShot(0, self._open_what_is_left)
+        elif overlay is not None and event.value is overlay:
+            QTimer.singleShot(0, self._lay_out_again)
+
+    def _open_what_is_left(self) -> None:
+        """Go on with the topmost sweep that is still in the viewer, else with an empty desk."""
+        for layer in reversed(self.viewer.layers):
+            if self.layer is None and not self._closed:
+                self._open(layer)
+        if self.layer is None and not self._closed:
             self._pages.setCurrentIndex(0)
+            # After the overlay is gone: a labels layer alone, drawn while a dock goes, crashes
+            # napari 0.9.2 on software OpenGL.
             self._timeline_dock.hide()
+
+    def _lay_out_again(self) -> None:
+        """Put the outlines back that somebody took off with their layer."""
+        desk = self.desk
+        if desk is not None and self.layer is not None:
+            analysis = desk.session.analysis
+            desk.leave()
+            self._lay_out(self.layer, desk.session.sweep, analysis)
 
     def _clear_desk(self) -> None:
         self.runner.cancel()
@@ -305,17 +367,24 @@ class ReviewWidget(QWidget):
             self.page.saved.setText("<b>Not saved</b>")
             self._trouble(trouble)
         elif self.desk is not None:
+            self.page.work.show_trouble("")
             session = self.desk.session
             self.page.show_saved(session.reviewer, len(session.corrections()))
 
     def _settings_changed(self, settings: Settings) -> None:
         self._keep(settings)
-        if self.desk is not None and settings.reviewer:
-            self.desk.session.reviewer = settings.reviewer
-            self._corrected(None)
+        if self.desk is not None:
+            try:
+                self.desk.session.reviewer = settings.reviewer
+            except StoreError as error:
+                self._trouble(str(error))
+            else:
+                self._corrected(None)
 
     def _keep(self, settings: Settings) -> None:
         self.settings = settings
+        if not self._own_settings:
+            return
         try:
             save_settings(settings)
         except OSError:
@@ -324,3 +393,4 @@ class ReviewWidget(QWidget):
     def _trouble(self, said: str) -> None:
         self.page.work.show_trouble(said)
         self.empty.said.setText(said)
+        self.troubled.emit(said)

@@ -13,7 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fetal_iqa.settings import Settings
+from napari_fetal_iqa.settings import Settings, suggested_reviewer
 
 
 class SettingsPanel(QWidget):
@@ -68,7 +68,7 @@ class SettingsPanel(QWidget):
     def _read(self) -> None:
         settings = self._settings.model_copy(
             update={
-                "reviewer": self.reviewer.text().strip(),
+                "reviewer": self.reviewer.text().strip() or suggested_reviewer(),
                 "cls_model": self.cls_model.text().strip(),
                 "seg_model": self.seg_model.text().strip(),
                 "analyse_on_open": self.analyse_on_open.isChecked(),

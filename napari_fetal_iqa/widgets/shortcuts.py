@@ -3,9 +3,18 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
-from qtpy.QtWidgets import QMessageBox, QShortcut, QWidget
+from qtpy.QtWidgets import (
+    QAbstractSpinBox,
+    QApplication,
+    QLineEdit,
+    QMessageBox,
+    QPlainTextEdit,
+    QShortcut,
+    QTextEdit,
+    QWidget,
+)
 
 
 @dataclass(frozen=True)
@@ -66,20 +75,51 @@ def help_html() -> str:
     return f"<table cellspacing='4'>{rows}</table>"
 
 
-def install(window: QWidget, actions: Mapping[str, Callable[[], None]]) -> list[QShortcut]:
-    """Bind every key of the table to its action, anywhere in a window.
+class KeyBindings(QObject):
+    """Every key of the table bound to its action, anywhere in a window.
 
-    While a shortcut is enabled it goes before napari's own key of the same name.
+    While the bindings are active they go before napari's own keys; while somebody types into
+    a field they are not.
     """
-    shortcuts = []
-    for key in KEYS:
-        for sequence in key.keys:
-            shortcut = QShortcut(QKeySequence(sequence), window)
-            shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-            shortcut.setAutoRepeat(key.action.endswith(("_frame", "_brush", "_sweep", "do")))
-            shortcut.activated.connect(actions[key.action])
-            shortcuts.append(shortcut)
-    return shortcuts
+
+    def __init__(self, window: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:
+        super().__init__(window)
+        self._active = False
+        self._shortcuts = []
+        for key in KEYS:
+            for sequence in key.keys:
+                shortcut = QShortcut(QKeySequence(sequence), window)
+                shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
+                shortcut.setAutoRepeat(key.action.endswith(("_frame", "_brush", "_sweep", "do")))
+                shortcut.activated.connect(actions[key.action])
+                self._shortcuts.append(shortcut)
+        application = QApplication.instance()
+        assert isinstance(application, QApplication)
+        application.focusChanged.connect(self._focus_changed)
+        self.set_active(False)
+
+    @property
+    def active(self) -> bool:
+        """Whether the keys are ours."""
+        return self._active
+
+    def set_active(self, active: bool) -> None:
+        """Take the keys, or give them back to napari."""
+        self._active = active
+        self._focus_changed(None, QApplication.focusWidget())
+
+    def _focus_changed(self, _: QWidget | None, focused: QWidget | None) -> None:
+        typing = isinstance(focused, QLineEdit | QAbstractSpinBox | QTextEdit | QPlainTextEdit)
+        for shortcut in self._shortcuts:
+            shortcut.setEnabled(self._active and not typing)
+
+    def remove(self) -> None:
+        """Unbind for good."""
+        self.set_active(False)
+        for shortcut in self._shortcuts:
+            shortcut.deleteLater()
+        self._shortcuts = []
+        self.deleteLater()
 
 
 def show_help(parent: QWidget) -> None:

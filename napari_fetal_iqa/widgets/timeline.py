@@ -219,8 +219,8 @@ class Timeline(QWidget):
         expert = frames[data.by_expert]
         self._by_expert.setData(expert, np.full(len(expert), 1.22))
         best = data.best
-        has_best = best >= 0 and np.isfinite(data.quality[best])
-        self._star.setData([best] if has_best else [], [data.quality[best]] if has_best else [])
+        height = np.nan_to_num(data.quality[best], nan=0.5) if best >= 0 else 0.0
+        self._star.setData([best] if best >= 0 else [], [height] if best >= 0 else [])
         if is_new:
             self._quality.setXRange(-0.5, len(frames) - 0.5, padding=0)
             for plot in (self._quality, self._area, self._labels):

@@ -17,8 +17,6 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/gui" in item.path.as_posix():
             item.add_marker("gui")
-            # one screen: windows that take the keys from each other stay in one process
-            item.add_marker(pytest.mark.xdist_group("screen"))
 
 
 @pytest.fixture(scope="session")

@@ -59,12 +59,12 @@ def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings,
     assert "nothing can be measured" in widget.page.about.text()
 
 
-def test_closing_the_sweep_clears_the_desk(desk):
+def test_closing_the_sweep_clears_the_desk(desk, qtbot):
     desk.viewer.layers.remove(desk.layer)
     assert desk.desk is None
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
+    qtbot.waitUntil(lambda: not desk._timeline_dock.isVisible())
     assert desk._pages.currentWidget() is desk.empty
-    assert not desk._timeline_dock.isVisible()
-    assert len(desk.viewer.layers) == 0
 
 
 def test_the_analysis_paints_masks_and_scores(desk, qtbot):
@@ -99,10 +99,11 @@ def test_a_model_that_is_not_there_is_one_line_of_trouble(desk, qtbot):
     assert desk.page.work.trouble_box.isVisibleTo(desk.page)
 
 
-def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path):
+def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path, qtbot):
     widget = window()
     (tmp_path / "broken.mha").write_bytes(b"ObjectType = Image\nNDims = 3\nDimSize = 4 4")
     widget.open_file(str(tmp_path / "broken.mha"))
+    qtbot.waitUntil(lambda: bool(widget.empty.said.text()), timeout=20 * SECONDS)
     assert "broken.mha" in widget.empty.said.text()
     assert "\n" not in widget.empty.said.text()
 
@@ -141,9 +142,9 @@ def test_keys_label_the_frame_and_move_along(desk, press, store, phantom):
 
 def test_keys_belong_to_napari_while_the_widget_is_hidden(desk, press):
     desk.parent().hide()
-    assert not any(shortcut.isEnabled() for shortcut in desk._shortcuts)
+    assert not desk._keys.active
     desk.parent().show()
-    assert all(shortcut.isEnabled() for shortcut in desk._shortcuts)
+    assert desk._keys.active
 
 
 def stroke(widget, frame, centre, radius):
@@ -244,9 +245,12 @@ def test_a_correction_that_cannot_be_saved_is_said_and_stays_on_the_screen(desk,
     assert "Not saved" in desk.page.saved.text()
     assert "cannot be written" in desk.page.work.trouble.text()
     assert desk.desk.overlay.layer.data[12].any()
+    assert desk.desk.session.unsaved == (12,)
     store._connection.execute("PRAGMA query_only = OFF")
-    stroke(desk, 12, (70, 110), 15)
-    assert desk.desk.session.mask(12)[70, 90]
+    desk.review_actions.label_optimal()
+    assert desk.desk.session.unsaved == ()
+    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    assert [event.kind.value for event in store.events()] == ["mask", "label"]
     assert "1 frame corrected, saved" in desk.page.saved.text()
 
 
@@ -268,6 +272,87 @@ def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
     assert not layer.visible
     press(desk, Key.Key_Space)
     assert layer.visible
+
+
+def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
+    analyse(desk, qtbot)
+    field = desk.page.settings.reviewer
+    desk.page.settings.parent().parent().expand(animate=False)
+    press(desk, Key.Key_0)
+    assert len(store.events()) == 1
+    field.setFocus()
+    qtbot.waitUntil(field.hasFocus)
+    field.setText("BM")
+    qtbot.keyClick(field, Key.Key_Return)
+    assert len(store.events()) == 1
+    assert load_settings().reviewer == "BM"
+
+
+def test_results_do_not_paint_under_the_brush(desk, qtbot):
+    analyse(desk, qtbot)
+    frame = next(f for f in range(60) if desk.desk.session.analysis.mask(f).any())
+    overlay = desk.desk.overlay
+    desk.review_actions.go(frame)
+    overlay.being_painted = True
+    overlay.layer.data[frame, 5, 5] = EXPERT_VALUE
+    desk.desk.paint([frame])
+    assert overlay.layer.data[frame, 5, 5] == EXPERT_VALUE
+    overlay.being_painted = False
+    overlay.released.emit()
+    assert overlay.layer.data[frame, 5, 5] != EXPERT_VALUE
+
+
+def test_a_longer_layer_beside_the_sweep_gets_no_corrections(desk, store):
+    desk.viewer.add_points(np.array([[100.0, 5, 5]]))
+    desk.viewer.dims.set_point(0, 90)
+    desk.review_actions.label_optimal()
+    assert store.events() == []
+    assert "go to one first" in desk.page.work.trouble.text()
+    desk.review_actions.last_frame()
+    desk.review_actions.label_optimal()
+    assert [event.frame for event in store.events()] == [59]
+
+
+def test_a_second_sweep_takes_the_desk_and_gives_it_back(desk, show, phantom, qtbot, store):
+    first = desk.layer
+    desk.review_actions.go(40)
+    frames = phantom.sweep.frames[:20] // 2
+    second = show(desk, type(phantom.sweep)(frames, phantom.sweep.spacing_mm, name="second"))
+    qtbot.waitUntil(lambda: desk.desk is not None and desk.layer is second)
+    assert not first.visible
+    assert desk.desk.navigator.on_sweep
+    desk.viewer.layers.remove(second)
+    qtbot.waitUntil(lambda: desk.desk is not None and desk.layer is first, timeout=20 * SECONDS)
+
+
+def test_outlines_deleted_by_hand_come_back(desk, qtbot):
+    stroke(desk, 12, (70, 90), 15)
+    desk.viewer.layers.remove(desk.desk.overlay.layer)
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 2)
+    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    desk.viewer.layers.select_all()
+    desk.viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
+    assert desk.desk is None
+
+
+def test_a_projection_of_the_sweep_is_no_sweep(desk):
+    layer = desk.layer
+    desk.viewer.add_image(phantom_mean(layer), metadata=layer.metadata)
+    assert desk.layer is layer
+
+
+def phantom_mean(layer):
+    return np.asarray(layer.data).mean(axis=0).astype(np.uint8)
+
+
+def test_closing_the_dock_takes_everything_away(desk, qtbot):
+    viewer = desk.viewer
+    viewer.window.remove_dock_widget(desk)
+    assert desk._closed
+    qtbot.waitUntil(lambda: len(viewer.layers) == 1)
+    qtbot.waitUntil(lambda: not desk._timeline_dock.isVisible())
+    viewer.dims.set_current_step(0, 5)
 
 
 def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):

@@ -109,6 +109,24 @@ def test_reviewers_stay_apart_and_named(store, sweep):
     assert store.corrections(sweep.identity, "AK")[1].label is Label.OPTIMAL
 
 
+def test_of_label_and_mask_the_last_word_each_counts(store, sweep):
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
+    store.set_mask(sweep.identity, 1, disc(5), "AK")
+    store.set_mask(sweep.identity, 1, disc(7), "BM")
+    joined = store.corrections(sweep.identity)[1]
+    assert joined.label is Label.OPTIMAL
+    assert np.array_equal(decode_mask(joined.mask, SHAPE), disc(7))
+    assert joined.reviewer == "BM"
+
+
+def test_a_copy_of_the_open_file_holds_everything(store, sweep, tmp_path):
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
+    copy = tmp_path / "mailed.sqlite"
+    copy.write_bytes(store.path.read_bytes())
+    with CorrectionStore(copy) as mailed:
+        assert mailed.corrections(sweep.identity)[1].label is Label.OPTIMAL
+
+
 def test_accepting_is_a_correction_that_says_so(store, sweep):
     store.accept(sweep.identity, 4, "AK", Label.OPTIMAL, disc(7))
     state = store.corrections(sweep.identity)[4]

@@ -5,6 +5,7 @@ import pytest
 
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.review import ReviewSession, Source
 from napari_fetal_iqa.sweep import SweepVolume
@@ -109,6 +110,34 @@ def test_every_correction_names_the_models_that_it_answers(analysed):
     assert answers[1].startswith("seg-1111 ")
     assert "cls-0000" in answers[2]
     assert "seg-1111" in answers[2]
+
+
+def test_a_correction_answers_nobody_where_nothing_was_computed(session):
+    session.begin_analysis(Analysis(session.sweep, AnalysisSetup(CLS, SEG)))
+    session.set_label([3], Label.NONE)
+    assert session._store.events()[0].answers is None
+
+
+def test_the_best_frame_is_not_one_that_the_expert_refused(analysed):
+    best = analysed.best_frame()
+    analysed.set_label([best], Label.NONE)
+    assert analysed.best_frame() not in (best, -1)
+    analysed.set_label([3, 4, 12], Label.NONE)
+    assert analysed.best_frame() == -1
+    analysed.set_label([7], Label.OPTIMAL)
+    assert analysed.best_frame() == 7
+
+
+def test_a_mask_that_cannot_be_stored_counts_and_is_stored_later(analysed):
+    analysed._store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError):
+        analysed.set_mask(9, disc(5))
+    assert analysed.unsaved == (9,)
+    assert np.array_equal(analysed.mask(9), disc(5))
+    analysed._store._connection.execute("PRAGMA query_only = OFF")
+    analysed.set_label([2], Label.NONE)
+    assert analysed.unsaved == ()
+    assert sorted(analysed.corrections()) == [2, 9]
 
 
 def test_accepting_confirms_the_models_word(analysed):

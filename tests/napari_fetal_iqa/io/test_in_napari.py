@@ -6,7 +6,7 @@ import pytest
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 
-pytestmark = [pytest.mark.gui, pytest.mark.xdist_group("screen")]
+pytestmark = pytest.mark.gui
 
 
 @pytest.fixture
