@@ -132,7 +132,8 @@ def measure_abdomen(
     if len(points) < FEWEST_POINTS:
         return None
     origin = points.mean(0)
-    model = EllipseModel.from_estimate((points - origin)[:, ::-1])
+    with np.errstate(invalid="ignore"):  # a perfect circle has no direction
+        model = EllipseModel.from_estimate((points - origin)[:, ::-1])
     if not model:
         return None
     (x, y), (a, b), turn = model.center, model.axis_lengths, model.theta
