@@ -168,6 +168,9 @@ _ROWS = (
             "depth": 6,
             "num_heads": 3,
             "num_classes": 192,
+            # Trained from scratch on little: the mean of all patches tells more than one token.
+            "global_pool": "avg",
+            "fc_norm": False,
         },
         image_size=112,
         decoder_width=12,

@@ -69,7 +69,7 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     """A scanner that the demo models do not know, and an expert who knows the truth."""
     case = make_phantom(PhantomSettings.small().shifted(), seed=11)
     write_volume(tmp_path / "case.mha", case.sweep.frames, case.sweep.spacing_mm)
-    save_settings(Settings(reviewer="AK"))
+    save_settings(Settings(reviewer="AK", cls_model="demo-cls"))
 
     widget = window()
     widget.open_file(str(tmp_path / "case.mha"))
@@ -111,7 +111,7 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
 @pytest.mark.timeout(900)
 def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     """The demo models know nothing of heads; the point is the way."""
-    save_settings(Settings(reviewer="AK"))
+    save_settings(Settings(reviewer="AK", cls_model="demo-cls"))
     widget = window()
     widget.open_file(str(real_data / "fetal_head_sweep.mha"))
     qtbot.waitUntil(lambda: widget.desk is not None, timeout=30 * SECONDS)

@@ -11,6 +11,7 @@ from lightning.pytorch.callbacks import Callback, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from fetal_iqa_models import choose_device
+from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.learner import FrameLearner
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
@@ -83,6 +84,8 @@ def run_training(
     ------
     DeviceError
         Where the device is not there.
+    TrainingError
+        Where the process was interrupted or told to end.
     """
     lightning.seed_everything(settings.seed, verbose=False)
     chosen = choose_device(settings.device).type
@@ -111,13 +114,16 @@ def run_training(
     with warnings.catch_warnings():
         # advice on loader workers and on checkpoints that are there to be gone on with
         warnings.filterwarnings("ignore", module=r"lightning\.")
-        trainer.fit(
-            learner,
-            training,
-            validation,
-            ckpt_path=last if last.exists() else None,
-            weights_only=True,
-        )
+        try:
+            trainer.fit(
+                learner,
+                training,
+                validation,
+                ckpt_path=last if last.exists() else None,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning ends a terminated run as if it had succeeded
+            raise TrainingError("stopped before the end: no model was written") from None
     if validation is not None:
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)

@@ -1,0 +1,55 @@
+"""A data set that a tiny network learns in seconds: bright discs on dark noise."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.io.acouslic import write_case
+from napari_fetal_iqa.io.writing import write_volume
+from napari_fetal_iqa.sweep import SweepVolume
+
+SHAPE = (42, 56)
+FRAMES_PER_SWEEP = 6
+
+
+def disc_volume(seed: int, n_sweeps: int = 6) -> tuple[NDArray[np.uint8], NDArray[np.uint8]]:
+    """Frames of noise, and their masks: the last three frames of each sweep show a disc."""
+    random = np.random.default_rng(seed)
+    total = n_sweeps * FRAMES_PER_SWEEP
+    frames = random.integers(5, 60, (total, *SHAPE), dtype=np.uint8)
+    masks = np.zeros_like(frames)
+    rows, columns = np.indices(SHAPE)
+    for frame in range(total):
+        if frame % FRAMES_PER_SWEEP < FRAMES_PER_SWEEP // 2:
+            continue
+        row, column = random.uniform(14, 28), random.uniform(18, 38)
+        disc = np.hypot(rows - row, columns - column) < random.uniform(8, 11)
+        frames[frame][disc] += 150
+        masks[frame][disc] = 1 + frame % 2
+    return frames, masks
+
+
+@pytest.fixture(scope="session")
+def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Ten subjects in the ACOUSLIC-AI layout; their last sweep is not annotated."""
+    folder = tmp_path_factory.mktemp("discs")
+    for number in range(10):
+        frames, masks = disc_volume(number)
+        sweep = SweepVolume(frames, (1.0, 1.0), name=f"case{number}")
+        ac_mm = [100.0] * 5 + [None]
+        write_case(folder, f"case{number}", sweep, masks, ac_mm, f"subject{number}")
+    return folder
+
+
+@pytest.fixture
+def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]]]:
+    """Write a sweep file; give its path and its true masks."""
+
+    def write(seed: int) -> tuple[Path, NDArray[np.uint8]]:
+        frames, masks = disc_volume(seed)
+        return write_volume(tmp_path / f"sweep{seed}.mha", frames, (1.0, 1.0)), masks
+
+    return write

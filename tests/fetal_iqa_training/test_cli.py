@@ -1,0 +1,168 @@
+import json
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+from typer.testing import CliRunner
+
+from fetal_iqa_training import cli
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.acouslic import list_cases
+
+FIT = ["--encoder", "fetalclip-tiny", "--epochs", "1", "--copies", "0", "--device", "cpu"]
+
+
+def run(monkeypatch, capsys, *arguments):
+    """Run the command in this process; give exit code, standard output and standard error."""
+    monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
+    with pytest.raises(SystemExit) as end:
+        cli.main()
+    captured = capsys.readouterr()
+    return end.value.code or 0, captured.out, captured.err
+
+
+@pytest.mark.parametrize("command", ["phantoms", "fit", "evaluate", "finetune"])
+def test_help_of_each_command_shows_an_example(command):
+    shown = CliRunner().invoke(cli.app, [command, "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: fetal-iqa-train {command}" in " ".join(shown.output.split())
+
+
+def test_help_names_the_commands():
+    shown = CliRunner().invoke(cli.app, ["--help"])
+    for command in ("phantoms", "fit", "evaluate", "finetune"):
+        assert command in shown.output
+
+
+@pytest.mark.slow
+def test_help_is_quick_because_it_imports_no_torch():
+    code = "import sys; import fetal_iqa_training.cli; print('torch' in sys.modules)"
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert ran.stdout.strip() == "False"
+
+
+def test_the_whole_way_by_commands(data, tmp_path, monkeypatch, capsys):
+    model, child = tmp_path / "seg", tmp_path / "child"
+    code, out, err = run(
+        monkeypatch, capsys, "fit", "--data", data, "--task", "seg", "--out", model, *FIT,
+        "--json-progress", "--demo",
+    )  # fmt: skip
+    assert code == 0, err
+    lines = [json.loads(line) for line in out.splitlines()]
+    assert {line["event"] for line in lines} == {
+        "reading", "step", "validation", "evaluating", "done",
+    }  # fmt: skip
+    assert lines[-1]["model"] == str(model)
+    assert lines[-1]["metrics"]["test"]["frames"] == 60
+
+    figures = tmp_path / "figures.json"
+    code, out, err = run(
+        monkeypatch, capsys, "evaluate", "--model", model, "--data", data, "--json", figures,
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    assert json.loads(figures.read_text()) == json.loads(out)
+    assert json.loads(out)["hash"] == lines[-1]["hash"]
+
+    case = list_cases(data)[0]
+    sweep, masks = read_sweep(case.image_path), read_sweep(case.mask_path)
+    with CorrectionStore(tmp_path / "review.sqlite") as store:
+        store.add_sweep(sweep)
+        for frame in range(3, 6):
+            store.set_mask(sweep.identity, frame, masks.frames[frame] > 0, "AK")
+    code, out, err = run(
+        monkeypatch, capsys, "finetune", "--corrections", tmp_path / "review.sqlite", "--task",
+        "seg", "--base", model, "--out", child, "--sweeps", data, "--epochs", 1, "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    card = json.loads((child / "model.json").read_text())
+    assert card["training"]["command"].startswith("fetal-iqa-train finetune --corrections")
+    assert card["training"]["settings"]["steps"] is None
+    assert card["demo"]
+
+
+def test_what_a_user_can_cause_is_one_line_and_exit_code_1(tmp_path, monkeypatch, capsys):
+    nowhere = tmp_path / "nowhere"
+    code, out, err = run(
+        monkeypatch, capsys, "fit", "--data", nowhere, "--task", "cls", "--out", tmp_path / "m",
+        *FIT,
+    )  # fmt: skip
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert err.startswith("Error: nowhere: expected an ACOUSLIC-AI data set")
+    assert out == ""
+
+
+def test_an_error_is_the_last_json_line_too(tmp_path, monkeypatch, capsys):
+    code, out, err = run(
+        monkeypatch, capsys, "finetune", "--corrections", tmp_path / "none.sqlite", "--task",
+        "cls", "--base", tmp_path / "base", "--out", tmp_path / "m", "--json-progress",
+    )  # fmt: skip
+    assert code == 1
+    last = json.loads(out.splitlines()[-1])
+    assert last["event"] == "error"
+    assert err.strip() == f"Error: {last['message']}"
+
+
+def test_a_disk_that_refuses_is_one_line(data, tmp_path, monkeypatch, capsys):
+    (tmp_path / "file").write_text("in the way")
+    code, _, err = run(
+        monkeypatch, capsys, "fit", "--data", data, "--task", "cls", "--out",
+        tmp_path / "file" / "model", *FIT,
+    )  # fmt: skip
+    assert code == 1
+    assert len(err.splitlines()) == 1
+    assert "file" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
+def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data, tmp_path):
+    command = [
+        sys.executable, "-m", "fetal_iqa_training", "fit", "--data", data, "--task", "cls",
+        "--out", tmp_path / "model", *FIT[:2], "--epochs", "500", "--device", "cpu",
+        "--json-progress",
+    ]  # fmt: skip
+    with subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        for line in process.stdout:
+            if json.loads(line)["event"] == "step":
+                break
+        process.send_signal(signal.SIGTERM)
+        lines, errors = process.stdout.read().splitlines(), process.stderr.read()
+    assert process.returncode == 1
+    assert json.loads(lines[-1])["event"] == "error"
+    assert "stopped before the end" in errors.splitlines()[-1]
+    assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["fit", "--task", "cls"],
+        ["fit", "--data", "d", "--task", "both", "--encoder", "e", "--out", "o"],
+        ["fit", "--data", "d", "--task", "cls", "--encoder", "e", "--out", "o", "--lr", "-1"],
+        ["phantoms", "d", "--cases", "0"],
+        ["finetune"],
+        ["learn"],
+    ],
+)
+def test_bad_usage_ends_with_exit_code_2(arguments, monkeypatch, capsys):
+    code, _, err = run(monkeypatch, capsys, *arguments)
+    assert code == 2
+    assert "Traceback" not in err
+
+
+def test_the_installed_command_runs():
+    ran = subprocess.run(
+        [sys.executable, "-c", "from fetal_iqa_training.cli import main; main()", "--help"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "COLUMNS": "100"},
+        check=False,
+    )
+    assert ran.returncode == 0
+    assert "finetune" in ran.stdout

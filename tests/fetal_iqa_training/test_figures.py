@@ -1,0 +1,55 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fetal_iqa_training.figures import FrameFigures
+
+
+@given(said=arrays(np.bool_, 24), true=arrays(np.bool_, 24), batch=st.sampled_from([1, 7, 24]))
+def test_decisions_are_counted_as_in_the_textbook(said, true, batch):
+    figures = FrameFigures()
+    for start in range(0, 24, batch):
+        part = slice(start, start + batch)
+        figures.update(torch.from_numpy(said[part]), torch.from_numpy(true[part]))
+    found = figures.compute()
+    hits, false, missed = (said & true).sum(), (said & ~true).sum(), (~said & true).sum()
+    assert found["accuracy"] == pytest.approx((said == true).mean())
+    assert found["precision"] == pytest.approx(hits / max(1, hits + false))
+    assert found["recall"] == pytest.approx(hits / max(1, hits + missed))
+    assert found["f1"] == pytest.approx(2 * hits / max(1, 2 * hits + false + missed))
+    assert (figures.frames, figures.positives) == (24, true.sum())
+    assert "dice" not in found
+
+
+@given(masks=arrays(np.bool_, (6, 5, 4)), truth=arrays(np.bool_, (6, 5, 4)))
+def test_dice_is_the_mean_over_frames_that_show_an_abdomen(masks, truth):
+    truth[0] = False
+    figures = FrameFigures()
+    positive = truth.any(axis=(1, 2))
+    for part in (slice(0, 1), slice(1, 4), slice(4, 6)):
+        figures.update(
+            torch.from_numpy(masks[part].any(axis=(1, 2))),
+            torch.from_numpy(positive[part]),
+            torch.from_numpy(masks[part]),
+            torch.from_numpy(truth[part]),
+        )
+    expected = [
+        2 * (m & t).sum() / (m.sum() + t.sum())
+        for m, t in zip(masks, truth, strict=True)
+        if t.any()
+    ]
+    dice = figures.compute()["dice"]
+    assert dice == pytest.approx(np.mean(expected) if expected else 0.0, abs=1e-6)
+
+
+def test_a_missed_abdomen_counts_as_no_overlap():
+    truth = torch.zeros(2, 4, 4, dtype=torch.bool)
+    truth[:, 1:3, 1:3] = True
+    masks = truth.clone()
+    masks[1] = False
+    figures = FrameFigures()
+    figures.update(masks.flatten(1).any(1), torch.tensor([True, True]), masks, truth)
+    assert figures.compute()["dice"] == pytest.approx(0.5)

@@ -1,0 +1,256 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FramePredictor,
+    ModelCard,
+    load_card,
+    load_encoder,
+    load_model,
+    model_hash,
+    save_model,
+)
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.finetuning import finetune
+from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.hold_out import is_held_out
+from fetal_iqa_training.settings import PRESETS, FinetuneSettings, FitSettings
+from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.places import remember_location
+
+from .conftest import disc_volume
+
+
+def quick(task, **settings):
+    few = {"steps": 25, "batch_size": 8, "device": "cpu"}
+    return FinetuneSettings(task=task, **PRESETS["quick"] | few | settings)
+
+
+@pytest.fixture(scope="module")
+def bases(data, tmp_path_factory):
+    """A tiny model of each task, fitted to bright discs."""
+    folder = tmp_path_factory.mktemp("bases")
+    for task in ("cls", "seg"):
+        settings = FitSettings(
+            task=task,
+            encoder="fetalclip-tiny",
+            epochs=4,
+            copies=0,
+            batch_size=16,
+            learning_rate=2e-3,
+            head_rate=5.0,
+            gradient_clip=1.0,
+            test_share=0,
+            device="cpu",
+        )
+        fit(data, folder / task, settings)
+    return folder
+
+
+@pytest.fixture
+def corrected(tmp_path):
+    """A store in which an expert has labelled and outlined 12 frames of a sweep."""
+    frames, masks = disc_volume(50)
+    return correct(tmp_path, frames, masks, range(12)), frames, masks
+
+
+def correct(tmp_path: Path, frames, masks, numbers, name="sweep") -> Path:
+    path = write_volume(tmp_path / f"{name}.mha", frames, (1.0, 1.0))
+    sweep = read_sweep(path)
+    remember_location(sweep.identity, path)
+    with CorrectionStore(tmp_path / "review.sqlite") as store:
+        store.add_sweep(sweep)
+        for number in numbers:
+            label = Label(int(masks[number].max()))
+            store.set_label(sweep.identity, number, label, "AK")
+            if label:
+                store.set_mask(sweep.identity, number, masks[number] > 0, "AK")
+    return tmp_path / "review.sqlite"
+
+
+def weights(folder):
+    return {
+        f"{path.name}/{name}": tensor
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+def test_a_classifier_learns_what_the_expert_says_against_what_it_knew(bases, tmp_path):
+    frames, masks = disc_volume(51)
+    turned = np.where((masks > 0).any(axis=(1, 2))[:, None, None], 0, 1).astype(np.uint8)
+    store = correct(tmp_path, frames, turned * np.ones_like(masks), range(12))
+    card = finetune([store], bases / "cls", tmp_path / "child", quick("cls", steps=80))
+    assert card.metrics["child"]["corrections"]["f1"] > 0.9
+    assert card.metrics["parent"]["corrections"]["f1"] < 0.8
+
+
+def test_a_segmenter_outlines_corrected_frames_better(bases, tmp_path):
+    frames, masks = disc_volume(52)
+    negative = 255 - frames
+    store = correct(tmp_path, negative, masks, range(12))
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg", steps=60))
+    before = card.metrics["parent"]["corrections"]["dice"]
+    assert card.metrics["child"]["corrections"]["dice"] > before + 0.3
+    child = FramePredictor(segmenter=load_model(tmp_path / "child"), device="cpu")
+    found = next(child.predict(negative, [3])).masks[0]
+    truth = masks[3] > 0
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > before
+
+
+def test_the_childs_card_names_its_parent_data_and_settings(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg"), command="so")
+    assert load_card(tmp_path / "child") == card
+    assert card.parent == model_hash(bases / "seg")
+    assert card.training_data != load_card(bases / "seg").training_data
+    assert card.training["command"] == "so"
+    assert card.training["settings"]["seed"] == 0
+    assert {k: card.training[k] for k in ("sweeps", "frames", "positives")} == {
+        "sweeps": 1,
+        "frames": 12,
+        "positives": 6,
+    }
+    assert card.metrics["hold_out"] == "no hold-out: too few frames"
+    assert (card.lora.rank, card.lora.alpha) == (8, 16)
+
+
+def test_only_adapter_and_head_are_trained(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+    parent, child = weights(bases / "seg"), weights(tmp_path / "child")
+    of_encoder = [name for name in parent if name.startswith("encoder")]
+    assert all(torch.equal(parent[name], child[name]) for name in of_encoder)
+    adapter = [name for name in child if name.startswith("adapter_model") and "lora_B" in name]
+    assert adapter
+    assert all(child[name].any() for name in adapter)
+    head = [name for name in parent if name.startswith("head") and name.endswith("weight")]
+    assert all(not torch.equal(parent[name], child[name]) for name in head)
+
+
+def test_the_same_command_gives_the_same_weights_and_another_seed_others(
+    bases, corrected, tmp_path
+):
+    store, _, _ = corrected
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        finetune([store], bases / "seg", tmp_path / name, quick("seg", seed=seed, steps=5))
+    first, again, other = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_base_with_an_adapter_goes_on_with_it(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    finetune([store], bases / "cls", tmp_path / "one", quick("cls", steps=5))
+    card = finetune([store], tmp_path / "one", tmp_path / "two", quick("cls", steps=5))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys()
+    assert card.parent == model_hash(tmp_path / "one")
+    assert any(
+        not torch.equal(one[name], two[name]) for name in one if name.startswith("adapter_model")
+    )
+
+
+def test_many_sweeps_are_judged_on_a_hold_out_that_was_not_learnt_from(bases, tmp_path):
+    held = taught = 0
+    seed = 100
+    while held < 2 or taught < 3:
+        frames, masks = disc_volume(seed, n_sweeps=2)
+        sweep = read_sweep(write_volume(tmp_path / "try.mha", frames, (1.0, 1.0)))
+        seed += 1
+        if is_held_out(sweep.identity) and held < 2:
+            held += 1
+        elif not is_held_out(sweep.identity) and taught < 3:
+            taught += 1
+        else:
+            continue
+        store = correct(tmp_path, frames, masks, range(12), name=f"sweep{seed}")
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg", steps=5))
+    assert card.training["sweeps"] == 3
+    assert card.training["frames"] == 36
+    for side in ("parent", "child"):
+        assert card.metrics[side]["hold_out"]["frames"] == 24
+        assert "dice" in card.metrics[side]["hold_out"]
+    assert "hold_out" not in card.metrics
+
+
+def test_the_papers_recipe_takes_every_frame_and_its_copies(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+    settings = FinetuneSettings(task="cls", epochs=2, batch_size=9, device="cpu")
+    finetune([store], bases / "cls", tmp_path / "child", settings, report=events.append)
+    assert len([e for e in events if e.event == "step"]) == 2 * 4
+
+
+def test_a_convolutional_base_is_trained_in_full(corrected, tmp_path):
+    network = FrameClassifier(load_encoder("efficientnet_b0"))
+    spec = network.encoder.spec
+    card = ModelCard(
+        name="b0", task="cls", encoder=spec.name, encoder_weights="own", image_size=spec.image_size
+    )
+    save_model(network, tmp_path / "base", card)
+    store, _, _ = corrected
+    settings = quick("cls", steps=1, batch_size=2)
+    child = finetune([store], tmp_path / "base", tmp_path / "child", settings)
+    assert child.lora is None
+    assert child.encoder_weights == "own"
+    before, after = weights(tmp_path / "base"), weights(tmp_path / "child")
+    stem = "encoder.safetensors/conv_stem.weight"
+    assert not torch.equal(before[stem], after[stem])
+
+
+def test_a_base_of_the_other_task_is_refused(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    with pytest.raises(TrainingError, match="is a seg model and the task is cls"):
+        finetune([store], bases / "seg", tmp_path / "child", quick("cls"))
+
+
+def test_a_folder_that_exists_is_refused_first_of_all(bases, tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(TrainingError, match="taken: exists already"):
+        finetune([tmp_path / "no store"], "no base", tmp_path / "taken", quick("cls"))
+
+
+@pytest.mark.parametrize(
+    ("task", "message"), [("cls", "no corrections to learn"), ("seg", "no masks to learn")]
+)
+def test_a_store_without_corrections_is_refused(bases, tmp_path, task, message):
+    frames, masks = disc_volume(0)
+    store = correct(tmp_path, frames, masks, [])
+    with pytest.raises(TrainingError, match=message):
+        finetune([store], bases / task, tmp_path / "child", quick(task))
+
+
+def test_outlines_cannot_be_learnt_from_frames_without_an_abdomen(bases, tmp_path):
+    frames, masks = disc_volume(0)
+    store = correct(tmp_path, frames, masks, [0, 1, 2])
+    with pytest.raises(TrainingError, match="3 frames without an abdomen and none with one"):
+        finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+
+
+def test_a_sweep_that_is_gone_is_named(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    (tmp_path / "sweep.mha").rename(tmp_path / "elsewhere.bin")
+    with pytest.raises(TrainingError, match=r"sweep\.mha: is gone"):
+        finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+
+
+def test_a_run_that_is_cut_off_leaves_nothing_that_looks_like_a_model(bases, corrected, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if event.event == "step" and event.done == 3:
+            raise KilledError
+
+    store, _, _ = corrected
+    before = set(tmp_path.iterdir())
+    with pytest.raises(KilledError):
+        finetune([store], bases / "seg", tmp_path / "child", quick("seg"), report=kill)
+    assert set(tmp_path.iterdir()) == before

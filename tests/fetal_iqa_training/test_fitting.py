@@ -1,0 +1,215 @@
+import json
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from fetal_iqa_models import (
+    LoraSettings,
+    ModelError,
+    encoder_spec,
+    load_card,
+    load_model,
+    model_hash,
+)
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation import evaluate
+from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.labelled_frames import acouslic_frames
+from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa.io.acouslic import list_cases, write_case
+from napari_fetal_iqa.sweep import SweepVolume
+
+from .conftest import disc_volume
+
+
+def tiny(task, **settings):
+    quick = {
+        "encoder": "fetalclip-tiny",
+        "epochs": 1,
+        "copies": 0,
+        "batch_size": 16,
+        "device": "cpu",
+        "learning_rate": 2e-3,
+    }
+    return FitSettings(task=task, **quick | settings)
+
+
+def weights(folder):
+    return {
+        f"{path.name}/{name}": tensor
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+@pytest.fixture(scope="module")
+def fitted(data, tmp_path_factory):
+    """A tiny segmenter that has learnt to outline discs, its card, and what it reported."""
+    folder = tmp_path_factory.mktemp("models") / "seg"
+    events = []
+    settings = tiny("seg", epochs=6, schedule="cosine", gradient_clip=1.0, head_rate=5.0)
+    card = fit(data, folder, settings, demo=True, command="as shown", report=events.append)
+    return folder, card, events
+
+
+def test_a_segmenter_learns_to_outline(fitted):
+    _, card, _ = fitted
+    assert card.metrics["test"]["dice"] > 0.7
+
+
+def test_the_card_says_how_the_model_was_made_and_how_well_it_does(fitted, data):
+    folder, card, _ = fitted
+    assert load_card(folder).training == card.training
+    assert (card.task, card.encoder, card.encoder_weights) == ("seg", "fetalclip-tiny", "own")
+    assert card.demo
+    assert card.training["command"] == "as shown"
+    assert card.training["settings"]["epochs"] == 6
+    assert (card.training["frames"], card.training["positives"]) == (210, 105)
+    assert card.metrics["test"]["frames"] == 60
+    assert set(card.metrics["validation"]) >= {"loss", "f1", "dice"}
+    assert len(card.training_data) == 64
+    assert card.tool_version
+
+
+def test_progress_is_told_from_reading_to_judging(fitted):
+    _, _, events = fitted
+    assert [e.done for e in events if e.event == "reading"] == [*range(1, 36), *range(1, 6)]
+    steps = [e for e in events if e.event == "step"]
+    assert [(e.done, e.total) for e in steps] == [(n, 84) for n in range(1, 85)]
+    assert np.mean([e.loss for e in steps[-10:]]) < np.mean([e.loss for e in steps[:10]]) - 0.05
+    assert len([e for e in events if e.event == "validation"]) == 6
+    assert events[-1].event == "evaluating"
+
+
+def test_the_kept_weights_are_those_of_the_lowest_validation_loss(fitted):
+    _, card, events = fitted
+    losses = [e.loss for e in events if e.event == "validation"]
+    assert card.metrics["validation"]["loss"] == pytest.approx(min(losses), abs=1e-4)
+
+
+def test_the_fitted_folder_is_a_model_and_nothing_else_is_left(fitted):
+    folder, _, _ = fitted
+    model = load_model(folder)
+    logits = model(torch.zeros(1, 3, 56, 56))
+    assert logits.shape == (1, 1, 56, 56)
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
+    folder, _, _ = fitted
+    judged = evaluate(folder, data, device="cpu")
+    positives = sum(int(s.positive.sum()) for s in acouslic_frames(list_cases(data)))
+    assert (judged.frames, judged.positives) == (300, positives)
+    assert judged.figures["dice"] > 0.7
+    assert set(judged.figures) == {"accuracy", "f1", "precision", "recall", "dice"}
+
+
+@pytest.mark.parametrize("task", ["cls", "seg"])
+def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, tmp_path, task):
+    few = {"copies": 1, "test_share": 0.5, "validation_share": 0.3}
+    for name, seed, workers in (("a", 1, 0), ("b", 1, 1), ("c", 2, 0)):
+        fit(data, tmp_path / name, tiny(task, seed=seed, workers=workers, **few))
+    first, again, other = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if event.event == "step" and event.done == 20:
+            raise KilledError
+
+    settings = tiny("cls", epochs=2)
+    out = tmp_path / "model"
+    with pytest.raises(KilledError):
+        fit(data, out, settings, report=kill)
+    assert not out.exists()
+    events = []
+    fit(data, out, settings, report=events.append)
+    assert [e.done for e in events if e.event == "step"] == list(range(15, 29))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_cut_off_run_with_other_settings_starts_anew(data, tmp_path):
+    class KilledError(Exception):
+        pass
+
+    def kill(event):
+        if event.event == "step" and event.done == 15:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(data, tmp_path / "model", tiny("cls", epochs=2), report=kill)
+    events = []
+    fit(data, tmp_path / "model", tiny("cls", seed=5), report=events.append)
+    assert [e.done for e in events if e.event == "step"] == list(range(1, 15))
+
+
+def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):
+    for strategy in ("linear", "lora"):
+        fit(
+            data,
+            tmp_path / strategy,
+            tiny("cls", strategy=strategy, lora=LoraSettings(rank=2, alpha=4)),
+        )
+    linear, lora = weights(tmp_path / "linear"), weights(tmp_path / "lora")
+    of_encoder = [name for name in linear if name.startswith("encoder")]
+    assert of_encoder
+    assert all(torch.equal(linear[name], lora[name]) for name in of_encoder)
+    assert any(name.startswith("adapter_model") for name in lora)
+    assert json.loads((tmp_path / "lora" / "model.json").read_text())["lora"]["rank"] == 2
+
+
+def test_half_precision_halves_the_files(data, tmp_path, fitted):
+    fit(data, tmp_path / "half", tiny("seg"), half_precision=True)
+    size = sum(path.stat().st_size for path in (tmp_path / "half").glob("*.safetensors"))
+    whole = sum(path.stat().st_size for path in fitted[0].glob("*.safetensors"))
+    assert size == pytest.approx(whole / 2, rel=0.05)
+
+
+def test_a_folder_that_exists_is_never_overwritten(data, fitted):
+    with pytest.raises(TrainingError, match="exists already"):
+        fit(data, fitted[0], tiny("seg"))
+
+
+def test_an_unknown_encoder_is_named(data, tmp_path):
+    with pytest.raises(ModelError, match="no encoder is called 'resnet9000'"):
+        fit(data, tmp_path / "m", tiny("cls", encoder="resnet9000"))
+
+
+def test_masks_cannot_be_learnt_without_any(tmp_path):
+    for number in range(4):
+        frames, _ = disc_volume(number)
+        sweep = SweepVolume(frames, (1.0, 1.0))
+        write_case(tmp_path / "d", f"c{number}", sweep, frames * 0, [90.0], f"s{number}")
+    with pytest.raises(TrainingError, match="no training frame shows an abdomen"):
+        fit(tmp_path / "d", tmp_path / "m", tiny("seg"))
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_papers_recipe_is_the_default():
+    settings = FitSettings(task="cls", encoder="fetalclip")
+    assert (settings.learning_rate, settings.epochs, settings.batch_size) == (3e-4, 5, 32)
+    assert (settings.copies, settings.validation_share, settings.test_share) == (2, 0.1, 0.2)
+    assert (settings.lora.rank, settings.lora.alpha, settings.schedule) == (8, 16, "constant")
+    assert encoder_spec(settings.encoder).lora_targets
+
+
+def test_a_fit_may_start_from_the_encoder_of_another_model(data, tmp_path, fitted):
+    settings = tiny("cls", strategy="linear")
+    card = fit(data, tmp_path / "cls", settings, encoder_from=fitted[0])
+    assert card.parent == model_hash(fitted[0])
+    before, after = weights(fitted[0]), weights(tmp_path / "cls")
+    of_encoder = [name for name in after if name.startswith("encoder")]
+    assert all(torch.equal(before[name], after[name]) for name in of_encoder)
+
+
+def test_the_encoder_of_another_architecture_is_refused(data, tmp_path, fitted):
+    settings = tiny("cls", encoder="fetalclip-demo")
+    with pytest.raises(TrainingError, match="its encoder is fetalclip-tiny, not a plain"):
+        fit(data, tmp_path / "cls", settings, encoder_from=fitted[0])
