@@ -13,6 +13,9 @@ from napari_fetal_iqa.settings import Settings, save_settings
 
 SECONDS = 1000
 
+# Minutes of fine-tuning with the demo encoder as it is: to be quick enough for every run again.
+pytestmark = pytest.mark.slow
+
 
 def analyse(widget, qtbot):
     if not widget.runner.running:
@@ -52,7 +55,8 @@ def correct(widget, frame, label, mask):
     if mask.any():
         layer = widget.desk.overlay.layer
         rows, columns = np.nonzero(mask)
-        layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
+        with layer.block_history():  # as one stroke, told when it is done
+            layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
 
 
 def error_on(analysis, frames, truth):
