@@ -62,13 +62,12 @@ def import_weights(
     for name, tensor in match_trunk(trunk, tensors, file).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{file}: {name} holds values that are no numbers")
-    with file.open("rb") as raw:
-        source_sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+    source_sha256, source_size = _fingerprint(file)
     header = WeightsHeader(
         encoder=encoder,
         source_file=source_file or file.name,
         source_sha256=source_sha256,
-        source_size=file.stat().st_size,
+        source_size=source_size,
         source_repository=source_repository,
         content_sha256=content_hash(tensors),
     )
@@ -78,6 +77,16 @@ def import_weights(
     except (OSError, SafetensorError) as error:
         raise WeightsError(f"{path}: cannot be written ({error})") from error
     return StoredWeights(path, header)
+
+
+def _fingerprint(file: Path) -> tuple[str, int]:
+    """Give the sha256 and the size of a file that another process may take away meanwhile."""
+    try:
+        with file.open("rb") as raw:
+            sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
+            return sha256, raw.tell()
+    except OSError as error:
+        raise WeightsError(f"{file}: cannot be read ({error.strerror})") from error
 
 
 def _keep(tensors: Mapping[str, Tensor], header: WeightsHeader, path: Path) -> None:
