@@ -13,28 +13,21 @@ import time
 from pathlib import Path
 
 import numpy as np
-from scipy import ndimage
+from scipy.ndimage import binary_fill_holes
 from skimage.io import imread
 
+from fetal_iqa_training.outlined_images import close_outline, fill_outline
 from napari_fetal_iqa.biometry import measure_abdomen
 
 DATA = Path(os.environ.get("FETAL_IQA_DATA", Path(__file__).parents[2] / "shared" / "data"))
 
 
 def fills(line: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
-    """Fill a drawn outline to its outer edge, middle and inner edge; tell whether it was closed.
-
-    An outline that the top of the image cuts off is closed along it.
-    """
-    filled = ndimage.binary_fill_holes(line)
-    closed = bool(filled.sum() > 3 * line.sum())
-    if not closed:
-        wall = np.pad(line, ((1, 0), (0, 0)), constant_values=True)
-        filled = ndimage.binary_fill_holes(wall)[1:]
-    hole = filled & ~line
-    to_hole = ndimage.distance_transform_edt(~hole)
-    to_outside = ndimage.distance_transform_edt(filled)
-    return {"outer edge": filled, "middle": to_hole <= to_outside, "inner edge": hole}, closed
+    """Fill a drawn outline to its outer edge, middle and inner edge; tell whether it was closed."""
+    filled = close_outline(line)
+    closed = bool(np.array_equal(filled, binary_fill_holes(line)))
+    masks = {"outer edge": filled, "middle": fill_outline(line), "inner edge": filled & ~line}
+    return masks, closed
 
 
 def main() -> None:

@@ -132,7 +132,7 @@ def measure_abdomen(
     if len(points) < FEWEST_POINTS:
         return None
     origin = points.mean(0)
-    with np.errstate(invalid="ignore"):  # a perfect circle has no direction
+    with np.errstate(invalid="ignore", divide="ignore"):  # a perfect circle has no direction
         model = EllipseModel.from_estimate((points - origin)[:, ::-1])
     if not model:
         return None

@@ -1,7 +1,7 @@
 """What experts said of frames: append-only events in one SQLite file per review project."""
 
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label
-from napari_fetal_iqa.corrections.history import FrameCorrection, History
+from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
 from napari_fetal_iqa.corrections.store import CorrectionStore, SweepRecord
 
 __all__ = [
@@ -12,4 +12,5 @@ __all__ = [
     "History",
     "Label",
     "SweepRecord",
+    "latest",
 ]

@@ -15,7 +15,7 @@ from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 def _smoothing(n_samples: int, n_knots: int) -> sparse.csr_array:
     """(n_samples, n_knots): weights that turn random knots into a smooth unit-variance line."""
     place = np.linspace(1, n_knots - 2, n_samples)[:, None]
-    weights = np.exp(-(((place - np.arange(n_knots)) / 0.75) ** 2))
+    weights = np.exp(-(((place - np.arange(n_knots)) / 1.1) ** 2))
     weights[weights < 1e-3] = 0
     return sparse.csr_array(
         (weights / np.sqrt((weights**2).sum(1, keepdims=True))).astype(np.float32)

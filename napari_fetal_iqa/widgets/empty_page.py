@@ -5,9 +5,10 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 
 class EmptyPage(QWidget):
-    """One sentence and two buttons: open a sweep, try the phantom."""
+    """One sentence and three buttons: open a file or a folder, try the phantom."""
 
     open_asked = Signal()
+    folder_asked = Signal()
     phantom_asked = Signal()
 
     def __init__(self) -> None:
@@ -20,9 +21,12 @@ class EmptyPage(QWidget):
         welcome.setWordWrap(True)
         opening = QPushButton("Open a sweep…")
         opening.setToolTip(
-            "Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM or video; drop folders of frames"
+            "Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM, video or animated GIF"
         )
         opening.clicked.connect(self.open_asked)
+        folder = QPushButton("Open a folder…")
+        folder.setToolTip("Choose a folder of DICOM files or of PNG or JPEG frames")
+        folder.clicked.connect(self.folder_asked)
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_asked)
@@ -30,6 +34,6 @@ class EmptyPage(QWidget):
         self.said.setWordWrap(True)
 
         column = QVBoxLayout(self)
-        for part in (welcome, opening, phantom, self.said):
+        for part in (welcome, opening, folder, phantom, self.said):
             column.addWidget(part)
         column.addStretch()

@@ -124,6 +124,7 @@ class ReviewWidget(QWidget):
 
     def _connect(self) -> None:
         self.empty.open_asked.connect(self._choose_file)
+        self.empty.folder_asked.connect(self._choose_folder)
         self.empty.phantom_asked.connect(self.open_phantom)
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.settings.changed.connect(self._settings_changed)
@@ -184,8 +185,13 @@ class ReviewWidget(QWidget):
         if path:
             self.open_file(path)
 
+    def _choose_folder(self) -> None:
+        path = QFileDialog.getExistingDirectory(self, "Open a folder of frames")
+        if path:
+            self.open_file(path)
+
     def open_file(self, path: str) -> None:
-        """Open a sweep file; what is wrong with it is one line of trouble."""
+        """Open a sweep, a file or a folder; what is wrong with it is one line of trouble."""
         worker = create_worker(read_sweep, path, _ignore_errors=True)
         worker.returned.connect(self._show_sweep)
         worker.errored.connect(lambda error: self._trouble(str(error)))

@@ -131,10 +131,14 @@ class Timeline(QWidget):
             self._cursors.append(cursor)
         for plot, line in self._thresholds.items():
             plot.addItem(line, ignoreBounds=True)
-        self._star = pg.ScatterPlotItem(
-            symbol="star", size=16, brush=colours.OPTIMAL, pen=pg.mkPen("k", width=0.5)
-        )
-        self._quality.addItem(self._star)
+        self._stars = {
+            plot: pg.ScatterPlotItem(
+                symbol="star", size=16, brush=colours.OPTIMAL, pen=pg.mkPen("k", width=0.5)
+            )
+            for plot in self._curves
+        }
+        for plot, star in self._stars.items():
+            plot.addItem(star)
         self._strip = [
             pg.BarGraphItem(x=[], height=[], width=1, brush=colour, pen=pg.mkPen(None))
             for colour in _LABEL_COLOURS.values()
@@ -218,13 +222,23 @@ class Timeline(QWidget):
             bars.setOpts(x=at, height=np.full(len(at), _STRIP_HEIGHT[label]))
         expert = frames[data.by_expert]
         self._by_expert.setData(expert, np.full(len(expert), 1.22))
-        best = data.best
-        height = np.nan_to_num(data.quality[best], nan=0.5) if best >= 0 else 0.0
-        self._star.setData([best] if best >= 0 else [], [height] if best >= 0 else [])
+        self._draw_star(data)
         if is_new:
             self._quality.setXRange(-0.5, len(frames) - 0.5, padding=0)
             for plot in (self._quality, self._area, self._labels):
                 plot.setLimits(xMin=-0.5, xMax=len(frames) - 0.5, minXRange=min(10, len(frames)))
+
+    def _draw_star(self, data: TimelineData) -> None:
+        """Mark the best frame on its quality, or on its area where nothing scores quality."""
+        for star in self._stars.values():
+            star.setData([], [])
+        if data.best < 0:
+            return
+        quality, area = data.quality[data.best], 100 * data.area_fraction[data.best]
+        if np.isfinite(quality):
+            self._stars[self._quality].setData([data.best], [quality])
+        elif np.isfinite(area):
+            self._stars[self._area].setData([data.best], [area])
 
     def set_frame(self, frame: int) -> None:
         """Move the cursor."""

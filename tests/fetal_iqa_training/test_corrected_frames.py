@@ -88,6 +88,17 @@ def test_one_reviewers_word_in_two_stores_counts_once_and_the_later_one_holds(st
         assert [c.label for c in sweep.corrections] == [Label.OPTIMAL]
 
 
+def test_a_label_in_one_store_and_a_later_mask_in_another_both_count(store, tmp_path):
+    store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
+    with CorrectionStore(tmp_path / "other.sqlite") as other:
+        other.add_sweep(SWEEP)
+        other.set_mask(SWEEP.identity, 3, MASKS[3] > 0, "AK")
+    for stores in ([store.path, other.path], [other.path, store.path]):
+        ((correction,),) = [sweep.corrections for sweep in read_corrections(stores)]
+        assert correction.label is Label.OPTIMAL
+        assert correction.mask is not None
+
+
 def test_a_sweep_that_was_only_opened_is_not_there(store):
     assert read_corrections([store.path]) == ()
 

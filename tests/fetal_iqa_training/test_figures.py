@@ -53,3 +53,42 @@ def test_a_missed_abdomen_counts_as_no_overlap():
     figures = FrameFigures()
     figures.update(masks.flatten(1).any(1), torch.tensor([True, True]), masks, truth)
     assert figures.compute()["dice"] == pytest.approx(0.5)
+
+
+def textbook_average_precision(scores, true):
+    """Mean of the precision at the rank of each positive, best score first; scores differ."""
+    hits = true[np.argsort(-scores)]
+    return float((np.cumsum(hits) / np.arange(1, len(hits) + 1))[hits].mean())
+
+
+@given(true=arrays(np.bool_, 30), order=st.permutations(range(30)))
+def test_average_precision_and_curve_are_those_of_the_textbook(true, order):
+    true[0] = True
+    scores = (np.array(order, np.float32) + 0.5) / 30
+    figures = FrameFigures()
+    for part in (slice(0, 11), slice(11, 30)):
+        figures.update(
+            torch.from_numpy(scores[part] > 0.5),
+            torch.from_numpy(true[part]),
+            scores=torch.from_numpy(scores[part]),
+        )
+    expected = textbook_average_precision(scores, true)
+    assert figures.compute()["average_precision"] == pytest.approx(expected, abs=1e-5)
+    curve = figures.curve()
+    for threshold, precision, recall in zip(*curve.values(), strict=True):
+        said = scores >= threshold
+        if said.any():
+            assert precision == pytest.approx(true[said].mean(), abs=1e-6)
+            assert recall == pytest.approx((true & said).sum() / true.sum(), abs=1e-6)
+
+
+def test_a_long_curve_is_thinned_and_keeps_its_ends():
+    random = np.random.default_rng(0)
+    scores, true = random.random(5000, np.float32), random.random(5000) < 0.3
+    figures = FrameFigures()
+    said = torch.from_numpy(scores > 0.5)
+    assert figures.curve() == {}
+    figures.update(said, torch.from_numpy(true), scores=torch.from_numpy(scores))
+    curve = figures.curve()
+    assert {len(values) for values in curve.values()} == {200}
+    assert (curve["recall"][0], curve["recall"][-1]) == (1, 0)

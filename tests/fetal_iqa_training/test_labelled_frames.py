@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.labelled_frames import acouslic_frames
+from fetal_iqa_training.labelled_frames import acouslic_cases, acouslic_frames, frames_of
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.io.writing import write_volume
@@ -21,6 +21,15 @@ def test_annotated_sweeps_come_one_by_one_and_others_never(data):
     third = sources[7]
     assert (third.frames == frames[part]).all()
     assert (third.masks == (masks[part] > 0)).all()
+
+
+def test_cases_without_an_annotated_sweep_are_not_listed(data, tmp_path):
+    for name, ac_mm in (("seen", [None, 90.0]), ("unseen", [])):
+        frames, masks = disc_volume(0)
+        write_case(tmp_path, name, SweepVolume(frames), masks, ac_mm, f"of {name}")
+    (case,) = acouslic_cases(tmp_path)
+    assert (case.name, case.subject_id, case.n_sources) == ("seen", "of seen", 1)
+    assert [source.sweep for source in frames_of([case])] == ["seen, sweep 2"]
 
 
 def test_optimal_and_suboptimal_planes_are_both_positive(data):

@@ -1,17 +1,14 @@
-from pathlib import Path
-
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.labelled_frames import AnnotatedCase
 from fetal_iqa_training.splitting import split_by_subject
-from napari_fetal_iqa.io.acouslic import AcouslicCase
 
 
-def case(number: int, subject: int, annotated: bool = True) -> AcouslicCase:
-    ac_mm = (200.0 if annotated else None, *[None] * 5)
-    return AcouslicCase(f"c{number}", f"s{subject}", Path("i"), Path("m"), ac_mm)
+def case(number: int, subject: int) -> AnnotatedCase:
+    return AnnotatedCase(f"c{number}", f"s{subject}", 1, lambda: iter(()))
 
 
 @given(
@@ -25,7 +22,7 @@ def test_no_subject_is_on_two_sides_and_no_case_is_lost(subjects, seed, shares):
     cases = [case(number, subject) for number, subject in enumerate(subjects)]
     split = split_by_subject(cases, *shares, seed=seed)
     sides = [split.training, split.validation, split.test]
-    assert sorted(c.uuid for side in sides for c in side) == sorted(c.uuid for c in cases)
+    assert sorted(c.name for side in sides for c in side) == sorted(c.name for c in cases)
     named = [{c.subject_id for c in side} for side in sides]
     assert sum(map(len, named)) == len(set.union(*named))
     assert split.training
@@ -44,12 +41,6 @@ def test_the_split_is_the_seeds():
     assert split_by_subject(cases, seed=1) != split_by_subject(cases, seed=2)
 
 
-def test_cases_without_an_annotated_sweep_are_left_out():
-    cases = [case(n, n) for n in range(6)] + [case(9, 9, annotated=False)]
-    split = split_by_subject(cases)
-    assert "c9" not in {c.uuid for c in (*split.training, *split.validation, *split.test)}
-
-
 def test_too_few_subjects_are_refused_with_how_many_it_takes():
-    with pytest.raises(TrainingError, match=r"only 2 subjects.*need 3 or more"):
+    with pytest.raises(TrainingError, match=r"only 2 annotated subjects.*need 3 or more"):
         split_by_subject([case(0, 0), case(1, 1), case(2, 1)])

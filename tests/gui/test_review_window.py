@@ -28,7 +28,7 @@ def test_an_empty_desk_says_what_to_do(window, tiny_settings):
     assert widget._pages.currentWidget() is widget.empty
     assert not widget._timeline_dock.isVisible()
     texts = [button.text() for button in widget.empty.findChildren(QAbstractButton)]
-    assert texts == ["Open a sweep…", "Try the phantom"]
+    assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom"]
 
 
 def test_every_control_has_a_tooltip(desk):
@@ -388,3 +388,30 @@ def test_opening_the_widget_imports_no_torch():
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
+    from napari_fetal_iqa.widgets.timeline import Timeline, TimelineData
+
+    timeline = Timeline()
+    qtbot.addWidget(timeline)
+    area = np.array([0.0, 0.1, 0.2, 0.0], np.float32)
+
+    def stars(quality, best):
+        timeline.show_data(
+            TimelineData(
+                bounds=((0, 4),),
+                quality=np.asarray(quality, np.float32),
+                area_fraction=area,
+                computed=np.ones(4, bool),
+                labels=np.full(4, -1, np.int8),
+                by_expert=np.zeros(4, bool),
+                best=best,
+            )
+        )
+        plots = timeline._quality, timeline._area
+        return [list(zip(*timeline._stars[plot].getData(), strict=True)) for plot in plots]
+
+    assert stars([np.nan] * 4, 2) == [[], [(2, pytest.approx(20))]]
+    assert stars([0, 0.5, 0.25, 0], 2) == [[(2, 0.25)], []]
+    assert stars([0, 0, 0, 0], -1) == [[], []]

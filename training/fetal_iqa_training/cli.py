@@ -41,7 +41,8 @@ app = typer.Typer(
 )
 
 Data = Annotated[
-    Path, typer.Option(help="Data set folder in the ACOUSLIC-AI layout.", show_default=False)
+    Path,
+    typer.Option(help="Data set folder in the layout of ACOUSLIC-AI or HC18.", show_default=False),
 ]
 Out = Annotated[
     Path, typer.Option(help="Model folder to make; must not exist.", show_default=False)
@@ -198,8 +199,9 @@ def evaluate(
 ) -> None:
     """Judge a model on all annotated sweeps of a data set, as it is in use.
 
-    Accuracy, F1, precision and recall of its frame decision; for seg, which decides by the
-    area of its mask, also Dice over the positive frames.
+    Accuracy, F1, precision, recall and average precision of its frame decision; for seg, which
+    decides by the area of its mask, also Dice and the error of the circumference in mm over the
+    positive frames. The file of --json holds the curve of precision over recall, too.
     """
     from fetal_iqa_models import model_hash
     from fetal_iqa_training.evaluation import evaluate
@@ -208,7 +210,8 @@ def evaluate(
         evaluation = evaluate(model, data, encoder_weights=weights, device=device, report=report)
         figures = {"model": model, "hash": model_hash(model), **evaluation.as_metrics()}
         if json_file is not None:
-            write_atomically(json_file, json.dumps(figures, indent=2) + "\n")
+            whole = {**figures, "curve": evaluation.curve}
+            write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
         if json_progress:
             JsonLines().line(event="done", **figures)
         else:

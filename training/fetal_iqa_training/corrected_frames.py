@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.labelled_frames import LabelledFrames
 from fetal_iqa_training.settings import Task
-from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label, SweepRecord
+from napari_fetal_iqa.corrections import (
+    CorrectionStore,
+    FrameCorrection,
+    Label,
+    SweepRecord,
+    latest,
+)
 from napari_fetal_iqa.masks import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -38,7 +44,7 @@ def read_corrections(
     """Gather the state of every corrected frame.
 
     Each reviewer's latest word on a frame counts; where two reviewers spoke of one frame it is
-    there twice, and where two stores know the same reviewer's word the later one counts.
+    there twice; where two stores know the same reviewer, the later label and the later mask count.
     Confirmed predictions are words like any other; frames that nobody spoke of are not there.
 
     Parameters
@@ -73,9 +79,8 @@ def read_corrections(
                     if reviewer is not None and name != reviewer:
                         continue
                     for frame, state in store.corrections(record.identity, name).items():
-                        known = of_sweep.get((frame, name))
-                        if known is None or known.time <= state.time:
-                            of_sweep[frame, name] = state
+                        known = of_sweep.get((frame, name), state)
+                        of_sweep[frame, name] = latest((state, known))
     return tuple(
         CorrectedSweep(records[identity], tuple(states[key] for key in sorted(states)))
         for identity, states in sorted(said.items())

@@ -1,19 +1,22 @@
 """Judging a model as it is in use: the same prediction, on the sweep's own grid."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_models import FrameClassifier, FramePredictor, FrameSegmenter, load_model
+from fetal_iqa_training.data_sets import list_annotated
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.figures import FrameFigures
-from fetal_iqa_training.labelled_frames import LabelledFrames, acouslic_frames
+from fetal_iqa_training.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.learner import AREA_THRESHOLD, Network
 from fetal_iqa_training.progress import Progress, Report, silent
-from napari_fetal_iqa.io.acouslic import list_cases
+from napari_fetal_iqa.biometry import measure_abdomen
 
 QUALITY_THRESHOLD = 0.5
 """Probability above which a frame counts as positive (the paper)."""
@@ -28,13 +31,18 @@ class Evaluation:
     frames, positives : int
         Frames judged, and how many of them show an abdomen.
     figures : dict
-        ``accuracy``, ``f1``, ``precision``, ``recall`` of the frame decision and, for a
-        segmenter, ``dice``: the mean over the positive frames, on the sweep's own grid.
+        ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
+        decision; for a segmenter also, on the sweep's own grid, ``dice``, the mean over the
+        positive frames, and ``circumference_error_mm``, the mean absolute difference of the
+        circumferences of the two masks, over the positive frames that both can be measured in.
+    curve : dict
+        Precision over recall: ``threshold``, ``precision``, ``recall``.
     """
 
     frames: int
     positives: int
     figures: dict[str, float]
+    curve: dict[str, list[float]] = field(default_factory=dict)
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Give one flat dictionary, rounded to 4 digits, for a model card or a table."""
@@ -78,22 +86,46 @@ def judge(
         device=device,
     )
     figures = FrameFigures()
+    errors_mm: list[float] = []
     for done, source in enumerate(sources, start=1):
         for batch in predictor.predict(source.frames):
             positive = torch.from_numpy(source.positive[batch.frames])
             if batch.quality is not None:
-                figures.update(torch.from_numpy(batch.quality > quality_threshold), positive)
+                figures.update(
+                    torch.from_numpy(batch.quality > quality_threshold),
+                    positive,
+                    scores=torch.from_numpy(batch.quality),
+                )
             if batch.area_fraction is not None and batch.masks is not None:
                 figures.update(
                     torch.from_numpy(batch.area_fraction >= area_threshold),
                     positive,
                     torch.from_numpy(batch.masks),
                     torch.from_numpy(source.masks[batch.frames]),
+                    scores=torch.from_numpy(batch.area_fraction),
                 )
+                for frame, mask in zip(batch.frames, batch.masks, strict=True):
+                    errors_mm.extend(_circumference_error_mm(source, int(frame), mask))
         report(Progress("evaluating", done))
     if figures.frames == 0:
         raise TrainingError("no annotated frames to judge the model on; choose other data")
-    return Evaluation(figures.frames, figures.positives, figures.compute())
+    found = figures.compute()
+    if errors_mm:
+        found["circumference_error_mm"] = sum(errors_mm) / len(errors_mm)
+    return Evaluation(figures.frames, figures.positives, found, figures.curve())
+
+
+def _circumference_error_mm(
+    source: LabelledFrames, frame: int, mask: NDArray[np.bool_]
+) -> list[float]:
+    """Give how far off the circumference of a mask is; nothing where there is none to compare."""
+    if source.spacing_mm is None or not source.positive[frame] or not mask.any():
+        return []
+    true, found = (
+        measure_abdomen(outline, source.spacing_mm, source.field_of_view)
+        for outline in (source.masks[frame], mask)
+    )
+    return [abs(found.circumference_mm - true.circumference_mm)] if found and true else []
 
 
 def evaluate(
@@ -111,7 +143,7 @@ def evaluate(
     model : path or str
         Model folder, or the name of a shipped one.
     data : Path
-        Folder in the ACOUSLIC-AI layout.
+        Folder in the ACOUSLIC-AI or the HC18 layout.
     encoder_weights : Path, optional
         Where the model folder does not hold its encoder.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -127,4 +159,4 @@ def evaluate(
         Where the model or the data cannot be used.
     """
     network = load_model(model, encoder_weights)
-    return judge(network, acouslic_frames(list_cases(data)), device=device, report=report)
+    return judge(network, frames_of(list_annotated(data)), device=device, report=report)

@@ -5,14 +5,20 @@ from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import (
     BinaryAccuracy,
+    BinaryAveragePrecision,
     BinaryF1Score,
     BinaryPrecision,
+    BinaryPrecisionRecallCurve,
     BinaryRecall,
 )
+
+_CURVE_POINTS = 200
 
 
 class FrameFigures:
     """Running accuracy, F1, precision and recall of frame decisions, and Dice of masks.
+
+    Where scores are given, also the curve of precision over recall and the area under it.
 
     Dice is the mean over the frames that do show an abdomen; a frame whose abdomen is missed
     counts as 0. Frames without one are judged by the decision alone.
@@ -32,6 +38,8 @@ class FrameFigures:
                 "recall": BinaryRecall(),
             }
         ).to(device)
+        self._curve = BinaryPrecisionRecallCurve().to(device)
+        self._average_precision = BinaryAveragePrecision().to(device)
         self._dice = MeanMetric().to(device)
         self.frames = 0
         self.positives = 0
@@ -43,6 +51,7 @@ class FrameFigures:
         positive: Tensor,
         masks: Tensor | None = None,
         truth: Tensor | None = None,
+        scores: Tensor | None = None,
     ) -> None:
         """Take a batch into account.
 
@@ -52,10 +61,15 @@ class FrameFigures:
             What the model says of the frames, and what is true.
         masks, truth : (N, H, W) bool tensors, optional
             The model's masks and the true ones, for a segmenter.
+        scores : (N,) tensor in 0..1, optional
+            What the decisions were made from.
         """
         self._decisions.update(decisions.long(), positive.long())
         self.frames += len(positive)
         self.positives += int(positive.sum())
+        if scores is not None:
+            self._curve.update(scores.float(), positive.long())
+            self._average_precision.update(scores.float(), positive.long())
         if masks is None or truth is None:
             return
         self._has_masks = True
@@ -66,8 +80,27 @@ class FrameFigures:
             self._dice.update(2 * overlap[shown] / both[shown])
 
     def compute(self) -> dict[str, float]:
-        """Give ``accuracy``, ``f1``, ``precision``, ``recall`` and, for masks, ``dice``."""
+        """Give ``accuracy``, ``f1``, ``precision``, ``recall`` and what else there is to say.
+
+        That is ``average_precision`` where there are scores, and ``dice`` for masks.
+        """
         figures = {name: float(value) for name, value in self._decisions.compute().items()}
+        if self._average_precision.update_called:
+            figures["average_precision"] = float(self._average_precision.compute())
         if self._has_masks:
             figures["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
         return figures
+
+    def curve(self) -> dict[str, list[float]]:
+        """Give ``threshold``, ``precision`` and ``recall``, at most 200 points of each.
+
+        Empty where no scores were given. The last point, where nothing is found, has threshold 1.
+        """
+        if not self._curve.update_called:
+            return {}
+        precision, recall, thresholds = self._curve.compute()
+        thresholds = torch.cat([thresholds, thresholds.new_ones(1)])
+        n_points = min(_CURVE_POINTS, len(thresholds))
+        chosen = torch.linspace(0, len(thresholds) - 1, n_points).round().long()
+        parts = {"threshold": thresholds, "precision": precision, "recall": recall}
+        return {name: part.cpu()[chosen].tolist() for name, part in parts.items()}

@@ -21,17 +21,17 @@ from fetal_iqa_models import (
     set_strategy,
     weights_record,
 )
+from fetal_iqa_training.data_sets import list_annotated
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
 from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set
-from fetal_iqa_training.labelled_frames import acouslic_frames
+from fetal_iqa_training.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.learner import FrameLearner, Network
 from fetal_iqa_training.loop import run_training
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.sampling import EveryFrame
 from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.splitting import CaseSplit, split_by_subject
-from napari_fetal_iqa.io.acouslic import AcouslicCase, list_cases
 
 OWN_LICENCE = "BSD-3-Clause"
 """Of weights that were trained here from the start."""
@@ -57,7 +57,7 @@ def fit(
     Parameters
     ----------
     data : Path
-        Folder in the ACOUSLIC-AI layout.
+        Folder in the ACOUSLIC-AI or the HC18 layout.
     out : Path
         Model folder to make.
     settings : FitSettings
@@ -87,7 +87,7 @@ def fit(
     """
     check_is_free(out)
     split = split_by_subject(
-        list_cases(data), settings.validation_share, settings.test_share, settings.seed
+        list_annotated(data), settings.validation_share, settings.test_share, settings.seed
     )
     network = build_network(settings, weights)
     parent = None if encoder_from is None else take_encoder(network, encoder_from)
@@ -98,7 +98,7 @@ def fit(
         network.half().float()
     metrics: dict[str, JsonValue] = {"validation": figures}
     if split.test:
-        judged = judge(network, acouslic_frames(split.test), device=settings.device, report=report)
+        judged = judge(network, frames_of(split.test), device=settings.device, report=report)
         metrics["test"] = judged.as_metrics()
     training["command"] = command
     card = _card(network, weights, training, metrics, demo, parent)
@@ -202,11 +202,11 @@ def _enter(work: Path, settings: FitSettings, data: Path) -> None:
 
 
 def _frame_set(
-    cases: Sequence[AcouslicCase], image_size: int, folder: Path, report: Report
+    cases: Sequence[AnnotatedCase], image_size: int, folder: Path, report: Report
 ) -> FrameSet:
-    total = sum(ac_mm is not None for case in cases for ac_mm in case.ac_mm)
+    total = sum(case.n_sources for case in cases)
     return build_frame_set(
-        acouslic_frames(cases),
+        frames_of(cases),
         image_size,
         folder,
         lambda done: report(Progress("reading", done, total)),

@@ -1,14 +1,16 @@
 """Frames and what is known of them: where every training set and every evaluation begins."""
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, AcouslicCase
+from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, AcouslicCase, list_cases
 
 
 @dataclass(frozen=True, eq=False)
@@ -24,15 +26,63 @@ class LabelledFrames:
         The abdomen; empty where a frame shows none.
     positive : (n,) bool array
         The frame shows an abdomen that can be measured: its plane is optimal or suboptimal.
+    spacing_mm : (float, float), optional
+        Millimetres per pixel along rows and columns, where known.
+    field_of_view : (H, W) bool array, optional
+        Outlines end at its edge.
     """
 
     sweep: str
     frames: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     positive: NDArray[np.bool_]
+    spacing_mm: tuple[float, float] | None = None
+    field_of_view: NDArray[np.bool_] | None = None
 
 
-def acouslic_frames(cases: Sequence[AcouslicCase]) -> Iterator[LabelledFrames]:
+@dataclass(frozen=True)
+class AnnotatedCase:
+    """One examination of a data set: whose it is, and how to read its frames.
+
+    Parameters
+    ----------
+    name : str
+    subject_id : str
+        Several cases may be one subject's: split by subject, not by case.
+    n_sources : int
+        How many :class:`LabelledFrames` there are to read.
+    read : callable
+        Reads them anew at every call, one at a time.
+    """
+
+    name: str
+    subject_id: str
+    n_sources: int
+    read: Callable[[], Iterator[LabelledFrames]] = field(compare=False)
+
+
+def frames_of(cases: Iterable[AnnotatedCase]) -> Iterator[LabelledFrames]:
+    """Read the frames of cases, in their order."""
+    for case in cases:
+        yield from case.read()
+
+
+def acouslic_cases(folder: Path) -> tuple[AnnotatedCase, ...]:
+    """List the cases of a folder in the ACOUSLIC-AI layout that have an annotated sweep.
+
+    Raises
+    ------
+    SweepError
+        Where the folder is not in that layout.
+    """
+    return tuple(
+        AnnotatedCase(case.uuid, case.subject_id, annotated, partial(acouslic_frames, [case]))
+        for case in list_cases(folder)
+        if (annotated := sum(ac_mm is not None for ac_mm in case.ac_mm))
+    )
+
+
+def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
     """Read the annotated sweeps of ACOUSLIC-AI cases, one sweep at a time.
 
     Sweeps without an annotated circumference are left out, as in the paper: nobody looked for
@@ -41,7 +91,7 @@ def acouslic_frames(cases: Sequence[AcouslicCase]) -> Iterator[LabelledFrames]:
 
     Parameters
     ----------
-    cases : sequence of AcouslicCase
+    cases : iterable of AcouslicCase
 
     Yields
     ------
@@ -80,4 +130,6 @@ def acouslic_frames(cases: Sequence[AcouslicCase]) -> Iterator[LabelledFrames]:
                 frames=np.asarray(volume.frames[start:stop]),
                 masks=abdomen,
                 positive=np.asarray(abdomen.any(axis=(1, 2))),
+                spacing_mm=volume.spacing_mm,
+                field_of_view=volume.field_of_view,
             )
