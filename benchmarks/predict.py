@@ -114,7 +114,7 @@ def main():
     options = parser.parse_args()
 
     torch.manual_seed(0)
-    encoder = "fetalclip" if options.full_size else "fetalclip-demo"
+    encoder = "fetalclip" if options.full_size else "swin-demo"
     networks = [kind(load_encoder(encoder)) for kind in (FrameClassifier, FrameSegmenter)]
     for network in networks:
         add_lora(network, LoraSettings())

@@ -1,54 +1,23 @@
 """A review in progress: one sweep, what the models say of it and what the expert says."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
 
 import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_fetal_iqa.analysis.best_frame import best_frame
-from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.candidates import candidates
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
 from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
+from napari_fetal_iqa.frame_view import FrameView, Source
+from napari_fetal_iqa.interpolation import fill_gaps
 from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.review_queue import ReviewQueue
 from napari_fetal_iqa.sweep import SweepVolume
 
-
-class Source(StrEnum):
-    """Who set a label or a mask."""
-
-    NOBODY = "nobody"
-    MODEL = "model"
-    EXPERT = "expert"
-
-
-@dataclass(frozen=True)
-class FrameView:
-    """All there is to show of one frame.
-
-    Parameters
-    ----------
-    frame, sweep, frame_in_sweep : int
-        0-based.
-    quality, area_fraction : float or None
-        The models' scores; None where not computed.
-    label : Label or None
-    label_source, mask_source : Source
-    measurement : AbdomenMeasurement or None
-        Of the mask that counts: the expert's, else the model's.
-    """
-
-    frame: int
-    sweep: int
-    frame_in_sweep: int
-    quality: float | None
-    area_fraction: float | None
-    label: Label | None
-    label_source: Source
-    mask_source: Source
-    measurement: AbdomenMeasurement | None
+__all__ = ["FrameView", "ReviewSession", "Source"]
 
 
 class ReviewSession:
@@ -72,6 +41,8 @@ class ReviewSession:
         self._store = store
         self._reviewer = reviewer
         self._unsaved: dict[int, NDArray[np.bool_]] = {}
+        self._queue = ReviewQueue(self._candidates)
+        self.frames_changed.connect(self._queue.forget)
         store.add_sweep(sweep)
 
     @property
@@ -83,6 +54,7 @@ class ReviewSession:
     def reviewer(self, name: str) -> None:
         changed = set(self.corrections())
         self._reviewer = name
+        self._queue.restart()
         self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
 
     # What the models say -------------------------------------------------------------------
@@ -90,6 +62,7 @@ class ReviewSession:
     def begin_analysis(self, analysis: Analysis) -> None:
         """Take a new analysis, still empty or complete, for that of this sweep."""
         self.analysis = analysis
+        self._queue.restart()
         self.frames_changed.emit(tuple(range(len(self.sweep))))
 
     def add_results(self, results: FrameResults) -> None:
@@ -98,6 +71,11 @@ class ReviewSession:
             raise RuntimeError("results without an analysis")
         self.analysis.add(results)
         self.frames_changed.emit(tuple(results.frames.tolist()))
+
+    def set_thresholds(self, quality: float, area: float) -> None:
+        """Count frames as positive from other scores on; without an analysis nothing changes."""
+        if self.analysis is not None:
+            self.frames_changed.emit(self.analysis.set_thresholds(Thresholds(quality, area)))
 
     # What counts ---------------------------------------------------------------------------
 
@@ -145,6 +123,7 @@ class ReviewSession:
             by_expert[frame] = True
             if correction.label is not None:
                 labels[frame] = correction.label
+        by_expert[list(self._unsaved)] = True
         return labels, by_expert
 
     def view(self, frame: int) -> FrameView:
@@ -152,16 +131,13 @@ class ReviewSession:
         sweep, frame_in_sweep = self.sweep.locate(frame)
         correction = self._correction(frame)
         label, label_source = self._label(frame, correction)
-        quality = area_fraction = None
-        if self.analysis and self.analysis.computed[frame]:
-            quality = _known(self.analysis.quality[frame])
-            area_fraction = _known(self.analysis.area_fraction[frame])
+        scores = self.analysis.scores(frame) if self.analysis else (None, None)
         return FrameView(
             frame=frame,
             sweep=sweep,
             frame_in_sweep=frame_in_sweep,
-            quality=quality,
-            area_fraction=area_fraction,
+            quality=scores[0],
+            area_fraction=scores[1],
             label=label,
             label_source=label_source,
             mask_source=self.mask_source(frame),
@@ -218,6 +194,33 @@ class ReviewSession:
         finally:
             self.frames_changed.emit((frame,))
 
+    def copy_previous(self, frame: int) -> bool:
+        """Take the mask that counts on the frame before for this frame's; give whether there was.
+
+        There is none before the first frame of a sweep, and none where that mask is empty.
+        """
+        _, frame_in_sweep = self.sweep.locate(frame)
+        mask = self.mask(frame - 1) if frame_in_sweep else None
+        if mask is None or not mask.any():
+            return False
+        self.set_mask(frame, mask.copy())
+        return True
+
+    def interpolate(self, frame: int) -> tuple[int, ...]:
+        """Outline the frames around this one between the nearest that the expert drew.
+
+        One action, by :func:`~napari_fetal_iqa.interpolation.fill_gaps`; labels stay as they are.
+        Gives the frames with a new mask, none where there are not two ends in this sweep.
+        """
+        self._save_unsaved()
+        bounds = self.sweep.bounds[self.sweep.locate(frame)[0]]
+        masks = fill_gaps(frame, bounds, self.corrections(), self.sweep.shape[1:])
+        if frames := tuple(masks):
+            answers = self._answered(frames, "seg_model")
+            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
+            self.frames_changed.emit(frames)
+        return frames
+
     def revert(self, frame: int) -> None:
         """Go back to the model's label and mask of a frame, as one action."""
         self._save_unsaved()
@@ -262,27 +265,26 @@ class ReviewSession:
 
     def _answered(self, frames: Sequence[int], *which: str) -> str | None:
         """Name the models whose predictions of these frames were there to be seen."""
-        if self.analysis is None or not self.analysis.computed[list(frames)].all():
-            return None
-        models = [getattr(self.analysis.setup, name) for name in which]
-        return ", ".join(f"{model.id} {model.hash}" for model in models if model) or None
+        return self.analysis.speakers(frames, *which) if self.analysis else None
 
     # What next -----------------------------------------------------------------------------
 
-    def to_review(self) -> list[int]:
-        """Give the frames worth the expert's time: found by the model, not yet looked at."""
+    def _candidates(self) -> list[int]:
         if self.analysis is None:
             return []
-        _, by_expert = self.labels()
-        return np.flatnonzero((self.analysis.labels() == Label.OPTIMAL) & ~by_expert).tolist()
+        return candidates(self.analysis, self.labels()[1], self.sweep.bounds)
+
+    def to_review(self) -> list[int]:
+        """Give the frames worth the expert's time and not yet corrected, in ascending order."""
+        return sorted(self._queue.order)
 
     def next_to_review(self, frame: int, step: int = 1) -> int | None:
-        """Give the next (step 1) or previous (step -1) frame to review, wrapping round."""
-        waiting = [other for other in self.to_review() if other != frame]
-        if not waiting:
-            return None
-        beyond = [other for other in waiting if (other - frame) * step > 0]
-        return (beyond or waiting)[0 if step > 0 else -1]
+        """Give the frame to go to from a frame, which is remembered as visited.
+
+        Step 1: the most valuable frame not visited yet, or where all were, the one visited longest
+        ago. Step -1: the frame visited before. None where there is none.
+        """
+        return self._queue.forward(frame) if step > 0 else self._queue.back(frame)
 
     def best_frame(self) -> int:
         """Give the frame to measure, or -1: the models' choice among what the expert left."""
@@ -290,7 +292,3 @@ class ReviewSession:
             return -1
         labels, _ = self.labels()
         return best_frame(self.analysis.score, labels == Label.OPTIMAL, self.sweep.bounds)
-
-
-def _known(value: float) -> float | None:
-    return float(value) if np.isfinite(value) else None

@@ -26,7 +26,7 @@ class Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     reviewer: str = ""
-    cls_model: str = ""  # the demo CLS model is too weak yet to lead anybody
+    cls_model: str = "demo-cls"
     seg_model: str = "demo-seg"
     analyse_on_open: bool = True
 

@@ -159,23 +159,6 @@ _ROWS = (
         licence="CC-BY-NC-4.0",
     ),
     _clip(
-        "fetalclip-demo",
-        (1, 2, 4, 5),
-        timm_options={
-            "img_size": 112,
-            "patch_size": 8,
-            "embed_dim": 192,
-            "depth": 6,
-            "num_heads": 3,
-            "num_classes": 192,
-            # Trained from scratch on little: the mean of all patches tells more than one token.
-            "global_pool": "avg",
-            "fc_norm": False,
-        },
-        image_size=112,
-        decoder_width=12,
-    ),
-    _clip(
         "fetalclip-tiny",
         (0, 1, 2, 3),
         timm_options={
@@ -249,6 +232,22 @@ _ROWS = (
         PYRAMID,
         mean=HALF,
         std=HALF,
+    ),
+    EncoderSpec(
+        "swin-demo",  # windows learn from little and cost little: small enough to be bundled
+        "swin_tiny_patch4_window7_224",
+        (0, 1, 2, 3),
+        timm_options={
+            "img_size": 128,
+            "window_size": 8,
+            "embed_dim": 32,
+            "depths": (2, 2, 4, 2),
+            "num_heads": (1, 2, 4, 8),
+            "num_classes": 0,
+        },
+        image_size=128,
+        lora_targets=TRANSFORMER_LORA,
+        decoder_width=12,
     ),
     _dinov3("small", DEPTH_12),
     _dinov3("base", DEPTH_12),

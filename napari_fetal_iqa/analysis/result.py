@@ -1,6 +1,7 @@
 """What the networks say of a sweep: quality, masks, circumference, and the best frame."""
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -156,6 +157,37 @@ class Analysis:
         self.computed[frames] = True
         for stage, seconds in results.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def scores(self, frame: int) -> tuple[float | None, float | None]:
+        """Give quality and area fraction of a frame; None where not computed."""
+        scores = (float(self.quality[frame]), float(self.area_fraction[frame]))
+        quality, area = (score if np.isfinite(score) else None for score in scores)
+        return quality, area
+
+    def speakers(self, frames: Sequence[int], *which: str) -> str | None:
+        """Name the models whose results of all these frames are there, by id and hash.
+
+        Parameters
+        ----------
+        frames : sequence of int
+        which : {"cls_model", "seg_model"}
+            Models to name, where they spoke.
+
+        Returns
+        -------
+        str or None
+            None where a frame was not computed or none of these models spoke.
+        """
+        if not self.computed[list(frames)].all():
+            return None
+        models = [getattr(self.setup, name) for name in which]
+        return ", ".join(f"{model.id} {model.hash}" for model in models if model) or None
+
+    def set_thresholds(self, thresholds: Thresholds) -> tuple[int, ...]:
+        """Count frames as positive from other scores on; give those whose label changed."""
+        before = self.labels()
+        self.setup = replace(self.setup, thresholds=thresholds)
+        return tuple(np.flatnonzero(self.labels() != before).tolist())
 
     def packed_mask(self, frame: int) -> bytes | None:
         """Give the model's mask of a frame as it is kept, or None where there is none."""

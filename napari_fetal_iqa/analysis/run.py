@@ -55,7 +55,7 @@ class Analyser:
 
     def __init__(
         self,
-        cls_model: str | Path | None = None,
+        cls_model: str | Path | None = "demo-cls",
         seg_model: str | Path | None = "demo-seg",
         device: str = "auto",
         batch_size: int | None = None,
@@ -107,7 +107,7 @@ class Analyser:
 
 def analyse_sweep(
     sweep: SweepVolume,
-    cls_model: str | Path | None = None,
+    cls_model: str | Path | None = "demo-cls",
     seg_model: str | Path | None = "demo-seg",
     *,
     device: str = "auto",

@@ -25,7 +25,7 @@ Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu; auto takes th
 def analyse(
     sweeps: Annotated[list[Path], typer.Argument(help="Sweep files, or folders that hold some.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, one folder a sweep.")],
-    cls: ClsModel = "",
+    cls: ClsModel = "demo-cls",
     seg: SegModel = "demo-seg",
     device: Device = "auto",
     batch_size: Annotated[

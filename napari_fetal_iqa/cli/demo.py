@@ -38,7 +38,7 @@ def demo(
     Example: napari-fetal-iqa demo
     """
     if headless:
-        setup = choose_models(None, "demo-seg").setup()
+        setup = choose_models("demo-cls", "demo-seg").setup()
         AnalysisJob(setup, Analyser, out).run(demo_sweep())
     elif _has_screen():
         try:

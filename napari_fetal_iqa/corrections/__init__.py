@@ -2,7 +2,8 @@
 
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
-from napari_fetal_iqa.corrections.store import CorrectionStore, SweepRecord
+from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.store import CorrectionStore
 
 __all__ = [
     "CorrectionStore",

@@ -59,6 +59,12 @@ class Event:
         The reviewer confirmed the model's prediction instead of changing it.
     answers : str, optional
         Model whose prediction was on the screen, by id and hash.
+    uid : str
+        Unique among all machines.
+    time : str
+        UTC, ISO 8601 to the microsecond; what one reviewer says is replayed in this order.
+    tool : str
+        Version of napari-fetal-iqa.
     """
 
     sweep: str

@@ -52,9 +52,16 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
 
 
 class History:
-    """The events of one reviewer on one sweep, replayed in the order of their writing."""
+    """The events of one reviewer on one sweep, replayed in the order in which they were said.
+
+    Attributes
+    ----------
+    end : str
+        When the last of them was said, UTC; empty where there is none.
+    """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
+        self.end = ""
         self._actions: dict[str, list[Event]] = {}
         self._done: list[str] = []
         self._undone: list[str] = []
@@ -64,6 +71,7 @@ class History:
 
     def apply(self, event: Event) -> None:
         """Take one more event into account."""
+        self.end = max(self.end, event.time)
         if event.kind is EventKind.UNDO:
             self._undo(event.action)
         elif event.kind is EventKind.REDO:
@@ -84,8 +92,11 @@ class History:
                 self._said[event.frame].remove(event)
 
     def _redo(self, action: str) -> None:
-        if action in self._undone:
-            self._undone.remove(action)
+        # not only what is undone: where two copies of a store were merged, something new from
+        # the one may have come between an undo and a redo of the other
+        if action in self._actions and action not in self._done:
+            if action in self._undone:
+                self._undone.remove(action)
             self._done.append(action)
             for event in self._actions[action]:
                 self._said[event.frame].append(event)

@@ -2,6 +2,8 @@
 
 import sqlite3
 from pathlib import Path
+from typing import Literal
+from urllib.parse import quote
 
 from napari_fetal_iqa.errors import StoreError
 
@@ -39,9 +41,12 @@ CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
 
 _LOCK_WAIT_S = 2.0
 
+Mode = Literal["rwc", "rw", "ro"]
+"""Of opening, as SQLite says it: read, write and create; read and write; read only."""
 
-def connect(path: Path) -> sqlite3.Connection:
-    """Open a store, making it where there is none.
+
+def connect(path: Path, mode: Mode = "rwc") -> sqlite3.Connection:
+    """Open a store, by default making it where there is none.
 
     Every commit is on disk when it returns, and in this one file: a copy of it, made at any
     moment between two strokes, is whole.
@@ -49,18 +54,24 @@ def connect(path: Path) -> sqlite3.Connection:
     Raises
     ------
     StoreError
-        Where the file is something else, damaged, of a newer version, locked or unwritable.
+        Where the file is something else, damaged, of a newer version, locked or unwritable; or
+        is not there and may not be made.
     """
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(path, timeout=_LOCK_WAIT_S, isolation_level=None)
+        if mode == "rwc":
+            path.parent.mkdir(parents=True, exist_ok=True)
+        elif not path.is_file():
+            raise StoreError(f"{path}: there is no corrections store; check the path")
+        connection = sqlite3.connect(
+            _uri(path, mode), uri=True, timeout=_LOCK_WAIT_S, isolation_level=None
+        )
     except (OSError, sqlite3.Error):
         raise StoreError(
             f"{path}: cannot be opened or made; choose a corrections store in a folder "
             "that you may write to"
         ) from None
     try:
-        _prepare(connection, path)
+        _prepare(connection, path, mode)
     except sqlite3.Error as error:
         connection.close()
         raise explain(error, path) from None
@@ -70,11 +81,16 @@ def connect(path: Path) -> sqlite3.Connection:
     return connection
 
 
-def _prepare(connection: sqlite3.Connection, path: Path) -> None:
+def _uri(path: Path, mode: Mode) -> str:
+    place = path.absolute().as_posix()
+    return f"file://{'' if place.startswith('/') else '/'}{quote(place)}?mode={mode}"
+
+
+def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    if is_new and application_id == 0:
+    if is_new and application_id == 0 and mode == "rwc":
         connection.executescript(
             f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
@@ -93,8 +109,14 @@ def _prepare(connection: sqlite3.Connection, path: Path) -> None:
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
     """Say in one line what a database error means for the person at the desk."""
-    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    extended_code = getattr(error, "sqlite_errorcode", 0)
+    code = extended_code & 0xFF
+    if extended_code == sqlite3.SQLITE_READONLY_ROLLBACK:
+        advice = (
+            "its last writing was cut off; mend it with napari-fetal-iqa corrections check "
+            "--store, then try again"
+        )
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         advice = "another program is writing to it; close it and try again"
     elif code == sqlite3.SQLITE_FULL:
         advice = "the disk is full; make room, what is shown is not saved yet"

@@ -1,14 +1,13 @@
 """The corrections store: what is said is on disk before the call returns."""
 
-import json
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +15,18 @@ from numpy.typing import NDArray
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label, new_uid
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
+from napari_fetal_iqa.corrections.rows import (
+    EVENT_COLUMNS,
+    SWEEP_COLUMNS,
+    SweepRecord,
+    event_of_row,
+    row_of_event,
+    row_of_sweep,
+    sweep_of_row,
+)
+from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
-
-_EVENT_COLUMNS = (
-    "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
-)
-
-
-@dataclass(frozen=True)
-class SweepRecord:
-    """What a store knows of a sweep: technical facts, no name, no path, no patient."""
-
-    identity: str
-    shape: tuple[int, int, int]
-    spacing_mm: tuple[float, float] | None
-    bounds: tuple[tuple[int, int], ...]
 
 
 class CorrectionStore:
@@ -43,7 +38,9 @@ class CorrectionStore:
     Parameters
     ----------
     path : Path or str
-        Made, with its folder, where there is none.
+    mode : {"rwc", "rw", "ro"}
+        As SQLite says it: ``rwc`` makes the file, with its folder, where there is none; ``rw``
+        wants it to be there; ``ro`` never changes it.
 
     Raises
     ------
@@ -51,9 +48,9 @@ class CorrectionStore:
         One line on what is wrong with the file; every method may raise it.
     """
 
-    def __init__(self, path: Path | str) -> None:
+    def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
         self.path = Path(path)
-        self._connection = schema.connect(self.path)
+        self._connection = schema.connect(self.path, mode)
         self._histories: dict[tuple[str, str], History] = {}
 
     def close(self) -> None:
@@ -75,17 +72,9 @@ class CorrectionStore:
 
     def sweeps(self) -> list[SweepRecord]:
         """Give the sweeps of this store, in the order in which they were first opened."""
+        query = f"SELECT {SWEEP_COLUMNS} FROM sweep ORDER BY rowid"
         with self._explaining():
-            rows = self._connection.execute("SELECT * FROM sweep ORDER BY rowid").fetchall()
-        return [
-            SweepRecord(
-                identity=identity,
-                shape=(frames, height, width),
-                spacing_mm=None if row_mm is None else (row_mm, column_mm),
-                bounds=tuple((start, stop) for start, stop in json.loads(bounds)),
-            )
-            for identity, frames, height, width, row_mm, column_mm, bounds in rows
-        ]
+            return [sweep_of_row(row) for row in self._connection.execute(query)]
 
     def reviewers(self, sweep: str | None = None) -> list[str]:
         """Give everyone who said something, of one sweep or of any."""
@@ -94,14 +83,17 @@ class CorrectionStore:
             return [row[0] for row in self._connection.execute(query, (sweep, sweep))]
 
     def events(self, sweep: str | None = None, reviewer: str | None = None) -> list[Event]:
-        """Give the events in the order of their writing, of one sweep and reviewer or of all."""
+        """Give the events of one sweep and reviewer or of all, the first to be said first.
+
+        What was said at one time comes in the order of its writing.
+        """
         query = (
-            f"SELECT {_EVENT_COLUMNS} FROM event WHERE (:sweep IS NULL OR sweep = :sweep) "
-            "AND (:reviewer IS NULL OR reviewer = :reviewer) ORDER BY number"
+            f"SELECT {EVENT_COLUMNS} FROM event WHERE (:sweep IS NULL OR sweep = :sweep) "
+            "AND (:reviewer IS NULL OR reviewer = :reviewer) ORDER BY time, number"
         )
         with self._explaining():
             rows = self._connection.execute(query, {"sweep": sweep, "reviewer": reviewer})
-            return [_event(row) for row in rows]
+            return [event_of_row(row) for row in rows]
 
     def history(self, sweep: str, reviewer: str) -> History:
         """Give the replayed history of one reviewer on one sweep; kept up to date by the store."""
@@ -128,12 +120,7 @@ class CorrectionStore:
 
     def add_sweep(self, sweep: SweepVolume) -> None:
         """Make a sweep known to the store; must come before anything is said of it."""
-        row_mm, column_mm = sweep.spacing_mm or (None, None)
-        with self._writing():
-            self._connection.execute(
-                "INSERT OR IGNORE INTO sweep VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (sweep.identity, *sweep.shape, row_mm, column_mm, json.dumps(sweep.bounds)),
-            )
+        self.append((), [SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)])
 
     def set_label(
         self,
@@ -147,7 +134,7 @@ class CorrectionStore:
         frames = [frames] if isinstance(frames, int) else list(frames)
         value = None if label is None else Label(label)
         action = new_uid()
-        self.append(
+        self._say(
             Event(sweep, reviewer, EventKind.LABEL, action, frame, label=value, answers=answers)
             for frame in frames
         )
@@ -161,9 +148,22 @@ class CorrectionStore:
         answers: str | None = None,
     ) -> None:
         """Outline the abdomen of a frame, (H, W) bool; None goes back to the model's mask."""
-        code = None if mask is None else encode_mask(mask)
-        event = Event(sweep, reviewer, EventKind.MASK, new_uid(), frame, mask=code, answers=answers)
-        self.append([event])
+        self.set_masks(sweep, {frame: mask}, reviewer, answers)
+
+    def set_masks(
+        self,
+        sweep: str,
+        masks: Mapping[int, NDArray[np.bool_] | None],
+        reviewer: str,
+        answers: str | None = None,
+    ) -> None:
+        """Outline the abdomen of frames, each as :meth:`set_mask` does, as one action."""
+        codes = {frame: None if m is None else encode_mask(m) for frame, m in masks.items()}
+        action = new_uid()
+        self._say(
+            Event(sweep, reviewer, EventKind.MASK, action, frame, mask=code, answers=answers)
+            for frame, code in codes.items()
+        )
 
     def accept(
         self,
@@ -183,12 +183,12 @@ class CorrectionStore:
             events.append(confirm(kind=EventKind.LABEL, label=Label(label)))
         if mask is not None:
             events.append(confirm(kind=EventKind.MASK, mask=encode_mask(mask)))
-        self.append(events)
+        self._say(events)
 
     def revert(self, sweep: str, frame: int, reviewer: str) -> None:
         """Go back to the model's label and mask of a frame, as one action."""
         action = new_uid()
-        self.append(
+        self._say(
             Event(sweep, reviewer, kind, action, frame)
             for kind in (EventKind.LABEL, EventKind.MASK)
         )
@@ -206,22 +206,46 @@ class CorrectionStore:
         action = history.next_undo if kind is EventKind.UNDO else history.next_redo
         if action is None:
             return []
-        self.append([Event(sweep, reviewer, kind, action)])
+        self._say([Event(sweep, reviewer, kind, action)])
         return history.frames_of(action)
 
-    def append(self, events: Iterable[Event]) -> None:
-        """Write events in one transaction; all of them are on disk afterwards, or none."""
+    def _say(self, events: Iterable[Event]) -> None:
+        """Write what one reviewer says of one sweep now.
+
+        It is replayed in order of time; so where the clock went back, it is timed as late as
+        what was said before it.
+        """
+        timed: list[Event] = []
+        for event in events:
+            before = timed[-1].time if timed else self.history(event.sweep, event.reviewer).end
+            timed.append(replace(event, time=max(event.time, before)))
+        self.append(timed)
+
+    def append(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
+        """Write events in one transaction; all of them are on disk afterwards, or none.
+
+        Parameters
+        ----------
+        events : iterable of Event
+        sweeps : iterable of SweepRecord
+            Made known before; a sweep that is known already stays as it is.
+        """
         events = list(events)
-        marks = ", ".join("?" * len(_EVENT_COLUMNS.split(",")))
         with self._writing():
             self._connection.executemany(
-                f"INSERT INTO event ({_EVENT_COLUMNS}) VALUES ({marks})",
-                [_row(event) for event in events],
+                f"INSERT OR IGNORE INTO sweep ({SWEEP_COLUMNS}) VALUES ({_marks(SWEEP_COLUMNS)})",
+                [row_of_sweep(record) for record in sweeps],
+            )
+            self._connection.executemany(
+                f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({_marks(EVENT_COLUMNS)})",
+                [row_of_event(event) for event in events],
             )
         for event in events:
-            history = self._histories.get((event.sweep, event.reviewer))
-            if history is not None:
-                history.apply(event)
+            key = (event.sweep, event.reviewer)
+            if key in self._histories and event.time < self._histories[key].end:
+                del self._histories[key]  # to be replayed in order of time
+            elif key in self._histories:
+                self._histories[key].apply(event)
 
     # The database --------------------------------------------------------------------------
 
@@ -231,6 +255,11 @@ class CorrectionStore:
             yield
         except sqlite3.Error as error:
             raise schema.explain(error, self.path) from None
+        except (TypeError, ValueError) as error:
+            raise StoreError(
+                f"{self.path}: damaged, it holds what no store writes ({error}); napari-fetal-iqa "
+                "corrections check says where, use a backup"
+            ) from None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -245,36 +274,5 @@ class CorrectionStore:
                 raise
 
 
-def _row(event: Event) -> tuple[object, ...]:
-    return (
-        event.sweep,
-        event.reviewer,
-        event.kind.value,
-        event.action,
-        event.frame,
-        None if event.label is None else int(event.label),
-        event.mask,
-        int(event.accepted),
-        event.answers,
-        event.uid,
-        event.time,
-        event.tool,
-    )
-
-
-def _event(row: Sequence[Any]) -> Event:
-    sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool = row
-    return Event(
-        sweep=sweep,
-        reviewer=reviewer,
-        kind=EventKind(kind),
-        action=action,
-        frame=frame,
-        label=None if label is None else Label(label),
-        mask=mask,
-        accepted=bool(accepted),
-        answers=answers,
-        uid=uid,
-        time=time,
-        tool=tool,
-    )
+def _marks(columns: str) -> str:
+    return ", ".join("?" * len(columns.split(",")))

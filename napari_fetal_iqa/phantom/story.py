@@ -121,7 +121,8 @@ class Abdomen:
         """OPTIMAL, SUBOPTIMAL, or NONE outside the run."""
         if not self.run.start <= frame < self.run.stop:
             return NONE
-        centred = abs(self.run.place(frame)) <= self._core
+        middle = 1 / (self.run.stop - self.run.start)  # of a run of two, its frames are at 1/2
+        centred = abs(self.run.place(frame)) <= max(self._core, middle)
         return OPTIMAL if self.run.optimal and centred else SUBOPTIMAL
 
     def cut(self, frame: int) -> TrunkCut | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.ellipse import Ellipse
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.review import ReviewSession
 from napari_fetal_iqa.widgets.desk import Desk
@@ -48,17 +49,41 @@ class Actions:
         """Take a stroke on the overlay for the expert's mask of its frame."""
         self._correct(lambda session, _: session.set_mask(frame, mask))
 
+    def take_ellipse(self, ellipse: Ellipse) -> None:
+        """Take an ellipse for the expert's mask of the frame."""
+        if desk := self._desk():
+            mask = desk.mask_of(ellipse)
+            self._correct(lambda session, frame: session.set_mask(frame, mask))
+
+    def copy_previous(self) -> None:
+        """Take the outline of the frame before."""
+        self._correct(lambda session, frame: session.copy_previous(frame))
+
+    def interpolate(self) -> None:
+        """Outline the frames between the nearest two that the expert drew."""
+        self._correct(lambda session, frame: session.interpolate(frame))
+
     def label_optimal(self) -> None:
-        """Label the frame as an optimal plane."""
-        self._correct(lambda session, frame: session.set_label([frame], Label.OPTIMAL))
+        """Label the frame, or the chosen range, as an optimal plane."""
+        self._label(Label.OPTIMAL)
 
     def label_suboptimal(self) -> None:
-        """Label the frame as a suboptimal plane."""
-        self._correct(lambda session, frame: session.set_label([frame], Label.SUBOPTIMAL))
+        """Label the frame, or the chosen range, as a suboptimal plane."""
+        self._label(Label.SUBOPTIMAL)
 
     def label_none(self) -> None:
-        """Label the frame as one without an abdomen."""
-        self._correct(lambda session, frame: session.set_label([frame], Label.NONE))
+        """Label the frame, or the chosen range, as without an abdomen."""
+        self._label(Label.NONE)
+
+    def _label(self, label: Label) -> None:
+        if desk := self._desk():
+            chosen = desk.selection
+            if self._correct(lambda session, at: session.set_label(chosen.frames(at), label)):
+                chosen.clear()
+
+    def set_thresholds(self, quality: float, area: float) -> None:
+        """Count frames as positive from other scores on."""
+        self._correct(lambda session, _: session.set_thresholds(quality, area))
 
     def clear_mask(self) -> None:
         """Say that there is no abdomen to outline."""
@@ -97,9 +122,16 @@ class Actions:
         """Erase from the outline."""
         self._use_tool("erase")
 
+    def ellipse(self) -> None:
+        """Draw the outline as an ellipse, by two diameters."""
+        if desk := self._desk():
+            desk.use_ellipse()
+
     def look(self) -> None:
-        """Stop painting; drag moves the picture again."""
+        """Stop painting; drag moves the picture again. No range any more, either."""
         self._use_tool("pan_zoom")
+        if desk := self._desk():
+            desk.selection.clear()
 
     def _use_tool(self, mode: str) -> None:
         if desk := self._desk():
@@ -143,6 +175,28 @@ class Actions:
     def previous_sweep(self) -> None:
         """Go one sweep back."""
         self._navigate(lambda way: way.step_sweep(-1))
+
+    def extend_back(self) -> None:
+        """Take the frame before into the range that a label goes to."""
+        self._extend(-1)
+
+    def extend_on(self) -> None:
+        """Take the next frame into the range that a label goes to."""
+        self._extend(1)
+
+    def _extend(self, step: int) -> None:
+        if desk := self._desk():
+            here = desk.navigator.frame
+            desk.selection.extend(here, desk.navigator.within(here + step))
+            desk.navigator.step(step)
+
+    def choose_range(self, first: int, last: int) -> None:
+        """Choose the range that a label goes to, and look at its last frame."""
+        if desk := self._desk():
+            first, last = desk.navigator.within(first), desk.navigator.within(last)
+            desk.selection.clear()
+            desk.selection.extend(first, last)
+            desk.navigator.go(last)
 
     def next_sweep(self) -> None:
         """Go one sweep on."""

@@ -3,15 +3,22 @@
 import time
 from collections.abc import Collection
 
+import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
+from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.analysis.result import Analysis
-from napari_fetal_iqa.review import ReviewSession, Source
+from napari_fetal_iqa.ellipse import Ellipse
+from napari_fetal_iqa.frame_view import FrameView, Source
+from napari_fetal_iqa.review import ReviewSession
+from napari_fetal_iqa.widgets.calipers import Calipers
+from napari_fetal_iqa.widgets.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.navigation import Navigator
 from napari_fetal_iqa.widgets.overlay import MaskOverlay
-from napari_fetal_iqa.widgets.timeline import TimelineData
+from napari_fetal_iqa.widgets.selection import FrameRange
+from napari_fetal_iqa.widgets.timeline_data import TimelineData
 
 _AT_ONCE = 16
 _SLICE_SECONDS = 0.01
@@ -26,6 +33,9 @@ class Desk:
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
+        self.calipers = Calipers(viewer, layer)
+        self.ellipse = EllipseTool(viewer, layer, self.calipers)
+        self.selection = FrameRange()
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
         self._when_idle = QTimer()  # without an interval it fires whenever there is time
@@ -85,6 +95,7 @@ class Desk:
             quality=analysis.quality,
             area_fraction=analysis.area_fraction,
             computed=analysis.computed,
+            ac_mm=analysis.ac_mm,
             labels=labels,
             by_expert=by_expert,
             best=session.best_frame(),
@@ -92,12 +103,39 @@ class Desk:
             area_threshold=analysis.setup.thresholds.area,
         )
 
+    def show(self, view: FrameView) -> None:
+        """Draw the measurement of the frame on the screen, and let the ellipse tool follow."""
+        self.calipers.show(view.measurement)
+        if self.ellipse.active:
+            self.ellipse.follow(self._ellipse(view))
+
+    def _ellipse(self, view: FrameView) -> Ellipse | None:
+        measured = view.measurement
+        if measured is None:
+            return None
+        row_mm, column_mm = np.multiply(measured.center_px, measured.spacing_mm).tolist()
+        return Ellipse((row_mm, column_mm), measured.semi_axes_mm, measured.angle_deg)
+
+    def use_ellipse(self) -> None:
+        """Take the ellipse tool."""
+        self.use_tool("pan_zoom")
+        self.ellipse.start(self._ellipse(self.session.view(self.navigator.frame)))
+
+    def mask_of(self, ellipse: Ellipse) -> NDArray[np.bool_]:
+        """Fill an ellipse inside the field of view, (H, W)."""
+        sweep = self.session.sweep
+        filled = ellipse.mask(sweep.shape[1:], sweep.spacing_mm or (1.0, 1.0))
+        return filled & sweep.field_of_view
+
     def use_tool(self, mode: str) -> None:
-        """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"pan_zoom"``."""
+        """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
+        self.ellipse.stop()
         self.viewer.layers.selection.active = self.overlay.layer
         self.overlay.layer.mode = mode
 
     def leave(self) -> None:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
+        self.ellipse.stop()
+        self.calipers.remove()
         self.overlay.remove()

@@ -26,6 +26,13 @@ _LABELS = (
 _TOOLS = (
     ("Paint", "paint", "Paint on the outline"),
     ("Erase", "erase", "Erase from the outline"),
+    ("Ellipse", "ellipse", "Draw two diameters, then drag their ends"),
+    ("Copy", "copy_previous", "Take the outline of the frame before"),
+    (
+        "Interpolate",
+        "interpolate",
+        "Outline the frames between the nearest two that you drew, before and after this one",
+    ),
     ("Clear", "clear_mask", "No abdomen here: clear the mask"),
     ("Revert", "revert", "Back to the model's label and mask"),
 )
@@ -92,7 +99,7 @@ class FramePanel(QWidget):
             button = QPushButton(f"{text}  {key_of(action)}")
             button.setToolTip(with_key(tip, action))
             button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
-            grid.addWidget(button, place // 2, place % 2)
+            grid.addWidget(button, *divmod(place, 3))
         return grid
 
     def show_frame(self, view: FrameView) -> None:

@@ -31,11 +31,15 @@ class Navigator:
     @property
     def frame(self) -> int:
         """The frame being looked at, or the nearest to it."""
-        return max(0, min(self._position, len(self._sweep) - 1))
+        return self.within(self._position)
+
+    def within(self, frame: int) -> int:
+        """Give the frame of the sweep that is nearest to a number."""
+        return max(0, min(frame, len(self._sweep) - 1))
 
     def go(self, frame: int) -> None:
         """Look at a frame; beyond either end, at the last one there."""
-        frame = max(0, min(frame, len(self._sweep) - 1))
+        frame = self.within(frame)
         if frame != self._position:
             world = frame * self._layer.scale[0] + self._layer.translate[0]
             self._dims.set_point(self._axis, world)

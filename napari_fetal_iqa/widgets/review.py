@@ -9,7 +9,6 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
-    QFileDialog,
     QScrollArea,
     QSizePolicy,
     QStackedWidget,
@@ -24,10 +23,8 @@ from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.napari_layers import sweep_layer
 from napari_fetal_iqa.review import ReviewSession
-from napari_fetal_iqa.samples import demo_sweep
 from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
@@ -36,7 +33,8 @@ from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background import get_to_know
 from napari_fetal_iqa.widgets.desk import Desk
 from napari_fetal_iqa.widgets.empty_page import EmptyPage
-from napari_fetal_iqa.widgets.opening import sweep_of
+from napari_fetal_iqa.widgets.layer_sweep import sweep_of
+from napari_fetal_iqa.widgets.opener import SweepOpener
 from napari_fetal_iqa.widgets.review_page import ReviewPage
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline import Timeline
@@ -93,6 +91,7 @@ class ReviewWidget(QWidget):
 
     def _build(self) -> None:
         self.empty = EmptyPage()
+        self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings)
         self.timeline = Timeline()
         scroll = QScrollArea()
@@ -123,12 +122,17 @@ class ReviewWidget(QWidget):
         return action
 
     def _connect(self) -> None:
-        self.empty.open_asked.connect(self._choose_file)
-        self.empty.folder_asked.connect(self._choose_folder)
+        self.empty.open_asked.connect(self.opener.choose_file)
+        self.empty.folder_asked.connect(self.opener.choose_folder)
         self.empty.phantom_asked.connect(self.open_phantom)
+        self.opener.opened.connect(self._show_sweep)
+        self.opener.failed.connect(self._trouble)
+        self.opener.ended.connect(lambda: self.empty.phantom.setEnabled(True))
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.settings.changed.connect(self._settings_changed)
         self.timeline.frame_chosen.connect(self.review_actions.go)
+        self.timeline.range_chosen.connect(self.review_actions.choose_range)
+        self.timeline.thresholds_moved.connect(self.review_actions.set_thresholds)
         self.runner.started.connect(self._analysis_started)
         self.runner.results.connect(self._results_came)
         self.runner.ended.connect(self._analysis_ended)
@@ -180,36 +184,16 @@ class ReviewWidget(QWidget):
 
     # Opening -------------------------------------------------------------------------------
 
-    def _choose_file(self) -> None:
-        path, _ = QFileDialog.getOpenFileName(self, "Open a sweep")
-        if path:
-            self.open_file(path)
-
-    def _choose_folder(self) -> None:
-        path = QFileDialog.getExistingDirectory(self, "Open a folder of frames")
-        if path:
-            self.open_file(path)
-
     def open_file(self, path: str) -> None:
         """Open a sweep, a file or a folder; what is wrong with it is one line of trouble."""
-        worker = create_worker(read_sweep, path, _ignore_errors=True)
-        worker.returned.connect(self._show_sweep)
-        worker.errored.connect(lambda error: self._trouble(str(error)))
-        worker.start()
+        self.opener.read(path)
 
     def open_phantom(self) -> None:
         """Open the phantom; simulating it the first time takes some seconds."""
         self.empty.said.setText("Simulating the phantom…")
-        self._warm_up()
         self.empty.phantom.setEnabled(False)
-        worker = create_worker(demo_sweep, _ignore_errors=True)
-        worker.finished.connect(self._phantom_done)
-        worker.returned.connect(self._show_sweep)
-        worker.errored.connect(lambda error: self._trouble(str(error)))
-        worker.start()
-
-    def _phantom_done(self, *_: object) -> None:
-        self.empty.phantom.setEnabled(True)
+        self._warm_up()
+        self.opener.read_phantom()
 
     def _warm_up(self) -> None:
         """Load the models while the sweep is read, if the analysis is to follow."""
@@ -258,6 +242,8 @@ class ReviewWidget(QWidget):
             return
         self.desk = Desk(self.viewer, layer, session)
         self.desk.overlay.stroke.connect(self.review_actions.stroke)
+        self.desk.ellipse.drawn.connect(self.review_actions.take_ellipse)
+        self.desk.selection.changed.connect(self.timeline.show_range)
         session.frames_changed.connect(self._paint)
         self.page.frame.setEnabled(True)
         self._corrected(None)
@@ -320,6 +306,7 @@ class ReviewWidget(QWidget):
 
     def _frame_changed(self, event: Event | None = None) -> None:
         if self.desk is not None:
+            self.desk.selection.leave(self.desk.navigator.frame)
             self.runner.look_at(self.desk.navigator.frame)
             self._show_frame()
 
@@ -327,7 +314,9 @@ class ReviewWidget(QWidget):
         if self.desk is not None:
             frame = self.desk.navigator.frame
             self.timeline.set_frame(frame)
-            self.page.frame.show_frame(self.desk.session.view(frame))
+            view = self.desk.session.view(frame)
+            self.page.frame.show_frame(view)
+            self.desk.show(view)
 
     def _follow_theme(self, event: Event | None = None) -> None:
         self.timeline.set_palette(palette_of(self.viewer.theme))

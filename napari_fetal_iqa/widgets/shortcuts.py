@@ -34,6 +34,8 @@ KEYS = (
     Key("next_sweep", ("PgDown",), "Sweep on"),
     Key("first_frame", ("Home",), "First frame of the sweep"),
     Key("last_frame", ("End",), "Last frame of the sweep"),
+    Key("extend_back", ("Shift+Left",), "Extend the range to label back"),
+    Key("extend_on", ("Shift+Right",), "Extend the range to label on"),
     Key("label_optimal", ("1",), "Label: optimal plane", "layer mode"),
     Key("label_suboptimal", ("2",), "Label: suboptimal plane", "layer mode"),
     Key("label_none", ("0",), "Label: no abdomen"),
@@ -43,7 +45,10 @@ KEYS = (
     Key("go_best", ("B",), "Best frame", "preserve labels"),
     Key("paint", ("P",), "Paint the outline"),
     Key("erase", ("R",), "Erase"),
-    Key("look", ("Escape",), "Stop painting, move the picture", "reset polygon"),
+    Key("ellipse", ("L",), "Ellipse: draw two diameters, drag their ends", "polygon"),
+    Key("copy_previous", ("C",), "Copy the outline of the frame before"),
+    Key("interpolate", ("I",), "Interpolate between the outlines drawn before and after"),
+    Key("look", ("Escape",), "Stop painting, no range", "reset polygon"),
     Key("clear_mask", ("X",), "Clear the mask: no abdomen here", "swap labels"),
     Key("revert", ("V",), "Back to the model's label and mask", "layer visibility"),
     Key("larger_brush", ("+", "="), "Larger brush", "next label"),
@@ -54,6 +59,9 @@ KEYS = (
     Key("analyse", ("A",), "Analyse the sweep"),
     Key("show_help", ("?",), "These keys"),
 )
+
+_REPEATING = ("_frame", "_brush", "_sweep", "do", "_back", "_on")
+"""Ends of the actions that go on while their key is held."""
 
 
 def key_of(action: str) -> str:
@@ -75,6 +83,21 @@ def help_html() -> str:
     return f"<table cellspacing='4'>{rows}</table>"
 
 
+def help_markdown() -> str:
+    """Give the table of keys as ``docs/keys.md`` has it."""
+    lines = [
+        "# Keys",
+        "",
+        "While the review widget is open and nobody types into a field. The last column says what",
+        "napari does with the key otherwise.",
+        "",
+        "| key | does | in napari |",
+        "|---|---|---|",
+        *(f"| {' or '.join(key.keys)} | {key.does} | {key.instead_of} |" for key in KEYS),
+    ]
+    return "\n".join(lines) + "\n"
+
+
 class KeyBindings(QObject):
     """Every key of the table bound to its action, anywhere in a window.
 
@@ -90,7 +113,7 @@ class KeyBindings(QObject):
             for sequence in key.keys:
                 shortcut = QShortcut(QKeySequence(sequence), window)
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-                shortcut.setAutoRepeat(key.action.endswith(("_frame", "_brush", "_sweep", "do")))
+                shortcut.setAutoRepeat(key.action.endswith(_REPEATING))
                 shortcut.activated.connect(actions[key.action])
                 self._shortcuts.append(shortcut)
         application = QApplication.instance()

@@ -1,93 +1,40 @@
 """All frames at once: quality, mask area and labels along the sweeps; click to go there."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
-from qtpy.QtGui import QBrush, QColor, QPainterPath
-from qtpy.QtWidgets import QGraphicsPathItem, QVBoxLayout, QWidget
+from qtpy.QtGui import QBrush, QColor, QCursor, QPainterPath
+from qtpy.QtWidgets import QApplication, QGraphicsPathItem, QToolTip, QVBoxLayout, QWidget
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.widgets.frame_axis import FrameAxisViewBox
 from napari_fetal_iqa.widgets.theme import Palette
+from napari_fetal_iqa.widgets.timeline_data import TimelineData, describe
 
 _LABEL_COLOURS = {
     Label.NONE: colours.NONE,
     Label.OPTIMAL: colours.OPTIMAL,
     Label.SUBOPTIMAL: colours.SUBOPTIMAL,
 }
+_RANGE_FILL = (86, 180, 233, 90)
 _STRIP_HEIGHT = {Label.NONE: 0.25, Label.OPTIMAL: 1.0, Label.SUBOPTIMAL: 0.65}
 
 
-@dataclass(frozen=True)
-class TimelineData:
-    """What the timeline draws.
+class Timeline(QWidget):
+    """The dock under the frames.
 
-    Parameters
-    ----------
-    bounds : sequence of (start, stop)
-    quality, area_fraction : (T,) float
-        nan where not computed.
-    computed : (T,) bool
-    labels : (T,) int8
-        -1 where nobody said anything.
-    by_expert : (T,) bool
-    best : int
-        -1 for none.
-    quality_threshold, area_threshold : float
+    ``frame_chosen`` tells where the expert pointed, ``range_chosen`` which frames the expert
+    dragged over on the strip of labels, first and last; ``thresholds_moved`` the thresholds of
+    quality and area that were dragged.
     """
 
-    bounds: Sequence[tuple[int, int]]
-    quality: NDArray[np.float32]
-    area_fraction: NDArray[np.float32]
-    computed: NDArray[np.bool_]
-    labels: NDArray[np.int8]
-    by_expert: NDArray[np.bool_]
-    best: int = -1
-    quality_threshold: float = 0.5
-    area_threshold: float = 0.01
-
-
-class _FrameAxisViewBox(pg.ViewBox):
-    """Click and drag choose a frame; the wheel zooms along time only; double click shows all."""
-
-    frame_pointed = Signal(float)
-
-    def __init__(self) -> None:
-        super().__init__(enableMenu=False)
-        self.setMouseEnabled(x=True, y=False)
-
-    def mouseClickEvent(self, event: Any) -> None:
-        """Go to the frame under the pointer."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            event.accept()
-            self.frame_pointed.emit(self._frame_at(event.scenePos()))
-
-    def mouseDragEvent(self, event: Any, axis: int | None = None) -> None:
-        """Follow the pointer."""
-        if event.button() == Qt.MouseButton.LeftButton:
-            event.accept()
-            self.frame_pointed.emit(self._frame_at(event.scenePos()))
-        else:
-            super().mouseDragEvent(event, axis=0)
-
-    def mouseDoubleClickEvent(self, event: Any) -> None:
-        """Show all frames again."""
-        event.accept()
-        self.autoRange(padding=0)
-
-    def _frame_at(self, position: QPointF) -> float:
-        return float(self.mapSceneToView(position).x())
-
-
-class Timeline(QWidget):
-    """The dock under the frames; ``frame_chosen`` tells where the expert pointed."""
-
     frame_chosen = Signal(int)
+    range_chosen = Signal(int, int)
+    thresholds_moved = Signal(float, float)
 
     def __init__(self) -> None:
         super().__init__()
@@ -97,7 +44,7 @@ class Timeline(QWidget):
         self._view.ci.layout.setContentsMargins(4, 2, 12, 2)
         self._quality = self._add_plot(0, "quality")
         self._area = self._add_plot(1, "area %")
-        self._labels = self._add_plot(2, "labels")
+        self._labels = self._add_plot(2, "labels", choose_ranges=True)
         for row, stretch in enumerate((5, 4, 2)):
             self._view.ci.layout.setRowStretchFactor(row, stretch)
         self._quality.setYRange(0, 1, padding=0.06)
@@ -121,9 +68,18 @@ class Timeline(QWidget):
         self._hatch.setPen(pg.mkPen(None))
         self._quality.addItem(self._hatch, ignoreBounds=True)
         self._thresholds = {
-            plot: pg.InfiniteLine(angle=0, pen=pg.mkPen(colours.NONE, style=Qt.PenStyle.DashLine))
-            for plot in (self._quality, self._area)
+            plot: pg.InfiniteLine(
+                angle=0,
+                movable=True,
+                bounds=(0, highest),
+                pen=pg.mkPen(colours.NONE, style=Qt.PenStyle.DashLine),
+                hoverPen=pg.mkPen(colours.NONE, width=3),
+            )
+            for plot, highest in ((self._quality, 1), (self._area, 100))
         }
+        self._range = pg.LinearRegionItem(movable=False, brush=pg.mkBrush(*_RANGE_FILL))
+        self._range.hide()
+        self._labels.addItem(self._range, ignoreBounds=True)
         self._cursors = []
         for plot in (self._quality, self._area, self._labels):
             cursor = pg.InfiniteLine(angle=90)
@@ -131,6 +87,7 @@ class Timeline(QWidget):
             self._cursors.append(cursor)
         for plot, line in self._thresholds.items():
             plot.addItem(line, ignoreBounds=True)
+            line.sigDragged.connect(self._thresholds_dragged)
         self._stars = {
             plot: pg.ScatterPlotItem(
                 symbol="star", size=16, brush=colours.OPTIMAL, pen=pg.mkPen("k", width=0.5)
@@ -157,13 +114,16 @@ class Timeline(QWidget):
         column.addWidget(self._view)
         self.setMinimumHeight(170)
         self.setToolTip(
-            "Click or drag: go to a frame. Wheel: zoom. Double click: all frames.\n"
+            "Click or drag: go to a frame. Drag on the labels: choose a range to label.\n"
+            "Drag a dashed line: another threshold. Wheel: zoom. Double click: all frames.\n"
             "Star: best frame. Diamond: corrected by the expert. Hatched: not computed yet."
         )
+        self._view.scene().sigMouseMoved.connect(self._hover)
 
-    def _add_plot(self, row: int, name: str) -> pg.PlotItem:
-        box = _FrameAxisViewBox()
+    def _add_plot(self, row: int, name: str, choose_ranges: bool = False) -> pg.PlotItem:
+        box = FrameAxisViewBox(choose_ranges)
         box.frame_pointed.connect(self._choose)
+        box.range_pointed.connect(self._choose_range)
         plot = self._view.addPlot(row=row, col=0, viewBox=box)
         plot.hideButtons()
         plot.setLabel("left", name)
@@ -173,9 +133,29 @@ class Timeline(QWidget):
             plot.setXLink(self._quality)
         return plot
 
+    def _frame_near(self, position: float) -> int:
+        assert self._data is not None
+        return int(np.clip(round(position), 0, len(self._data.quality) - 1))
+
     def _choose(self, position: float) -> None:
         if self._data is not None:
-            self.frame_chosen.emit(int(np.clip(round(position), 0, len(self._data.quality) - 1)))
+            self.frame_chosen.emit(self._frame_near(position))
+
+    def _choose_range(self, begin: float, end: float) -> None:
+        if self._data is not None:
+            self.range_chosen.emit(self._frame_near(begin), self._frame_near(end))
+
+    def _thresholds_dragged(self) -> None:
+        quality, area = (line.value() for line in self._thresholds.values())
+        self.thresholds_moved.emit(float(quality), float(area) / 100)
+
+    def _hover(self, position: QPointF) -> None:
+        """Say what is known of the frame under the pointer."""
+        data = self._data
+        if data is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
+            return
+        frame = self._frame_near(self._quality.getViewBox().frame_at(position))
+        QToolTip.showText(QCursor.pos(), describe(data, frame), self._view)
 
     def set_palette(self, palette: Palette) -> None:
         """Follow the viewer's theme."""
@@ -239,6 +219,12 @@ class Timeline(QWidget):
             self._stars[self._quality].setData([data.best], [quality])
         elif np.isfinite(area):
             self._stars[self._area].setData([data.best], [area])
+
+    def show_range(self, ends: tuple[int, int] | None) -> None:
+        """Mark the frames that a label goes to."""
+        self._range.setVisible(ends is not None)
+        if ends is not None:
+            self._range.setRegion((ends[0] - 0.5, ends[1] + 0.5))
 
     def set_frame(self, frame: int) -> None:
         """Move the cursor."""

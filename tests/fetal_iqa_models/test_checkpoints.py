@@ -157,7 +157,7 @@ def test_a_checkpoint_of_anything_else_is_refused_by_the_keys_names(
 
 
 def test_another_encoders_checkpoint_is_refused(checkpoint: Path) -> None:
-    for name in ("fetalclip-demo", "vit_s", "resnet50"):
+    for name in ("swin-demo", "vit_s", "resnet50"):
         with pytest.raises(WeightsError, match="not a checkpoint of this encoder"):
             load_encoder(name, checkpoint)
 

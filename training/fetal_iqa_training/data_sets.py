@@ -1,9 +1,24 @@
 """Data sets by their layout: a folder becomes cases with subjects."""
 
+import json
 from pathlib import Path
+
+from pydantic import JsonValue
 
 from fetal_iqa_training.labelled_frames import AnnotatedCase, acouslic_cases
 from fetal_iqa_training.outlined_images import find_table, outlined_cases
+
+ORIGIN = "origin.json"
+"""A data set may say in this file how it was made."""
+
+
+def origin(folder: Path) -> JsonValue:
+    """Give what a data set says of how it was made; None where it says nothing."""
+    try:
+        said: JsonValue = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError):
+        return None
+    return said
 
 
 def list_annotated(folder: Path) -> tuple[AnnotatedCase, ...]:

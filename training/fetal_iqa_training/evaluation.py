@@ -16,6 +16,7 @@ from fetal_iqa_training.figures import FrameFigures
 from fetal_iqa_training.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.learner import AREA_THRESHOLD, Network
 from fetal_iqa_training.progress import Progress, Report, silent
+from napari_fetal_iqa import places
 from napari_fetal_iqa.biometry import measure_abdomen
 
 QUALITY_THRESHOLD = 0.5
@@ -145,7 +146,7 @@ def evaluate(
     data : Path
         Folder in the ACOUSLIC-AI or the HC18 layout.
     encoder_weights : Path, optional
-        Where the model folder does not hold its encoder.
+        Where the model folder does not hold its encoder; else those fetched before.
     device : {"auto", "cuda", "mps", "cpu"}
     report : callable, optional
 
@@ -158,5 +159,5 @@ def evaluate(
     ModelError, SweepError, TrainingError
         Where the model or the data cannot be used.
     """
-    network = load_model(model, encoder_weights)
+    network = load_model(model, encoder_weights, places.weights())
     return judge(network, frames_of(list_annotated(data)), device=device, report=report)

@@ -28,6 +28,7 @@ from fetal_iqa_training.loop import run_training
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.sampling import BalancedDraws, EveryFrame
 from fetal_iqa_training.settings import FinetuneSettings, Task
+from napari_fetal_iqa import places
 
 
 def finetune(
@@ -62,7 +63,7 @@ def finetune(
     reviewer : str, optional
         Learn from this reviewer alone.
     encoder_weights : Path, optional
-        Where the base's folder does not hold its encoder.
+        Where the base's folder does not hold its encoder; else those fetched before.
     command : str
         Noted in the card.
     report : callable, optional
@@ -83,7 +84,7 @@ def finetune(
         Where a file is no corrections store.
     """
     check_is_free(out)
-    network = load_model(base, encoder_weights)
+    network = load_model(base, encoder_weights, places.weights())
     if network.task != settings.task:
         raise TrainingError(
             f"{base}: is a {network.task} model and the task is {settings.task}; "

@@ -21,7 +21,7 @@ from fetal_iqa_models import (
     set_strategy,
     weights_record,
 )
-from fetal_iqa_training.data_sets import list_annotated
+from fetal_iqa_training.data_sets import list_annotated, origin
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
 from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set
@@ -32,6 +32,7 @@ from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.sampling import EveryFrame
 from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.splitting import CaseSplit, split_by_subject
+from napari_fetal_iqa import places
 
 OWN_LICENCE = "BSD-3-Clause"
 """Of weights that were trained here from the start."""
@@ -43,7 +44,7 @@ def fit(
     settings: FitSettings,
     *,
     weights: Path | None = None,
-    encoder_from: Path | None = None,
+    start_from: Path | None = None,
     demo: bool = False,
     half_precision: bool = False,
     command: str = "",
@@ -63,8 +64,8 @@ def fit(
     settings : FitSettings
     weights : Path, optional
         Pretrained weights of the encoder; without it the encoder starts at random.
-    encoder_from : Path, optional
-        Model folder whose encoder to start from, of either task; it becomes the parent.
+    start_from : Path, optional
+        Model folder to start from, of either task; it becomes the parent.
     demo : bool
         Mark the model as a demo model: not for clinical use.
     half_precision : bool
@@ -87,10 +88,13 @@ def fit(
     """
     check_is_free(out)
     split = split_by_subject(
-        list_annotated(data), settings.validation_share, settings.test_share, settings.seed
+        list_annotated(data),
+        settings.validation_share,
+        settings.test_share,
+        settings.seed if settings.split_seed is None else settings.split_seed,
     )
     network = build_network(settings, weights)
-    parent = None if encoder_from is None else take_encoder(network, encoder_from)
+    parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
     _enter(work, settings, data)
     figures, training = _learn(network, split, settings, work, report)
@@ -100,7 +104,9 @@ def fit(
     if split.test:
         judged = judge(network, frames_of(split.test), device=settings.device, report=report)
         metrics["test"] = judged.as_metrics()
-    training["command"] = command
+    training |= {"command": command, "data": origin(data)}
+    if parent is not None and parent.card is not None:
+        training["started_from"] = parent.card.training
     card = _card(network, weights, training, metrics, demo, parent)
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
@@ -138,8 +144,13 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
     return network
 
 
-def take_encoder(network: Network, folder: Path) -> str | None:
-    """Start from the encoder of another model, in place; give that model's hash.
+def take_weights(network: Network, folder: Path) -> Network:
+    """Start from another model, in place: its encoder and, of the same task, its head.
+
+    Returns
+    -------
+    FrameClassifier or FrameSegmenter
+        The other model.
 
     Raises
     ------
@@ -148,14 +159,19 @@ def take_encoder(network: Network, folder: Path) -> str | None:
     TrainingError
         Where its encoder is another one, or carries an adapter.
     """
-    other = load_model(folder)
+    other = load_model(folder, weights_folder=places.weights())
     if other.encoder.spec != network.encoder.spec or other.lora is not None:
         raise TrainingError(
             f"{folder}: its encoder is {other.encoder.spec.name}"
             f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
         )
     network.encoder.load_state_dict(other.encoder.state_dict())
-    return other.hash
+    if other.task == network.task:
+        try:
+            network.head.load_state_dict(other.head.state_dict())
+        except RuntimeError:
+            raise TrainingError(f"{folder}: its head is of another size") from None
+    return other
 
 
 def _learn(
@@ -219,7 +235,7 @@ def _card(
     training: dict[str, JsonValue],
     metrics: dict[str, JsonValue],
     demo: bool,
-    parent: str | None,
+    parent: Network | None,
 ) -> ModelCard:
     spec = network.encoder.spec
     encoder_is_new = any(
@@ -233,7 +249,7 @@ def _card(
         encoder_weights="own" if weights is None or encoder_is_new else weights_record(weights),
         image_size=spec.image_size,
         licence=OWN_LICENCE if weights is None else spec.licence,
-        parent=parent,
+        parent=None if parent is None else parent.hash,
         training_data=str(training.pop("data_hash")),
         training=training,
         metrics=metrics,

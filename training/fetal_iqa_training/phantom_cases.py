@@ -1,16 +1,20 @@
 """Phantom cases in the layout of ACOUSLIC-AI: data to train on and to be judged by."""
 
+import json
 from dataclasses import replace
+from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
 
+from fetal_iqa_training.data_sets import ORIGIN
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, list_cases, write_case
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
+from napari_fetal_iqa.places import write_atomically
 
 Size = Literal["small", "demo", "acouslic", "training"]
 
@@ -46,7 +50,8 @@ def write_phantoms(
 
     Case k has the phantom seed ``seed + k``: choose seeds far apart for data that must not
     share a fetus. Cases that the folder already has are kept, so that a run that was cut off
-    goes on.
+    goes on. A note of these settings stays in the folder, for the cards of the models that learn
+    from it.
 
     Parameters
     ----------
@@ -78,6 +83,9 @@ def write_phantoms(
             case = make_phantom(settings, seed + number)
             write_case(folder, name, case.sweep, case.masks, _ac_per_sweep(case), subject_id=name)
         report(Progress("writing", number + 1, cases))
+    made = {"size": size, "cases": cases, "seed": seed, "shifted": shifted}
+    note = {"phantoms": made, "tool_version": version("napari-fetal-iqa")}
+    write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
 
 
 def _known(folder: Path) -> set[str]:

@@ -77,6 +77,8 @@ class FitSettings(RunSettings):
         Augmented copies of each training frame in an epoch.
     validation_share, test_share : float
         Of the subjects.
+    split_seed : int, optional
+        Of the split by subject, where it shall stay while ``seed`` changes; else ``seed``.
 
     References
     ----------
@@ -90,6 +92,7 @@ class FitSettings(RunSettings):
     copies: int = Field(2, ge=0)
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
+    split_seed: int | None = Field(None, ge=0)
 
 
 class FinetuneSettings(RunSettings):

@@ -1,0 +1,125 @@
+"""Make the pictures of the documentation, in a real window.
+
+    python docs/pictures.py [NAME ...] [--sweep FILE] [--out docs/images]
+
+Each state at 1280 x 800 and 1920 x 1080, dark and light. Without a screen:
+xvfb-run -a -s "-screen 0 1920x1080x24" python docs/pictures.py
+"""
+
+import argparse
+import os
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+SIZES = ((1280, 800), (1920, 1080))
+THEMES = ("dark", "light")
+SECONDS = 1000
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
+    """Let the window live until something is so."""
+    from qtpy.QtWidgets import QApplication
+
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise SystemExit("waited too long")
+        QApplication.processEvents()
+        time.sleep(0.005)
+
+
+def settle(seconds: float = 1.0) -> None:
+    """Let the window draw what there is to draw."""
+    end = time.monotonic() + seconds
+    wait_until(lambda: time.monotonic() > end)
+
+
+@contextmanager
+def window(size: tuple[int, int], theme: str) -> Iterator:
+    """Open napari with the review widget."""
+    import napari
+
+    from napari_fetal_iqa.settings import Settings
+    from napari_fetal_iqa.widgets import ReviewWidget
+
+    viewer = napari.Viewer()
+    viewer.theme = theme
+    viewer.window.resize(*size)
+    widget = ReviewWidget(viewer, settings=Settings(reviewer="AK"))
+    viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
+    yield widget
+    widget.close()
+    settle(0.2)
+    viewer.close()
+
+
+def analysed(widget) -> bool:
+    """Tell whether every frame has its results, on the screen too."""
+    desk = widget.desk
+    return bool(
+        desk
+        and not widget.runner.running
+        and desk.session.analysis
+        and desk.session.analysis.complete
+        and not desk._when_idle.isActive()
+    )
+
+
+def empty(widget) -> None:
+    """Nothing is open."""
+
+
+def half_done(widget) -> None:
+    """The analysis is under way."""
+    widget.open_phantom()
+    wait_until(lambda: widget.desk is not None and widget.desk.session.analysis is not None)
+    wait_until(lambda: widget.desk.session.analysis.computed.mean() > 0.5)
+
+
+def phantom(widget) -> None:
+    """The phantom is analysed; its best frame is on the screen."""
+    widget.open_phantom()
+    wait_until(lambda: analysed(widget))
+    widget.review_actions.go_best()
+
+
+def real(widget, sweep: Path) -> None:
+    """A real sweep is analysed."""
+    widget.open_file(str(sweep))
+    wait_until(lambda: analysed(widget))
+    widget.review_actions.go(100)
+    widget.review_actions.go_best()
+
+
+STATES = {"empty": empty, "analysing": half_done, "phantom": phantom}
+
+
+def main() -> None:
+    """Make the pictures that were asked for."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("names", nargs="*", choices=[*STATES, []], help="by default all")
+    parser.add_argument("--sweep", type=Path, help="also picture this sweep, analysed")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    options = parser.parse_args()
+    states = {name: STATES[name] for name in options.names or STATES}
+    if options.sweep:
+        states["real"] = lambda widget: real(widget, options.sweep)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, reach in states.items():
+        for size in SIZES:
+            for theme in THEMES:
+                with tempfile.TemporaryDirectory() as home:
+                    os.environ["FETAL_IQA_HOME"] = home
+                    with window(size, theme) as widget:
+                        reach(widget)
+                        settle()
+                        path = options.out / f"{name}-{size[0]}-{theme}.png"
+                        widget.viewer.screenshot(str(path), canvas_only=False, flash=False)
+                        print(path.name)
+
+
+if __name__ == "__main__":
+    main()

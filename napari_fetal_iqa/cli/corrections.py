@@ -1,0 +1,222 @@
+"""``napari-fetal-iqa corrections``: what experts said, counted, checked, taken out and joined."""
+
+import json
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.corrections.agreement import Agreement
+from napari_fetal_iqa.corrections.checking import check_store
+from napari_fetal_iqa.corrections.merging import merge as merge_stores
+from napari_fetal_iqa.corrections.overview import ReviewerCounts, overview
+from napari_fetal_iqa.errors import FetalIqaError, StoreError
+
+if TYPE_CHECKING:
+    from napari_fetal_iqa.corrections.export import ExportedCase
+
+app = typer.Typer(
+    help="What experts said of the frames: list it, check it, export it, merge two stores.",
+    no_args_is_help=True,
+)
+
+Store = Annotated[
+    Path | None, typer.Option(help="Corrections store; by default the one that the window uses.")
+]
+
+
+@app.command("list")
+def list_corrections(
+    store: Store = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print JSON, for other programs.")
+    ] = False,
+) -> None:
+    """Say who corrected how much of which sweep, and how far two reviewers agree.
+
+    Kappa is Cohen's, of the labels; Dice is the mean overlap of the outlines. Two differ on
+    a frame where their labels do, or where the Dice of their outlines is below 0.8.
+
+    Example: napari-fetal-iqa corrections list
+    """
+    path = _existing(store)
+    with CorrectionStore(path, "rw") as opened:
+        sweeps = overview(opened)
+    if as_json:
+        found = [{"name": _name(sweep.identity), **asdict(sweep)} for sweep in sweeps]
+        typer.echo(json.dumps(found, indent=2))
+        return
+    if not sweeps:
+        typer.echo(f"{path}: no corrections yet; open a sweep in the window and correct a frame")
+    for sweep in sweeps:
+        name = _name(sweep.identity) or "not seen on this machine"
+        typer.echo(f"{name}  {sweep.identity[:8]}  {sweep.frames} frames")
+        for line in [
+            *map(_counts_in_words, sweep.reviewers),
+            *map(_agreement_in_words, sweep.agreements),
+        ] or ["no corrections yet"]:
+            typer.echo(f"    {line}")
+
+
+@app.command()
+def check(store: Store = None) -> None:
+    """Read all of a store, down to the last mask, and name what is damaged.
+
+    Example: napari-fetal-iqa corrections check
+    """
+    path = _existing(store)
+    found = check_store(path)
+    for problem in found.problems:
+        typer.echo(problem)
+    if found.problems:
+        raise StoreError(f"{path}: damaged, problems: {len(found.problems)}; use a backup")
+    typer.echo(f"ok: {found.events} events of {found.sweeps} sweeps")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made where it is missing.")],
+    store: Store = None,
+    reviewer: Annotated[
+        str | None,
+        typer.Option(help="Only what this reviewer says; by default everyone's last word."),
+    ] = None,
+    sweeps: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
+    ] = None,
+) -> None:
+    """Write the corrected sweeps as a data set in the ACOUSLIC-AI layout, to train on or share.
+
+    Masks hold 1 where the frame is labelled optimal, else 2. Only outlines get into the masks:
+    who reads the layout takes every other frame of an outlined sweep for one without an abdomen,
+    so correct sweeps to the end before you export them. Cases are named by their content; look
+    for names that are burnt into the frames yourself.
+
+    Example: napari-fetal-iqa corrections export my-data --sweeps archive
+    """
+    from napari_fetal_iqa.corrections.export import export_case  # takes half a second
+    from napari_fetal_iqa.corrections.finding import SweepFinder
+
+    path = _existing(store)
+    finder = SweepFinder(sweeps or ())
+    failed = []
+    with CorrectionStore(path, "rw") as opened:
+        _check_speaks(opened, reviewer)
+        said = [
+            (record, corrections)
+            for record in opened.sweeps()
+            if (corrections := opened.corrections(record.identity, reviewer))
+        ]
+        if not said:
+            raise StoreError(f"{path}: no corrections to export; correct some frames first")
+        for record, corrections in said:
+            try:
+                done = export_case(folder, record, corrections, finder.find(record))
+            except FetalIqaError as error:
+                failed.append(record.identity[:8])
+                typer.echo(f"napari-fetal-iqa: {error}", err=True)
+                continue
+            in_mm = ", ".join("-" if ac is None else f"{ac:.1f}" for ac in done.case.ac_mm)
+            typer.echo(
+                f"{done.case.uuid}: {done.optimal} optimal and {done.suboptimal} suboptimal "
+                f"frames outlined, AC by sweep in mm: {in_mm}"
+            )
+            for warning in _warnings(done):
+                typer.echo(f"napari-fetal-iqa: {done.case.uuid}: {warning}", err=True)
+    if failed:
+        raise FetalIqaError(
+            f"{len(failed)} of {len(said)} sweeps could not be exported: {', '.join(failed)}"
+        )
+
+
+@app.command()
+def merge(
+    other: Annotated[Path, typer.Argument(help="Corrections store to take over; never changed.")],
+    store: Annotated[
+        Path | None,
+        typer.Option(help="Store that grows; made where there is none. By default the window's."),
+    ] = None,
+) -> None:
+    """Take over all that is said in another store; what is here already stays as it is.
+
+    Close the window before, so that it shows what is new. Merging twice does no harm.
+
+    Example: napari-fetal-iqa corrections merge from_room_2.sqlite
+    """
+    if not other.is_file():
+        raise StoreError(f"{other}: there is no corrections store; check the path")
+    with CorrectionStore(store or places.default_store()) as opened:
+        done = merge_stores(opened, other)
+        typer.echo(
+            f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
+            f"{done.known} events were here already"
+        )
+
+
+def _existing(store: Path | None) -> Path:
+    path = store or places.default_store()
+    if not path.exists():
+        raise StoreError(
+            f"{path}: there is no corrections store yet; correct a frame in the window, or give "
+            "the path of another store"
+        )
+    return path
+
+
+def _check_speaks(store: CorrectionStore, reviewer: str | None) -> None:
+    names = store.reviewers()
+    if reviewer is not None and reviewer not in names:
+        known = ", ".join(names) or "nobody"
+        raise StoreError(f"{store.path}: {reviewer!r} corrected nothing; who did: {known}")
+
+
+def _warnings(done: "ExportedCase") -> Iterator[str]:
+    if done.not_outlined:
+        yield (
+            f"{done.not_outlined} frames are labelled as an abdomen but not outlined, and will "
+            "pass for frames without one"
+        )
+    if not any(done.case.ac_mm):
+        yield "nothing could be measured, so programs that go by the table leave the case out"
+
+
+def _name(identity: str) -> str | None:
+    """Name of the file that held a sweep when it was last opened on this machine."""
+    place = places.known_location(identity)
+    return None if place is None else place.name
+
+
+def _counts_in_words(counts: ReviewerCounts) -> str:
+    return (
+        f"{counts.reviewer}: {counts.labelled} frames labelled ({counts.optimal} optimal, "
+        f"{counts.suboptimal} suboptimal, {counts.none} none), {counts.masks} masks, "
+        f"{counts.accepted} accepted, last {counts.last[:16].replace('T', ' ')} UTC"
+    )
+
+
+def _agreement_in_words(found: Agreement) -> str:
+    said = []
+    if found.labelled:
+        kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
+        said.append(f"kappa {kappa} on {found.labelled} frames")
+    if found.dice is not None:
+        said.append(f"Dice {found.dice:.2f} on {found.outlined} outlines")
+    if found.disagreements:
+        said.append(f"differ on frames {_ranges(found.disagreements)}")
+    return f"{' and '.join(found.reviewers)}: {', '.join(said)}"
+
+
+def _ranges(frames: Iterable[int]) -> str:
+    """Write frame numbers in order as ``analyse --frames`` reads them: 3,17,40-60."""
+    runs: list[list[int]] = []
+    for frame in frames:
+        if runs and frame == runs[-1][1] + 1:
+            runs[-1][1] = frame
+        else:
+            runs.append([frame, frame])
+    return ",".join(str(first) if first == last else f"{first}-{last}" for first, last in runs)

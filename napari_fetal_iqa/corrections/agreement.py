@@ -1,0 +1,158 @@
+"""How far two reviewers agree on one sweep: on the labels of its frames, and on the outlines."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.corrections.history import FrameCorrection
+from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.masks import decode_mask
+
+DICE_AGREES = 0.8
+"""Two outlines of one abdomen that overlap less are worth a second look."""
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """What two reviewers say of the same frames of one sweep.
+
+    Parameters
+    ----------
+    reviewers : (str, str)
+    labelled : int
+        Frames that both labelled.
+    kappa : float or None
+        Cohen's kappa of these labels; None where it is not defined.
+    outlined : int
+        Frames of which both set the mask, and at least one of them outlines something.
+    dice : float or None
+        Mean Dice coefficient of the masks of these frames; None where there are none.
+    disagreements : tuple of int
+        Frames whose labels differ, or whose Dice is below :data:`DICE_AGREES`; in order.
+    """
+
+    reviewers: tuple[str, str]
+    labelled: int
+    kappa: float | None
+    outlined: int
+    dice: float | None
+    disagreements: tuple[int, ...]
+
+
+def agreements(store: CorrectionStore, record: SweepRecord) -> tuple[Agreement, ...]:
+    """Compare every two reviewers of a sweep that spoke of a frame in common.
+
+    Raises
+    ------
+    StoreError
+        Where the store cannot be read, or a mask in it is damaged.
+    """
+    names = store.reviewers(record.identity)
+    said = {name: store.corrections(record.identity, name) for name in names}
+    compared = []
+    for pair in combinations(names, 2):
+        try:
+            compared.append(compare(pair, said[pair[0]], said[pair[1]], record.shape[1:]))
+        except ValueError as error:
+            raise StoreError(
+                f"{store.path}: {error}, in sweep {record.identity[:8]}; napari-fetal-iqa "
+                "corrections check says where, use a backup"
+            ) from None
+    return tuple(found for found in compared if found.labelled or found.outlined)
+
+
+def compare(
+    reviewers: tuple[str, str],
+    first: Mapping[int, FrameCorrection],
+    second: Mapping[int, FrameCorrection],
+    shape: tuple[int, int],
+) -> Agreement:
+    """Compare what two reviewers say of a sweep, frame by frame.
+
+    A confirmed prediction is a word like any other.
+
+    Parameters
+    ----------
+    reviewers : (str, str)
+        Their names.
+    first, second : mapping of frame to FrameCorrection
+        What each of them says.
+    shape : (H, W) of the masks
+
+    Raises
+    ------
+    ValueError
+        Where a mask is damaged.
+    """
+    labels: list[tuple[int, int]] = []
+    overlaps: list[float] = []
+    disagreements = []
+    for frame in sorted(first.keys() & second.keys()):
+        one, other = first[frame], second[frame]
+        differs = False
+        if one.label is not None and other.label is not None:
+            labels.append((one.label, other.label))
+            differs = one.label is not other.label
+        if one.mask is not None and other.mask is not None:
+            overlap = dice(decode_mask(one.mask, shape), decode_mask(other.mask, shape))
+            if overlap is not None:
+                overlaps.append(overlap)
+                differs |= overlap < DICE_AGREES
+        if differs:
+            disagreements.append(frame)
+    return Agreement(
+        reviewers=reviewers,
+        labelled=len(labels),
+        kappa=cohens_kappa(labels),
+        outlined=len(overlaps),
+        dice=float(np.mean(overlaps)) if overlaps else None,
+        disagreements=tuple(disagreements),
+    )
+
+
+def cohens_kappa(labels: Sequence[tuple[int, int]]) -> float | None:
+    """Agreement of two raters beyond what chance gives, unweighted.
+
+    Parameters
+    ----------
+    labels : sequence of (int, int)
+        Of each item, the label that either rater gave.
+
+    Returns
+    -------
+    float
+        1 for full agreement, 0 for that of chance, below 0 for less; None where it is not
+        defined: without items, or where both raters gave all of them one and the same label.
+
+    References
+    ----------
+    Cohen, Educational and Psychological Measurement 20 (1960) 37, equation 1:
+    kappa = (p_o - p_c) / (1 - p_c).
+    """
+    if not labels:
+        return None
+    first, second = np.asarray(labels).T
+    observed = float(np.mean(first == second))
+    by_chance = sum(
+        float(np.mean(first == label) * np.mean(second == label))
+        for label in np.union1d(first, second)
+    )
+    return None if by_chance == 1 else (observed - by_chance) / (1 - by_chance)
+
+
+def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
+    """Overlap of two (H, W) bool masks: 1 where they are equal, 0 where they do not meet.
+
+    None where both are empty: there is nothing to overlap, and nothing to disagree on.
+
+    References
+    ----------
+    Dice, Ecology 26 (1945) 297: 2 |A n B| / (|A| + |B|).
+    """
+    total = int(first.sum()) + int(second.sum())
+    return 2 * int((first & second).sum()) / total if total else None

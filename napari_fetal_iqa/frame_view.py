@@ -1,0 +1,42 @@
+"""All there is to show of one frame under review."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from napari_fetal_iqa.biometry import AbdomenMeasurement
+from napari_fetal_iqa.corrections import Label
+
+
+class Source(StrEnum):
+    """Who set a label or a mask."""
+
+    NOBODY = "nobody"
+    MODEL = "model"
+    EXPERT = "expert"
+
+
+@dataclass(frozen=True)
+class FrameView:
+    """All there is to show of one frame.
+
+    Parameters
+    ----------
+    frame, sweep, frame_in_sweep : int
+        0-based.
+    quality, area_fraction : float or None
+        The models' scores; None where not computed.
+    label : Label or None
+    label_source, mask_source : Source
+    measurement : AbdomenMeasurement or None
+        Of the mask that counts: the expert's, else the model's.
+    """
+
+    frame: int
+    sweep: int
+    frame_in_sweep: int
+    quality: float | None
+    area_fraction: float | None
+    label: Label | None
+    label_source: Source
+    mask_source: Source
+    measurement: AbdomenMeasurement | None

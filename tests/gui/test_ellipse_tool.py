@@ -1,0 +1,136 @@
+"""The ellipse, the copied and the interpolated outline: what a person does, and sees."""
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.ellipse import Ellipse
+from napari_fetal_iqa.frame_view import Source
+
+
+class Press:
+    """One event of the mouse, as napari hands it to its callbacks."""
+
+    def __init__(self, kind, row, column, layer):
+        self.type, self.button = kind, 1
+        self.position = (0.0, row * layer.scale[1], column * layer.scale[2])
+
+
+def drag(widget, begin, end):
+    """Press, move and let go; begin and end are rows and columns in pixels."""
+    tool, layer = widget.desk.ellipse, widget.layer
+    press = Press("mouse_press", *begin, layer)
+    following = tool._pressed(widget.viewer, press)
+    try:
+        next(following)
+        for share in (0.5, 1.0):
+            at = np.add(begin, share * np.subtract(end, begin))
+            press.__init__("mouse_move", *at, layer)
+            next(following)
+        press.__init__("mouse_release", *end, layer)
+        next(following)
+    except StopIteration:
+        pass
+
+
+def click(widget, at):
+    drag(widget, at, at)
+
+
+def outline(widget):
+    """Centre and semi-axes, in pixels, of the mask that counts on the frame being looked at."""
+    view = widget.desk.session.view(widget.desk.navigator.frame)
+    spacing = widget.desk.session.sweep.spacing_mm[0]
+    return view.measurement.center_px, np.divide(view.measurement.semi_axes_mm, spacing)
+
+
+@pytest.fixture
+def drawing(desk):
+    desk.review_actions.go(20)
+    desk.review_actions.ellipse()
+    return desk
+
+
+def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
+    text = drawing.viewer.canvas.overlays.text
+    assert text.visible
+    assert "diameter" in text.text
+    assert not drawing.viewer.camera.mouse_pan
+    drag(drawing, (80, 60), (80, 120))
+    assert store.corrections(phantom.sweep.identity) == {}
+    drag(drawing, (60, 90), (100, 90))
+    center, axes = outline(drawing)
+    assert center == pytest.approx((80, 90), abs=0.5)
+    assert axes == pytest.approx((30, 20), abs=0.7)
+    assert drawing.desk.session.mask_source(20) is Source.EXPERT
+    assert text.text.startswith("AC ")
+
+
+def test_four_clicks_are_an_outline_too(drawing):
+    for at in ((80, 60), (80, 120), (60, 90), (100, 90)):
+        click(drawing, at)
+    assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)
+
+
+def test_a_second_diameter_along_the_first_is_drawn_anew(drawing):
+    drag(drawing, (80, 60), (80, 120))
+    drag(drawing, (80, 70), (80, 110))
+    assert drawing.desk.session.mask_source(20) is Source.NOBODY
+    drag(drawing, (60, 90), (100, 90))
+    assert outline(drawing)[1] == pytest.approx((30, 20), abs=0.7)
+
+
+def test_its_ends_and_its_centre_can_be_dragged(drawing):
+    drag(drawing, (80, 60), (80, 120))
+    drag(drawing, (60, 90), (100, 90))
+    drag(drawing, (80, 120), (80, 130))
+    center, axes = outline(drawing)
+    assert center == pytest.approx((80, 95), abs=0.5)
+    assert axes == pytest.approx((35, 20), abs=0.7)
+    drag(drawing, (80, 95), (70, 90))
+    assert outline(drawing)[0] == pytest.approx((70, 90), abs=0.5)
+    drag(drawing, (5, 5), (30, 30))
+    assert outline(drawing)[0] == pytest.approx((70, 90), abs=0.5)
+    drawing.review_actions.undo()
+    assert outline(drawing)[0] == pytest.approx((80, 95), abs=0.5)
+    drawing.review_actions.undo()
+    assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)
+
+
+def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
+    mask = Ellipse((80, 90), (30, 20), 0).mask(desk.desk.session.sweep.shape[1:], (1, 1))
+    desk.desk.session.set_mask(20, mask)
+    desk.review_actions.go(20)
+    desk.review_actions.ellipse()
+    drag(desk, (60, 90), (50, 90))
+    assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
+    desk.review_actions.next_frame()
+    assert "diameter" in desk.viewer.canvas.overlays.text.text
+    desk.review_actions.previous_frame()
+    assert desk.viewer.canvas.overlays.text.text.startswith("AC ")
+
+
+def test_another_tool_gives_the_mouse_back(drawing):
+    drawing.review_actions.look()
+    assert drawing.viewer.camera.mouse_pan
+    assert not drawing.viewer.mouse_drag_callbacks
+    drawing.review_actions.ellipse()
+    drawing.viewer.layers.remove(drawing.layer)
+    assert drawing.viewer.camera.mouse_pan
+
+
+def test_an_outline_is_copied_from_the_frame_before_and_interpolated(desk, press):
+    from qtpy.QtCore import Qt
+
+    session = desk.desk.session
+    shape = session.sweep.shape[1:]
+    for frame, row in ((22, 70), (26, 90)):
+        session.set_mask(frame, Ellipse((row, 90), (30, 20), 0).mask(shape, (1, 1)))
+    desk.review_actions.go(24)
+    press(desk, Qt.Key.Key_I)
+    assert outline(desk)[0] == pytest.approx((80, 90), abs=1)
+    assert session.mask_source(23) is session.mask_source(25) is Source.EXPERT
+    desk.review_actions.undo()
+    assert session.mask_source(23) is Source.NOBODY
+    desk.review_actions.go(27)
+    press(desk, Qt.Key.Key_C)
+    assert np.array_equal(session.mask(27), session.mask(26))

@@ -1,0 +1,192 @@
+"""The timeline: everything at once, and what the pointer does there."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtTest import QTest
+
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.widgets.selection import FrameRange
+from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.timeline import Timeline
+from napari_fetal_iqa.widgets.timeline_data import TimelineData, describe
+
+Key = Qt.Key
+SECONDS = 1000
+
+
+def data(n_frames=4, **known):
+    unknown = {
+        "bounds": ((0, n_frames),),
+        "quality": np.full(n_frames, np.nan, np.float32),
+        "area_fraction": np.full(n_frames, np.nan, np.float32),
+        "computed": np.ones(n_frames, bool),
+        "ac_mm": np.full(n_frames, np.nan),
+        "labels": np.full(n_frames, -1, np.int8),
+        "by_expert": np.zeros(n_frames, bool),
+    }
+    return TimelineData(**unknown | known)
+
+
+def at(timeline, plot, frame, height):
+    """Place in the timeline's widget of a frame at a height of a plot's own scale."""
+    scene = plot.vb.mapViewToScene(plot.vb.mapToView(plot.vb.rect().center()))
+    scene.setX(plot.vb.mapViewToScene(scene.__class__(frame, 0)).x())
+    scene.setY(plot.vb.mapViewToScene(scene.__class__(0, height)).y())
+    return timeline._view.mapFromScene(scene)
+
+
+def drag(timeline, begin: QPoint, end: QPoint):
+    """Drag as a person does: press, move in steps, let go."""
+    port = timeline._view.viewport()
+    QTest.mouseMove(port, begin)
+    QTest.mousePress(port, Qt.MouseButton.LeftButton, pos=begin)
+    for step in range(1, 11):
+        QTest.mouseMove(port, begin + (end - begin) * step / 10)
+        QTest.qWait(20)
+    QTest.mouseRelease(port, Qt.MouseButton.LeftButton, pos=end)
+
+
+def test_clicking_the_timeline_moves_the_viewer_and_the_other_way_round(desk, qtbot):
+    view = desk.timeline._view
+    plot = desk.timeline._quality
+    for frame in (10, 44):
+        scene = plot.vb.mapViewToScene(plot.vb.mapToView(plot.vb.rect().center()))
+        scene.setX(plot.vb.mapViewToScene(scene.__class__(frame, 0.5)).x())
+        qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(scene))
+        assert abs(desk.viewer.dims.current_step[0] - frame) <= 1
+    desk.viewer.dims.set_current_step(0, 25)
+    assert desk.timeline._cursors[0].value() == 25
+    assert "Sweep 2, frame 5" in desk.page.frame.place.text()
+
+
+def test_dragging_over_the_labels_chooses_the_range_that_a_label_goes_to(desk, store, phantom):
+    timeline = desk.timeline
+    strip = timeline._labels
+    drag(timeline, at(timeline, strip, 22, 0.5), at(timeline, strip, 27, 0.5))
+    first, last = desk.desk.selection.ends
+    assert abs(first - 22) <= 1
+    assert abs(last - 27) <= 1
+    assert timeline._range.isVisible()
+    assert desk.desk.navigator.frame == last
+    desk.review_actions.label_none()
+    said = store.corrections(phantom.sweep.identity)
+    assert sorted(said) == list(range(first, last + 1))
+    assert not timeline._range.isVisible()
+    desk.review_actions.undo()
+    assert store.corrections(phantom.sweep.identity) == {}
+
+
+def test_shift_with_the_arrows_extends_the_range(desk, press, store, phantom):
+    desk.review_actions.go(30)
+    for _ in range(3):
+        press(desk, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    press(desk, Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert desk.desk.selection.ends == (30, 32)
+    press(desk, Key.Key_2)
+    said = store.corrections(phantom.sweep.identity)
+    assert {frame: c.label for frame, c in said.items()} == dict.fromkeys(
+        (30, 31, 32), Label.SUBOPTIMAL
+    )
+
+
+def test_walking_out_of_the_range_forgets_it(desk):
+    desk.review_actions.choose_range(10, 14)
+    desk.review_actions.previous_frame()
+    assert desk.desk.selection.ends == (10, 14)
+    desk.review_actions.go(20)
+    assert desk.desk.selection.ends is None
+
+
+def test_a_range_grows_and_shrinks_round_where_it_began():
+    chosen, told = FrameRange(), []
+    chosen.changed.connect(told.append)
+    assert list(chosen.frames(5)) == [5]
+    chosen.extend(5, 7)
+    assert list(chosen.frames(6)) == [5, 6, 7]
+    assert list(chosen.frames(9)) == [9]
+    chosen.extend(7, 3)
+    assert list(chosen.frames(4)) == [3, 4, 5]
+    chosen.extend(3, 5)
+    assert chosen.ends is None
+    chosen.clear()
+    assert told == [(5, 7), (3, 5), None, None]
+
+
+def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):
+    desk.analyse()
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    session, timeline = desk.desk.session, desk.timeline
+    quality = session.analysis.quality
+    middle = float(np.median(quality))
+    before = session.labels()[0].copy()
+    line = timeline._thresholds[timeline._quality]
+    old = line.value()
+    drag(
+        timeline,
+        at(timeline, timeline._quality, 5, old),
+        at(timeline, timeline._quality, 5, 0.95),
+    )
+    assert line.value() == pytest.approx(0.95, abs=0.05)
+    assert session.analysis.setup.thresholds.quality == pytest.approx(line.value())
+    assert (session.labels()[0] == 1).sum() == 0 or middle > 0.9
+    desk.review_actions.set_thresholds(old, session.analysis.setup.thresholds.area)
+    assert np.array_equal(session.labels()[0], before)
+    assert line.value() == pytest.approx(old)
+
+
+def test_hovering_tells_what_is_known_of_a_frame():
+    known = data(
+        bounds=((0, 2), (2, 4)),
+        quality=np.array([0.5, 0.25, 0.831, 0], np.float32),
+        area_fraction=np.array([0, 0, 0.1234, 0], np.float32),
+        ac_mm=np.array([np.nan, np.nan, 231.44, np.nan]),
+        computed=np.array([True, True, True, False]),
+    )
+    assert describe(known, 2) == (
+        "Frame 2, sweep 2, frame 0, quality 0.83, area 12.3 %, AC 231.4 mm"
+    )
+    assert describe(known, 1) == "Frame 1, sweep 1, frame 1, quality 0.25, area 0.0 %"
+    assert describe(known, 3) == "Frame 3, sweep 2, frame 1, not computed yet"
+
+
+def test_calipers_measure_the_outline_that_counts(desk, phantom):
+    calipers = desk.desk.calipers
+    shown = int(np.flatnonzero(phantom.labels)[0])
+    desk.review_actions.go(shown)
+    assert not calipers.layer.visible
+    desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
+    assert calipers.layer.visible
+    measured = desk.desk.session.view(shown).measurement
+    text = desk.viewer.canvas.overlays.text
+    assert text.visible
+    assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    ends = calipers.layer.data[-4:].reshape(2, 2, 2) * measured.spacing_mm
+    lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
+    assert lengths == pytest.approx(measured.diameters_mm)
+    empty = int(np.flatnonzero(phantom.labels == 0)[0])
+    desk.review_actions.go(empty)
+    assert not calipers.layer.visible
+    assert not text.visible
+
+
+def test_the_timeline_follows_the_theme(desk):
+    for theme in ("light", "dark"):
+        desk.viewer.theme = theme
+        assert desk.timeline._palette == palette_of(theme)
+
+
+def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
+    timeline = Timeline()
+    qtbot.addWidget(timeline)
+    area = np.array([0.0, 0.1, 0.2, 0.0], np.float32)
+
+    def stars(quality, best):
+        scores = np.asarray(quality, np.float32)
+        timeline.show_data(data(quality=scores, area_fraction=area, best=best))
+        plots = timeline._quality, timeline._area
+        return [list(zip(*timeline._stars[plot].getData(), strict=True)) for plot in plots]
+
+    assert stars([np.nan] * 4, 2) == [[], [(2, pytest.approx(20))]]
+    assert stars([0, 0.5, 0.25, 0], 2) == [[(2, 0.25)], []]
+    assert stars([0, 0, 0, 0], -1) == [[], []]

@@ -1,0 +1,245 @@
+"""The corrections commands as a person types them."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
+
+SHAPE = (60, 80)
+
+
+def disc(radius):
+    rows, columns = np.indices(SHAPE)
+    return np.hypot(rows - 30, columns - 40) < radius
+
+
+@pytest.fixture
+def write_sweep(tmp_path):
+    """Write a sweep of 6 x 4 frames and open it as the window does; give it."""
+
+    def write(number):
+        frames = np.random.default_rng(number).integers(20, 255, (24, *SHAPE), dtype=np.uint8)
+        path = write_volume(tmp_path / "sweeps" / f"case_{number}.mha", frames, (0.5, 0.5))
+        sweep = read_sweep(path, frames_per_sweep=4)
+        places.remember_location(sweep.identity, path)
+        return sweep
+
+    return write
+
+
+@pytest.fixture
+def store():
+    with CorrectionStore(places.default_store()) as store:
+        yield store
+
+
+@pytest.fixture
+def sweep(write_sweep, store):
+    sweep = write_sweep(0)
+    store.add_sweep(sweep)
+    return sweep
+
+
+def said_in_one_line(result, words):
+    code, out, err = result
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert err.startswith("napari-fetal-iqa: ")
+    assert words in err
+
+
+@pytest.mark.parametrize("command", [["list"], ["check"], ["export", "out"]])
+def test_without_a_store_one_line_says_what_to_do(run, command):
+    said_in_one_line(run("corrections", *command), "there is no corrections store yet")
+    assert not places.default_store().exists()
+
+
+@pytest.mark.parametrize("command", [["list"], ["check"], ["export", "out"]])
+def test_a_file_of_another_kind_is_refused(run, tmp_path, command):
+    path = tmp_path / "notes.sqlite"
+    path.write_text("these are my notes" * 100)
+    said_in_one_line(run("corrections", *command, "--store", path), "not a corrections store")
+    assert path.read_text() == "these are my notes" * 100
+    said_in_one_line(run("corrections", *command, "--store", tmp_path), "check the path")
+
+
+def test_the_list_counts_by_sweep_and_reviewer(run, store, sweep, write_sweep):
+    store.add_sweep(write_sweep(1))
+    store.set_label(sweep.identity, [1, 2], Label.OPTIMAL, "AK")
+    store.set_label(sweep.identity, 3, Label.SUBOPTIMAL, "AK")
+    store.set_label(sweep.identity, [5, 6, 7], Label.NONE, "AK")
+    store.set_mask(sweep.identity, 2, disc(9), "AK")
+    store.accept(sweep.identity, 9, "AK", Label.OPTIMAL, disc(9))
+    store.set_label(sweep.identity, 20, Label.NONE, "AK")
+    store.undo(sweep.identity, "AK")
+    code, out, err = run("corrections", "list")
+    assert (code, err) == (0, "")
+    first, counts, second, nothing = out.splitlines()
+    assert first == f"case_0.mha  {sweep.identity[:8]}  24 frames"
+    assert counts.startswith(
+        "    AK: 7 frames labelled (3 optimal, 1 suboptimal, 3 none), 2 masks, 1 accepted, last 20"
+    )
+    assert counts.endswith(" UTC")
+    assert second.startswith("case_1.mha")
+    assert nothing == "    no corrections yet"
+
+
+def test_the_list_tells_how_far_reviewers_agree(run, store, sweep):
+    store.set_label(sweep.identity, range(8), Label.OPTIMAL, "AK")
+    store.set_label(sweep.identity, range(4), Label.OPTIMAL, "BM")
+    store.set_label(sweep.identity, [4, 5, 7], Label.NONE, "BM")
+    for name, radius in (("AK", 10), ("BM", 20)):
+        store.set_mask(sweep.identity, 10, disc(radius), name)
+    small, large = disc(10).sum(), disc(20).sum()
+    assert (
+        f"AK and BM: kappa 0.00 on 7 frames, Dice {2 * small / (small + large):.2f} on 1 outlines, "
+        "differ on frames 4-5,7,10"
+    ) in run("corrections", "list")[1]
+
+
+def test_the_list_as_json_is_for_programs(run, store, sweep):
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
+    store.set_label(sweep.identity, 1, Label.NONE, "BM")
+    code, out, _ = run("corrections", "list", "--json")
+    (found,) = json.loads(out)
+    assert code == 0
+    assert (found["name"], found["identity"], found["frames"]) == ("case_0.mha", sweep.identity, 24)
+    assert [counts["reviewer"] for counts in found["reviewers"]] == ["AK", "BM"]
+    assert found["reviewers"][0]["optimal"] == 1
+    assert found["agreements"][0]["disagreements"] == [1]
+
+
+def test_a_store_without_sweeps_is_said_to_be_empty(run, store):
+    code, out, err = run("corrections", "list")
+    assert (code, err) == (0, "")
+    assert "no corrections yet; open a sweep in the window" in out
+    assert json.loads(run("corrections", "list", "--json")[1]) == []
+    assert run("corrections", "check")[1] == "ok: 0 events of 0 sweeps\n"
+
+
+def test_a_sweep_of_another_machine_is_listed_by_its_identity(run, store, sweep):
+    (places.home() / "sweep-locations.json").unlink()
+    out = run("corrections", "list")[1]
+    assert out.startswith(f"not seen on this machine  {sweep.identity[:8]}")
+
+
+def test_a_sound_store_is_ok_and_a_damaged_one_is_named_line_by_line(run, store, sweep):
+    store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
+    assert run("corrections", "check") == (0, "ok: 3 events of 1 sweeps\n", "")
+    store.set_mask(sweep.identity, 2, np.ones((90, 90), bool), "AK")
+    store.set_label(sweep.identity, 24, Label.OPTIMAL, "AK")
+    code, out, err = run("corrections", "check")
+    assert code == 1
+    assert len(out.splitlines()) == 2
+    assert "frame 2: damaged mask" in out
+    assert "frame 24: the sweep has frames 0 to 23" in out
+    assert err.count("\n") == 1
+    assert "problems: 2; use a backup" in err
+
+
+def test_an_export_is_a_data_set_and_goes_on_past_what_is_not_found(
+    run, store, sweep, write_sweep, tmp_path
+):
+    lost, moved = write_sweep(1), write_sweep(2)
+    lost.path.unlink()
+    archive = tmp_path / "archive" / "2026"
+    archive.mkdir(parents=True)
+    shutil.move(moved.path, archive / "renamed.mha")
+    for other in (lost, moved):
+        store.add_sweep(other)
+    for each in (lost, sweep, moved):
+        store.set_mask(each.identity, 5, disc(12), "AK")
+        store.set_label(each.identity, 5, Label.OPTIMAL, "AK")
+    store.set_label(moved.identity, 6, Label.OPTIMAL, "AK")
+    code, out, err = run(
+        "corrections", "export", tmp_path / "out", "--sweeps", tmp_path / "archive"
+    )
+    assert code == 1
+    warning, missing, end = sorted(err.splitlines(), key=lambda line: "frames are" not in line)
+    assert "1 frames are labelled as an abdomen but not outlined" in warning
+    assert "case_1.mha: is gone" in missing
+    assert f"1 of 3 sweeps could not be exported: {lost.identity[:8]}" in end
+    cases = list_cases(tmp_path / "out")
+    assert [case.uuid[:8] for case in cases] == [sweep.identity[:8], moved.identity[:8]]
+    for case, line in zip(cases, out.splitlines(), strict=True):
+        assert line == (
+            f"{case.uuid}: 1 optimal and 0 suboptimal frames outlined, AC by sweep in mm: "
+            f"-, {case.ac_mm[1]:.1f}, -, -, -, -"
+        )
+        masks = np.asarray(read_sweep(case.mask_path).frames)
+        assert np.array_equal(masks[5] == 1, disc(12))
+        assert masks.any(axis=(1, 2)).sum() == 1
+
+
+def test_one_reviewer_can_be_exported_alone(run, store, sweep, tmp_path):
+    store.set_mask(sweep.identity, 5, disc(12), "AK")
+    store.set_mask(sweep.identity, 5, disc(9), "BM")
+    assert run("corrections", "export", tmp_path / "all")[0] == 0
+    assert run("corrections", "export", tmp_path / "one", "--reviewer", "AK")[0] == 0
+    for folder, radius in (("all", 9), ("one", 12)):
+        (case,) = list_cases(tmp_path / folder)
+        assert np.array_equal(read_sweep(case.mask_path).frames[5] == 2, disc(radius))
+    said_in_one_line(
+        run("corrections", "export", tmp_path / "none", "--reviewer", "CL"),
+        "'CL' corrected nothing; who did: AK, BM",
+    )
+
+
+def test_nothing_to_export_is_said(run, store, sweep, tmp_path):
+    said_in_one_line(run("corrections", "export", tmp_path / "out"), "no corrections to export")
+    store.set_mask(sweep.identity, 5, disc(12), "AK")
+    said_in_one_line(
+        run("corrections", "export", tmp_path / "out", "--sweeps", tmp_path / "nowhere"),
+        "no such folder of sweeps",
+    )
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_case_that_nobody_can_measure_is_told(run, store, sweep, tmp_path):
+    store.set_label(sweep.identity, 5, Label.NONE, "AK")
+    code, out, err = run("corrections", "export", tmp_path / "out")
+    assert code == 0
+    assert "0 optimal and 0 suboptimal frames outlined" in out
+    assert "nothing could be measured" in err
+
+
+def test_a_merge_says_how_much_was_new(run, store, sweep, tmp_path):
+    with CorrectionStore(tmp_path / "other.sqlite") as other:
+        other.add_sweep(sweep)
+        other.set_label(sweep.identity, [1, 2], Label.NONE, "BM")
+    code, out, err = run("corrections", "merge", tmp_path / "other.sqlite")
+    assert (code, err) == (0, "")
+    assert "2 new events and 0 new sweeps" in out
+    assert "0 new events and 0 new sweeps" in run("corrections", "merge", other.path)[1]
+    assert set(store.corrections(sweep.identity, "BM")) == {1, 2}
+
+
+def test_a_merge_makes_the_store_where_there_is_none(run, store, sweep, tmp_path):
+    store.set_label(sweep.identity, 1, Label.NONE, "AK")
+    new = tmp_path / "project" / "both.sqlite"
+    assert run("corrections", "merge", store.path, "--store", new)[0] == 0
+    with CorrectionStore(new) as both:
+        assert both.events() == store.events()
+
+
+def test_a_merge_of_nothing_is_one_line_and_makes_no_store(run, tmp_path):
+    said_in_one_line(run("corrections", "merge", tmp_path / "x.sqlite"), "check the path")
+    assert not places.default_store().exists()
+
+
+@pytest.mark.parametrize("command", ["list", "check", "export", "merge"])
+def test_help_teaches(run, command):
+    code, out, _ = run("corrections", command, "--help")
+    assert code == 0
+    assert f"Example: napari-fetal-iqa corrections {command}" in out
+    assert "--store" in out
+
+
+def test_bad_usage_is_exit_code_2(run):
+    assert run("corrections", "merge")[0] == 2
+    assert run("corrections", "export")[0] == 2
