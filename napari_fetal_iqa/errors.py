@@ -13,5 +13,9 @@ class StoreError(FetalIqaError):
     """A corrections store cannot be opened, read or written."""
 
 
+class StoreUnwritableError(StoreError):
+    """A corrections store cannot be written now: what was said is kept, and written later."""
+
+
 class AnalysisError(FetalIqaError):
     """An analysis cannot be made, stored or written."""

@@ -1,6 +1,7 @@
 """A review in progress: one sweep, what the models say of it and what the expert says."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,8 @@ from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
 from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
-from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
+from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
+from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.frame_view import FrameView, Source
 from napari_fetal_iqa.interpolation import fill_gaps
 from napari_fetal_iqa.masks import decode_mask
@@ -23,8 +25,8 @@ __all__ = ["FrameView", "ReviewSession", "Source"]
 class ReviewSession:
     """What the models say of a sweep, overruled by what the expert says.
 
-    Every correction is in the store before the session takes it for true. Knows no widget:
-    ``frames_changed`` tells with the frame numbers what to paint anew.
+    Knows no widget: ``frames_changed`` tells with the frame numbers what to paint anew. Every
+    correction is on disk when its call returns.
 
     Parameters
     ----------
@@ -40,10 +42,10 @@ class ReviewSession:
         self.analysis: Analysis | None = None
         self._store = store
         self._reviewer = reviewer
-        self._unsaved: dict[int, NDArray[np.bool_]] = {}
         self._queue = ReviewQueue(self._candidates)
         self.frames_changed.connect(self._queue.forget)
-        store.add_sweep(sweep)
+        with suppress(StoreUnwritableError):  # it waits, as what is said of it will
+            store.add_sweep(sweep)
 
     @property
     def reviewer(self) -> str:
@@ -83,13 +85,17 @@ class ReviewSession:
         """Give the reviewer's corrections by frame number."""
         return self._store.corrections(self.sweep.identity, self._reviewer)
 
+    @property
+    def _history(self) -> History:
+        return self._store.history(self.sweep.identity, self._reviewer)
+
     def _correction(self, frame: int) -> FrameCorrection | None:
-        return self._store.history(self.sweep.identity, self._reviewer).frame(frame)
+        return self._history.frame(frame)
 
     def mask_source(self, frame: int) -> Source:
         """Tell who drew the mask of a frame that counts."""
         correction = self._correction(frame)
-        if frame in self._unsaved or (correction and correction.mask is not None):
+        if correction and correction.mask is not None:
             return Source.EXPERT
         if self.analysis and self.analysis.packed_mask(frame) is not None:
             return Source.MODEL
@@ -97,8 +103,6 @@ class ReviewSession:
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """Give the mask of a frame that counts, (H, W); empty where nobody drew one."""
-        if frame in self._unsaved:
-            return self._unsaved[frame]
         correction = self._correction(frame)
         if correction and correction.mask is not None:
             return decode_mask(correction.mask, self.sweep.shape[1:])
@@ -123,7 +127,6 @@ class ReviewSession:
             by_expert[frame] = True
             if correction.label is not None:
                 labels[frame] = correction.label
-        by_expert[list(self._unsaved)] = True
         return labels, by_expert
 
     def view(self, frame: int) -> FrameView:
@@ -158,41 +161,42 @@ class ReviewSession:
 
     # What the expert says ------------------------------------------------------------------
 
-    @property
-    def unsaved(self) -> tuple[int, ...]:
-        """Frames whose masks are not in the store yet; every correction tries them again."""
-        return tuple(sorted(self._unsaved))
+    # What cannot be stored counts all the same, on the screen too: it raises StoreUnwritableError
+    # and is stored as soon as it can be.
 
-    def _save_unsaved(self) -> None:
-        for frame in self.unsaved:
-            self._store.set_mask(
-                self.sweep.identity,
-                frame,
-                self._unsaved[frame],
-                self._reviewer,
-                self._answered([frame], "seg_model"),
-            )
-            del self._unsaved[frame]
+    @property
+    def unsaved(self) -> int:
+        """How much the expert said that is not on disk yet."""
+        return len(self._store.waiting if self._store.on_disk else self._store.events())
+
+    def save(self) -> None:
+        """Try again to store what could not be stored; every correction does so too."""
+        self._store.write_waiting()
+
+    @contextmanager
+    def _changing(self, frames: tuple[int, ...]) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if frames:
+                self.frames_changed.emit(frames)
 
     def set_label(self, frames: Iterable[int], label: Label) -> None:
         """Label frames, as one action."""
         frames = tuple(frames)
-        self._save_unsaved()
-        self._store.set_label(
-            self.sweep.identity, frames, label, self._reviewer, self._answered(frames, "cls_model")
-        )
-        self.frames_changed.emit(frames)
+        answers = self._answered(frames, "cls_model")
+        with self._changing(frames):
+            self._store.set_label(self.sweep.identity, frames, label, self._reviewer, answers)
 
     def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
-        """Outline the abdomen of a frame; an empty mask says that there is none.
+        """Outline the abdomen of a frame; an empty mask says that there is none."""
+        self._set_masks({frame: mask})
 
-        A mask that cannot be stored counts all the same, and is stored as soon as it can be.
-        """
-        self._unsaved[frame] = mask
-        try:
-            self._save_unsaved()
-        finally:
-            self.frames_changed.emit((frame,))
+    def _set_masks(self, masks: Mapping[int, NDArray[np.bool_]]) -> None:
+        frames = tuple(masks)
+        answers = self._answered(frames, "seg_model")
+        with self._changing(frames):
+            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
 
     def copy_previous(self, frame: int) -> bool:
         """Take the mask that counts on the frame before for this frame's; give whether there was.
@@ -212,20 +216,16 @@ class ReviewSession:
         One action, by :func:`~napari_fetal_iqa.interpolation.fill_gaps`; labels stay as they are.
         Gives the frames with a new mask, none where there are not two ends in this sweep.
         """
-        self._save_unsaved()
         bounds = self.sweep.bounds[self.sweep.locate(frame)[0]]
         masks = fill_gaps(frame, bounds, self.corrections(), self.sweep.shape[1:])
-        if frames := tuple(masks):
-            answers = self._answered(frames, "seg_model")
-            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
-            self.frames_changed.emit(frames)
-        return frames
+        if masks:
+            self._set_masks(masks)
+        return tuple(masks)
 
     def revert(self, frame: int) -> None:
         """Go back to the model's label and mask of a frame, as one action."""
-        self._save_unsaved()
-        self._store.revert(self.sweep.identity, frame, self._reviewer)
-        self.frames_changed.emit((frame,))
+        with self._changing((frame,)):
+            self._store.revert(self.sweep.identity, frame, self._reviewer)
 
     def accept(self, frame: int) -> bool:
         """Confirm the model's label and mask of a frame; give whether there was any to confirm.
@@ -236,32 +236,31 @@ class ReviewSession:
         mask_source = self.mask_source(frame)
         if Source.MODEL not in (label_source, mask_source):
             return False
-        self._save_unsaved()
-        self._store.accept(
-            self.sweep.identity,
-            frame,
-            self._reviewer,
-            label=label if label_source is Source.MODEL else None,
-            mask=self.mask(frame) if mask_source is Source.MODEL else None,
-            answers=self._answered([frame], "cls_model", "seg_model"),
-        )
-        self.frames_changed.emit((frame,))
+        mask = self.mask(frame) if mask_source is Source.MODEL else None
+        with self._changing((frame,)):
+            self._store.accept(
+                self.sweep.identity,
+                frame,
+                self._reviewer,
+                label=label if label_source is Source.MODEL else None,
+                mask=mask,
+                answers=self._answered([frame], "cls_model", "seg_model"),
+            )
         return True
 
     def undo(self) -> tuple[int, ...]:
         """Take back the last action; give the frames that changed."""
-        self._save_unsaved()
-        return self._changed(self._store.undo(self.sweep.identity, self._reviewer))
+        return self._step(self._store.undo, self._history.next_undo)
 
     def redo(self) -> tuple[int, ...]:
         """Bring back what was undone last; give the frames that changed."""
-        self._save_unsaved()
-        return self._changed(self._store.redo(self.sweep.identity, self._reviewer))
+        return self._step(self._store.redo, self._history.next_redo)
 
-    def _changed(self, frames: list[int]) -> tuple[int, ...]:
-        if frames:
-            self.frames_changed.emit(tuple(frames))
-        return tuple(frames)
+    def _step(self, go: Callable[[str, str], object], action: str | None) -> tuple[int, ...]:
+        frames = tuple(self._history.frames_of(action)) if action else ()
+        with self._changing(frames):
+            go(self.sweep.identity, self._reviewer)
+        return frames
 
     def _answered(self, frames: Sequence[int], *which: str) -> str | None:
         """Name the models whose predictions of these frames were there to be seen."""

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 
 APPLICATION_ID = 0x46495141  # "FIQA"
 SCHEMA_VERSION = 1
@@ -39,10 +39,11 @@ CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 """
 
-_LOCK_WAIT_S = 2.0
+_LOCK_WAIT_S = 0.5
+"""Longer than any writing takes, shorter than a person at the desk notices."""
 
-Mode = Literal["rwc", "rw", "ro"]
-"""Of opening, as SQLite says it: read, write and create; read and write; read only."""
+Mode = Literal["rwc", "rw", "ro", "memory"]
+"""Of opening, as SQLite says it: read, write and create; read and write; read only; no file."""
 
 
 def connect(path: Path, mode: Mode = "rwc") -> sqlite3.Connection:
@@ -60,7 +61,7 @@ def connect(path: Path, mode: Mode = "rwc") -> sqlite3.Connection:
     try:
         if mode == "rwc":
             path.parent.mkdir(parents=True, exist_ok=True)
-        elif not path.is_file():
+        elif mode != "memory" and not path.is_file():
             raise StoreError(f"{path}: there is no corrections store; check the path")
         connection = sqlite3.connect(
             _uri(path, mode), uri=True, timeout=_LOCK_WAIT_S, isolation_level=None
@@ -90,7 +91,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     application_id = connection.execute("PRAGMA application_id").fetchone()[0]
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    if is_new and application_id == 0 and mode == "rwc":
+    if is_new and application_id == 0 and mode in ("rwc", "memory"):
         connection.executescript(
             f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
@@ -116,14 +117,23 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
             "its last writing was cut off; mend it with napari-fetal-iqa corrections check "
             "--store, then try again"
         )
-    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
-        advice = "another program is writing to it; close it and try again"
-    elif code == sqlite3.SQLITE_FULL:
-        advice = "the disk is full; make room, what is shown is not saved yet"
-    elif code in (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM):
-        advice = "it cannot be written; check the permissions of the file and its folder"
-    elif code in (sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_CORRUPT):
-        advice = "not a corrections store, or a damaged one; nothing was changed, use a backup"
+    elif code in _UNWRITABLE:
+        return StoreUnwritableError(f"{path}: {_UNWRITABLE[code]}")
     else:
         advice = f"the database says: {error}"
     return StoreError(f"{path}: {advice}")
+
+
+_PERMISSIONS = "it cannot be written; check the permissions of the file and its folder"
+_DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
+_UNWRITABLE = {
+    sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",
+    sqlite3.SQLITE_LOCKED: "another program is writing to it; close it and try again",
+    sqlite3.SQLITE_FULL: "the disk is full; make room, what is shown is not saved yet",
+    sqlite3.SQLITE_IOERR: "the disk fails or is full; what is shown is not saved yet",
+    sqlite3.SQLITE_READONLY: _PERMISSIONS,
+    sqlite3.SQLITE_CANTOPEN: _PERMISSIONS,
+    sqlite3.SQLITE_PERM: _PERMISSIONS,
+    sqlite3.SQLITE_NOTADB: _DAMAGED,
+    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+}

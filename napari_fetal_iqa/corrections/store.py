@@ -1,7 +1,7 @@
 """The corrections store: what is said is on disk before the call returns."""
 
 import sqlite3
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
@@ -24,7 +24,7 @@ from napari_fetal_iqa.corrections.rows import (
     row_of_sweep,
     sweep_of_row,
 )
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -33,14 +33,22 @@ class CorrectionStore:
     """Append-only corrections of one review project, in one SQLite file.
 
     Each call that says something commits one transaction, synchronously: when it returns, the
-    events survive a kill of the process and of the machine.
+    events survive a kill of the process and of the machine. Where they cannot be written now (the
+    disk is full, another program has locked the file), it raises StoreUnwritableError; they count
+    all the same, and every later call, or :meth:`write_waiting`, writes them first.
 
     Parameters
     ----------
     path : Path or str
-    mode : {"rwc", "rw", "ro"}
+    mode : {"rwc", "rw", "ro", "memory"}
         As SQLite says it: ``rwc`` makes the file, with its folder, where there is none; ``rw``
-        wants it to be there; ``ro`` never changes it.
+        wants it to be there; ``ro`` never changes it; ``memory`` leaves it alone and keeps all
+        in memory.
+
+    Attributes
+    ----------
+    on_disk : bool
+        False for a store in memory.
 
     Raises
     ------
@@ -50,8 +58,11 @@ class CorrectionStore:
 
     def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
         self.path = Path(path)
+        self.on_disk = mode != "memory"
         self._connection = schema.connect(self.path, mode)
         self._histories: dict[tuple[str, str], History] = {}
+        self._waiting: list[Event] = []
+        self._waiting_sweeps: list[SweepRecord] = []
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -120,7 +131,8 @@ class CorrectionStore:
 
     def add_sweep(self, sweep: SweepVolume) -> None:
         """Make a sweep known to the store; must come before anything is said of it."""
-        self.append((), [SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)])
+        record = SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
+        self._put((), (record,))
 
     def set_label(
         self,
@@ -209,6 +221,29 @@ class CorrectionStore:
         self._say([Event(sweep, reviewer, kind, action)])
         return history.frames_of(action)
 
+    @property
+    def waiting(self) -> tuple[Event | SweepRecord, ...]:
+        """What counts, but could not be written yet."""
+        return *self._waiting_sweeps, *self._waiting
+
+    def write_waiting(self) -> None:
+        """Write what could not be written before."""
+        if self.waiting:
+            self._put((), ())
+
+    def _put(self, events: Sequence[Event], sweeps: Sequence[SweepRecord]) -> None:
+        """Write what waits and this, or let this wait too."""
+        try:
+            self._write([*self._waiting, *events], [*self._waiting_sweeps, *sweeps])
+        except StoreUnwritableError:
+            self._waiting += events
+            self._waiting_sweeps += sweeps
+            self._replay(events)
+            raise
+        self._waiting.clear()
+        self._waiting_sweeps.clear()
+        self._replay(events)
+
     def _say(self, events: Iterable[Event]) -> None:
         """Write what one reviewer says of one sweep now.
 
@@ -219,7 +254,7 @@ class CorrectionStore:
         for event in events:
             before = timed[-1].time if timed else self.history(event.sweep, event.reviewer).end
             timed.append(replace(event, time=max(event.time, before)))
-        self.append(timed)
+        self._put(timed, ())
 
     def append(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
         """Write events in one transaction; all of them are on disk afterwards, or none.
@@ -231,6 +266,10 @@ class CorrectionStore:
             Made known before; a sweep that is known already stays as it is.
         """
         events = list(events)
+        self._write(events, sweeps)
+        self._replay(events)
+
+    def _write(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
         with self._writing():
             self._connection.executemany(
                 f"INSERT OR IGNORE INTO sweep ({SWEEP_COLUMNS}) VALUES ({_marks(SWEEP_COLUMNS)})",
@@ -240,6 +279,8 @@ class CorrectionStore:
                 f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({_marks(EVENT_COLUMNS)})",
                 [row_of_event(event) for event in events],
             )
+
+    def _replay(self, events: Iterable[Event]) -> None:
         for event in events:
             key = (event.sweep, event.reviewer)
             if key in self._histories and event.time < self._histories[key].end:

@@ -6,10 +6,10 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Points
 from numpy.typing import NDArray
-from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.biometry import AbdomenMeasurement
 from napari_fetal_iqa.ellipse import Ellipse
+from napari_fetal_iqa.widgets.removing import remove_soon
 
 _OUTLINE_DOTS = 60
 _DIAMETER_DOTS = 15
@@ -98,8 +98,4 @@ class Calipers:
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""
         self._text.visible = False
-        QTimer.singleShot(0, self._remove_layer)
-
-    def _remove_layer(self) -> None:
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        remove_soon(self._viewer, self.layer)

@@ -44,7 +44,7 @@ class EllipseTool:
         """Take the mouse; go on from the ellipse of the frame's outline where there is one."""
         if not self.active:
             self.active = True
-            self._viewer.camera.mouse_pan = False
+            self._viewer.scene.camera.mouse_pan = False
             self._viewer.mouse_drag_callbacks.append(self._pressed)
         self.follow(ellipse)
 
@@ -52,7 +52,7 @@ class EllipseTool:
         """Give the mouse back."""
         if self.active:
             self.active = False
-            self._viewer.camera.mouse_pan = True
+            self._viewer.scene.camera.mouse_pan = True
             self._viewer.mouse_drag_callbacks.remove(self._pressed)
             self._clicked = []
 
@@ -111,7 +111,7 @@ class EllipseTool:
         return np.asarray(event.position[-2:]) - self._image.translate[-2:]
 
     def _reach(self) -> float:
-        return float(_REACH_PX / self._viewer.camera.zoom)
+        return float(_REACH_PX / self._viewer.scene.camera.zoom)
 
     def _handle_near(self, place: NDArray[np.float64]) -> Handle | None:
         assert self._ellipse is not None

@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review import Source
+from napari_fetal_iqa.widgets.removing import remove_soon
 
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
@@ -100,11 +101,7 @@ class MaskOverlay:
     def remove(self) -> None:
         """Take the layer off the viewer, once napari is done with what it is doing."""
         self.layer.events.paint.disconnect(self._on_paint)
-        QTimer.singleShot(0, self._remove_layer)
-
-    def _remove_layer(self) -> None:
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        remove_soon(self._viewer, self.layer)
 
 
 def _frames_of(atom: tuple[Any, ...]) -> list[int]:

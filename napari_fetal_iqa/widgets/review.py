@@ -5,6 +5,7 @@ from collections.abc import Callable, Collection
 
 from napari.layers import Image, Layer
 from napari.utils.events import Event
+from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
@@ -17,7 +18,6 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import create_worker
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -36,6 +36,7 @@ from napari_fetal_iqa.widgets.empty_page import EmptyPage
 from napari_fetal_iqa.widgets.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.opener import SweepOpener
 from napari_fetal_iqa.widgets.review_page import ReviewPage
+from napari_fetal_iqa.widgets.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline import Timeline
 
@@ -68,13 +69,12 @@ class ReviewWidget(QWidget):
     ) -> None:
         super().__init__()
         self.viewer = napari_viewer
-        self.store = store
+        self.keeper = StoreKeeper(store, self)
         self._own_settings = settings is None
         self.settings = settings or load_settings()
         if not self.settings.reviewer:
             self._keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
         self._closed = False
-        self._own_store = store is None
         self.desk: Desk | None = None
         self.layer: Image | None = None
         analyser = analyser or RemoteAnalyser()
@@ -128,6 +128,9 @@ class ReviewWidget(QWidget):
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._trouble)
         self.opener.ended.connect(lambda: self.empty.phantom.setEnabled(True))
+        self.keeper.troubled.connect(self._trouble)
+        self.keeper.moved.connect(self._lay_out_again)
+        self.keeper.saved.connect(lambda: self._corrected(None))
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.settings.changed.connect(self._settings_changed)
         self.timeline.frame_chosen.connect(self.review_actions.go)
@@ -179,8 +182,8 @@ class ReviewWidget(QWidget):
         self.viewer.events.theme.disconnect(self._follow_theme)
         self._keys.remove()
         QTimer.singleShot(0, self._timeline_dock.hide)
-        if self._own_store and self.store is not None:
-            self.store.close()
+        if not_saved := self.keeper.close():
+            show_error(not_saved)
 
     # Opening -------------------------------------------------------------------------------
 
@@ -233,9 +236,7 @@ class ReviewWidget(QWidget):
             return
         self.page.work.end("Not analysed yet")
         try:
-            if self.store is None:
-                self.store = CorrectionStore(places.default_store())
-            session = ReviewSession(sweep, self.store, self.settings.reviewer)
+            session = ReviewSession(sweep, self.keeper.store, self.settings.reviewer)
             corrected = session.corrections()
         except StoreError as error:
             self._trouble(str(error))
@@ -246,7 +247,7 @@ class ReviewWidget(QWidget):
         self.desk.selection.changed.connect(self.timeline.show_range)
         session.frames_changed.connect(self._paint)
         self.page.frame.setEnabled(True)
-        self._corrected(None)
+        self._show_saved()
         self._paint(corrected)
         if analysis is not None:
             session.begin_analysis(analysis)
@@ -359,12 +360,16 @@ class ReviewWidget(QWidget):
 
     def _corrected(self, trouble: str | None) -> None:
         if trouble is not None:
-            self.page.saved.setText("<b>Not saved</b>")
             self._trouble(trouble)
-        elif self.desk is not None:
+        elif self.keeper.store.on_disk:
             self.page.work.show_trouble("")
+        self._show_saved()
+
+    def _show_saved(self) -> None:
+        if self.desk is not None:
             session = self.desk.session
-            self.page.show_saved(session.reviewer, len(session.corrections()))
+            corrected = len(session.corrections())
+            self.page.show_saved(session.reviewer, corrected, self.keeper.complete)
 
     def _settings_changed(self, settings: Settings) -> None:
         self._keep(settings)

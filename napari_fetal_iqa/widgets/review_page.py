@@ -94,10 +94,11 @@ class ReviewPage(QWidget):
         self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
         self.waiting.setText(f"<b>{waiting}</b> to review")
 
-    def show_saved(self, reviewer: str, corrected: int) -> None:
-        """Say that everything is on disk."""
+    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
+        """Say whether everything is on disk."""
         frames = "frame" if corrected == 1 else "frames"
-        self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, saved")
+        state = "saved" if saved else "<b>not saved</b> yet, trying again"
+        self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, {state}")
 
 
 def _rule() -> QFrame:

@@ -54,7 +54,7 @@ def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
     text = drawing.viewer.canvas.overlays.text
     assert text.visible
     assert "diameter" in text.text
-    assert not drawing.viewer.camera.mouse_pan
+    assert not drawing.viewer.scene.camera.mouse_pan
     drag(drawing, (80, 60), (80, 120))
     assert store.corrections(phantom.sweep.identity) == {}
     drag(drawing, (60, 90), (100, 90))
@@ -110,12 +110,13 @@ def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
 
 
 def test_another_tool_gives_the_mouse_back(drawing):
+    taken = list(drawing.viewer.mouse_drag_callbacks)
     drawing.review_actions.look()
-    assert drawing.viewer.camera.mouse_pan
-    assert not drawing.viewer.mouse_drag_callbacks
+    assert drawing.viewer.scene.camera.mouse_pan
+    assert len(drawing.viewer.mouse_drag_callbacks) == len(taken) - 1
     drawing.review_actions.ellipse()
     drawing.viewer.layers.remove(drawing.layer)
-    assert drawing.viewer.camera.mouse_pan
+    assert drawing.viewer.scene.camera.mouse_pan
 
 
 def test_an_outline_is_copied_from_the_frame_before_and_interpolated(desk, press):

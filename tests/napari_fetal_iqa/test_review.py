@@ -152,13 +152,16 @@ def test_a_mask_that_cannot_be_stored_counts_and_is_stored_later(analysed):
     analysed._store._connection.execute("PRAGMA query_only = ON")
     with pytest.raises(StoreError):
         analysed.set_mask(9, disc(5))
-    assert analysed.unsaved == (9,)
+    assert analysed.unsaved == 1
     assert np.array_equal(analysed.mask(9), disc(5))
     assert np.flatnonzero(analysed.labels()[1]).tolist() == [9]
     analysed._store._connection.execute("PRAGMA query_only = OFF")
+    with CorrectionStore(analysed._store.path) as on_disk:
+        assert on_disk.events() == []
     analysed.set_label([2], Label.NONE)
-    assert analysed.unsaved == ()
-    assert sorted(analysed.corrections()) == [2, 9]
+    assert analysed.unsaved == 0
+    with CorrectionStore(analysed._store.path) as on_disk:
+        assert [event.frame for event in on_disk.events()] == [9, 2]
 
 
 def test_accepting_confirms_the_models_word(analysed):
@@ -338,9 +341,15 @@ def test_a_mask_that_could_not_be_stored_is_an_end_too(analysed):
         analysed.set_mask(5, disc(13))
     with pytest.raises(StoreError):
         analysed.interpolate(3)
+    assert sorted(analysed.corrections()) == [2, 3, 4, 5]
+    with pytest.raises(StoreError):
+        analysed.undo()
+    assert sorted(analysed.corrections()) == [2, 5]
     analysed._store._connection.execute("PRAGMA query_only = OFF")
-    assert analysed.interpolate(3) == (3, 4)
-    assert analysed.unsaved == ()
+    analysed.save()
+    assert analysed.unsaved == 0
+    with CorrectionStore(analysed._store.path) as on_disk:
+        assert on_disk.corrections(analysed.sweep.identity, "AK") == analysed.corrections()
 
 
 def test_another_reviewer_starts_with_the_models_word(analysed, told):
