@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,14 @@ from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
 from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
-from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
+from napari_fetal_iqa.comparison import Comparison
+from napari_fetal_iqa.corrections import (
+    Bookmark,
+    CorrectionStore,
+    FrameCorrection,
+    History,
+    Label,
+)
 from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.frame_view import FrameView, Source
 from napari_fetal_iqa.interpolation import fill_gaps
@@ -42,10 +50,15 @@ class ReviewSession:
         self.analysis: Analysis | None = None
         self._store = store
         self._reviewer = reviewer
+        self._shown = reviewer
+        self.comparison: Comparison | None = None
         self._queue = ReviewQueue(self._candidates)
-        self.frames_changed.connect(self._queue.forget)
+        self.frames_changed.connect(self._forget)
         with suppress(StoreUnwritableError):  # it waits, as what is said of it will
             store.add_sweep(sweep)
+        self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
+
+    # Whose review it is --------------------------------------------------------------------
 
     @property
     def reviewer(self) -> str:
@@ -54,16 +67,64 @@ class ReviewSession:
 
     @reviewer.setter
     def reviewer(self, name: str) -> None:
-        changed = set(self.corrections())
+        bookmark = self._store.bookmark(self.sweep.identity, name)
         self._reviewer = name
+        self._bookmark = bookmark or Bookmark()
+        self._apply_thresholds()
+        self.show_reviewer(name)
+
+    @property
+    def place(self) -> int | None:
+        """The frame that this reviewer looked at last; None at the first time."""
+        return self._bookmark.frame
+
+    def remember(self, frame: int) -> None:
+        """Keep the place and the thresholds for the next time; where they can be written."""
+        bookmark = replace(self._bookmark, frame=frame)
+        if bookmark != self._store.bookmark(self.sweep.identity, self._reviewer):
+            self._store.set_bookmark(self.sweep.identity, self._reviewer, bookmark)
+
+    @property
+    def shown(self) -> str:
+        """Whose corrections are shown; only the reviewer's own can be changed."""
+        return self._shown
+
+    def show_reviewer(self, name: str) -> None:
+        """Show what another reviewer said of the sweep, or what the reviewer said again."""
+        changed = set(self.corrections())
+        self._shown, self.comparison = name, None
         self._queue.restart()
         self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
+
+    def other_reviewers(self) -> list[str]:
+        """Name those who said something of this sweep, but for the reviewer."""
+        names = self._store.reviewers(self.sweep.identity)
+        return [name for name in names if name != self._reviewer]
+
+    def compare_with(self, name: str) -> None:
+        """Show the reviewer's own corrections; to review is what the other one says otherwise."""
+        self.show_reviewer(self._reviewer)
+        self.comparison = Comparison(self._store, self.sweep, self._reviewer, name)
+        self._queue.restart()
+        self.frames_changed.emit(self.comparison.agreement.disagreements)
+
+    @property
+    def disagreements(self) -> tuple[int, ...]:
+        """Frames of which the reviewer compared with says otherwise; none without one."""
+        return self.comparison.agreement.disagreements if self.comparison else ()
+
+    def _forget(self) -> None:
+        self._queue.forget()
+        if self.comparison is not None:
+            self.comparison.forget()
 
     # What the models say -------------------------------------------------------------------
 
     def begin_analysis(self, analysis: Analysis) -> None:
         """Take a new analysis, still empty or complete, for that of this sweep."""
         self.analysis = analysis
+        self._models_thresholds = analysis.setup.thresholds
+        self._apply_thresholds()
         self._queue.restart()
         self.frames_changed.emit(tuple(range(len(self.sweep))))
 
@@ -74,20 +135,30 @@ class ReviewSession:
         self.analysis.add(results)
         self.frames_changed.emit(tuple(results.frames.tolist()))
 
-    def set_thresholds(self, quality: float, area: float) -> None:
-        """Count frames as positive from other scores on; without an analysis nothing changes."""
+    def set_thresholds(self, thresholds: tuple[float, float] | None) -> None:
+        """Count frames as positive from other scores on, of quality and area, in this review.
+
+        None goes back to the models' own thresholds. Without an analysis nothing changes.
+        """
         if self.analysis is not None:
-            self.frames_changed.emit(self.analysis.set_thresholds(Thresholds(quality, area)))
+            self._bookmark = replace(self._bookmark, thresholds=thresholds)
+            self._apply_thresholds()
+
+    def _apply_thresholds(self) -> None:
+        if self.analysis is not None:
+            chosen = self._bookmark.thresholds
+            thresholds = Thresholds(*chosen) if chosen else self._models_thresholds
+            self.frames_changed.emit(self.analysis.set_thresholds(thresholds))
 
     # What counts ---------------------------------------------------------------------------
 
     def corrections(self) -> dict[int, FrameCorrection]:
-        """Give the reviewer's corrections by frame number."""
-        return self._store.corrections(self.sweep.identity, self._reviewer)
+        """Give the corrections of the shown reviewer, by frame number."""
+        return self._store.corrections(self.sweep.identity, self._shown)
 
     @property
     def _history(self) -> History:
-        return self._store.history(self.sweep.identity, self._reviewer)
+        return self._store.history(self.sweep.identity, self._shown)
 
     def _correction(self, frame: int) -> FrameCorrection | None:
         return self._history.frame(frame)
@@ -269,6 +340,8 @@ class ReviewSession:
     # What next -----------------------------------------------------------------------------
 
     def _candidates(self) -> list[int]:
+        if self.comparison is not None:
+            return list(self.disagreements)
         if self.analysis is None:
             return []
         return candidates(self.analysis, self.labels()[1], self.sweep.bounds)

@@ -36,6 +36,22 @@ class SweepRecord:
     bounds: tuple[tuple[int, int], ...]
 
 
+@dataclass(frozen=True)
+class Bookmark:
+    """Where the review of one sweep by one reviewer stands.
+
+    Parameters
+    ----------
+    frame : int, optional
+        The frame that was looked at last.
+    thresholds : (float, float), optional
+        Of quality and of area, where the reviewer chose other ones than the models'.
+    """
+
+    frame: int | None = None
+    thresholds: tuple[float, float] | None = None
+
+
 def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:
     """Give the row of a sweep, in the order of :data:`SWEEP_COLUMNS`."""
     row_mm, column_mm = record.spacing_mm or (None, None)

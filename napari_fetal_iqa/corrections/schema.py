@@ -8,7 +8,7 @@ from urllib.parse import quote
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 
 APPLICATION_ID = 0x46495141  # "FIQA"
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 
 _TABLES = """
 CREATE TABLE sweep (
@@ -37,6 +37,17 @@ CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+"""
+
+# since version 2; where a review stands is no correction: it is overwritten
+_BOOKMARKS = """
+CREATE TABLE bookmark (
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    reviewer TEXT NOT NULL,
+    frame INTEGER NOT NULL,
+    quality_threshold REAL, area_threshold REAL,
+    PRIMARY KEY (sweep, reviewer)
+);
 """
 
 _LOCK_WAIT_S = 0.5
@@ -93,7 +104,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if is_new and application_id == 0 and mode in ("rwc", "memory"):
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} PRAGMA application_id = {APPLICATION_ID};"
+            f"BEGIN IMMEDIATE; {_TABLES} {_BOOKMARKS}"
+            f"PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
     elif application_id != APPLICATION_ID:
@@ -102,6 +114,10 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
         raise StoreError(
             f"{path}: made by a newer napari-fetal-iqa (store version {version}, this one reads "
             f"{SCHEMA_VERSION}); update napari-fetal-iqa"
+        )
+    elif version < SCHEMA_VERSION and mode != "ro":
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {_BOOKMARKS} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")

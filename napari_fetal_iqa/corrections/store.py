@@ -18,6 +18,7 @@ from napari_fetal_iqa.corrections.history import FrameCorrection, History, lates
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
+    Bookmark,
     SweepRecord,
     event_of_row,
     row_of_event,
@@ -126,6 +127,29 @@ class CorrectionStore:
             for frame, state in self.history(sweep, name).state().items():
                 said.setdefault(frame, []).append(state)
         return {frame: latest(said[frame]) for frame in sorted(said)}
+
+    def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
+        """Give where a review stands; None where it was never left."""
+        query = (
+            "SELECT frame, quality_threshold, area_threshold FROM bookmark "
+            "WHERE sweep = ? AND reviewer = ?"
+        )
+        with self._explaining():
+            row = self._connection.execute(query, (sweep, reviewer)).fetchone()
+            if row is None:
+                return None
+            frame, quality, area = row
+            thresholds = None if quality is None else (float(quality), float(area))
+            return Bookmark(int(frame), thresholds)
+
+    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
+        """Remember where a review stands, in place of what was remembered before."""
+        thresholds = bookmark.thresholds or (None, None)
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)",
+                (sweep, reviewer, bookmark.frame, *thresholds),
+            )
 
     # What is said --------------------------------------------------------------------------
 

@@ -37,6 +37,10 @@ class Actions:
         if not desk.navigator.on_sweep:
             self._said("No frame of this sweep is on the screen: go to one first")
             return False
+        if desk.session.shown != desk.session.reviewer:
+            self._said(f"These are the corrections of {desk.session.shown}: show yours to correct")
+            desk.paint([desk.navigator.frame])
+            return False
         try:
             correction(desk.session, desk.navigator.frame)
         except StoreError as error:
@@ -83,7 +87,13 @@ class Actions:
 
     def set_thresholds(self, quality: float, area: float) -> None:
         """Count frames as positive from other scores on."""
-        self._correct(lambda session, _: session.set_thresholds(quality, area))
+        if desk := self._desk():
+            desk.session.set_thresholds((quality, area))
+
+    def reset_thresholds(self) -> None:
+        """Count frames as positive by the models' own thresholds again."""
+        if desk := self._desk():
+            desk.session.set_thresholds(None)
 
     def clear_mask(self) -> None:
         """Say that there is no abdomen to outline."""
@@ -108,7 +118,12 @@ class Actions:
             self._navigate(lambda way: None if way.frame in frames else way.go(frames[0]))
 
     def accept_and_next(self) -> None:
-        """Confirm what the model says and go to the next frame to review."""
+        """Confirm what the model says and go to the next frame to review.
+
+        A polygon that is being drawn is closed instead.
+        """
+        if (desk := self._desk()) and desk.overlay.close_polygon():
+            return
         if self._correct(lambda session, frame: session.accept(frame)):
             self.go_next_to_review()
 
@@ -121,6 +136,14 @@ class Actions:
     def erase(self) -> None:
         """Erase from the outline."""
         self._use_tool("erase")
+
+    def fill(self) -> None:
+        """Fill an area, or the outside of it, at a click."""
+        self._use_tool("fill")
+
+    def polygon(self) -> None:
+        """Draw the outline by its corners; a double click or Enter closes it."""
+        self._use_tool("polygon")
 
     def ellipse(self) -> None:
         """Draw the outline as an ellipse, by two diameters."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Collection
+from contextlib import suppress
 
 import numpy as np
 from napari.components import ViewerModel
@@ -11,17 +12,20 @@ from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.ellipse import Ellipse
+from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.frame_view import FrameView, Source
 from napari_fetal_iqa.review import ReviewSession
 from napari_fetal_iqa.widgets.calipers import Calipers
 from napari_fetal_iqa.widgets.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.navigation import Navigator
+from napari_fetal_iqa.widgets.other_outline import OtherOutline
 from napari_fetal_iqa.widgets.overlay import MaskOverlay
 from napari_fetal_iqa.widgets.selection import FrameRange
 from napari_fetal_iqa.widgets.timeline_data import TimelineData
 
 _AT_ONCE = 16
 _SLICE_SECONDS = 0.01
+_LEFT_ALONE_MS = 500
 
 
 class Desk:
@@ -35,16 +39,22 @@ class Desk:
         self.overlay.released.connect(self._paint_held)
         self.calipers = Calipers(viewer, layer)
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
+        self.other = OtherOutline(viewer, layer)
         self.selection = FrameRange()
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
         self._when_idle = QTimer()  # without an interval it fires whenever there is time
         self._when_idle.timeout.connect(self._paint_some)
+        self._when_left_alone = QTimer()
+        self._when_left_alone.setSingleShot(True)
+        self._when_left_alone.setInterval(_LEFT_ALONE_MS)
+        self._when_left_alone.timeout.connect(self._remember)
         for other in viewer.layers:
             if isinstance(other, Image) and other is not layer:
                 other.visible = False
         viewer.layers.selection.active = layer
-        self.navigator.go(self.navigator.frame)
+        place = session.place
+        self.navigator.go(self.navigator.frame if place is None else place)
 
     def paint(self, frames: Collection[int]) -> None:
         """Put the masks that count on these frames: a few at once, many when there is time."""
@@ -101,13 +111,25 @@ class Desk:
             best=session.best_frame(),
             quality_threshold=analysis.setup.thresholds.quality,
             area_threshold=analysis.setup.thresholds.area,
+            disagreements=session.disagreements,
         )
 
     def show(self, view: FrameView) -> None:
         """Draw the measurement of the frame on the screen, and let the ellipse tool follow."""
+        self._when_left_alone.start()
+        comparison = self.session.comparison
+        if comparison is None:
+            self.other.show(None)
+        else:
+            self.other.show(comparison.mask(view.frame), comparison.other)
         self.calipers.show(view.measurement)
         if self.ellipse.active:
             self.ellipse.follow(self._ellipse(view))
+
+    def _remember(self) -> None:
+        """Keep the place; where that fails, the corrections' own trouble is told."""
+        with suppress(StoreError):
+            self.session.remember(self.navigator.frame)
 
     def _ellipse(self, view: FrameView) -> Ellipse | None:
         measured = view.measurement
@@ -136,6 +158,9 @@ class Desk:
     def leave(self) -> None:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
+        self._when_left_alone.stop()
+        self._remember()
         self.ellipse.stop()
+        self.other.remove()
         self.calipers.remove()
         self.overlay.remove()

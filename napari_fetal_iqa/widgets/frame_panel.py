@@ -26,6 +26,8 @@ _LABELS = (
 _TOOLS = (
     ("Paint", "paint", "Paint on the outline"),
     ("Erase", "erase", "Erase from the outline"),
+    ("Fill", "fill", "Fill an area of the outline at a click"),
+    ("Polygon", "polygon", "Click the corners of the outline, then press Enter"),
     ("Ellipse", "ellipse", "Draw two diameters, then drag their ends"),
     ("Copy", "copy_previous", "Take the outline of the frame before"),
     (

@@ -33,7 +33,8 @@ class MaskOverlay:
 
     def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
         self._viewer = viewer
-        self.being_painted = False
+        self._dragging = False
+        self._untold: set[int] = set()
         # Zeros are not in memory until a mask is painted on them.
         self._data = np.zeros(shape, np.uint8)
         self._painted: set[int] = set()
@@ -84,19 +85,41 @@ class MaskOverlay:
             200, max(1, scaled + (scaled == size) * (1 if factor > 1 else -1))
         )
 
+    def close_polygon(self) -> bool:
+        """Close the polygon that is being drawn; give whether one was."""
+        polygon: Any = self.layer._overlays["polygon"]  # napari's own key binding does the same
+        if self.layer.mode != "polygon" or not polygon.points:
+            return False
+        polygon.add_polygon_to_labels(self.layer)
+        return True
+
     def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """Tell from when to when a stroke is under way."""
-        self.being_painted = layer.mode not in ("pan_zoom", "transform")
+        self._dragging = layer.mode not in ("pan_zoom", "transform")
         yield
         while event.type == "mouse_move":
             yield
-        self.being_painted = False
-        QTimer.singleShot(0, self.released.emit)
+        self._dragging = False
+        QTimer.singleShot(0, self.tell)
+
+    @property
+    def being_painted(self) -> bool:
+        """Whether the expert is at work on what is shown: nothing may be put over it now."""
+        return self._dragging or bool(self._untold)
 
     def _on_paint(self, event: Any) -> None:
-        for frame in sorted({frame for atom in event.value for frame in _frames_of(atom)}):
+        # napari says so before a fill or a polygon is in the data
+        self._untold.update(frame for atom in event.value for frame in _frames_of(atom))
+        QTimer.singleShot(0, self.tell)
+
+    def tell(self) -> None:
+        """Tell of the strokes that are done; this happens by itself once napari is done."""
+        untold, self._untold = sorted(self._untold), set()
+        for frame in untold:
             self._painted.add(frame)
             self.stroke.emit(frame, self._data[frame] > 0)
+        if not self._dragging:
+            self.released.emit()
 
     def remove(self) -> None:
         """Take the layer off the viewer, once napari is done with what it is doing."""

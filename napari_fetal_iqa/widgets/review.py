@@ -136,6 +136,9 @@ class ReviewWidget(QWidget):
         self.timeline.frame_chosen.connect(self.review_actions.go)
         self.timeline.range_chosen.connect(self.review_actions.choose_range)
         self.timeline.thresholds_moved.connect(self.review_actions.set_thresholds)
+        self.timeline.thresholds_reset.connect(self.review_actions.reset_thresholds)
+        self.page.reviewers.show_asked.connect(self._show_reviewer)
+        self.page.reviewers.compare_asked.connect(self._compare_with)
         self.runner.started.connect(self._analysis_started)
         self.runner.results.connect(self._results_came)
         self.runner.ended.connect(self._analysis_ended)
@@ -247,6 +250,7 @@ class ReviewWidget(QWidget):
         self.desk.selection.changed.connect(self.timeline.show_range)
         session.frames_changed.connect(self._paint)
         self.page.frame.setEnabled(True)
+        self._offer_reviewers()
         self._show_saved()
         self._paint(corrected)
         if analysis is not None:
@@ -289,6 +293,8 @@ class ReviewWidget(QWidget):
 
     def _clear_desk(self) -> None:
         self.runner.cancel()
+        if self.desk is not None:
+            self.desk.overlay.tell()
         desk, self.desk, self.layer = self.desk, None, None
         if desk is not None:
             desk.session.frames_changed.disconnect(self._paint)
@@ -370,6 +376,23 @@ class ReviewWidget(QWidget):
             session = self.desk.session
             corrected = len(session.corrections())
             self.page.show_saved(session.reviewer, corrected, self.keeper.complete)
+            compared = session.comparison
+            self.page.reviewers.show_agreement(compared.agreement if compared else None)
+
+    def _offer_reviewers(self) -> None:
+        if self.desk is not None:
+            session = self.desk.session
+            self.page.reviewers.offer(session.reviewer, session.other_reviewers())
+
+    def _show_reviewer(self, name: str) -> None:
+        if self.desk is not None:
+            self.desk.session.show_reviewer(name)
+            self._corrected(None)
+
+    def _compare_with(self, name: str) -> None:
+        if self.desk is not None:
+            self.desk.session.compare_with(name)
+            self._corrected(None)
 
     def _settings_changed(self, settings: Settings) -> None:
         self._keep(settings)
@@ -379,6 +402,7 @@ class ReviewWidget(QWidget):
             except StoreError as error:
                 self._trouble(str(error))
             else:
+                self._offer_reviewers()
                 self._corrected(None)
 
     def _keep(self, settings: Settings) -> None:

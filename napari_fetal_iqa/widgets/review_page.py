@@ -7,6 +7,7 @@ from superqt import QCollapsible
 from napari_fetal_iqa.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.frame_panel import FramePanel
+from napari_fetal_iqa.widgets.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
 from napari_fetal_iqa.widgets.work_panel import WorkPanel
@@ -29,6 +30,7 @@ class ReviewPage(QWidget):
         self.work.analyse_asked.connect(lambda: self.asked.emit("analyse"))
         self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
         self.saved = QLabel()
+        self.reviewers = ReviewersPanel()
         self.saved.setToolTip("Every correction is on disk before it is shown as saved")
         self.settings = SettingsPanel(settings)
         folded = QCollapsible("Models and reviewer")
@@ -49,6 +51,7 @@ class ReviewPage(QWidget):
         column.addWidget(_rule())
         column.addWidget(self.work)
         column.addWidget(self.saved)
+        column.addWidget(self.reviewers)
         column.addWidget(folded)
         column.addLayout(self._bottom_row())
         column.addStretch()

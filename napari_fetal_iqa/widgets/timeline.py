@@ -1,6 +1,7 @@
 """All frames at once: quality, mask area and labels along the sweeps; click to go there."""
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
@@ -29,12 +30,13 @@ class Timeline(QWidget):
 
     ``frame_chosen`` tells where the expert pointed, ``range_chosen`` which frames the expert
     dragged over on the strip of labels, first and last; ``thresholds_moved`` the thresholds of
-    quality and area that were dragged.
+    quality and area that were dragged, ``thresholds_reset`` that the models' own are wanted back.
     """
 
     frame_chosen = Signal(int)
     range_chosen = Signal(int, int)
     thresholds_moved = Signal(float, float)
+    thresholds_reset = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -88,6 +90,7 @@ class Timeline(QWidget):
         for plot, line in self._thresholds.items():
             plot.addItem(line, ignoreBounds=True)
             line.sigDragged.connect(self._thresholds_dragged)
+            line.sigClicked.connect(self._threshold_clicked)
         self._stars = {
             plot: pg.ScatterPlotItem(
                 symbol="star", size=16, brush=colours.OPTIMAL, pen=pg.mkPen("k", width=0.5)
@@ -106,6 +109,10 @@ class Timeline(QWidget):
             symbol="d", size=8, brush=colours.EXPERT, pen=pg.mkPen(None)
         )
         self._labels.addItem(self._by_expert)
+        self._disagreements = pg.ScatterPlotItem(
+            symbol="x", size=10, brush=colours.TROUBLE, pen=pg.mkPen(None)
+        )
+        self._labels.addItem(self._disagreements)
         self._bands: list[pg.InfiniteLine | pg.TextItem] = []
         self._palette = Palette()
 
@@ -115,8 +122,9 @@ class Timeline(QWidget):
         self.setMinimumHeight(170)
         self.setToolTip(
             "Click or drag: go to a frame. Drag on the labels: choose a range to label.\n"
-            "Drag a dashed line: another threshold. Wheel: zoom. Double click: all frames.\n"
-            "Star: best frame. Diamond: corrected by the expert. Hatched: not computed yet."
+            "Drag a dashed line: another threshold; double click it: the models' own.\n"
+            "Wheel: zoom. Double click: all frames. Star: best frame. Diamond: corrected by the "
+            "expert.\nCross: reviewers disagree. Hatched: not computed yet."
         )
         self._view.scene().sigMouseMoved.connect(self._hover)
 
@@ -148,6 +156,10 @@ class Timeline(QWidget):
     def _thresholds_dragged(self) -> None:
         quality, area = (line.value() for line in self._thresholds.values())
         self.thresholds_moved.emit(float(quality), float(area) / 100)
+
+    def _threshold_clicked(self, line: pg.InfiniteLine, event: Any) -> None:
+        if event.double():
+            self.thresholds_reset.emit()
 
     def _hover(self, position: QPointF) -> None:
         """Say what is known of the frame under the pointer."""
@@ -202,6 +214,7 @@ class Timeline(QWidget):
             bars.setOpts(x=at, height=np.full(len(at), _STRIP_HEIGHT[label]))
         expert = frames[data.by_expert]
         self._by_expert.setData(expert, np.full(len(expert), 1.22))
+        self._disagreements.setData(data.disagreements, np.full(len(data.disagreements), 1.22))
         self._draw_star(data)
         if is_new:
             self._quality.setXRange(-0.5, len(frames) - 0.5, padding=0)

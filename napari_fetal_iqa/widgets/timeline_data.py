@@ -25,6 +25,8 @@ class TimelineData:
     best : int
         -1 for none.
     quality_threshold, area_threshold : float
+    disagreements : sequence of int
+        Frames of which another reviewer says otherwise.
     """
 
     bounds: Sequence[tuple[int, int]]
@@ -37,6 +39,7 @@ class TimelineData:
     best: int = -1
     quality_threshold: float = 0.5
     area_threshold: float = 0.01
+    disagreements: Sequence[int] = ()
 
 
 def describe(data: TimelineData, frame: int) -> str:

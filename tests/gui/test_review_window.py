@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QAbstractButton, QProgressBar
+from qtpy.QtWidgets import QAbstractButton, QApplication, QProgressBar
 
 from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.review import Source
@@ -144,6 +144,7 @@ def stroke(widget, frame, centre, radius):
     layer.brush_size = 2 * radius
     with layer.block_history():
         layer.paint((frame, *centre), layer.selected_label)
+    QApplication.processEvents()
 
 
 def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
@@ -282,12 +283,12 @@ def test_results_do_not_paint_under_the_brush(desk, qtbot):
     frame = next(f for f in range(60) if desk.desk.session.analysis.mask(f).any())
     overlay = desk.desk.overlay
     desk.review_actions.go(frame)
-    overlay.being_painted = True
+    overlay._dragging = True
     overlay.layer.data[frame, 5, 5] = EXPERT_VALUE
     desk.desk.paint([frame])
     assert overlay.layer.data[frame, 5, 5] == EXPERT_VALUE
-    overlay.being_painted = False
-    overlay.released.emit()
+    overlay._dragging = False
+    overlay.tell()
     assert overlay.layer.data[frame, 5, 5] != EXPERT_VALUE
 
 

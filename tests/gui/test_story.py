@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import write_volume
@@ -57,6 +58,7 @@ def correct(widget, frame, label, mask):
         rows, columns = np.nonzero(mask)
         with layer.block_history():  # as one stroke, told when it is done
             layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
+        QApplication.processEvents()
 
 
 def error_on(analysis, frames, truth):

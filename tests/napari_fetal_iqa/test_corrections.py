@@ -7,7 +7,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, History, Label
+from napari_fetal_iqa.corrections import (
+    Bookmark,
+    CorrectionStore,
+    Event,
+    EventKind,
+    History,
+    Label,
+)
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.masks import decode_mask, encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
@@ -260,3 +267,28 @@ def test_a_mask_comes_back_as_it_went(rows, columns, chance):
 def test_a_damaged_mask_is_an_error_and_not_a_picture(code):
     with pytest.raises(ValueError, match="damaged mask"):
         decode_mask(code, SHAPE)
+
+
+def test_a_bookmark_is_overwritten_and_each_reviewers_own(store, sweep):
+    assert store.bookmark(sweep.identity, "AK") is None
+    store.set_bookmark(sweep.identity, "AK", Bookmark(3))
+    store.set_bookmark(sweep.identity, "AK", Bookmark(7, (0.4, 0.02)))
+    store.set_bookmark(sweep.identity, "BM", Bookmark(1))
+    store.close()
+    with CorrectionStore(store.path) as reopened:
+        assert reopened.bookmark(sweep.identity, "AK") == Bookmark(7, (0.4, 0.02))
+        assert reopened.bookmark(sweep.identity, "BM") == Bookmark(1)
+        assert reopened.events() == []
+
+
+def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
+    store.set_label(sweep.identity, 3, Label.OPTIMAL, "AK")
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DROP TABLE bookmark")
+        connection.execute("PRAGMA user_version = 1")
+    with CorrectionStore(store.path, "ro") as untouched:
+        assert untouched.corrections(sweep.identity)[3].label is Label.OPTIMAL
+    with CorrectionStore(store.path) as reopened:
+        reopened.set_bookmark(sweep.identity, "AK", Bookmark(3))
+        assert reopened.corrections(sweep.identity)[3].label is Label.OPTIMAL

@@ -6,6 +6,7 @@ import pytest
 from napari_fetal_iqa import review
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.analysis.candidates import candidates
+from napari_fetal_iqa.analysis.result import Thresholds
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.masks import encode_mask
@@ -122,19 +123,19 @@ def test_a_correction_answers_nobody_where_nothing_was_computed(session):
 
 def test_other_thresholds_change_labels_and_what_is_to_review(analysed, told):
     analysed.analysis.quality[12] = 0.99
-    analysed.set_thresholds(0.95, 0.01)
+    analysed.set_thresholds((0.95, 0.01))
     assert told == [(3, 4)]
     assert np.flatnonzero(analysed.labels()[0] == 1).tolist() == [12]
     assert analysed.best_frame() == 12
     analysed.accept(12)
-    analysed.set_thresholds(0.5, 0.01)
+    analysed.set_thresholds((0.5, 0.01))
     assert told[-1] == (3, 4)
     assert analysed.to_review() == [3, 4]
 
 
 def test_thresholds_without_an_analysis_change_nothing(session):
     session.frames_changed.connect(lambda frames: pytest.fail("nothing changed"))
-    session.set_thresholds(0.5, 0.01)
+    session.set_thresholds((0.5, 0.01))
     assert session.analysis is None
 
 
@@ -369,3 +370,78 @@ def test_a_sweep_without_spacing_is_not_measured(tmp_path, sweep):
         session.set_mask(2, disc(20))
         assert session.view(2).measurement is None
         assert session.view(2).mask_source is Source.EXPERT
+
+
+# The next time, and other reviewers --------------------------------------------------------
+
+
+def test_place_and_thresholds_come_back_the_next_time(analysed, sweep):
+    assert analysed.place is None
+    analysed.set_thresholds((0.95, 0.02))
+    analysed.remember(12)
+    again = ReviewSession(sweep, analysed._store, "AK")
+    assert again.place == 12
+    again.begin_analysis(analysed.analysis)
+    assert again.analysis.setup.thresholds == Thresholds(0.95, 0.02)
+    assert (again.labels()[0] == 1).sum() == 0
+    assert ReviewSession(sweep, analysed._store, "BM").place is None
+
+
+def test_the_models_own_thresholds_come_back(analysed):
+    analysed.set_thresholds((0.95, 0.02))
+    analysed.set_thresholds(None)
+    assert analysed.analysis.setup.thresholds == Thresholds()
+    assert np.flatnonzero(analysed.labels()[0] == 1).tolist() == list(FOUND)
+
+
+def test_another_reviewer_brings_other_thresholds(analysed):
+    analysed.set_thresholds((0.95, 0.02))
+    analysed.remember(3)
+    analysed.reviewer = "BM"
+    assert analysed.analysis.setup.thresholds == Thresholds()
+    analysed.reviewer = "AK"
+    assert analysed.analysis.setup.thresholds == Thresholds(0.95, 0.02)
+
+
+@pytest.fixture
+def two(analysed):
+    """Another reviewer, BM, said something of frames 4, 5 and 6; AK of 4, 5 and 7."""
+    identity = analysed.sweep.identity
+    analysed._store.set_label(identity, [4, 5], Label.OPTIMAL, "BM")
+    analysed._store.set_label(identity, 6, Label.NONE, "BM")
+    analysed._store.set_mask(identity, 4, disc(18), "BM")
+    analysed.set_label([4], Label.SUBOPTIMAL)
+    analysed.set_label([5], Label.OPTIMAL)
+    analysed.set_mask(4, disc(20))
+    analysed.set_mask(7, disc(11))
+    return analysed
+
+
+def test_what_another_reviewer_said_can_be_shown(two, told):
+    assert two.other_reviewers() == ["BM"]
+    told.clear()
+    two.show_reviewer("BM")
+    assert two.shown == "BM"
+    assert told == [(4, 5, 6, 7)]
+    assert sorted(two.corrections()) == [4, 5, 6]
+    assert np.array_equal(two.mask(4), disc(18))
+    assert two.view(5).label is Label.OPTIMAL
+    assert not two.mask(7).any()
+    two.show_reviewer("AK")
+    assert sorted(two.corrections()) == [4, 5, 7]
+
+
+def test_where_two_reviewers_disagree_is_what_is_to_review(two):
+    two.compare_with("BM")
+    assert sorted(two.corrections()) == [4, 5, 7]
+    assert two.disagreements == (4,)
+    assert two.to_review() == [4]
+    assert np.array_equal(two.comparison.mask(4), disc(18))
+    assert not two.comparison.mask(5).any()
+    assert two.comparison.agreement.labelled == 2
+    two.set_label([4], Label.OPTIMAL)
+    assert two.disagreements == ()
+    assert two.to_review() == []
+    two.show_reviewer("AK")
+    assert two.disagreements == ()
+    assert 3 in two.to_review()

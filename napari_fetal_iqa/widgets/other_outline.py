@@ -1,0 +1,61 @@
+"""The outline of another reviewer on the frame being looked at, for comparison."""
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.widgets.removing import remove_soon
+
+_OUTLINE_PX = 2
+
+
+class OtherOutline:
+    """A flat labels layer over the frames, there only while somebody is compared with.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    image : Image
+        The sweep's layer, whose place and scale the outline shares.
+    """
+
+    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+        self._viewer = viewer
+        self._image = image
+        self.layer: Labels | None = None
+
+    def show(self, mask: NDArray[np.bool_] | None, name: str = "") -> None:
+        """Outline a mask, (H, W); None takes the outline away."""
+        if mask is None:
+            self.remove()
+            return
+        if self.layer is None:
+            self.layer = self._add(mask, name)
+        else:
+            self.layer.data = mask.view(np.uint8)
+
+    def _add(self, mask: NDArray[np.bool_], name: str) -> Labels:
+        active = self._viewer.layers.selection.active
+        layer = self._viewer.add_labels(
+            mask.view(np.uint8),
+            name=name,
+            scale=self._image.scale[-2:],
+            translate=self._image.translate[-2:],
+            units=self._image.units[-2:],
+            axis_labels=self._image.axis_labels[-2:],
+            colormap=DirectLabelColormap(color_dict={None: "transparent", 1: colours.OTHER}),
+            opacity=0.9,
+        )
+        layer.contour = _OUTLINE_PX
+        layer.editable = False
+        self._viewer.layers.selection.active = active
+        return layer
+
+    def remove(self) -> None:
+        """Take the outline off the viewer."""
+        if self.layer is not None:
+            remove_soon(self._viewer, self.layer)
+            self.layer = None

@@ -1,0 +1,77 @@
+"""Whose corrections are shown, and how far two reviewers agree; hidden while there is one alone."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.corrections.agreement import Agreement
+
+
+class ReviewersPanel(QWidget):
+    """A choice of reviewers and a line on their agreement.
+
+    ``show_asked`` names the reviewer whose corrections are wanted, ``compare_asked`` the one
+    to be compared with.
+    """
+
+    show_asked = Signal(str)
+    compare_asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._offered: tuple[str, ...] = ()
+        self.choice = QComboBox()
+        self.choice.setToolTip("Show your corrections, another reviewer's, or where you disagree")
+        self.choice.activated.connect(self._ask)
+        self.agreement = QLabel()
+        self.agreement.setWordWrap(True)
+        self.agreement.setToolTip(
+            "Cohen's kappa of the labels and mean Dice of the outlines of the frames that both "
+            "corrected; a Dice below 0.8 is a disagreement"
+        )
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.choice)
+        column.addWidget(self.agreement)
+        self.hide()
+
+    def offer(self, reviewer: str, others: Sequence[str]) -> None:
+        """Offer the reviewers of a sweep; the first choice is what the reviewer said."""
+        self.setVisible(bool(others))
+        if self._offered == (reviewer, *others):
+            return
+        self._offered = (reviewer, *others)
+        self.choice.clear()
+        self.choice.addItem(f"Corrections of {reviewer}", (self.show_asked, reviewer))
+        for other in others:
+            self.choice.addItem(f"Corrections of {other}", (self.show_asked, other))
+            self.choice.addItem(f"Where {other} disagrees", (self.compare_asked, other))
+        self.show_agreement(None)
+
+    def _ask(self, index: int) -> None:
+        asked, name = self.choice.itemData(index)
+        asked.emit(name)
+
+    def show_agreement(self, agreement: Agreement | None) -> None:
+        """Say how far two reviewers agree; nothing where nobody is compared."""
+        self.agreement.setVisible(agreement is not None)
+        if agreement is not None:
+            self.agreement.setText(_said(agreement))
+
+
+def _said(agreement: Agreement) -> str:
+    _, other = agreement.reviewers
+    if not agreement.labelled and not agreement.outlined:
+        return f"{other} and you corrected no frame in common"
+    kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"
+    parts = [f"{agreement.labelled} labels{kappa}"]
+    if agreement.dice is not None:
+        parts.append(f"{agreement.outlined} outlines, Dice {agreement.dice:.2f}")
+    count = len(agreement.disagreements)
+    frames = "frame" if count == 1 else "frames"
+    return (
+        f"Both: {'; '.join(parts)}.<br>{count} {frames} to settle, marked ✕; outlines of "
+        f"{other} are <span style='color:{colours.OTHER}'>purple</span>"
+    )

@@ -1,0 +1,128 @@
+"""Two reviewers of one sweep, and a review that goes on where it was left."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QApplication
+
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE
+
+SECONDS = 1000
+
+
+def ellipse(shape, rows, columns):
+    row, column = np.ogrid[: shape[0], : shape[1]]
+    return ((row - 70) / rows) ** 2 + ((column - 90) / columns) ** 2 <= 1
+
+
+@pytest.fixture
+def two(window, show, tiny_settings, phantom, store):
+    """AK at the desk; BM corrected frames 10 and 11 before."""
+    sweep = phantom.sweep
+    shape = sweep.shape[1:]
+    store.add_sweep(sweep)
+    store.set_label(sweep.identity, [10, 11], Label.OPTIMAL, "BM")
+    store.set_mask(sweep.identity, 10, ellipse(shape, 30, 20), "BM")
+    store.set_label(sweep.identity, [10, 11], Label.OPTIMAL, "AK")
+    store.set_label(sweep.identity, 11, Label.NONE, "AK")
+    store.set_mask(sweep.identity, 10, ellipse(shape, 30, 32), "AK")
+    widget = window()
+    show(widget, sweep)
+    return widget
+
+
+def choose(widget, text):
+    choice = widget.page.reviewers.choice
+    index = choice.findText(text)
+    assert index >= 0, [choice.itemText(i) for i in range(choice.count())]
+    choice.setCurrentIndex(index)
+    choice.activated.emit(index)
+
+
+def test_one_reviewer_alone_is_not_asked_whose_corrections_to_show(desk):
+    assert not desk.page.reviewers.isVisible()
+
+
+def test_what_the_other_said_is_shown_and_cannot_be_changed(two, phantom, store):
+    widget, shape = two, phantom.sweep.shape[1:]
+    choose(widget, "Corrections of BM")
+    widget.review_actions.go(10)
+    layer = widget.desk.overlay.layer
+    assert np.array_equal(layer.data[10] == EXPERT_VALUE, ellipse(shape, 30, 20))
+    before = len(store.events())
+    widget.review_actions.label_none()
+    assert "show yours" in widget.page.work.trouble.text()
+    with layer.block_history():  # as one stroke, told when it is done
+        layer.data_setitem((np.array([10]), np.array([5]), np.array([5])), EXPERT_VALUE)
+    QApplication.processEvents()
+    assert not layer.data[10, 5, 5]
+    assert len(store.events()) == before
+    choose(widget, "Corrections of AK")
+    assert np.array_equal(layer.data[10] == EXPERT_VALUE, ellipse(shape, 30, 32))
+    widget.review_actions.label_none()
+    assert len(store.events()) == before + 1
+
+
+def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
+    widget = two
+    choose(widget, "Where BM disagrees")
+    panel = widget.page.reviewers
+    assert "2 labels, kappa 0.00" in panel.agreement.text()
+    assert "1 outlines, Dice" in panel.agreement.text()
+    assert list(widget.timeline._data.disagreements) == [10, 11]
+    widget.review_actions.go(30)
+    widget.review_actions.go_next_to_review()
+    assert widget.desk.navigator.frame == 10
+    other = widget.desk.other.layer
+    assert other is not None
+    assert other.data.sum() == pytest.approx(np.pi * 30 * 20, rel=0.03)
+    widget.review_actions.go_next_to_review()
+    assert widget.desk.navigator.frame == 11
+    assert not widget.desk.other.layer.data.any()
+    widget.review_actions.label_optimal()
+    assert list(widget.timeline._data.disagreements) == [10]
+    choose(widget, "Corrections of AK")
+    qtbot.waitUntil(lambda: other not in widget.viewer.layers, timeout=5 * SECONDS)
+    assert not panel.agreement.isVisible()
+
+
+def test_a_review_goes_on_where_it_was_left(desk, show, phantom, qtbot):
+    desk.analyse()
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    desk.review_actions.set_thresholds(0.9, 0.05)
+    desk.review_actions.go(37)
+    desk.viewer.layers.remove(desk.layer)
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
+    show(desk, phantom.sweep)
+    assert desk.desk.navigator.frame == 37
+    desk.analyse()
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    assert desk.timeline._data.quality_threshold == pytest.approx(0.9)
+    desk.timeline.thresholds_reset.emit()
+    assert desk.timeline._data.quality_threshold == pytest.approx(0.5)
+
+
+def test_fill_and_polygon_correct_the_mask_too(desk, store, press):
+    """Of these two napari tells before the mask has them."""
+    desk.review_actions.go(12)
+    desk.review_actions.polygon()
+    layer = desk.desk.overlay.layer
+    layer._overlays["polygon"].points = [[12, 30, 40], [12, 30, 120], [12, 100, 120], [12, 100, 40]]
+    press(desk, Qt.Key.Key_Return)
+    QApplication.processEvents()
+    assert desk.desk.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)
+    assert desk.desk.navigator.frame == 12
+    desk.review_actions.fill()
+    layer.fill((12, 5, 5), EXPERT_VALUE)
+    desk.desk.paint([12])  # results that come in now do not paint over it
+    QApplication.processEvents()
+    assert desk.desk.session.mask(12).all()
+    assert [event.kind.value for event in store.events()] == ["mask", "mask"]
+
+
+def test_a_fill_just_before_closing_is_not_lost(desk, store, phantom):
+    desk.review_actions.go(12)
+    desk.desk.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
+    desk.close()
+    assert sorted(store.corrections(phantom.sweep.identity)) == [12]

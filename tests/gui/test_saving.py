@@ -1,0 +1,82 @@
+"""Stores that cannot be used for a while: said at once, nothing lost, saved by itself."""
+
+import sqlite3
+
+import pytest
+
+from napari_fetal_iqa import places
+from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.corrections.schema import SCHEMA_VERSION
+
+SECONDS = 1000
+
+
+@pytest.fixture
+def store():
+    """None: the window opens the user's own store."""
+
+
+@pytest.fixture
+def path():
+    return places.default_store()
+
+
+def saved(widget):
+    return widget.page.saved.text().endswith("saved")
+
+
+def test_a_locked_store_is_waited_for(desk, path, qtbot):
+    assert saved(desk)
+    desk.keeper.store._connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    desk.review_actions.label_optimal()
+    frame = desk.desk.navigator.frame
+    assert not saved(desk)
+    assert "another program" in desk.page.work.trouble.text()
+    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+    other.execute("ROLLBACK")
+    other.close()
+    qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
+    assert not desk.page.work.trouble_box.isVisible()
+    with CorrectionStore(path) as on_disk:
+        (event,) = on_disk.events()
+        assert (event.frame, event.label) == (frame, Label.OPTIMAL)
+
+
+def test_a_store_that_cannot_be_opened_is_said_and_taken_once_it_can(
+    window, show, tiny_settings, phantom, path, qtbot
+):
+    with CorrectionStore(path) as before:
+        before.add_sweep(phantom.sweep)
+        before.set_label(phantom.sweep.identity, 20, Label.NONE, "AK")
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    desk = window()
+    show(desk, phantom.sweep)
+    assert "newer" in desk.page.work.trouble.text()
+    assert not saved(desk)
+    desk.review_actions.go(12)
+    desk.review_actions.label_suboptimal()
+    assert "newer" in desk.page.work.trouble.text()  # it is still so
+    with sqlite3.connect(path) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
+    assert "2 frames corrected" in desk.page.saved.text()
+    assert desk.desk.navigator.frame == 12
+    with CorrectionStore(path) as on_disk:
+        assert sorted(on_disk.corrections(phantom.sweep.identity, "AK")) == [12, 20]
+
+
+def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(desk, path, monkeypatch):
+    said = []
+    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", said.append)
+    desk.keeper.store._connection.execute("PRAGMA query_only = ON")
+    desk.review_actions.label_optimal()
+    desk.close()
+    (line,) = said
+    rescued = line.split("corrections merge ")[1]
+    with CorrectionStore(rescued) as store:
+        assert [event.label for event in store.events()] == [Label.OPTIMAL]
+    with CorrectionStore(path) as on_disk:
+        assert on_disk.events() == []
