@@ -3,13 +3,14 @@ import json
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
+from safetensors.torch import load_file, save_file
 
 from fetal_iqa_models import (
     LoraSettings,
     ModelError,
     encoder_spec,
     load_card,
+    load_encoder,
     load_model,
     model_hash,
 )
@@ -121,38 +122,60 @@ def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, t
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
-    class KilledError(Exception):
-        pass
+class KilledError(Exception):
+    """Ends a fit in this process as a kill would, but for what the process itself forgets."""
+
+
+def cut_off(data, out, settings, step, **more):
+    """Begin a fit and end it after a training step."""
 
     def kill(event):
-        if event.event == "step" and event.done == 20:
+        if event.event == "step" and event.done == step:
             raise KilledError
 
-    settings = tiny("cls", epochs=2)
-    out = tmp_path / "model"
     with pytest.raises(KilledError):
-        fit(data, out, settings, report=kill)
+        fit(data, out, settings, report=kill, **more)
     assert not out.exists()
+
+
+def steps_of(data, out, settings, **more):
+    """Fit, and give the numbers of the training steps that it took."""
     events = []
-    fit(data, out, settings, report=events.append)
-    assert [e.done for e in events if e.event == "step"] == list(range(15, 29))
+    fit(data, out, settings, report=events.append, **more)
+    return [e.done for e in events if e.event == "step"]
+
+
+def tiny_weights(path, seed):
+    with torch.random.fork_rng():
+        torch.manual_seed(seed)
+        save_file(load_encoder("fetalclip-tiny").trunk.state_dict(), path)
+    return path
+
+
+def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
+    settings = tiny("cls", epochs=2)
+    cut_off(data, tmp_path / "model", settings, 20)
+    assert steps_of(data, tmp_path / "model", settings) == list(range(15, 29))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_cut_off_run_with_other_settings_starts_anew(data, tmp_path):
-    class KilledError(Exception):
-        pass
+    cut_off(data, tmp_path / "model", tiny("cls", epochs=2), 15)
+    assert steps_of(data, tmp_path / "model", tiny("cls", seed=5)) == list(range(1, 15))
 
-    def kill(event):
-        if event.event == "step" and event.done == 15:
-            raise KilledError
 
-    with pytest.raises(KilledError):
-        fit(data, tmp_path / "model", tiny("cls", epochs=2), report=kill)
-    events = []
-    fit(data, tmp_path / "model", tiny("cls", seed=5), report=events.append)
-    assert [e.done for e in events if e.event == "step"] == list(range(1, 15))
+def test_a_cut_off_run_with_other_weights_starts_anew(data, tmp_path):
+    settings = tiny("cls", epochs=2)
+    first, other = (tiny_weights(tmp_path / f"{n}.safetensors", n) for n in (1, 2))
+    cut_off(data, tmp_path / "model", settings, 15, weights=first)
+    assert steps_of(data, tmp_path / "model", settings, weights=other) == list(range(1, 29))
+
+
+def test_a_cut_off_run_from_another_model_starts_anew(data, tmp_path, fitted):
+    settings = tiny("cls", epochs=2, strategy="linear")
+    cut_off(data, tmp_path / "model", settings, 15)
+    again = steps_of(data, tmp_path / "model", settings, start_from=fitted[0])
+    assert again == list(range(1, 29))
 
 
 def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):

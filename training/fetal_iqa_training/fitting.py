@@ -17,6 +17,7 @@ from fetal_iqa_models import (
     load_card,
     load_encoder,
     load_model,
+    model_hash,
     save_model,
     set_strategy,
     weights_record,
@@ -96,7 +97,7 @@ def fit(
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
-    _enter(work, settings, data)
+    _enter(work, _note(data, settings, weights, start_from))
     figures, training = _learn(network, split, settings, work, report)
     if half_precision:
         network.half().float()
@@ -207,9 +208,15 @@ def _learn(
     }
 
 
-def _enter(work: Path, settings: FitSettings, data: Path) -> None:
+def _note(data: Path, settings: FitSettings, weights: Path | None, start_from: Path | None) -> str:
+    """Say what a work folder's checkpoints come from; only the very same may go on with them."""
+    begun_with = None if weights is None else weights_record(weights).sha256
+    begun_from = None if start_from is None else model_hash(start_from)
+    return f"{data.resolve()}\n{begun_with}\n{begun_from}\n{settings.model_dump_json()}\n"
+
+
+def _enter(work: Path, note: str) -> None:
     """Make the work folder; one that another training left behind is emptied first."""
-    note = f"{data.resolve()}\n{settings.model_dump_json()}\n"
     started = work / "settings"
     if not started.is_file() or started.read_text(encoding="utf-8") != note:
         shutil.rmtree(work, ignore_errors=True)
