@@ -5,7 +5,6 @@ from .cards import load_card as load_card
 from .cards import model_hash as model_hash
 from .cards import model_id as model_id
 from .cards import resolve_model as resolve_model
-from .checkpoints import weights_record as weights_record
 from .devices import choose_device as choose_device
 from .encoders import Encoder as Encoder
 from .encoders import load_encoder as load_encoder
@@ -31,6 +30,7 @@ from .registry import list_encoders as list_encoders
 from .weights.fetching import fetch_weights as fetch_weights
 from .weights.importing import import_weights as import_weights
 from .weights.importing import verify_weights as verify_weights
+from .weights.recording import weights_record as weights_record
 from .weights.store import StoredWeights as StoredWeights
 from .weights.store import WeightsStore as WeightsStore
 from .zero_shot import zero_shot as zero_shot

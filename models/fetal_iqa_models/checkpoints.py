@@ -1,6 +1,5 @@
 """Read foreign checkpoints of pretrained encoders, safely and strictly."""
 
-import hashlib
 import re
 import sys
 from collections.abc import Iterable, Mapping
@@ -8,13 +7,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file
 from torch import Tensor
 
 from fetal_iqa_models import mobile
-from fetal_iqa_models.cards import EncoderWeights
 from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.weights.recording import unreadable
 
 _TEXT_SIDE = re.compile(
     r"(text\.)?(transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"
@@ -48,7 +46,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     try:
         content: object = load_file(path) if path.suffix == ".safetensors" else _load_pickled(path)
     except Exception as error:  # a damaged pickle can fail in any way
-        raise _unreadable(path, error) from error
+        raise unreadable(path, error) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
@@ -62,11 +60,6 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
             )
         tensors[key.removeprefix("module.")] = value
     return tensors
-
-
-def _unreadable(path: Path, error: Exception) -> WeightsError:
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-    return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")
 
 
 def _load_pickled(path: Path) -> object:
@@ -200,28 +193,3 @@ def _some(names: Iterable[str]) -> str:
     names = [" ".join(name.split())[:100] for name in names]
     more = f" and {len(names) - 3} more" if len(names) > 3 else ""
     return ", ".join(names[:3]) + more
-
-
-def weights_record(path: Path) -> EncoderWeights:
-    """Name and sha256 of a weights file, as a model card records its encoder.
-
-    A ``.safetensors`` file that was converted from a published checkpoint carries that
-    checkpoint's sha256 as ``source_sha256`` in its header, and is recorded by it.
-
-    Raises
-    ------
-    WeightsError
-        Where the file is missing or damaged.
-    """
-    try:
-        if path.suffix == ".safetensors":
-            with safe_open(path, framework="pt") as file:
-                source = (file.metadata() or {}).get("source_sha256")
-            if source is not None:
-                return EncoderWeights(name=path.name, sha256=source)
-        with path.open("rb") as raw:
-            return EncoderWeights(
-                name=path.name, sha256=hashlib.file_digest(raw, "sha256").hexdigest()
-            )
-    except (OSError, SafetensorError, ValueError) as error:
-        raise _unreadable(path, error) from error

@@ -26,7 +26,7 @@ from fetal_iqa_models.cards import (
     read_small,
     resolve_model,
 )
-from fetal_iqa_models.checkpoints import load_pretrained, weights_record
+from fetal_iqa_models.checkpoints import load_pretrained
 from fetal_iqa_models.encoders import blank_encoder
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.lora import (
@@ -37,6 +37,7 @@ from fetal_iqa_models.lora import (
     peft_config,
 )
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.weights.recording import bytes_record, weights_record
 from fetal_iqa_models.weights.store import WeightsStore
 
 _FLOATS = ("F16", "BF16", "F32")
@@ -151,10 +152,7 @@ def load_model(
     """
     folder = resolve_model(folder_or_name)
     card = load_card(folder)
-    weights = None if encoder_weights is None else Path(encoder_weights)
-    if weights is None and weights_folder is not None:
-        weights = _stored_weights(card, WeightsStore(weights_folder))
-    model = _build(folder, card, weights)
+    model = _build(folder, card, _weights(folder, card, encoder_weights, weights_folder))
     _load_into(model.head, folder / HEAD_FILE)
     if card.lora is not None:
         _load_adapter(model, card.lora, folder)
@@ -174,35 +172,42 @@ def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifi
         raise ModelError(
             f"{folder / CARD_FILE}: image size {card.image_size}, but {card.encoder} takes {size}"
         )
-    if card.encoder_weights == "own":
+    if weights is None:
         _load_into(encoder.trunk, folder / ENCODER_FILE)
     else:
-        load_pretrained(encoder.trunk, _checked_weights(folder, card, weights))
+        load_pretrained(encoder.trunk, weights)
     with torch.device("meta"):
         if card.task == "cls":
             return FrameClassifier(encoder)
         return FrameSegmenter(encoder, card.decoder_width)
 
 
-def _stored_weights(card: ModelCard, store: WeightsStore) -> Path | None:
-    named = card.encoder_weights
-    return store.find(named.sha256) if isinstance(named, EncoderWeights) else None
-
-
-def _checked_weights(folder: Path, card: ModelCard, weights: Path | None) -> Path:
+def _weights(
+    folder: Path, card: ModelCard, given: Path | str | None, store: Path | str | None
+) -> Path | None:
+    """Find and check the pretrained weights that a card needs; None for a model with its own."""
     wanted = card.encoder_weights
+    if wanted == "own":
+        return None
+    weights = None if given is None else Path(given)
+    if weights is None and store is not None and wanted is not None:
+        weights = WeightsStore(store).find(wanted.sha256)
     if weights is None:
-        name = wanted.name if isinstance(wanted, EncoderWeights) else "which it does not name"
+        name = "which it does not name" if wanted is None else wanted.name
         raise ModelError(
             f"{folder}: needs the pretrained weights of {card.encoder} ({name}); "
             "fetch or import them first"
         )
-    if isinstance(wanted, EncoderWeights) and weights_record(weights).sha256 != wanted.sha256:
+    if wanted is not None and _record(weights, store).sha256 != wanted.sha256:
         raise ModelError(
             f"{weights}: not the weights that {folder} was trained on ({wanted.name}, "
             f"sha256 {wanted.sha256[:12]}…)"
         )
     return weights
+
+
+def _record(weights: Path, store: Path | str | None) -> EncoderWeights:
+    return bytes_record(weights) if store is None else weights_record(weights, store)
 
 
 def _load_adapter(model: FrameNetwork, lora: LoraSettings, folder: Path) -> None:

@@ -218,8 +218,6 @@ def test_a_hostile_header_is_refused(tmp_path: Path) -> None:
     path.write_bytes(struct.pack("<Q", 2**62) + b"{}")
     with pytest.raises(WeightsError, match="not a readable weights file"):
         read_checkpoint(path)
-    with pytest.raises(WeightsError, match="not a readable weights file"):
-        weights_record(path)
 
 
 def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
@@ -236,11 +234,6 @@ def test_the_record_of_a_file_is_its_name_and_sha256(tmp_path: Path) -> None:
     assert record.name == "weights.pt"
     # FIPS 180-2, appendix B.1
     assert record.sha256 == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
-    lying = tmp_path / "lying.safetensors"
-    save_file({"a": torch.zeros(1)}, lying, metadata={"source_sha256": "no hash"})
-    with pytest.raises(WeightsError, match=r"lying\.safetensors: not a readable") as caught:
-        weights_record(lying)
-    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.slow

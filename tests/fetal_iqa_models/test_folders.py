@@ -1,3 +1,4 @@
+import hashlib
 import json
 import pickle
 import shutil
@@ -336,14 +337,15 @@ class TestWeightsElsewhere:
         shutil.copy(weights, other)
         load_model(folder, other)
 
-    def test_converted_weights_are_known_by_their_source(
+    def test_a_header_that_claims_to_be_the_source_is_not_believed(
         self, folder: Path, weights: Path, tmp_path: Path
     ) -> None:
-        converted = tmp_path / "converted.safetensors"
+        forged = tmp_path / "forged.safetensors"
         source = weights_record(weights).sha256
-        save_file(load_file(weights), converted, metadata={"source_sha256": source})
-        assert weights_record(converted).sha256 == source
-        load_model(folder, converted)
+        save_file(load_file(weights), forged, metadata={"source_sha256": source})
+        assert weights_record(forged).sha256 == hashlib.sha256(forged.read_bytes()).hexdigest()
+        with pytest.raises(ModelError, match=r"forged\.safetensors: not the weights"):
+            load_model(folder, forged)
 
     def test_where_the_card_names_none_a_file_must_be_given(
         self, network: Network, weights: Path, make_card: Make, tmp_path: Path

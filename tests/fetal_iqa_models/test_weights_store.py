@@ -1,6 +1,7 @@
 import logging
 import os
 import pickle
+import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -31,6 +32,7 @@ from fetal_iqa_models import (
     zero_shot,
 )
 from fetal_iqa_models.weights.importing import content_hash
+from fetal_iqa_models.weights.recording import file_content_hash
 from fetal_iqa_models.weights.store import read_header
 
 ENCODER = "fetalclip-tiny"
@@ -284,6 +286,24 @@ class TestDamage:
         assert content_hash(tensors) != content_hash(other)
 
 
+@pytest.mark.parametrize(
+    "dtype",
+    [
+        *(torch.float64, torch.float32, torch.float16, torch.bfloat16, torch.bool),
+        *(torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8),
+    ],
+    ids=str,
+)
+def test_a_file_is_hashed_as_its_tensors_are(dtype: torch.dtype, tmp_path: Path) -> None:
+    tensors = {
+        "b": (torch.rand(3, 2) * 9).to(dtype),
+        "a": torch.ones((), dtype=dtype),
+        "none": torch.ones(0, 4, dtype=dtype),
+    }
+    save_file(tensors, tmp_path / "file.safetensors", metadata={"note": "does not count"})
+    assert file_content_hash(tmp_path / "file.safetensors") == content_hash(tensors)
+
+
 class TestModelsFindTheirEncoder:
     """A card names its encoder's weights by sha256; the store has them or not."""
 
@@ -300,6 +320,29 @@ class TestModelsFindTheirEncoder:
         import_weights(ENCODER, checkpoint, store)
         checkpoint.unlink()
         assert torch.equal(load_model(folder, weights_folder=store.folder)(images), expected)
+
+    def test_a_file_of_the_store_is_believed_where_the_store_is(
+        self, folder: Path, checkpoint: Path, store: WeightsStore, tmp_path: Path
+    ) -> None:
+        """A forged file is made as those of the store are, but somebody else sent it."""
+        stored = import_weights(ENCODER, checkpoint, store).path
+        assert weights_record(stored).sha256 == weights_record(checkpoint).sha256
+        load_model(folder, stored, store.folder)
+        sent = tmp_path / stored.name
+        shutil.copy(stored, sent)
+        for weights_folder in (store.folder, None):
+            with pytest.raises(ModelError, match="not the weights"):
+                load_model(folder, sent, weights_folder)
+
+    def test_a_file_of_the_store_with_other_tensors_is_not_loaded(
+        self, folder: Path, checkpoint: Path, store: WeightsStore
+    ) -> None:
+        stored = import_weights(ENCODER, checkpoint, store).path
+        content = bytearray(stored.read_bytes())
+        content[-1000] ^= 1
+        stored.write_bytes(content)
+        with pytest.raises(ModelError, match="damaged; delete it"):
+            load_model(folder, weights_folder=store.folder)
 
     def test_before_it_the_message_says_what_is_missing(
         self, folder: Path, store: WeightsStore

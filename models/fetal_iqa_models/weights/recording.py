@@ -1,0 +1,113 @@
+"""By what a file of pretrained weights is known: the sha256 of the published checkpoint.
+
+Torch-free, so that the window can name the weights before torch is loaded.
+"""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError, safe_open
+
+from fetal_iqa_models.cards import EncoderWeights
+from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.weights.store import WeightsStore, read_header
+
+_TORCH_NAMES = {
+    "F64": "torch.float64",
+    "F32": "torch.float32",
+    "F16": "torch.float16",
+    "BF16": "torch.bfloat16",
+    "I64": "torch.int64",
+    "I32": "torch.int32",
+    "I16": "torch.int16",
+    "I8": "torch.int8",
+    "U8": "torch.uint8",
+    "BOOL": "torch.bool",
+}
+
+
+def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeights:
+    """Name and sha256 of a weights file, as a model card records its encoder.
+
+    A file of the store is recorded by the checkpoint that it was converted from, as its header
+    says, once its tensors are found to be those that were imported. Any other file is recorded
+    by its own bytes, whatever its header says.
+
+    Parameters
+    ----------
+    path : Path
+    store : path, optional
+        Folder of the weights store. By default a file that is named and made as those of a
+        store are counts as one of it: enough for files from where only this tool writes, not
+        for files that others send.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing or damaged.
+    """
+    folder = path.resolve().parent if store is None else Path(store).resolve()
+    stored = path.resolve() in WeightsStore(folder).files()
+    return _record(path, stored)
+
+
+def bytes_record(path: Path) -> EncoderWeights:
+    """Name and sha256 of a weights file by its bytes alone, whatever its header says.
+
+    Raises
+    ------
+    WeightsError
+        Where the file is missing or cannot be read.
+    """
+    return _record(path, False)
+
+
+def _record(path: Path, stored: bool) -> EncoderWeights:
+    try:
+        stat = path.stat()
+        sha256 = _sha256(path.resolve(), stored, stat.st_size, stat.st_mtime_ns)
+    except (OSError, SafetensorError, ValueError, KeyError) as error:
+        raise unreadable(path, error) from error
+    return EncoderWeights(name=path.name, sha256=sha256)
+
+
+@lru_cache(maxsize=16)
+def _sha256(path: Path, stored: bool, _size: int, _mtime_ns: int) -> str:
+    """Hash a file, once as long as it stays as it is: the largest have 1.7 GB."""
+    if stored:
+        header = read_header(path).header
+        if file_content_hash(path) != header.content_sha256:
+            raise WeightsError(f"{path}: damaged; delete it and fetch or import again")
+        return header.source_sha256
+    with path.open("rb") as raw:
+        return hashlib.file_digest(raw, "sha256").hexdigest()
+
+
+def file_content_hash(path: Path) -> str:
+    """Hash the tensors of a safetensors file from its bytes, without loading them.
+
+    The result is that of :func:`~fetal_iqa_models.weights.importing.content_hash`.
+    """
+    with safe_open(path, framework="np"):  # checks the header: sizes, offsets, no overlap
+        pass
+    content = np.memmap(path, np.uint8, mode="r")
+    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
+    header = json.loads(content[8:start].tobytes())
+    header.pop("__metadata__", None)
+    digest = hashlib.sha256()
+    for name in sorted(header):
+        tensor = header[name]
+        dtype, shape = _TORCH_NAMES[tensor["dtype"]], tuple(tensor["shape"])
+        first, last = tensor["data_offsets"]
+        digest.update(f"{name}\n{dtype}\n{shape}\n".encode())
+        digest.update(content[start + first : start + last].data)
+    return digest.hexdigest()
+
+
+def unreadable(path: Path, error: Exception) -> WeightsError:
+    """Say in one line that a weights file cannot be read."""
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
+    return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")
