@@ -83,7 +83,8 @@ def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
 
 
 def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:
-    names = [model.hash[:16] for model in setup.models]
+    hashes = [(model.hash, model.encoder_weights) for model in setup.models]
+    names = [name[:16] for pair in hashes for name in pair if name]
     return places.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
 
 

@@ -5,6 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fetal_iqa_models
+from fetal_iqa_models.weights.recording import weights_record
+from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
 
@@ -50,28 +52,38 @@ class ChosenModels:
         )
 
 
-def choose_models(cls_model: str | Path | None, seg_model: str | Path | None) -> ChosenModels:
+def choose_models(
+    cls_model: str | Path | None,
+    seg_model: str | Path | None,
+    encoder_weights: Path | None = None,
+) -> ChosenModels:
     """Find and check the folders of the models; imports no torch.
 
     Parameters
     ----------
     cls_model, seg_model : str or Path, optional
         Model folders or built-in names; empty or None for none.
+    encoder_weights : Path, optional
+        Pretrained weights of the encoder, for models whose card names none.
 
     Raises
     ------
     AnalysisError
         Without any model, or with one of the wrong task.
     fetal_iqa_models.ModelError
-        Where a folder is missing or no model.
+        Where a folder is missing or no model, or the weights file cannot be read.
     """
-    chosen = ChosenModels(_choose(cls_model, "cls"), _choose(seg_model, "seg"))
+    chosen = ChosenModels(
+        _choose(cls_model, "cls", encoder_weights), _choose(seg_model, "seg", encoder_weights)
+    )
     if chosen.cls is None and chosen.seg is None:
         raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
     return chosen
 
 
-def _choose(model: str | Path | None, task: str) -> ChosenModel | None:
+def _choose(
+    model: str | Path | None, task: str, encoder_weights: Path | None
+) -> ChosenModel | None:
     if not model:
         return None
     folder = fetal_iqa_models.resolve_model(model)
@@ -80,4 +92,14 @@ def _choose(model: str | Path | None, task: str) -> ChosenModel | None:
         raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")
     digest = fetal_iqa_models.model_hash(folder)
     name = fetal_iqa_models.model_id(task, digest)
-    return ChosenModel(folder, card, ModelRef(name, digest, card.name, card.demo))
+    weights = _weights_sha256(card, encoder_weights)
+    return ChosenModel(folder, card, ModelRef(name, digest, card.name, card.demo, weights))
+
+
+def _weights_sha256(card: "ModelCard", given: Path | None) -> str | None:
+    """Tell which pretrained weights the model will have; loading checks those that it names."""
+    if card.encoder_weights == "own":
+        return None
+    if card.encoder_weights is not None:
+        return card.encoder_weights.sha256
+    return None if given is None else weights_record(given, places.weights()).sha256

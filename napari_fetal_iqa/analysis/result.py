@@ -27,12 +27,15 @@ class ModelRef:
     name : str
     demo : bool
         Trained on phantoms only: not for clinical use.
+    encoder_weights : str or None
+        sha256 of the encoder's pretrained weights, where the model folder does not hold them.
     """
 
     id: str
     hash: str
     name: str
     demo: bool = False
+    encoder_weights: str | None = None
 
 
 @dataclass(frozen=True)

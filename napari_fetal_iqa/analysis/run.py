@@ -61,7 +61,7 @@ class Analyser:
         batch_size: int | None = None,
         encoder_weights: Path | None = None,
     ) -> None:
-        chosen = choose_models(cls_model, seg_model)
+        chosen = choose_models(cls_model, seg_model, encoder_weights)
         self._predictor = fetal_iqa_models.FramePredictor(
             _load(chosen.cls, encoder_weights),
             _load(chosen.seg, encoder_weights),

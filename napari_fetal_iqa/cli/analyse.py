@@ -52,7 +52,7 @@ def analyse(
     """
     chosen = None if frames is None else parse_frames(frames)
     job = AnalysisJob(
-        choose_models(cls, seg).setup(),
+        choose_models(cls, seg, weights).setup(),
         lambda: Analyser(cls, seg, device, batch_size, weights),
         out,
         overwrite,

@@ -1,7 +1,9 @@
 """The analysis in a process of its own gives what it gives in this one, and survives trouble."""
 
 import io
+import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -67,6 +69,28 @@ def test_models_are_loaded_once(remote, tiny_models):
 def test_the_window_side_imports_no_torch():
     code = "import sys, napari_fetal_iqa.analysis.remote; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_models_are_chosen_and_their_weights_hashed_without_torch(tiny_models, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["cls"], folder)
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**card, "encoder_weights": None}))
+    (tmp_path / "weights.pt").write_bytes(b"abc")
+    code = (
+        "import sys; from pathlib import Path; from napari_fetal_iqa.analysis import choose_models;"
+        "setup = choose_models(sys.argv[1], None, Path(sys.argv[2])).setup();"
+        "print(setup.cls_model.encoder_weights, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(tmp_path / "weights.pt")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # FIPS 180-2, appendix B.1
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert done.stdout.split() == [sha256, "False"]
 
 
 def test_the_service_answers_in_order_and_explains_what_fails(sweep, tiny_models, caplog):

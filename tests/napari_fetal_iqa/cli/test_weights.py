@@ -1,5 +1,7 @@
 """The weights commands as a person types them."""
 
+import hashlib
+import json
 import os
 import threading
 from dataclasses import replace
@@ -7,6 +9,7 @@ from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -189,6 +192,53 @@ def test_analyse_finds_imported_weights_by_itself(run, checkpoint, tmp_path):
     code, _, err = run(*analyse, "--seg", "", "--device", "cpu")
     assert code == 0, err
     assert (tmp_path / "out" / "case" / "frames.csv").exists()
+
+
+def test_other_weights_under_the_same_model_are_another_analysis(run, checkpoint, tmp_path):
+    """A card may leave open which weights its encoder has; then --weights says."""
+    model = FrameClassifier(load_encoder(ENCODER, checkpoint))
+    card = ModelCard(
+        name="untrained", task="cls", encoder=ENCODER, encoder_weights=None, image_size=56
+    )
+    folder = save_model(model, tmp_path / "model", card)
+    others = tmp_path / "others.pt"
+    torch.save(load_encoder(ENCODER).trunk.state_dict(), others)
+    sweep = make_phantom(PhantomSettings.small(), seed=3).sweep
+    write_volume(tmp_path / "case.mha", sweep.frames[:3], sweep.spacing_mm)
+    analyse = ("analyse", tmp_path / "case.mha", "--out", tmp_path, "--cls", folder, "--seg", "")
+    found = []
+    for weights in (checkpoint, others):
+        code, out, err = run(*analyse, "--device", "cpu", "--weights", weights)
+        assert code == 0, err
+        assert "on cpu" in out  # neither done already nor from the cache
+        summary = json.loads((tmp_path / "case" / "summary.json").read_text())
+        sha256 = hashlib.sha256(weights.read_bytes()).hexdigest()
+        assert summary["models"]["cls"]["encoder_weights"] == sha256
+        found.append((tmp_path / "case" / "frames.csv").read_text())
+    assert found[0] != found[1]
+    assert "done already" in run(*analyse, "--device", "cpu", "--weights", others)[1]
+
+
+def test_a_malicious_weights_file_does_not_run_through_analyse(run, checkpoint, tmp_path):
+    class Bomb:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "exploded"),)
+
+    model = FrameClassifier(load_encoder(ENCODER, checkpoint))
+    card = ModelCard(
+        name="untrained", task="cls", encoder=ENCODER, encoder_weights=None, image_size=56
+    )
+    folder = save_model(model, tmp_path / "model", card)
+    torch.save({"head.weight": Bomb()}, tmp_path / "weights.pt")
+    write_volume(tmp_path / "case.mha", np.full((2, 50, 60), 9, np.uint8), (0.5, 0.5))
+    code, _, err = run(
+        *("analyse", tmp_path / "case.mha", "--out", tmp_path, "--cls", folder, "--seg", ""),
+        *("--weights", tmp_path / "weights.pt", "--device", "cpu"),
+    )
+    assert code == 1
+    assert "weights.pt: not a readable weights file" in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "exploded").exists()
 
 
 def test_help_teaches(run):
