@@ -4,39 +4,31 @@ import copy
 import logging
 import time
 from collections.abc import Generator, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fetal_iqa_models.batching import BatchSize
 from fetal_iqa_models.devices import choose_device
 from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
+from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
 from fetal_iqa_models.preprocessing import preprocess, restore_masks
+from fetal_iqa_models.read_ahead import Frames, read_ahead
 
 logger = logging.getLogger(__name__)
 
 STAGES = ("read", "preprocess", "cls", "seg", "restore")
-FIRST_BATCH = {"cuda": 64, "mps": 16, "cpu": 8}
-"""Frames per batch to begin with; halved whenever the device's memory does not hold them."""
 
 _Input = tuple[int, tuple[float, float, float], tuple[float, float, float]]
 """Image size, mean and standard deviation of an encoder's input."""
 _Network = TypeVar("_Network", bound=FrameNetwork)
-
-
-class Frames(Protocol):
-    """Anything (T, H, W) of uint8 that gives one frame at a time."""
-
-    def __len__(self) -> int: ...
-
-    def __getitem__(self, frame: int, /) -> NDArray[np.uint8]: ...
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,8 +86,9 @@ class FramePredictor:
         One of the two at least.
     device : "auto", "cuda", "mps" or "cpu"
     batch_size : int, optional
-        Frames per batch to begin with. Where the device's memory does not hold a batch it is
-        halved, down to one frame, and then the CPU goes on; each step is logged as a warning.
+        Frames per batch to begin with; found by itself by default, by the time that batches
+        take. Where the device's memory does not hold a batch it is halved, down to one frame,
+        and then the CPU goes on; each step is logged as a warning.
 
     Attributes
     ----------
@@ -103,13 +96,14 @@ class FramePredictor:
     precision : str
         ``"bfloat16"`` or ``"float32"``.
     batch_size : int
+        Of the next batch.
 
     Raises
     ------
     ModelError
         Without any network.
     DeviceError
-        Where there is no such device.
+        Where there is no such device, or no memory for the networks.
     """
 
     def __init__(
@@ -124,12 +118,42 @@ class FramePredictor:
         if batch_size is not None and batch_size < 1:
             raise ModelError(f"a batch holds one frame or more, not {batch_size}")
         self.device = choose_device(device)
-        self.batch_size = batch_size or FIRST_BATCH[self.device.type]
+        self._batches = BatchSize(self.device.type, batch_size)
         self._mask_threshold = 0.5
         if segmenter is not None and segmenter.card is not None:
             self._mask_threshold = segmenter.card.mask_threshold
-        self._classifier = _for_prediction(classifier, self.device)
-        self._segmenter = _for_prediction(segmenter, self.device)
+        self._classifier = _for_prediction(classifier)
+        self._segmenter = _for_prediction(segmenter)
+        self._settle()
+
+    @property
+    def batch_size(self) -> int:
+        """Frames of the next batch."""
+        return self._batches.frames
+
+    def _settle(self) -> None:
+        """Move the networks to the device, or to the CPU where its memory is too short."""
+        try:
+            self._move_networks()
+            return
+        except (RuntimeError, MemoryError) as error:
+            if not is_out_of_memory(error):
+                raise
+        if self.device.type == "cpu":
+            raise DeviceError("no memory for the networks; close other programs")
+        logger.warning("%s: no memory for the networks, going on on the CPU", self.device)
+        self._leave_for_cpu()
+
+    def _leave_for_cpu(self) -> None:
+        left, self.device = self.device, torch.device("cpu")
+        self._batches.start_again("cpu")
+        self._move_networks()
+        empty_cache(left)
+
+    def _move_networks(self) -> None:
+        for network in (self._classifier, self._segmenter):
+            if network is not None:
+                network.to(self.device)
 
     @property
     def precision(self) -> str:
@@ -161,13 +185,16 @@ class FramePredictor:
             Where not even the CPU's memory holds a single frame.
         """
         numbers = np.arange(len(frames)) if order is None else np.asarray(order, np.int64)
-        blocks = [
-            numbers[start : start + self.batch_size]
-            for start in range(0, len(numbers), self.batch_size)
-        ]
-        with closing(_read_ahead(frames, blocks)) as read:
+        with closing(read_ahead(frames, self._blocks(numbers))) as read:
             for block, images, seconds in read:
                 yield from self._predict_block(block, images, seconds)
+
+    def _blocks(self, numbers: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+        start = 0
+        while start < len(numbers):
+            stop = start + self.batch_size
+            yield numbers[start:stop]
+            start = stop
 
     def _predict_block(
         self, numbers: NDArray[np.int64], images: NDArray[np.uint8], read_seconds: float
@@ -177,23 +204,24 @@ class FramePredictor:
             part = slice(start, start + self.batch_size)
             share = len(numbers[part]) / len(numbers)
             batch = None
+            began = time.perf_counter()
             try:
                 batch = self._predict_batch(numbers[part], images[part], read_seconds * share)
-            except RuntimeError as error:
-                if not _is_out_of_memory(error):
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
                     raise
             if batch is None:  # only now the error has let go of the memory
                 self._retreat()
                 continue
             start += len(batch.frames)
+            self._batches.took(len(batch.frames), time.perf_counter() - began)
             yield batch
 
     def _retreat(self) -> None:
         """Ask less of the memory: half the batch, and from a single frame on, the CPU."""
-        if self.device.type == "cuda":
-            torch.cuda.empty_cache()
+        empty_cache(self.device)
         if self.batch_size > 1:
-            self.batch_size //= 2
+            self._batches.halve()
             logger.warning(
                 "%s: out of memory, going on with %d frames per batch",
                 self.device,
@@ -201,10 +229,7 @@ class FramePredictor:
             )
         elif self.device.type != "cpu":
             logger.warning("%s: no memory for one frame, going on on the CPU", self.device)
-            self.device = torch.device("cpu")
-            for network in (self._classifier, self._segmenter):
-                if network is not None:
-                    network.to(self.device)
+            self._leave_for_cpu()
         else:
             raise DeviceError("no memory for a single frame; close other programs")
 
@@ -256,42 +281,9 @@ class FramePredictor:
             return network(inputs[key]).float()
 
 
-_Read = tuple[NDArray[np.int64], NDArray[np.uint8], float]
-"""Frame numbers, their images, and the seconds that reading took."""
-
-
-def _read_ahead(
-    frames: Frames | NDArray[np.uint8], blocks: Sequence[NDArray[np.int64]]
-) -> Generator[_Read, None, None]:
-    """Read each block of frames while the one before is in use."""
-    with ThreadPoolExecutor(1, "fetal-iqa-read") as reader:
-        pending: Future[_Read] | None = None
-        for block in blocks:
-            following = reader.submit(_read, frames, block)
-            if pending is not None:
-                yield pending.result()
-            pending = following
-        if pending is not None:
-            yield pending.result()
-
-
-def _read(frames: Frames | NDArray[np.uint8], numbers: NDArray[np.int64]) -> _Read:
-    start = time.perf_counter()
-    images = np.stack([np.asarray(frames[int(number)]) for number in numbers])
-    return numbers, images, time.perf_counter() - start
-
-
-def _for_prediction(network: _Network | None, device: torch.device) -> _Network | None:
+def _for_prediction(network: _Network | None) -> _Network | None:
     if network is None:
         return None
     private = copy.deepcopy(network)
     merge_lora(private)
-    return private.eval().requires_grad_(False).to(device)
-
-
-def _is_out_of_memory(error: RuntimeError) -> bool:
-    message = str(error).lower()
-    return isinstance(error, torch.OutOfMemoryError) or any(
-        phrase in message
-        for phrase in ("out of memory", "can't allocate memory", "not enough memory")
-    )
+    return private.eval().requires_grad_(False)

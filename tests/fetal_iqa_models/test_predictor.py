@@ -254,11 +254,8 @@ def test_without_memory_for_one_frame_the_cpu_goes_on(
     caplog: pytest.LogCaptureFixture,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    # a stand-in for a device with too little memory: computes as the CPU, calls itself mps
     predictor = FramePredictor(short_of_memory, device="cpu", batch_size=2)
-    monkeypatch.setattr("fetal_iqa_models.predictor.FramePredictor._upload", _upload_to_cpu)
-    monkeypatch.setattr(torch.accelerator, "synchronize", lambda _: None)
-    predictor.device = torch.device("mps")
+    emptied = pretend_mps(predictor, monkeypatch)
     monkeypatch.setattr(ShortOfMemory, "limit", property(lambda _: _limit(predictor)))
     with caplog.at_level(logging.WARNING):
         result = list(predictor.predict(frames[:4]))
@@ -268,6 +265,87 @@ def test_without_memory_for_one_frame_the_cpu_goes_on(
         "mps: out of memory, going on with 1 frames per batch",
         "mps: no memory for one frame, going on on the CPU",
     ]
+    assert predictor.batch_size == 1
+    assert len(emptied) == 3
+
+
+def test_on_the_cpu_the_batch_starts_again(
+    short_of_memory: ShortOfMemory, frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = FramePredictor(short_of_memory, device="cpu")
+    first = predictor.batch_size
+    pretend_mps(predictor, monkeypatch)
+    limits = {"mps": 0, "cpu": 100}
+    monkeypatch.setattr(ShortOfMemory, "limit", property(lambda _: limits[predictor.device.type]))
+    sizes = [len(batch.frames) for batch in predictor.predict(frames)]
+    assert sum(sizes) == 13
+    assert sizes[0] == first
+
+
+def pretend_mps(predictor: FramePredictor, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a predictor compute as the CPU and call itself mps; note when its cache is emptied."""
+    emptied: list[str] = []
+    monkeypatch.setattr("fetal_iqa_models.predictor.FramePredictor._upload", _upload_to_cpu)
+    monkeypatch.setattr(torch.accelerator, "synchronize", lambda _: None)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: emptied.append("mps"))
+    predictor.device = torch.device("mps")
+    return emptied
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+        RuntimeError("cuDNN error: CUDNN_STATUS_ALLOC_FAILED"),
+        torch.OutOfMemoryError("CUDA out of memory."),
+        MemoryError(),
+    ],
+)
+def test_networks_that_do_not_fit_on_the_device_go_to_the_cpu(
+    classifier: FrameClassifier,
+    frames: NDArray[np.uint8],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    error: Exception,
+) -> None:
+    move = torch.nn.Module.to
+
+    def full(module: torch.nn.Module, device: torch.device) -> torch.nn.Module:
+        if device.type == "mps":
+            raise error
+        return move(module, device)
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.mps, "empty_cache", lambda: None)
+    with caplog.at_level(logging.WARNING):
+        predictor = FramePredictor(classifier, device="mps")
+    assert predictor.device.type == "cpu"
+    assert caplog.messages == ["mps: no memory for the networks, going on on the CPU"]
+    assert sum(len(batch.frames) for batch in predictor.predict(frames)) == 13
+
+
+def test_without_memory_for_the_networks_one_line_says_so(
+    classifier: FrameClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory")
+
+    monkeypatch.setattr(torch.nn.Module, "to", full)
+    with pytest.raises(DeviceError, match="no memory for the networks"):
+        FramePredictor(classifier, device="cpu")
+
+
+def test_without_memory_to_read_one_line_says_so(
+    classifier: FrameClassifier, frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object) -> None:
+        raise MemoryError
+
+    predictor = FramePredictor(classifier, device="cpu")
+    monkeypatch.setattr(np, "stack", full)
+    with pytest.raises(DeviceError, match="no memory to read 8 frames"):
+        list(predictor.predict(frames))
 
 
 def _upload_to_cpu(_: FramePredictor, images: NDArray[np.uint8]) -> torch.Tensor:
