@@ -1,15 +1,10 @@
 """One ultrasound DICOM file: its grey frames and its spacing; no patient data leaves here.
 
 Attributes and codes are those of DICOM PS3.3, sections C.7.6.3 (image pixel) and C.8.5.5 (US
-region calibration). Text of the header is used in no message, name or log, and the messages
-of pydicom, which may quote it, are dropped.
+region calibration). Text of the header is used in no message, name or log.
 """
 
-import logging
 import mmap
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +14,8 @@ import pydicom
 from pydicom.pixels import as_pixel_options
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
-from napari_fetal_iqa.errors import FetalIqaError, SweepError
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.dicom_file import opened
 from napari_fetal_iqa.io.dicom_pixels import append_frames, seek_pixels
 from napari_fetal_iqa.io.frame_stack import FrameStack, check_frame_size
 from napari_fetal_iqa.io.grey import to_grey_frames
@@ -53,10 +49,16 @@ def read_dicom(path: Path) -> SweepVolume:
     SweepError
         Where it is no DICOM image, is damaged, or no installed decoder reads its pixels.
     """
-    facts = read_facts(path)
-    mapped = _mapped_frames(path)
+    with opened(path) as file:
+        dataset = pydicom.dcmread(file, stop_before_pixels=True)
+        facts = _facts(path, dataset)
+        frames = _mapped_frames(path, file, dataset)
+        if frames is None:
+            stack = FrameStack(path.name)
+            _append(stack, path, file, dataset)
+            frames = to_grey_frames(stack.frames())
     return SweepVolume(
-        _decoded_frames(path) if mapped is None else mapped,
+        frames,
         spacing_mm=facts.spacing_mm,
         name=path.stem,
         source_format="DICOM",
@@ -72,22 +74,25 @@ def read_facts(path: Path) -> DicomFacts:
     SweepError
         Where it is no DICOM image.
     """
-    with _opened(path) as file:
-        dataset = pydicom.dcmread(file, stop_before_pixels=True)
-        if "Rows" not in dataset or "Columns" not in dataset:
-            raise SweepError(
-                f"{path.name}: expected a DICOM image, found one without pixels; choose the "
-                f"file that holds the sweep"
-            )
-        check_frame_size(path.name, int(dataset.Rows), int(dataset.Columns))
-        return DicomFacts(
-            path=path,
-            frames=int(dataset.get("NumberOfFrames") or 1),
-            spacing_mm=_spacing(dataset),
-            series=str(dataset.get("SeriesInstanceUID", "")),
-            series_number=int(dataset.get("SeriesNumber") or 0),
-            instance_number=int(dataset.get("InstanceNumber") or 0),
+    with opened(path) as file:
+        return _facts(path, pydicom.dcmread(file, stop_before_pixels=True))
+
+
+def _facts(path: Path, dataset: pydicom.Dataset) -> DicomFacts:
+    if "Rows" not in dataset or "Columns" not in dataset:
+        raise SweepError(
+            f"{path.name}: expected a DICOM image, found one without pixels; choose the "
+            f"file that holds the sweep"
         )
+    check_frame_size(path.name, int(dataset.Rows), int(dataset.Columns))
+    return DicomFacts(
+        path=path,
+        frames=int(dataset.get("NumberOfFrames") or 1),
+        spacing_mm=_spacing(dataset),
+        series=str(dataset.get("SeriesInstanceUID", "")),
+        series_number=int(dataset.get("SeriesNumber") or 0),
+        instance_number=int(dataset.get("InstanceNumber") or 0),
+    )
 
 
 def append_dicom_frames(stack: FrameStack, path: Path) -> None:
@@ -98,46 +103,19 @@ def append_dicom_frames(stack: FrameStack, path: Path) -> None:
     SweepError
         As :func:`read_dicom`.
     """
-    with _opened(path) as file:
-        dataset = pydicom.dcmread(file, stop_before_pixels=True)
-        expected = int(dataset.get("NumberOfFrames") or 1)
-        before = len(stack)
-        append_frames(stack, path, file, dataset)
-        found = len(stack) - before
+    with opened(path) as file:
+        _append(stack, path, file, pydicom.dcmread(file, stop_before_pixels=True))
+
+
+def _append(stack: FrameStack, path: Path, file: Any, dataset: pydicom.Dataset) -> None:
+    expected = int(dataset.get("NumberOfFrames") or 1)
+    before = len(stack)
+    append_frames(stack, path, file, dataset)
+    found = len(stack) - before
     if found != expected:
         raise SweepError(
             f"{path.name}: expected {expected} frames, found {found}; copy the file again"
         )
-
-
-@contextmanager
-def _opened(path: Path) -> Iterator[Any]:
-    """Map a file for reading; whatever pydicom makes of a damaged one becomes a SweepError.
-
-    A map rather than a file, because a damaged length then never asks for memory.
-    """
-    logger = logging.getLogger("pydicom")
-    level = logger.level
-    try:
-        with (
-            path.open("rb") as file,
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-            warnings.catch_warnings(),
-            pydicom.config.disable_value_validation(),
-        ):
-            warnings.simplefilter("ignore")
-            logger.setLevel(logging.CRITICAL)
-            yield mapped
-    except (FetalIqaError, PermissionError, FileNotFoundError, MemoryError):
-        raise
-    except Exception:
-        # "from None": the message of the cause may quote the header.
-        raise SweepError(
-            f"{path.name}: expected a DICOM image that the decoders can read, found a damaged or "
-            f"other file; copy it again, or export it as uncompressed"
-        ) from None
-    finally:
-        logger.setLevel(level)
 
 
 def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
@@ -158,30 +136,22 @@ def _spacing(dataset: pydicom.Dataset) -> tuple[float, float] | None:
     return spacing
 
 
-def _mapped_frames(path: Path) -> Frames | None:
+def _mapped_frames(path: Path, file: Any, dataset: pydicom.Dataset) -> Frames | None:
     """Map uncompressed 8-bit grey frames; None where the file holds others."""
-    with _opened(path) as file:
-        dataset = pydicom.dcmread(file, stop_before_pixels=True)
-        options = as_pixel_options(dataset)
-        syntax = dataset.file_meta.TransferSyntaxUID
-        plain = (
-            syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
-            and options["photometric_interpretation"] == "MONOCHROME2"
-            and options["bits_allocated"] == 8
-            and options["pixel_representation"] == 0
-        )
-        if not plain:
-            return None
-        shape = (options["number_of_frames"], options["rows"], options["columns"])
-        length = seek_pixels(file, syntax).length
-        block = PixelBlock(path, shape, np.dtype(np.uint8), offset=file.tell())
-        if length < block.pixel_bytes:
-            raise ValueError("pixel data is too short")
+    options = as_pixel_options(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    plain = (
+        isinstance(file, mmap.mmap)
+        and syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
+        and options["photometric_interpretation"] == "MONOCHROME2"
+        and options["bits_allocated"] == 8
+        and options["pixel_representation"] == 0
+    )
+    if not plain:
+        return None
+    shape = (options["number_of_frames"], options["rows"], options["columns"])
+    length = seek_pixels(file, syntax).length
+    block = PixelBlock(path, shape, np.dtype(np.uint8), offset=file.tell())
+    if length < block.pixel_bytes:
+        raise ValueError("pixel data is too short")
     return block.open()
-
-
-def _decoded_frames(path: Path) -> Frames:
-    stack = FrameStack(path.name)
-    append_dicom_frames(stack, path)
-    frames: Frames = to_grey_frames(stack.frames())
-    return frames

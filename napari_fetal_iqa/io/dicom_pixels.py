@@ -22,6 +22,7 @@ from pydicom.encaps import generate_frames
 from pydicom.pixels import apply_color_lut, as_pixel_options, get_decoder
 from pydicom.uid import (
     UID,
+    JPEG2000TransferSyntaxes,
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
@@ -100,13 +101,13 @@ def seek_pixels(file: Any, syntax: UID) -> PixelElement:
 
 def _decode(path: Path, file: Any, dataset: pydicom.Dataset) -> Decoded:
     syntax = dataset.file_meta.TransferSyntaxUID
-    if syntax.is_deflated:
-        file.seek(0)
-        return _decode_by_pydicom(path, syntax, pydicom.dcmread(file), {})
     element = seek_pixels(file, syntax)
     if syntax in CODECS:
         return _decode_by_ffmpeg(file, dataset)
     options = as_pixel_options(dataset, pixel_keyword="PixelData", pixel_vr=element.vr or "OW")
+    if syntax in JPEG2000TransferSyntaxes:
+        # Asked for one by one, pydicom's arrays are writeable, as its correction of signs needs.
+        options["indices"] = range(int(dataset.get("NumberOfFrames") or 1))
     return _decode_by_pydicom(path, syntax, file, options)
 
 

@@ -1,4 +1,7 @@
 import logging
+import struct
+import threading
+import zlib
 from pathlib import Path
 
 import av
@@ -12,7 +15,7 @@ from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import dicom_pixels, read_sweep
+from napari_fetal_iqa.io import dicom_file, dicom_pixels, read_sweep
 
 LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -99,6 +102,17 @@ def test_lossless_jpeg_of_a_scanner_is_read():
     assert sweep.spacing_mm == pytest.approx((0.2547669659, 0.2547669659))
     assert np.asarray(sweep.frames).max() == 255
     assert np.asarray(sweep.frames).mean() == pytest.approx(17.3, abs=0.05)
+
+
+def test_a_jpeg_2000_whose_sign_differs_from_the_header_is_read():
+    path = get_testdata_file("J2K_pixelrep_mismatch.dcm")
+    values = grey_by_pydicom(path)
+
+    frames = np.asarray(read_sweep(path).frames, float)
+
+    assert values.min() == -2000
+    expected = (values + 2000) / (values.max() + 2000) * 255
+    assert np.abs(frames - expected).max() <= 0.5
 
 
 def test_12_bit_jpeg_is_read():
@@ -323,6 +337,96 @@ def test_the_logger_of_pydicom_is_left_as_it_was(save_dicom, volume):
     read_sweep(save_dicom("a.dcm", volume))
 
     assert (logger.level, pydicom.config.settings.reading_validation_mode) == before
+
+
+def test_threads_that_read_at_once_leave_the_settings_of_pydicom_as_they_were(save_dicom, volume):
+    path = save_dicom("a.dcm", volume)
+    logger = logging.getLogger("pydicom")
+    before = logger.level, pydicom.config.settings.reading_validation_mode
+    inside, others_done = threading.Event(), threading.Event()
+
+    def early():  # opens first and closes before the other
+        with dicom_file.opened(path):
+            inside.set()
+            others_done.wait(0.2)
+
+    def late():
+        inside.wait()
+        with dicom_file.opened(path):
+            others_done.set()
+            threads[0].join(0.2)
+
+    threads = [threading.Thread(target=target) for target in (early, late)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    assert (logger.level, pydicom.config.settings.reading_validation_mode) == before
+
+
+def deflate(path: Path, more: bytes = b"") -> Path:
+    """Deflate the data set of an uncompressed file, with more, already deflated, in its middle."""
+    data = path.read_bytes()
+    start = 144 + int.from_bytes(data[140:144], "little")
+    pixels = data.index(b"\xe0\x7f\x10\x00", start)
+    plain, deflated = (u.encode() for u in ("1.2.840.10008.1.2.1\0", "1.2.840.10008.1.2.1.99"))
+    meta = data[:start].replace(b"\x14\0" + plain, b"\x16\0" + deflated)
+    meta = meta[:140] + (start - 144 + 2).to_bytes(4, "little") + meta[144:]
+    deflater = zlib.compressobj(9, wbits=-15)
+    first = deflater.compress(data[start:pixels]) + deflater.flush(zlib.Z_FULL_FLUSH)
+    path.write_bytes(meta + first + more + deflater.compress(data[pixels:]) + deflater.flush())
+    return path
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_deflated_file_is_read(save_dicom, volume, dtype):
+    path = deflate(save_dicom("a.dcm", volume.astype(dtype) * 2, PixelSpacing=[0.2, 0.3]))
+    plain = read_sweep(save_dicom("b.dcm", volume.astype(dtype) * 2))
+
+    sweep = read_sweep(path)
+
+    assert pydicom.dcmread(path).file_meta.TransferSyntaxUID.is_deflated
+    assert np.array_equal(sweep.frames, plain.frames)
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+@pytest.mark.parametrize("cut", [0.5, 0.9, 0.999])
+def test_a_deflated_file_that_is_cut_is_refused(save_dicom, volume, cut):
+    path = deflate(save_dicom("a.dcm", volume))
+    data = path.read_bytes()
+    path.write_bytes(data[: int(len(data) * cut)])
+
+    with pytest.raises(SweepError, match=r"a\.dcm: expected a DICOM image"):
+        read_sweep(path)
+
+
+def test_a_deflated_file_is_inflated_only_as_far_as_a_sweep_can_be_large(
+    save_dicom, volume, monkeypatch
+):
+    monkeypatch.setattr(dicom_file, "MAX_INFLATED_BYTES", 2 << 20)
+    deflater = zlib.compressobj(9, wbits=-15)
+    megabyte = deflater.compress(bytes(1 << 20)) + deflater.flush(zlib.Z_FULL_FLUSH)
+    private = b"\x09\x00\x10\x00UN\0\0" + (100 << 20).to_bytes(4, "little")
+    path = deflate(save_dicom("a.dcm", volume), stored(private) + megabyte * 100)
+    inflated = []
+    inflate = dicom_file._inflate
+    monkeypatch.setattr(
+        dicom_file,
+        "_inflate",
+        lambda *given: (inflated.append(len(data)) or data for data in inflate(*given)),
+    )
+
+    with pytest.raises(SweepError, match=r"a\.dcm: .* at most 2 MB, found more"):
+        read_sweep(path)
+    assert sum(inflated) <= 3 << 20
+
+
+def stored(data: bytes) -> bytes:
+    """Give a deflate block that holds data as they are (RFC 1951, section 3.2.4)."""
+    return (
+        b"\0" + len(data).to_bytes(2, "little") + (len(data) ^ 0xFFFF).to_bytes(2, "little") + data
+    )
 
 
 def test_gdcm_is_never_used(save_dicom, volume, monkeypatch):
