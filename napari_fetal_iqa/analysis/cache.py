@@ -1,7 +1,7 @@
 """Finished analyses, kept by the sweep's identity and the models' hashes; never trusted blindly.
 
-A file is safetensors with the digest of its tensors: one that was damaged, or made by another
-version, is as good as none.
+A file is safetensors with the digest of all that it says: one that was damaged, or made by
+another version, is as good as none.
 """
 
 import hashlib
@@ -41,8 +41,8 @@ def keep(analysis: Analysis) -> None:
                 "seconds": analysis.seconds,
             }
         ),
-        "digest": _digest(tensors),
     }
+    facts["digest"] = _digest(tensors, facts)
     path = _path(analysis.sweep, analysis.setup)
     partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
@@ -71,7 +71,9 @@ def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
         with safe_open(path, framework="numpy") as file:
             facts = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-        if facts["digest"] != _digest(tensors) or json.loads(facts["made"]) != _made(sweep, setup):
+        if facts.pop("digest") != _digest(tensors, facts):
+            raise ValueError("not what was written")
+        if json.loads(facts["made"]) != _made(sweep, setup):
             return None
         computed = json.loads(facts["computed"])
         return _analysis(sweep, setup, tensors, computed)
@@ -112,8 +114,8 @@ def _tensors(analysis: Analysis) -> dict[str, NDArray]:
     }
 
 
-def _digest(tensors: dict[str, NDArray]) -> str:
-    digest = hashlib.sha256()
+def _digest(tensors: dict[str, NDArray], facts: dict[str, str]) -> str:
+    digest = hashlib.sha256(json.dumps(sorted(facts.items())).encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"{name} {tensor.dtype} {tensor.shape}\n".encode())

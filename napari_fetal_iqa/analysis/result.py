@@ -98,6 +98,8 @@ class FrameResults:
         Whether the frame shows anything at all.
     seconds : dict
         Time spent by stage.
+    device, precision : str or None
+        Where these frames were computed, if it is known.
     """
 
     frames: NDArray[np.int64]
@@ -107,6 +109,8 @@ class FrameResults:
     ac_mm: NDArray[np.float64]
     lit: NDArray[np.bool_]
     seconds: dict[str, float]
+    device: str | None = None
+    precision: str | None = None
 
 
 class Analysis:
@@ -158,6 +162,11 @@ class Analysis:
         self.ac_mm[frames] = results.ac_mm
         self.lit[frames] = results.lit
         self.computed[frames] = True
+        self.setup = replace(
+            self.setup,
+            device=results.device or self.setup.device,
+            precision=results.precision or self.setup.precision,
+        )
         for stage, seconds in results.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
@@ -227,8 +236,12 @@ class Analysis:
 
     @property
     def score(self) -> NDArray[np.float32]:
-        """(T,) float32: what frames are compared by, the quality where there is a classifier."""
-        return self.quality if self.setup.cls_model else self.area_fraction
+        """(T,) float32: what frames are compared by; nan where not computed.
+
+        The quality where there is a classifier, else the area. A black frame counts 0.
+        """
+        score = self.quality if self.setup.cls_model else self.area_fraction
+        return np.where(self.computed & ~self.lit, np.float32(0), score)
 
     def best_frame(self) -> int:
         """Give the frame to measure, or -1 where none shows the abdomen; see ``best_frame``."""

@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,9 +11,10 @@ from numpy.typing import NDArray
 
 import fetal_iqa_models
 from napari_fetal_iqa import places
+from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.choosing import ChosenModel, choose_models
 from napari_fetal_iqa.analysis.order import coarse_to_fine
-from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.biometry import measure_abdomen
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.masks import encode_mask
@@ -43,7 +45,7 @@ class Analyser:
     Attributes
     ----------
     setup : AnalysisSetup
-        Which models speak, with which thresholds, on which device.
+        Which models speak, with which thresholds, and on which device they now run.
 
     Raises
     ------
@@ -68,7 +70,12 @@ class Analyser:
             device=device,
             batch_size=batch_size,
         )
-        self.setup = chosen.setup(str(self._predictor.device), self._predictor.precision)
+        self._chosen = chosen
+
+    @property
+    def setup(self) -> AnalysisSetup:
+        """Who speaks; the device may have become the CPU since the last batch."""
+        return self._chosen.setup(str(self._predictor.device), self._predictor.precision)
 
     def run(self, sweep: SweepVolume, order: Sequence[int] | None = None) -> Iterator[FrameResults]:
         """Analyse frames batch by batch; closing the iterator cancels between batches.
@@ -82,7 +89,7 @@ class Analyser:
         frames = coarse_to_fine(len(sweep)) if order is None else order
         for batch in self._predictor.predict(sweep.frames, frames):
             images = (sweep.frames[int(frame)] for frame in batch.frames)
-            yield measured(batch, images, sweep.spacing_mm, sweep.field_of_view)
+            yield self._told(measured(batch, images, sweep.spacing_mm, sweep.field_of_view))
 
     def run_batch(
         self,
@@ -102,7 +109,11 @@ class Analyser:
             masks=_joined([part.masks for part in parts]),
             seconds=seconds,
         )
-        return measured(batch, images, spacing_mm, field_of_view)
+        return self._told(measured(batch, images, spacing_mm, field_of_view))
+
+    def _told(self, results: FrameResults) -> FrameResults:
+        setup = self.setup
+        return replace(results, device=setup.device, precision=setup.precision)
 
 
 def analyse_sweep(
@@ -115,6 +126,7 @@ def analyse_sweep(
     frames: Sequence[int] | None = None,
     encoder_weights: Path | None = None,
     progress: Progress | None = None,
+    use_cache: bool = True,
 ) -> Analysis:
     """Run the networks over a sweep.
 
@@ -127,6 +139,8 @@ def analyse_sweep(
         Only these; all of them, coarse to fine, by default.
     progress : callable, optional
         Called with frames done and frames in all after each batch.
+    use_cache : bool
+        Give what these models said of the whole sweep before, and keep what they say now.
 
     Raises
     ------
@@ -139,6 +153,13 @@ def analyse_sweep(
     foreign = [frame for frame in order if not 0 <= frame < len(sweep)]
     if foreign:
         raise AnalysisError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
+    use_cache = use_cache and frames is None
+    if use_cache:
+        setup = choose_models(cls_model, seg_model, encoder_weights).setup()
+        if (cached := cache.recall(sweep, setup)) is not None:
+            if progress:
+                progress(len(order), len(order))
+            return cached
     analyser = Analyser(cls_model, seg_model, device, batch_size, encoder_weights)
     analysis = Analysis(sweep, analyser.setup)
     done = 0
@@ -147,6 +168,8 @@ def analyse_sweep(
         done += len(results.frames)
         if progress:
             progress(done, len(order))
+    if use_cache:
+        cache.keep(analysis)
     return analysis
 
 

@@ -1,7 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef, Thresholds
 from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.sweep import SweepVolume
 
 CLS = ModelRef(id="cls-0000", hash="0" * 64, name="quality")
 SEG = ModelRef(id="seg-1111", hash="1" * 64, name="outline", demo=True)
@@ -63,6 +66,36 @@ def test_trailing_black_frames_are_never_best(blank_sweep):
     analysis.add(results([18, 19], quality=[1.0, 1.0], lit=False))
     assert analysis.labels()[17:].tolist() == [1, 0, 0]
     assert analysis.best_frame() == 17
+
+
+def test_black_frames_lend_their_neighbours_no_score():
+    """They score as the network pleases: seen at 0.0 and at 1.0."""
+    sweep = SweepVolume(np.full((30, 30, 40), 100, np.uint8))
+    best = []
+    for score in (0.0, 1.0):
+        analysis = Analysis(sweep, AnalysisSetup(cls_model=CLS))
+        quality = np.full(30, 0.1)
+        quality[8:13] = 0.7
+        quality[20:24] = 0.6
+        analysis.add(results(range(24), quality=quality[:24]))
+        analysis.add(results(range(24, 30), quality=[score] * 6, lit=False))
+        assert (analysis.score[24:] == 0).all()
+        best.append(analysis.best_frame())
+    assert best == [10, 10]
+
+
+def test_frames_that_were_not_computed_have_no_score(blank_sweep):
+    analysis = Analysis(blank_sweep, AnalysisSetup(seg_model=SEG))
+    assert np.isnan(analysis.score).all()
+
+
+def test_the_device_is_that_of_the_last_results(blank_sweep):
+    analysis = Analysis(blank_sweep, AnalysisSetup(CLS, device="cuda", precision="bfloat16"))
+    analysis.add(results([0], quality=[0.1]))
+    assert (analysis.setup.device, analysis.setup.precision) == ("cuda", "bfloat16")
+    moved = replace(results([1], quality=[0.1]), device="cpu", precision="float32")
+    analysis.add(moved)
+    assert (analysis.setup.device, analysis.setup.precision) == ("cpu", "float32")
 
 
 def test_seconds_add_up_over_batches(blank_sweep):

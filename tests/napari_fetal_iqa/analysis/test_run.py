@@ -4,16 +4,20 @@ import json
 import numpy as np
 import pytest
 import SimpleITK
+import torch
 from PIL import Image
 
 from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
-from napari_fetal_iqa.analysis import Analyser, analyse_sweep, write_results
+from napari_fetal_iqa.analysis import Analyser, Analysis, analyse_sweep, write_results
+from napari_fetal_iqa.analysis.files import summary
 from napari_fetal_iqa.errors import AnalysisError
 
 
 @pytest.fixture(scope="module")
 def analysis(sweep, tiny_models):
-    return analyse_sweep(sweep, tiny_models["cls"], tiny_models["seg"], device="cpu")
+    return analyse_sweep(
+        sweep, tiny_models["cls"], tiny_models["seg"], device="cpu", use_cache=False
+    )
 
 
 def test_every_frame_gets_the_score_that_the_network_gives_it_alone(analysis, sweep, tiny_models):
@@ -42,6 +46,18 @@ def test_progress_counts_up_to_the_end(sweep, tiny_models):
     assert seen[-1] == (3, 3)
     assert np.flatnonzero(part.computed).tolist() == [3, 5, 40]
     assert part.packed_mask(3) is None
+
+
+def test_after_a_retreat_to_the_cpu_the_results_name_the_cpu(sweep, tiny_models):
+    analyser = Analyser(tiny_models["cls"], None, device="cpu", batch_size=4)
+    predictor, cpu = analyser._predictor, analyser._predictor.device
+    predictor.device = torch.device("mps")
+    analysis = Analysis(sweep, analyser.setup)
+    assert analysis.setup.device == "mps"
+    predictor.device = cpu
+    analysis.add(next(analyser.run(sweep, range(4))))
+    assert (analysis.setup.device, analyser.setup.device) == ("cpu", "cpu")
+    assert summary(analysis)["device"] == "cpu"
 
 
 def test_closing_the_iterator_cancels(sweep, tiny_models, monkeypatch):
