@@ -167,9 +167,9 @@ def _grey(frame: NDArray[Any], photometric: str, dataset: pydicom.Dataset) -> ND
     if photometric == "PALETTE COLOR":
         colours = apply_color_lut(frame, dataset)
         wide = colours.dtype == np.uint16 and colours.max() > 255
-        return luma((colours >> 8 if wide else colours).astype(np.uint8)).astype(np.uint8)
+        return luma((colours >> 8 if wide else colours).astype(np.uint8))
     if photometric == "RGB":
-        return luma(frame).astype(frame.dtype)
+        return luma(frame)
     if photometric == "MONOCHROME1":
         return ~frame if frame.dtype.kind == "i" else (1 << dataset.BitsStored) - 1 - frame
     if photometric == "MONOCHROME2":

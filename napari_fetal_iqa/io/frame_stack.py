@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
 
-MAX_FRAME_PIXELS = 1 << 26
-"""8192 x 8192; a scanner's frame has less than a fiftieth of that."""
+MAX_FRAME_PIXELS = 1 << 24
+"""4096 x 4096; a scanner's frame has less than a tenth of that."""
 
 MAX_STACK_BYTES = 1 << 33
 """8 GiB; a case of six blind sweeps has 351 MB."""
@@ -43,10 +43,15 @@ class FrameStack:
         """
         if not self._count:
             self._shape, self._dtype = frame.shape, frame.dtype
-        if frame.shape != self._shape or frame.dtype != self._dtype:
+        if frame.shape != self._shape:
             raise SweepError(
                 f"{self.name}: expected frames of one size, found {self._shape} and "
                 f"{frame.shape}; keep other pictures out of it"
+            )
+        if frame.dtype != self._dtype:
+            raise SweepError(
+                f"{self.name}: expected frames of one depth, found {self._dtype} and "
+                f"{frame.dtype}; save all of them with the same number of bits"
             )
         if len(self._bytes) + frame.nbytes > MAX_STACK_BYTES:
             raise SweepError(

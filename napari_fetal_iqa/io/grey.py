@@ -1,5 +1,6 @@
 """Grey 8-bit frames from colour, 16-bit and floating-point ones."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,6 +11,9 @@ LUMA = (19595, 38470, 7471)
 
 The integers are those of libjpeg and Pillow, so that grey drawn as colour comes back exactly.
 """
+
+BLOCK_PIXELS = 1 << 18
+"""Worked on at a time."""
 
 
 def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> Any:
@@ -46,8 +50,16 @@ def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> A
     window = None if eight_bit else _window(frames, values)
     result = np.empty(frames.shape[:3], np.uint8)
     for source, target in zip(frames, result, strict=True):
-        target[...] = values(source) if window is None else _windowed(values(source), *window)
+        for rows in _row_blocks(source):
+            grey = values(source[rows])
+            target[rows] = grey if window is None else _windowed(grey, *window)
     return result
+
+
+def _row_blocks(frame: NDArray[Any]) -> Iterator[slice]:
+    """Split a frame into blocks of rows, so that working on it takes little more than itself."""
+    rows = max(1, BLOCK_PIXELS // max(1, frame.shape[1]))
+    return (slice(start, start + rows) for start in range(0, len(frame), rows))
 
 
 def luma(frame: NDArray[Any]) -> NDArray[Any]:
@@ -61,18 +73,25 @@ def luma(frame: NDArray[Any]) -> NDArray[Any]:
     Returns
     -------
     (H, W) array
-        Integers stay integers, rounded to the nearest.
+        Of the type of the frame; integers are rounded to the nearest.
     """
     if frame.ndim == 2:
         return frame
     if frame.shape[-1] < 3:
         return frame[..., 0]
+    grey = np.empty(frame.shape[:2], frame.dtype)
+    for rows in _row_blocks(frame):
+        grey[rows] = _mixed(frame[rows])
+    return grey
+
+
+def _mixed(frame: NDArray[Any]) -> NDArray[Any]:
     red, green, blue = (frame[..., channel] for channel in range(3))
     if frame.dtype == np.uint8:
         weights = np.array(LUMA, np.uint32)
         return (red * weights[0] + green * weights[1] + blue * weights[2] + 32768) >> 16
     mixed = (red * float(LUMA[0]) + green * float(LUMA[1]) + blue * float(LUMA[2])) / 65536
-    return mixed if frame.dtype.kind == "f" else np.rint(mixed).astype(frame.dtype)
+    return mixed if frame.dtype.kind == "f" else np.rint(mixed)
 
 
 def _windowed(grey: NDArray[Any], low: float, high: float) -> NDArray[Any]:
@@ -85,8 +104,7 @@ def _window(frames: Any, values: Any) -> tuple[float, float] | None:
     """Lowest and highest value to show, or None where integers fit 8 bits as they are."""
     low, high = 0.0, 0.0
     whole = True
-    for frame in frames:
-        grey = values(frame)
+    for grey in (values(frame[rows]) for frame in frames for rows in _row_blocks(frame)):
         if grey.dtype.kind == "f":
             whole = False
             grey = grey[np.isfinite(grey)]

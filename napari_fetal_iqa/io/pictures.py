@@ -11,6 +11,7 @@ from PIL import Image, ImageSequence
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.frame_stack import FrameStack, check_frame_size
+from napari_fetal_iqa.io.gif_blocks import measure_gif
 from napari_fetal_iqa.io.grey import luma, to_grey_frames
 from napari_fetal_iqa.io.listing import PICTURE_SUFFIXES
 from napari_fetal_iqa.sweep import SweepVolume
@@ -58,6 +59,8 @@ def read_pictures(name: str, paths: Sequence[Path], path: Path) -> SweepVolume:
 
 def _append_frames(stack: FrameStack, path: Path) -> None:
     formats = ("PNG", "JPEG") if path.suffix.lower() in PICTURE_SUFFIXES else ("GIF",)
+    expected = measure_gif(path).frames if formats == ("GIF",) else 1
+    before = len(stack)
     try:
         with warnings.catch_warnings(), path.open("rb") as file:
             warnings.simplefilter("ignore")  # what is wrong is said in an error
@@ -65,6 +68,8 @@ def _append_frames(stack: FrameStack, path: Path) -> None:
             check_frame_size(path.name, image.height, image.width)
             for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:
                 stack.append(_grey(frame))
+            if len(stack) - before != expected:
+                raise ValueError("frames are missing")
     except (SweepError, FileNotFoundError, PermissionError, MemoryError):
         raise
     except Exception as error:  # Pillow raises many kinds on damaged files
@@ -80,4 +85,4 @@ def _grey(image: Image.Image) -> NDArray[Any]:
         return np.asarray(image)
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("L" if image.mode == "1" else "RGB")
-    return luma(np.asarray(image)).astype(np.uint8)
+    return luma(np.asarray(image))

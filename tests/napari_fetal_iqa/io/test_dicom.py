@@ -1,5 +1,4 @@
 import logging
-import struct
 import threading
 import zlib
 from pathlib import Path

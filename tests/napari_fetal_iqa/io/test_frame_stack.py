@@ -21,9 +21,10 @@ def test_frames_are_of_one_size_and_type(volume):
     stack = FrameStack("a")
     stack.append(volume[0])
 
-    for other in (volume[0, :5], volume[0].astype(np.int16)):
-        with pytest.raises(SweepError, match="a: expected frames of one size"):
-            stack.append(other)
+    with pytest.raises(SweepError, match=r"a: expected frames of one size, found .* \(5, 32\)"):
+        stack.append(volume[0, :5])
+    with pytest.raises(SweepError, match="a: expected frames of one depth, found uint8 and int16"):
+        stack.append(volume[0].astype(np.int16))
 
 
 def test_no_frames_are_no_sweep():

@@ -1,3 +1,5 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -5,6 +7,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 from PIL import Image
 
+from napari_fetal_iqa.io import grey
 from napari_fetal_iqa.io.grey import luma, to_grey_frames
 
 
@@ -86,3 +89,24 @@ def test_wide_colour_is_mixed_before_the_window():
     white, green = [4000] * 3, [0, 4000, 0]
 
     assert to_grey_frames(np.array([[[white, green]]], np.uint16)).tolist() == [[[255, 150]]]
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_frames_of_several_blocks_are_as_those_of_one(monkeypatch, dtype):
+    colours = (np.random.default_rng(0).random((2, 37, 20, 3)) * 255).astype(dtype) * 3
+    whole = to_grey_frames(colours)
+    monkeypatch.setattr(grey, "BLOCK_PIXELS", 100)  # 5 rows
+
+    assert np.array_equal(to_grey_frames(colours), whole)
+    assert luma(colours[0]).dtype == dtype
+
+
+def test_grey_of_a_large_colour_frame_takes_little_more_than_itself():
+    frame = np.zeros((2048, 2048, 4), np.uint8)
+    tracemalloc.start()
+
+    luma(frame)
+
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 3 * frame.nbytes / 4

@@ -1,3 +1,6 @@
+import re
+import struct
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -87,6 +90,63 @@ def test_all_frames_of_a_gif_are_read(tmp_path, volume):
 
     assert np.array_equal(sweep.frames, volume)
     assert sweep.source_format == "GIF"
+
+
+@pytest.fixture
+def gif(tmp_path, volume):
+    """A GIF of 7 frames."""
+    first, *rest = (Image.fromarray(frame) for frame in volume)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest)
+    return tmp_path / "a.gif"
+
+
+def test_a_gif_that_ends_between_or_in_front_of_frames_is_refused(gif):
+    data = gif.read_bytes()
+    frames = [found.start() for found in re.finditer(rb"!\xf9\x04....\0,", data, re.DOTALL)]
+
+    assert len(frames) == 6  # those after the first
+    for start in [*frames, len(data) - 1]:
+        for end in range(start - 3, min(start + 25, len(data))):
+            gif.write_bytes(data[:end])
+            with pytest.raises(SweepError, match=r"^a\.gif: expected a whole GIF picture"):
+                read_sweep(gif)
+
+
+def test_padding_and_notes_in_a_gif_are_passed_over(gif, volume):
+    data = gif.read_bytes()
+
+    gif.write_bytes(data[:-1] + b"\0\0!\xfe\x05hello\0;and more")
+
+    assert np.array_equal(read_sweep(gif).frames, volume)
+
+
+@pytest.mark.parametrize(
+    ("screen", "told"),
+    [((8000, 8000), r"at most 16777216 pixels, found 8000 x 8000"), ((4000, 4000), "can hold")],
+)
+def test_a_gif_whose_screen_is_larger_than_its_bytes_can_fill_is_refused(gif, screen, told):
+    data = bytearray(gif.read_bytes())
+    struct.pack_into("<HH", data, 6, *screen)
+    gif.write_bytes(data)
+
+    with pytest.raises(SweepError, match=rf"^a\.gif: .*{told}"):
+        read_sweep(gif)
+
+
+def test_a_gif_frame_far_outside_of_the_screen_is_refused(gif):
+    data = gif.read_bytes()
+    at = data.index(b",\0\0\0\0", 13 + 3 * 256)
+    gif.write_bytes(data[: at + 1] + struct.pack("<HH", 60000, 60000) + data[at + 5 :])
+
+    with pytest.raises(SweepError, match="at most"):
+        read_sweep(gif)
+
+
+def test_a_black_gif_is_read_as_it_takes_few_bytes(tmp_path):
+    frames = [Image.fromarray(np.full((562, 744), grey, np.uint8)) for grey in range(12)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+
+    assert read_sweep(tmp_path / "a.gif").shape == (12, 562, 744)
 
 
 def test_a_colour_gif_becomes_grey(tmp_path):
