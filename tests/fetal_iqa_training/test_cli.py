@@ -5,6 +5,8 @@ import subprocess
 import sys
 
 import pytest
+import torch
+from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from fetal_iqa_training import cli
@@ -139,6 +141,39 @@ def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data,
     assert json.loads(lines[-1])["event"] == "error"
     assert "stopped before the end" in errors.splitlines()[-1]
     assert not (tmp_path / "model").exists()
+
+
+@pytest.mark.slow
+def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not(
+    data, tmp_path, monkeypatch, capsys
+):
+    def fit_to(out):
+        return [
+            "fit", "--data", str(data), "--task", "seg", "--out", str(tmp_path / out), *FIT,
+            "--strategy", "lora", "--from-scratch", "--epochs", "2", "--batch-size", "16",
+            "--lr", "2e-3", "--head-rate", "5", "--test-share", "0.5", "--validation-share", "0.3", "--json-progress",
+        ]  # fmt: skip
+
+    assert run(monkeypatch, capsys, *fit_to("whole"))[0] == 0
+    command = [sys.executable, "-m", "fetal_iqa_training", *fit_to("cut")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        for line in process.stdout:
+            event = json.loads(line)
+            if (event["event"], event["done"]) == ("step", 6):  # of 8 in two epochs
+                process.kill()
+                break
+    assert process.returncode not in (0, 1)
+    code, out, err = run(monkeypatch, capsys, *fit_to("cut"))
+    assert code == 0, err
+    events = [json.loads(line) for line in out.splitlines()]
+    assert [e["done"] for e in events if e["event"] == "step"] == [5, 6, 7, 8]
+    last = next(e for e in events if e["event"] == "validation")
+    kept = json.loads((tmp_path / "cut" / "model.json").read_text())["metrics"]["validation"]
+    assert kept["loss"] == round(last["loss"], 4)  # of the epoch that was gone on with
+    whole, cut = (
+        load_file(tmp_path / name / "adapter_model.safetensors") for name in ("whole", "cut")
+    )
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,5 @@
 import json
+import pathlib
 
 import numpy as np
 import pytest
@@ -35,6 +36,10 @@ def tiny(task, **settings):
         "learning_rate": 2e-3,
     }
     return FitSettings(task=task, **quick | settings)
+
+
+FEW = {"test_share": 0.5, "validation_share": 0.3}
+"""Leaves two subjects to train on: an epoch is four steps."""
 
 
 def weights(folder):
@@ -114,9 +119,8 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
 
 @pytest.mark.parametrize("task", ["cls", "seg"])
 def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, tmp_path, task):
-    few = {"copies": 1, "test_share": 0.5, "validation_share": 0.3}
     for name, seed, workers in (("a", 1, 0), ("b", 1, 1), ("c", 2, 0)):
-        fit(data, tmp_path / name, tiny(task, seed=seed, workers=workers, **few))
+        fit(data, tmp_path / name, tiny(task, seed=seed, workers=workers, copies=1, **FEW))
     first, again, other = (weights(tmp_path / name) for name in "abc")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -159,6 +163,19 @@ def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
+def test_a_run_that_was_cut_off_ends_as_one_that_was_not(data, tmp_path):
+    lora = LoraSettings(rank=2, alpha=4, dropout=0.5)
+    settings = tiny("seg", epochs=2, strategy="lora", lora=lora, head_rate=5.0, **FEW)
+    events = []
+    fit(data, tmp_path / "whole", settings, report=events.append)
+    first, second = (e.loss for e in events if e.event == "validation")
+    assert second < first  # so the weights are those of the epoch that is gone on with
+    cut_off(data, tmp_path / "cut", settings, 6)
+    assert steps_of(data, tmp_path / "cut", settings) == [5, 6, 7, 8]
+    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
+    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+
+
 def test_a_cut_off_run_with_other_settings_starts_anew(data, tmp_path):
     cut_off(data, tmp_path / "model", tiny("cls", epochs=2), 15)
     assert steps_of(data, tmp_path / "model", tiny("cls", seed=5)) == list(range(1, 15))
@@ -176,6 +193,39 @@ def test_a_cut_off_run_from_another_model_starts_anew(data, tmp_path, fitted):
     cut_off(data, tmp_path / "model", settings, 15)
     again = steps_of(data, tmp_path / "model", settings, start_from=fitted[0])
     assert again == list(range(1, 29))
+
+
+@pytest.mark.parametrize("which", ["last.ckpt", "best.ckpt"])
+def test_a_cut_off_run_whose_checkpoint_is_damaged_says_so_and_starts_anew(
+    data, tmp_path, caplog, which
+):
+    settings = tiny("cls", epochs=2, **FEW)
+    cut_off(data, tmp_path / "model", settings, 6)
+    checkpoint = tmp_path / ".model.training" / which
+    content = checkpoint.read_bytes()
+    checkpoint.write_bytes(content[: len(content) // 2])
+    assert steps_of(data, tmp_path / "model", settings) == list(range(1, 9))
+    assert f"{which}: damaged, so the training starts anew" in caplog.text
+
+
+class RunsCode:
+    """What a pickle that runs code on loading is made of."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return (pathlib.Path.touch, (self.path,))
+
+
+def test_code_in_a_checkpoint_is_never_run(data, tmp_path):
+    settings = tiny("cls", epochs=2, **FEW)
+    cut_off(data, tmp_path / "model", settings, 6)
+    checkpoint = tmp_path / ".model.training" / "last.ckpt"
+    known = torch.load(checkpoint, weights_only=True)
+    torch.save({**known, "extra": RunsCode(tmp_path / "it-ran")}, checkpoint)
+    assert steps_of(data, tmp_path / "model", settings) == list(range(1, 9))
+    assert not (tmp_path / "it-ran").exists()
 
 
 def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):

@@ -1,6 +1,7 @@
 import pytest
 import torch
 from torch import nn
+from torch.utils.data import DataLoader
 
 from fetal_iqa_models import (
     FrameClassifier,
@@ -11,6 +12,7 @@ from fetal_iqa_models import (
     set_strategy,
 )
 from fetal_iqa_training.learner import FrameLearner, _cosine
+from fetal_iqa_training.loop import run_training
 from fetal_iqa_training.objectives import label_loss, mask_loss
 from fetal_iqa_training.settings import RunSettings
 
@@ -76,6 +78,24 @@ def test_a_frozen_encoders_batch_statistics_stay_as_they_are():
     set_strategy(model, "full")
     learner.train()
     assert all(norm.training for norm in norms)
+
+
+def test_a_network_from_a_folder_trains_with_its_dropout(encoder, tmp_path):
+    model = FrameClassifier(encoder)
+    set_strategy(model, "full")
+    model.eval()  # as it is loaded
+    training = []
+    run_training(
+        FrameLearner(model, CLS),
+        DataLoader(list(zip(*batch(), strict=True)), batch_size=2),
+        None,
+        tmp_path,
+        RunSettings(task="cls", device="cpu"),
+        epochs=1,
+        report=lambda _: training.append(model.training),
+    )
+    assert training == [True, True]
+    assert not model.training
 
 
 def test_the_cosine_rises_for_a_twentieth_and_falls_to_zero():

@@ -4,6 +4,7 @@ import math
 from typing import Any
 
 import lightning
+import numpy as np
 import torch
 from pydantic import JsonValue
 from torch import Tensor
@@ -82,6 +83,14 @@ class FrameLearner(lightning.LightningModule):
         if isinstance(self.model, FrameClassifier):
             return label_loss(logits, positive)
         return mask_loss(logits, masks, self._settings.cross_entropy)
+
+    def on_train_batch_start(self, batch: Any, index: int) -> None:
+        """Seed what is random in the network: a step is the same after a cut as without.
+
+        At every step, because Lightning starts no epoch anew that it goes on with.
+        """
+        step = np.random.SeedSequence([self._settings.seed, self.global_step])
+        torch.manual_seed(int(step.generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         """One step on (frames, masks, positive)."""

@@ -17,6 +17,7 @@ from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
 
 logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets at every run
+logger = logging.getLogger(__name__)
 
 
 class _Reporting(Callback):
@@ -73,7 +74,7 @@ def run_training(
         Without validation the last weights stay.
     folder : Path
         For the checkpoints that are kept where there is validation; the last one of a run that
-        was cut off is gone on with.
+        was cut off is gone on with, unless it is damaged.
     settings : RunSettings
     epochs : int
         Passes over ``training``.
@@ -90,7 +91,7 @@ def run_training(
     lightning.seed_everything(settings.seed, verbose=False)
     chosen = choose_device(settings.device).type
     callbacks: list[Callback] = [_Reporting(report)]
-    last = folder / "last.ckpt"
+    last = _checkpoint_to_go_on_with(folder)
     if validation is not None:
         best = ModelCheckpoint(
             folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
@@ -111,6 +112,7 @@ def run_training(
         num_sanity_val_steps=0,
         default_root_dir=folder,
     )
+    learner.train()  # Lightning leaves a network that came from a folder without dropout
     with warnings.catch_warnings():
         # advice on loader workers and on checkpoints that are there to be gone on with
         warnings.filterwarnings("ignore", module=r"lightning\.")
@@ -119,7 +121,7 @@ def run_training(
                 learner,
                 training,
                 validation,
-                ckpt_path=last if last.exists() else None,
+                ckpt_path=last,
                 weights_only=True,
             )
         except SystemExit:  # Lightning ends a terminated run as if it had succeeded
@@ -128,3 +130,25 @@ def run_training(
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)
     learner.cpu().eval()
+
+
+def _checkpoint_to_go_on_with(folder: Path) -> Path | None:
+    """Find the last epoch's checkpoint; where it or the best one is damaged, drop both."""
+    last, best = folder / "last.ckpt", folder / "best.ckpt"
+    if not last.exists():
+        return None
+    damaged = next((path for path in (last, best) if not _is_checkpoint(path)), None)
+    if damaged is None:
+        return last
+    logger.warning("%s: damaged, so the training starts anew", damaged)
+    last.unlink()
+    best.unlink(missing_ok=True)
+    return None
+
+
+def _is_checkpoint(path: Path) -> bool:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch raises whatever its parsers meet; nothing in the file is run
+        return False
+    return isinstance(content, dict) and {"state_dict", "loops", "validation"} <= content.keys()
