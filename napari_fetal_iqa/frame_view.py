@@ -1,7 +1,9 @@
 """All there is to show of one frame under review."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import cached_property
 
 from napari_fetal_iqa.biometry import AbdomenMeasurement
 from napari_fetal_iqa.corrections import Label
@@ -27,7 +29,8 @@ class FrameView:
         The models' scores; None where not computed.
     label : Label or None
     label_source, mask_source : Source
-    measurement : AbdomenMeasurement or None
+    measure : callable
+        Gives the measurement of the mask, or None where there is none or no spacing.
         Of the mask that counts: the expert's, else the model's.
     """
 
@@ -39,4 +42,9 @@ class FrameView:
     label: Label | None
     label_source: Source
     mask_source: Source
-    measurement: AbdomenMeasurement | None
+    measure: Callable[[], AbdomenMeasurement | None]
+
+    @cached_property
+    def measurement(self) -> AbdomenMeasurement | None:
+        """The mask's measurement; made at the first asking, it takes milliseconds."""
+        return self.measure()

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -215,7 +216,7 @@ class ReviewSession:
             label=label,
             label_source=label_source,
             mask_source=self.mask_source(frame),
-            measurement=self._measure(self.mask(frame)),
+            measure=partial(self._measure, frame),
         )
 
     def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
@@ -225,7 +226,8 @@ class ReviewSession:
             return Label(int(self.analysis.labels()[frame])), Source.MODEL
         return None, Source.NOBODY
 
-    def _measure(self, mask: NDArray[np.bool_]) -> AbdomenMeasurement | None:
+    def _measure(self, frame: int) -> AbdomenMeasurement | None:
+        mask = self.mask(frame)
         if self.sweep.spacing_mm is None or not mask.any():
             return None
         return measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)

@@ -53,14 +53,20 @@ class Calipers:
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
         self._text = text = viewer.canvas.overlays.text
         text.position, text.font_size, text.color = "bottom_left", 14, _COLOUR
+        # made now, for making it takes long, and empty while there is nothing to say
+        text.text, text.visible = "", True
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
         if measurement is None:
-            self.layer.visible = self._text.visible = False
+            self.hide()
             return
         outline, ends = measurement.outline_px(_OUTLINE_DOTS), measurement.diameter_ends_px
         self._draw(outline, ends, measurement.circumference_mm, measurement.diameters_mm)
+
+    def hide(self) -> None:
+        """Draw nothing."""
+        self._show("", crosses=False)
 
     def show_ellipse(self, ellipse: Ellipse, spacing_mm: NDArray[np.float64]) -> None:
         """Draw an ellipse that is being changed."""
@@ -75,9 +81,7 @@ class Calipers:
         if clicked_px:
             shown = [*clicked_px, *[clicked_px[-1]] * _ENDS][:_ENDS]
             self.layer.data = np.array([clicked_px[0]] * (_N_POINTS - _ENDS) + shown)
-        self.layer.visible = bool(clicked_px)
-        self._text.text = hint
-        self._text.visible = True
+        self._show(hint, crosses=bool(clicked_px))
 
     def _draw(
         self,
@@ -90,10 +94,16 @@ class Calipers:
         diameters = [start + along * (stop - start) for start, stop in ends_px]
         self.layer.data = np.concatenate([outline_px, *diameters, ends_px.reshape(_ENDS, 2)])
         longer, shorter = lengths
-        self._text.text = (
-            f"AC {circumference:.1f} {self._unit}   {longer:.1f} x {shorter:.1f} {self._unit}"
-        )
-        self.layer.visible = self._text.visible = True
+        unit = self._unit
+        said = f"AC {circumference:.1f} {unit}   {longer:.1f} x {shorter:.1f} {unit}"
+        self._show(said, crosses=True)
+
+    def _show(self, said: str, crosses: bool) -> None:
+        # napari draws all anew for a value that is the same, too
+        if self._text.text != said:
+            self._text.text = said
+        if self.layer.visible != crosses:
+            self.layer.visible = crosses
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""

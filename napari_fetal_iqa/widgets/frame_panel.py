@@ -6,7 +6,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -16,6 +15,7 @@ from napari_fetal_iqa import colours
 from napari_fetal_iqa.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.review import FrameView, Source
+from napari_fetal_iqa.widgets.score_bar import ScoreBar
 from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
 
 _LABELS = (
@@ -43,6 +43,8 @@ _WHO = {
     Source.MODEL: f"<span style='color:{colours.MODEL}'>●</span> model's outline",
     Source.EXPERT: f"<span style='color:{colours.EXPERT}'>◆</span> expert's outline",
 }
+_NO_AC = "<span style='font-size:15pt'>AC –</span>"
+_MOVING = "…"
 
 
 class FramePanel(QWidget):
@@ -54,8 +56,7 @@ class FramePanel(QWidget):
         super().__init__()
         self.place = QLabel()
         self.place.setToolTip("Sweep and frame in it; in brackets the frame of the whole volume")
-        self.quality = QProgressBar()
-        self.quality.setRange(0, 1000)
+        self.quality = ScoreBar()
         self.quality.setToolTip("CLS score: how surely the frame shows the abdomen, 0 to 1")
         self.circumference = QLabel()
         self.circumference.setToolTip(
@@ -110,19 +111,26 @@ class FramePanel(QWidget):
             f"<b>Sweep {view.sweep + 1}, frame {view.frame_in_sweep}</b> ({view.frame})"
         )
         known = view.quality is not None
-        self.quality.setValue(round(1000 * view.quality) if view.quality is not None else 0)
-        self.quality.setFormat(f"Quality {view.quality:.2f}" if known else "Quality: not computed")
-        self._show_measurement(view)
+        self.quality.show_score(
+            view.quality, f"Quality {view.quality:.2f}" if known else "Quality: not computed"
+        )
         self._label_group.setExclusive(False)
         for label, button in self.label_buttons.items():
             button.setChecked(label is view.label)
         self._label_group.setExclusive(True)
 
-    def _show_measurement(self, view: FrameView) -> None:
+    def show_moving(self) -> None:
+        """Show no measurement while frames go by."""
+        if self.diameters.text() != _MOVING:
+            self.circumference.setText(_NO_AC)
+            self.diameters.setText(_MOVING)
+
+    def show_measurement(self, view: FrameView) -> None:
+        """Show what the outline of a frame measures, and whose it is."""
         who = _WHO[view.mask_source]
         measured = view.measurement
         if measured is None:
-            self.circumference.setText("<span style='font-size:15pt'>AC –</span>")
+            self.circumference.setText(_NO_AC)
             self.diameters.setText(who)
             return
         weeks = gestational_age_weeks(measured.circumference_mm)

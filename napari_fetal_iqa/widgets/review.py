@@ -42,6 +42,9 @@ from napari_fetal_iqa.widgets.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
+_STILL_MS = 120
+"""How long a frame stays before it is measured: longer than from frame to frame of a scrub."""
+
 
 class ReviewWidget(QWidget):
     """The expert's desk in napari: overlay, timeline and corrections of one sweep.
@@ -82,6 +85,10 @@ class ReviewWidget(QWidget):
         # whoever ends first: the process of the networks goes too
         self.viewer.window._qt_window.destroyed.connect(analyser.close)
         self.review_actions = Actions(lambda: self.desk, self._corrected)
+        self._when_still = QTimer(self)
+        self._when_still.setSingleShot(True)
+        self._when_still.setInterval(_STILL_MS)
+        self._when_still.timeout.connect(self._show_still)
         self._build()
         self._connect()
         for layer in list(self.viewer.layers):
@@ -177,6 +184,9 @@ class ReviewWidget(QWidget):
         if self._closed:
             return
         self._closed = True
+        # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
+        # is drawn after its canvas grew.
+        self._timeline_dock.hide()
         self._clear_desk()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
@@ -184,7 +194,6 @@ class ReviewWidget(QWidget):
         self.viewer.dims.events.current_step.disconnect(self._frame_changed)
         self.viewer.events.theme.disconnect(self._follow_theme)
         self._keys.remove()
-        QTimer.singleShot(0, self._timeline_dock.hide)
         if not_saved := self.keeper.close():
             show_error(not_saved)
 
@@ -253,6 +262,7 @@ class ReviewWidget(QWidget):
         self._offer_reviewers()
         self._show_saved()
         self._paint(corrected)
+        self._show_still()
         if analysis is not None:
             session.begin_analysis(analysis)
             self._analysis_ended(False)
@@ -310,19 +320,33 @@ class ReviewWidget(QWidget):
         self.timeline.show_data(desk.timeline_data())
         self.page.show_next(desk.session.best_frame(), len(desk.session.to_review()))
         self._show_frame()
+        if desk.navigator.frame in frames:
+            self._show_still()
 
     def _frame_changed(self, event: Event | None = None) -> None:
         if self.desk is not None:
             self.desk.selection.leave(self.desk.navigator.frame)
             self.runner.look_at(self.desk.navigator.frame)
             self._show_frame()
+            if self.desk.ellipse.active:
+                self._show_still()  # its handles are the calipers
+            else:
+                self.page.frame.show_moving()
+                self.desk.calipers.hide()
+                self._when_still.start()
 
     def _show_frame(self) -> None:
+        """Show what is known of the frame, quickly: it may go by."""
         if self.desk is not None:
             frame = self.desk.navigator.frame
             self.timeline.set_frame(frame)
-            view = self.desk.session.view(frame)
-            self.page.frame.show_frame(view)
+            self.page.frame.show_frame(self.desk.session.view(frame))
+
+    def _show_still(self) -> None:
+        """Measure the frame and draw on it what is slow to draw."""
+        if self.desk is not None:
+            view = self.desk.session.view(self.desk.navigator.frame)
+            self.page.frame.show_measurement(view)
             self.desk.show(view)
 
     def _follow_theme(self, event: Event | None = None) -> None:

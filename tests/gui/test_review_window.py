@@ -77,7 +77,7 @@ def test_the_analysis_paints_masks_and_scores(desk, qtbot):
         )
     assert np.array_equal(desk.timeline._data.quality, analysis.quality)
     desk.review_actions.go(31)
-    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.format()
+    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.said
     assert analysis.setup.cls_model.id in desk.page.work.models.text()
 
 

@@ -133,7 +133,7 @@ def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     for frame in empty:
         correct(widget, frame, Label.NONE, np.zeros_like(outline))
     widget.desk.navigator.go(100)
-    assert widget.page.frame.circumference.text().count("mm") == 1
+    qtbot.waitUntil(lambda: widget.page.frame.circumference.text().count("mm") == 1)
 
     out = learn("cls", "demo-cls", store, tmp_path / "my-cls")
     widget.page.settings.cls_model.setText(out)

@@ -1,0 +1,49 @@
+"""A score between 0 and 1 as a bar with words on it."""
+
+from qtpy.QtCore import QRectF, Qt
+from qtpy.QtGui import QColor, QPainter, QPaintEvent
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_fetal_iqa import colours
+
+_HEIGHT_EM = 1.7
+
+
+class ScoreBar(QWidget):
+    """Looks like a progress bar, but draws with the rest of the window.
+
+    Qt's own bar draws at once whenever it is set, and the whole window with it: that costs more
+    than the frame itself while an expert scrubs.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._score: float | None = None
+        self.said = ""
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        self.setFixedHeight(round(_HEIGHT_EM * self.fontMetrics().height()))
+
+    def show_score(self, score: float | None, said: str) -> None:
+        """Show a score, 0 to 1 or None, and what to say of it."""
+        self._score, self.said = score, said
+        self.setAccessibleName(said)
+        self.update()
+
+    def paintEvent(self, event: QPaintEvent | None) -> None:
+        """Draw the bar and the words."""
+        painter = QPainter(self)
+        painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+        text = self.palette().color(self.foregroundRole())
+        trough = QColor(text)
+        trough.setAlpha(40)
+        filled = QColor(colours.MODEL)
+        filled.setAlpha(150)
+        painter.setPen(Qt.PenStyle.NoPen)
+        whole = QRectF(self.rect())
+        part = QRectF(whole)
+        part.setWidth(whole.width() * (self._score or 0))
+        for area, colour in ((whole, trough), (part, filled)):
+            painter.setBrush(colour)
+            painter.drawRoundedRect(area, 3, 3)
+        painter.setPen(text)
+        painter.drawText(whole, Qt.AlignmentFlag.AlignCenter, self.said)
