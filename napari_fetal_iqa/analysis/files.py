@@ -16,6 +16,7 @@ from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.places import write_atomically
+from napari_fetal_iqa.sweep import SweepVolume
 
 COLUMNS = ("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm")
 NOTICE = "Research software, not a medical device."
@@ -56,11 +57,9 @@ def summary(analysis: Analysis) -> dict[str, Any]:
     weeks = gestational_age_weeks(ac_mm) if np.isfinite(ac_mm) else None
     return {
         "name": sweep.name,
-        "content_hash": sweep.identity,
         "frames": len(sweep),
         "frames_analysed": int(analysis.computed.sum()),
-        "sweeps": [list(bound) for bound in sweep.bounds],
-        "spacing_mm": sweep.spacing_mm,
+        **made_from(sweep, analysis.setup),
         "best_frame": best,
         "best_frame_ac_mm": round(ac_mm, 2) if np.isfinite(ac_mm) else None,
         "gestational_age_weeks": None if weeks is None else round(weeks, 2),
@@ -70,24 +69,28 @@ def summary(analysis: Analysis) -> dict[str, Any]:
             "quality": analysis.setup.thresholds.quality,
             "area_fraction": analysis.setup.thresholds.area,
         },
-        "models": named_models(analysis.setup),
         "device": analysis.setup.device,
         "precision": analysis.setup.precision,
         "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
-        "tool_version": TOOL_VERSION,
         "notice": " ".join(notices(analysis)),
+    }
+
+
+def made_from(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, Any]:
+    """Give all that the files depend on, as ``summary.json`` says it."""
+    models = {"cls": setup.cls_model, "seg": setup.seg_model}
+    return {
+        "content_hash": sweep.identity,
+        "sweeps": [list(bound) for bound in sweep.bounds],
+        "spacing_mm": None if sweep.spacing_mm is None else list(sweep.spacing_mm),
+        "models": {task: asdict(model) if model else None for task, model in models.items()},
+        "tool_version": TOOL_VERSION,
     }
 
 
 def notices(analysis: Analysis) -> list[str]:
     """Give what a reader of the results must be told."""
     return [NOTICE, DEMO_NOTICE] if analysis.setup.demo else [NOTICE]
-
-
-def named_models(setup: AnalysisSetup) -> dict[str, Any]:
-    """Name the models by task, as ``summary.json`` does."""
-    models = {"cls": setup.cls_model, "seg": setup.seg_model}
-    return {task: asdict(model) if model else None for task, model in models.items()}
 
 
 def _frames_csv(analysis: Analysis) -> str:

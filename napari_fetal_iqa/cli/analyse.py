@@ -1,16 +1,17 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
+import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import Analyser, choose_models
 from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
-from napari_fetal_iqa.cli.job import AnalysisJob
-from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.cli.job import AnalysisJob, in_one_line
+from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.io import read_sweep
 
 ClsModel = Annotated[
@@ -19,7 +20,9 @@ ClsModel = Annotated[
 SegModel = Annotated[
     str, typer.Option("--seg", help="SEG model: a folder or a built-in name; '' for none.")
 ]
-Device = Annotated[str, typer.Option(help="auto, cuda, mps or cpu; auto takes them in this order.")]
+Device = Annotated[
+    Literal["auto", "cuda", "mps", "cpu"], typer.Option(help="auto takes them in this order.")
+]
 
 
 def analyse(
@@ -40,13 +43,14 @@ def analyse(
     ] = None,
     frames_per_sweep: FramesPerSweep = None,
     overwrite: Annotated[
-        bool, typer.Option("--overwrite", help="Analyse again what these models did already.")
+        bool, typer.Option("--overwrite", help="Analyse again, and replace what is there.")
     ] = False,
 ) -> None:
     """Score every frame, outline the abdomen, and choose the frame to measure.
 
     Writes frames.csv, masks.mha, summary.json and timeline.png into OUT/<sweep name>/. A sweep
     that these models have done already is skipped; a bad file is named and the others go on.
+    Ctrl-C stops, and writes the frames analysed so far.
 
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
@@ -57,20 +61,33 @@ def analyse(
         out,
         overwrite,
     )
+    if device in ("cuda", "mps"):
+        fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
     paths = list(find_sweeps(sweeps))
     failed = []
     for path in paths:
         try:
             job.run(read_sweep(path, frames_per_sweep=frames_per_sweep), chosen)
-        except (FetalIqaError, ModelError) as error:
-            if len(paths) == 1:
-                raise
+        except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
+            told = _told(error, path)
+            if len(paths) == 1 or (isinstance(error, ModelError) and not job.loaded):
+                raise told from error
             failed.append(path.name)
-            typer.echo(f"napari-fetal-iqa: {error}", err=True)
+            typer.echo(f"napari-fetal-iqa: {told}", err=True)
     if failed:
         raise FetalIqaError(
             f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
         )
+
+
+def _told(error: Exception, path: Path) -> Exception:
+    """Give an error in the words of this tool."""
+    if isinstance(error, FetalIqaError | ModelError):
+        return error
+    return AnalysisError(
+        f"{path.name}: the analysis failed ({in_one_line(error)}); free memory and disk, check "
+        "the file, and try again"
+    )
 
 
 def parse_frames(text: str) -> list[int]:

@@ -14,10 +14,15 @@ def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
     sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
     """
     for path in paths:
-        within = (
-            sorted(filter(_is_volume, path.iterdir()), key=natural_order) if path.is_dir() else []
-        )
-        yield from within or [path]
+        yield from _volumes(path) or [path]
+
+
+def _volumes(path: Path) -> list[Path]:
+    try:
+        within = filter(_is_volume, path.iterdir()) if path.is_dir() else ()
+        return sorted(within, key=natural_order)
+    except OSError:
+        return []
 
 
 def _is_volume(path: Path) -> bool:

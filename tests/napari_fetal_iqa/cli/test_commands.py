@@ -1,15 +1,20 @@
 """The command as a person types it."""
 
+import csv
 import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from typer.testing import CliRunner
 
+from fetal_iqa_models import DeviceError
 from napari_fetal_iqa import cli
+from napari_fetal_iqa.analysis import Analyser, coarse_to_fine, write_results
 from napari_fetal_iqa.cli.analyse import parse_frames
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
@@ -69,6 +74,7 @@ def test_bad_usage_is_exit_code_2(run):
     assert run("info")[0] == 2
     assert run("analyse", "x.mha")[0] == 2
     assert run("analyse", "x.mha", "--out", "x", "--frames", "a-b")[0] == 2
+    assert run("analyse", "x.mha", "--out", "x", "--device", "tpu")[0] == 2
 
 
 def test_help_teaches(run):
@@ -133,6 +139,164 @@ def test_two_sweeps_of_one_name_keep_their_own_results(run, sweep_file, models, 
     assert names[0] == "case_17"
     assert len(names) == 2
     assert names[1].startswith("case_17-")
+
+
+def test_other_bounds_are_not_done_already(run, sweep_file, models, tmp_path):
+    analyse = ("analyse", sweep_file, "--out", tmp_path, *models)
+    assert run(*analyse)[0] == 0
+    for bounds, said in (
+        (("--frames-per-sweep", "20"), "Results in"),
+        (("--frames-per-sweep", "20"), "done already"),
+        ((), "Results in"),
+    ):
+        assert said in run(*analyse, *bounds)[1]
+    summary = tmp_path / "case_17" / "summary.json"
+    facts = json.loads(summary.read_text())
+    assert "done already" in run(*analyse)[1]
+    for fact, other in (("spacing_mm", [1, 2]), ("tool_version", "0.0"), ("content_hash", None)):
+        summary.write_text(json.dumps({**facts, fact: other}))
+        assert "done already" not in run(*analyse)[1]
+
+
+def test_some_frames_never_replace_the_results_of_all(run, sweep_file, models, tmp_path):
+    analyse = ("analyse", sweep_file, "--out", tmp_path, *models)
+    assert run(*analyse)[0] == 0
+    summary = tmp_path / "case_17" / "summary.json"
+    code, _, err = run(*analyse, "--frames", "1,2")
+    assert code == 1
+    assert err.count("\n") == 1
+    assert "holds the results of all frames" in err
+    assert json.loads(summary.read_text())["frames_analysed"] == 60
+    assert run(*analyse, "--frames", "1,2", "--overwrite")[0] == 0
+    assert json.loads(summary.read_text())["frames_analysed"] == 2
+    assert run(*analyse, "--frames", "3")[0] == 0  # those were not all
+
+
+@pytest.mark.parametrize(
+    "error",
+    [OSError(5, "Input/output error"), MemoryError(), RuntimeError("bad\nkernel"), None],
+    ids=repr,
+)
+def test_whatever_befalls_one_sweep_the_others_go_on(
+    run, sweep_file, models, tmp_path, monkeypatch, error
+):
+    """None: a model that fails in the middle for want of memory, as the predictor says it."""
+    folder = tmp_path / "sweeps"
+    folder.mkdir()
+    for name in ("a.mha", "b.mha", "c.mha"):
+        (folder / name).write_bytes(sweep_file.read_bytes())
+    write = write_results
+
+    def failing(analysis, out):
+        if analysis.sweep.name == "b":
+            raise error or DeviceError("no memory for a single frame; close other programs")
+        write(analysis, out)
+
+    monkeypatch.setattr("napari_fetal_iqa.cli.job.write_results", failing)
+    code, out, err = run("analyse", folder, "--out", tmp_path / "out", *models, "--frames", "1")
+    assert code == 1
+    assert out.count("Results in") == 2
+    assert err.count("\n") == 2
+    assert "1 of 3 sweeps could not be analysed: b.mha" in err
+    code, _, err = run(
+        *("analyse", folder / "b.mha", "--out", tmp_path / "out", *models, "--frames", "1")
+    )
+    assert code == 1
+    assert err.count("\n") == 1
+
+
+def test_models_that_cannot_be_loaded_end_the_run_at_once(
+    run, sweep_file, models, tmp_path, monkeypatch
+):
+    folder = tmp_path / "sweeps"
+    folder.mkdir()
+    for name in ("a.mha", "b.mha"):
+        (folder / name).write_bytes(sweep_file.read_bytes())
+    analyse = ("analyse", folder, "--out", tmp_path / "out", *models)
+    for error in (DeviceError("no memory for the networks"), RuntimeError("driver"), MemoryError()):
+        with monkeypatch.context() as patch:
+            patch.setattr(Analyser, "__init__", lambda *_, error=error: raise_(error))
+            code, out, err = run(*analyse)
+        assert (code, out) == (1, "")
+        assert err.count("\n") == 1
+        assert "sweeps could not" not in err
+
+
+def raise_(error):
+    raise error
+
+
+def test_a_device_that_is_not_there_ends_the_run_before_it_begins(
+    run, sweep_file, models, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    bad = tmp_path / "bad.mha"
+    bad.write_bytes(b"")
+    code, out, err = run(
+        *("analyse", bad, sweep_file, "--out", tmp_path, *models[:4], "--device", "cuda")
+    )
+    assert (code, out) == (1, "")
+    assert err == "napari-fetal-iqa: this machine has no cuda device; choose auto or cpu\n"
+
+
+def test_a_folder_that_may_not_be_read_is_named_and_the_others_go_on(
+    run, sweep_file, models, tmp_path, monkeypatch
+):
+    locked = tmp_path / "locked"
+    locked.mkdir()
+    iterdir = Path.iterdir
+
+    def guarded(path):
+        if path == locked:
+            raise PermissionError(13, "Permission denied", str(path))
+        return iterdir(path)
+
+    monkeypatch.setattr(Path, "iterdir", guarded)
+    code, out, err = run(
+        *("analyse", locked, sweep_file, "--out", tmp_path / "out", *models, "--frames", "1")
+    )
+    assert code == 1
+    assert "case_17" in out
+    assert "1 of 2 sweeps could not be analysed: locked" in err
+
+
+@pytest.fixture
+def interrupted(monkeypatch):
+    """Ctrl-C comes with the second batch."""
+    whole = Analyser.run
+
+    def run(self, sweep, order=None):
+        for number, results in enumerate(whole(self, sweep, order)):
+            if number == 1:
+                raise KeyboardInterrupt
+            yield results
+
+    monkeypatch.setattr(Analyser, "run", run)
+
+
+@pytest.mark.usefixtures("interrupted")
+def test_what_is_analysed_before_ctrl_c_is_written(run, sweep_file, models, tmp_path):
+    analyse = ("analyse", sweep_file, "--out", tmp_path, *models, "--batch-size", "7")
+    code, out, _ = run(*analyse)
+    assert code == 130
+    assert "stopped after 7 of 60 frames; their results are in" in out
+    summary = json.loads((tmp_path / "case_17" / "summary.json").read_text())
+    assert summary["frames_analysed"] == 7
+    with (tmp_path / "case_17" / "frames.csv").open() as file:
+        scored = [int(row["frame"]) for row in csv.DictReader(file) if row["quality"]]
+    assert scored == sorted(coarse_to_fine(60)[:7])  # coarse to fine, so they are spread out
+    assert run(*analyse)[0] == 130  # not taken for done
+
+
+def test_ctrl_c_leaves_complete_results_as_they_are(run, sweep_file, models, tmp_path, request):
+    analyse = ("analyse", sweep_file, "--out", tmp_path, *models, "--batch-size", "7")
+    assert run(*analyse)[0] == 0
+    request.getfixturevalue("interrupted")
+    code, out, _ = run(*analyse, "--overwrite")
+    assert code == 130
+    assert "stopped after 7 of 60 frames; the results of all frames" in out
+    summary = json.loads((tmp_path / "case_17" / "summary.json").read_text())
+    assert summary["frames_analysed"] == 60
 
 
 def test_a_frame_that_is_not_there_is_one_line(run, sweep_file, models, tmp_path):
