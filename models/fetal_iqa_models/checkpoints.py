@@ -20,6 +20,9 @@ _TEXT_SIDE = re.compile(
 )
 """What an open_clip checkpoint holds beside the image tower."""
 
+_RESAMPLED = ("pos_embed", "patch_embed.proj.weight", "relative_position_bias_table")
+"""What timm would resample to its own size; here another size is another encoder."""
+
 
 def read_checkpoint(path: Path) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint without running anything that it holds.
@@ -121,6 +124,7 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
         _check_sides(tensors, "visual.", path)
         tensors = _visual_tower(tensors, trunk, expected, path)
     else:
+        _check_sizes(expected, tensors, path)
         tensors = _timm_keys(tensors, trunk)
         if trunk.num_classes == 0:
             classifier = f"{trunk.default_cfg['classifier']}."
@@ -140,19 +144,28 @@ def _visual_tower(
 ) -> dict[str, Tensor]:
     if not {"patch_embed.proj.weight", "pos_embed"} <= expected.keys():
         raise WeightsError(f"{path}: not a checkpoint of this encoder, but one of open_clip")
-    # timm would resample these two to its own size; here another size is another encoder
     for key, shape in (
         ("visual.conv1.weight", expected["patch_embed.proj.weight"].shape),
         ("visual.positional_embedding", expected["pos_embed"].shape[1:]),
     ):
         if key not in tensors:
             raise WeightsError(f"{path}: not a checkpoint of this encoder; missing: {key}")
-        if tensors[key].shape != shape:
-            raise WeightsError(
-                f"{path}: not a checkpoint of this encoder; of the wrong shape: "
-                f"{key} {tuple(tensors[key].shape)} in place of {tuple(shape)}"
-            )
+        _check_shape(key, tensors[key].shape, shape, path)
     return _timm_keys(tensors, trunk)
+
+
+def _check_sizes(expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path) -> None:
+    for key, tensor in tensors.items():
+        if key.endswith(_RESAMPLED) and key in expected:
+            _check_shape(key, tensor.shape, expected[key].shape, path)
+
+
+def _check_shape(key: str, found: torch.Size, expected: torch.Size, path: Path) -> None:
+    if found != expected:
+        raise WeightsError(
+            f"{path}: not a checkpoint of this encoder; of the wrong shape: "
+            f"{key} {tuple(found)} in place of {tuple(expected)}"
+        )
 
 
 def _timm_keys(tensors: Mapping[str, Tensor], trunk: Any) -> dict[str, Tensor]:

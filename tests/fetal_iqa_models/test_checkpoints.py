@@ -111,6 +111,34 @@ def test_published_swin_files_hold_computed_tensors_that_are_left_out(tmp_path: 
     assert torch.equal(trunk.eval()(images), published.eval()(images))
 
 
+@pytest.mark.parametrize(
+    ("key", "shape"),
+    [
+        ("pos_embed", (1, 577, 384)),  # of 384 x 384 images
+        ("pos_embed", (1, 196, 384)),  # without a place for the class token
+        ("patch_embed.proj.weight", (384, 3, 32, 32)),
+    ],
+)
+def test_timms_files_of_another_size_are_not_resampled(
+    tmp_path: Path, key: str, shape: tuple[int, ...]
+) -> None:
+    state = load_encoder("vit_s").trunk.state_dict() | {key: torch.zeros(shape)}
+    path = tmp_path / "model.safetensors"
+    save_file(state, path)
+    with pytest.raises(WeightsError, match=f"wrong shape: {key} ") as caught:
+        load_encoder("vit_s", path)
+    assert f"{shape} in place of" in str(caught.value)
+
+
+def test_swins_of_other_windows_are_not_resampled(tmp_path: Path) -> None:
+    state = load_encoder("swin-demo").trunk.state_dict()
+    key = next(name for name in state if name.endswith("relative_position_bias_table"))
+    path = tmp_path / "model.safetensors"
+    save_file(state | {key: torch.zeros(529, state[key].shape[1])}, path)
+    with pytest.raises(WeightsError, match="relative_position_bias_table"):
+        load_encoder("swin-demo", path)
+
+
 def test_an_encoder_with_computed_tensors_loads_too(tmp_path: Path) -> None:
     encoder = load_encoder("dinov3_vits")  # its rotary frequencies are computed, not stored
     path = tmp_path / "model.safetensors"
