@@ -32,7 +32,7 @@ def list_weights() -> None:
         kept = [stored for stored in here if stored.header.encoder == name]
         if kept or spec.source is not None:
             state = ", ".join(_in_words(stored) for stored in kept) or "not here"
-            typer.echo(f"{name:20}{spec.licence:16}{_size(spec):>8}  {_origin(spec)}\n    {state}")
+            typer.echo(f"{name:20}{spec.licence:16}{_size(spec):>12}  {_origin(spec)}\n    {state}")
 
 
 @app.command()
@@ -119,9 +119,12 @@ def _in_words(stored: StoredWeights) -> str:
 
 def _origin(spec: EncoderSpec) -> str:
     source = spec.source
-    return "" if source is None else f"{source.repository} {source.file} ({source.revision})"
+    if source is None:
+        return ""
+    sha256 = "" if source.sha256 is None else f", sha256 {source.sha256[:12]}…"
+    return f"{source.repository} {source.file} ({source.revision}{sha256})"
 
 
 def _size(spec: EncoderSpec) -> str:
     size = spec.source.size if spec.source else None
-    return f"{size / 1e6:.0f} MB" if size else "size ?"
+    return f"{size / 1e6:.0f} MB" if size else "size unknown"

@@ -1,8 +1,8 @@
 """Download one file of a hub repository: go on after a cut, and believe only its sha256.
 
 Plain HTTP: huggingface_hub (2.4) throws away what a broken download has brought, which a
-clinic's connection cannot afford for 1.7 GB. The addresses, ``HF_ENDPOINT`` and
-``HF_HUB_OFFLINE`` are the hub's own.
+clinic's connection cannot afford for 1.7 GB. The addresses, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``
+and ``TRANSFORMERS_OFFLINE`` are the hub's own.
 """
 
 import hashlib
@@ -31,6 +31,7 @@ Progress = Callable[[int, int], None]
 
 _CHUNK = 1 << 20
 _TIMEOUT_S = 30.0
+_OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
 
 
 @dataclass(frozen=True)
@@ -105,8 +106,9 @@ class _Remote:
 
 def _look_up(source: WeightsSource) -> _Remote:
     """Ask the hub what it holds, and compare that with what we know."""
-    if os.environ.get("HF_HUB_OFFLINE", "").upper() in constants.ENV_VARS_TRUE_VALUES:
-        raise HubError("no download: HF_HUB_OFFLINE is set")
+    for switch in _OFFLINE:
+        if os.environ.get(switch, "").upper() in constants.ENV_VARS_TRUE_VALUES:
+            raise HubError(f"no download: {switch} is set")
     headers = _head(page(source))
     etag = headers.get("X-Linked-Etag", headers.get("ETag", "")).removeprefix("W/").strip('"')
     size = headers.get("X-Linked-Size", headers.get("Content-Length", ""))

@@ -62,7 +62,8 @@ def hub(tmp_path, monkeypatch):
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     monkeypatch.setenv("HF_ENDPOINT", f"http://127.0.0.1:{server.server_address[1]}")
     monkeypatch.setenv("no_proxy", "127.0.0.1")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
+    for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(switch, raising=False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield
@@ -75,10 +76,16 @@ def test_the_list_names_source_licence_and_state(run):
     code, out, err = run("weights", "list")
     assert (code, err) == (0, "")
     fetalclip = out.split("fetalclip ")[1]
-    for fact in ("CC-BY-NC-4.0", "1711 MB", "numansaeed/fetalclip-model", "not here"):
+    for fact in (
+        "CC-BY-NC-4.0",
+        "1711 MB",
+        "numansaeed/fetalclip-model",
+        "90916caa408b",
+        "not here",
+    ):
         assert fact in fetalclip.split("mobilefetalclip")[0]
     assert "DINOv3 License" in out
-    assert "size ?" in out
+    assert "size unknown" in out
     assert ENCODER not in out
 
 
@@ -103,11 +110,13 @@ def test_fetched_weights_are_listed_and_verified(run, hub, checkpoint, published
     assert f"{ENCODER}: intact, the published file" in out
 
 
-def test_without_a_network_one_line_says_the_manual_way(run, published, monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+@pytest.mark.parametrize("switch", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
+def test_without_a_network_one_line_says_the_manual_way(run, published, monkeypatch, switch):
+    monkeypatch.setenv(switch, "1")
     code, out, err = run("weights", "fetch", ENCODER, "--accept-licence")
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
+    assert f"no download: {switch} is set" in err
     assert f"weights import {ENCODER} weights.pt" in err
 
 
