@@ -1,3 +1,4 @@
+import tracemalloc
 from dataclasses import replace
 
 import numpy as np
@@ -96,6 +97,26 @@ def test_the_device_is_that_of_the_last_results(blank_sweep):
     moved = replace(results([1], quality=[0.1]), device="cpu", precision="float32")
     analysis.add(moved)
     assert (analysis.setup.device, analysis.setup.precision) == ("cpu", "float32")
+
+
+def test_the_masks_of_a_whole_case_stay_under_50_mb():
+    """840 ragged ellipses, each larger than an abdomen ever is on an ACOUSLIC frame."""
+    shape = (562, 744)
+    sweep = SweepVolume(np.broadcast_to(np.uint8(9), (840, *shape)))
+    analysis = Analysis(sweep, AnalysisSetup(seg_model=SEG))
+    rows, columns = np.mgrid[: shape[0], : shape[1]]
+    radius = np.hypot((rows - 281) / 250, (columns - 372) / 330)
+    rng = np.random.default_rng(0)
+    tracemalloc.start()
+    for frame in range(840):
+        if frame % 40 == 0:
+            mask = radius + rng.normal(0, 0.02, shape) < 1
+        code = encode_mask(np.roll(mask, frame, axis=1))
+        analysis.add(results([frame], area=[0.3], masks=(code,)))
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert analysis.complete
+    assert 840 * 1000 < held < 50e6
 
 
 def test_seconds_add_up_over_batches(blank_sweep):

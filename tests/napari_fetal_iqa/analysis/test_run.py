@@ -1,5 +1,6 @@
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,14 @@ import torch
 from PIL import Image
 
 from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
-from napari_fetal_iqa.analysis import Analyser, Analysis, analyse_sweep, write_results
+from napari_fetal_iqa.analysis import (
+    Analyser,
+    Analysis,
+    Thresholds,
+    analyse_sweep,
+    choose_models,
+    write_results,
+)
 from napari_fetal_iqa.analysis.files import summary
 from napari_fetal_iqa.errors import AnalysisError
 
@@ -90,6 +98,18 @@ def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, said):
         Analyser(cls and tiny_models[cls], seg)
 
 
+def test_the_cards_thresholds_count(tiny_models, tmp_path):
+    folders = {}
+    for task, field, value in (("cls", "quality_threshold", 0.8), ("seg", "area_threshold", 0.03)):
+        folders[task] = tmp_path / task
+        shutil.copytree(tiny_models[task], folders[task])
+        card = json.loads((folders[task] / "model.json").read_text())
+        (folders[task] / "model.json").write_text(json.dumps({**card, field: value}))
+    assert choose_models(folders["cls"], folders["seg"]).setup().thresholds == Thresholds(0.8, 0.03)
+    alone = Analyser(folders["cls"], None, device="cpu").setup.thresholds
+    assert alone == Thresholds(0.8, Thresholds().area)
+
+
 def test_a_missing_model_is_named():
     with pytest.raises(ModelError, match="no-such-model"):
         Analyser("no-such-model", None)
@@ -117,7 +137,10 @@ def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
     assert float(rows[25]["quality"]) == pytest.approx(analysis.quality[25], abs=1e-4)
 
     masks = SimpleITK.ReadImage(str(tmp_path / "out" / "masks.mha"))
-    assert masks.GetSpacing()[:2] == pytest.approx((sweep.spacing_mm[1], sweep.spacing_mm[0]))
+    assert masks.GetSpacing() == (sweep.spacing_mm[1], sweep.spacing_mm[0], 1)
+    assert masks.GetOrigin() == (0, 0, 0)
+    assert masks.GetDirection() == (1, 0, 0, 0, 1, 0, 0, 0, 1)
+    assert b"CompressedData = True" in (tmp_path / "out" / "masks.mha").read_bytes()[:1000]
     array = SimpleITK.GetArrayFromImage(masks)
     assert array.dtype == np.uint8
     for frame in (0, 25, 59):
