@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from unittest.mock import Mock
 
 import pytest
 import torch
@@ -143,6 +144,34 @@ def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data,
     assert not (tmp_path / "model").exists()
 
 
+def test_repeated_runs_are_summarised_kept_and_not_mixed_with_others(
+    data, tmp_path, monkeypatch, capsys
+):
+    repeat = [
+        "fit", "--data", data, "--task", "cls", "--out", tmp_path / "runs", *FIT, "--strategy",
+        "linear", "--from-scratch", "--test-share", "0.5", "--validation-share", "0.3",
+        "--repeats", "2",
+    ]  # fmt: skip
+    code, out, err = run(monkeypatch, capsys, *repeat)
+    assert code == 0, err
+    summary = json.loads(out)
+    assert summary == json.loads((tmp_path / "runs" / "summary.json").read_text())
+    runs = [
+        json.loads((tmp_path / "runs" / f"seed-{seed}" / "model.json").read_text())
+        for seed in (0, 1)
+    ]
+    accuracies = [run["metrics"]["test"]["accuracy"] for run in runs]
+    assert summary["figures"]["accuracy"]["mean"] == pytest.approx(sum(accuracies) / 2, abs=1e-4)
+    assert runs[0]["training_data"] == runs[1]["training_data"]
+
+    again = Mock(side_effect=AssertionError("fitted again"))
+    monkeypatch.setattr("fetal_iqa_training.fitting.fit", again)
+    assert run(monkeypatch, capsys, *repeat)[1] == out
+    code, _, err = run(monkeypatch, capsys, *repeat, "--lr", "0.1")
+    assert code == 1
+    assert "seed-0: was fitted with other learning_rate" in err
+
+
 @pytest.mark.slow
 def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not(
     data, tmp_path, monkeypatch, capsys
@@ -151,7 +180,8 @@ def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not
         return [
             "fit", "--data", str(data), "--task", "seg", "--out", str(tmp_path / out), *FIT,
             "--strategy", "lora", "--from-scratch", "--epochs", "2", "--batch-size", "16",
-            "--lr", "2e-3", "--head-rate", "5", "--test-share", "0.5", "--validation-share", "0.3", "--json-progress",
+            "--lr", "2e-3", "--head-rate", "5", "--test-share", "0.5", "--validation-share",
+            "0.3", "--json-progress",
         ]  # fmt: skip
 
     assert run(monkeypatch, capsys, *fit_to("whole"))[0] == 0

@@ -17,7 +17,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import evaluate
-from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.fitting import basis, basis_of, fit
 from fetal_iqa_training.labelled_frames import acouslic_frames
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
@@ -124,6 +124,19 @@ def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, t
     first, again, other = (weights(tmp_path / name) for name in "abc")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_the_split_seed_alone_decides_which_subjects_are_learnt_from(data, tmp_path):
+    def training_data(seed, split_seed):
+        settings = tiny("cls", strategy="linear", seed=seed, split_seed=split_seed, **FEW)
+        folder = tmp_path / f"{seed}-{split_seed}"
+        card = fit(data, folder, settings)
+        assert basis_of(card) == basis(data, settings)
+        return card.training_data
+
+    by_seven = training_data(1, 7)
+    assert by_seven == training_data(2, 7) == training_data(7, None)
+    assert by_seven != training_data(1, None)
 
 
 class KilledError(Exception):

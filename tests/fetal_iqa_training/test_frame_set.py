@@ -3,7 +3,13 @@ import pytest
 import torch
 
 from fetal_iqa_models import preprocess
-from fetal_iqa_training.frame_set import Draw, FrameDataset, build_frame_set, resize_masks
+from fetal_iqa_training.frame_set import (
+    Draw,
+    FrameDataset,
+    build_frame_set,
+    hash_frames,
+    resize_masks,
+)
 from fetal_iqa_training.labelled_frames import LabelledFrames
 
 
@@ -49,6 +55,11 @@ def test_masks_follow_the_frames_into_the_padded_square():
     rows = np.flatnonzero(square[0].any(axis=1))
     columns = np.flatnonzero(square[0].any(axis=0))
     assert (rows[0], rows[-1], columns[0], columns[-1]) == (14, 97, 0, 55)
+
+
+def test_the_data_hash_is_to_be_had_without_making_the_set(tmp_path):
+    sources = [source(0), source(1, n=7, shape=(80, 61))]
+    assert hash_frames(sources) == build_frame_set(sources, 28, tmp_path).data_hash
 
 
 @pytest.mark.parametrize("what", ["frames", "masks", "positive"])

@@ -11,25 +11,34 @@ from fetal_iqa_training.settings import FitSettings
 DICE = {5: 0.5, 6: 0.8, 7: 0.9}
 
 
+BASIS = {"data": "d" * 64, "weights": None, "start_from": None}
+
+
 @pytest.fixture
-def runs(monkeypatch):
+def runs():
     """Fits that give a known Dice by their seed, and the settings that they were asked for."""
     asked = []
 
     def fit_one(folder, settings):
         asked.append(settings)
         folder.mkdir(parents=True)
-        test = {"frames": 10, "positives": 4, "dice": DICE[settings.seed]}
-        card = ModelCard.model_construct(metrics={"test": test})
-        (folder / "dice").write_text(str(DICE[settings.seed]))
+        card = ModelCard(
+            name="seg",
+            task="seg",
+            encoder="fetalclip-tiny",
+            image_size=56,
+            training_data=BASIS["data"],
+            training={"settings": settings.model_dump(mode="json"), "weights": None},
+            metrics={"test": {"frames": 10, "positives": 4, "dice": DICE[settings.seed]}},
+        )
+        (folder / "model.json").write_text(card.model_dump_json())
         return card
 
-    def load_card(folder):
-        test = {"frames": 10, "positives": 4, "dice": float((folder / "dice").read_text())}
-        return ModelCard.model_construct(metrics={"test": test})
-
-    monkeypatch.setattr(repeating, "load_card", load_card)
     return fit_one, asked
+
+
+def repeat(fit_one, out, settings, runs, **other):
+    return repeating.repeat_fit(fit_one, out, settings, runs, lambda: BASIS | other)
 
 
 def settings(**more):
@@ -38,7 +47,7 @@ def settings(**more):
 
 def test_mean_and_standard_deviation_over_seeds_on_one_split(runs, tmp_path):
     fit_one, asked = runs
-    summary = repeating.repeat_fit(fit_one, tmp_path / "out", settings(), 3)
+    summary = repeat(fit_one, tmp_path / "out", settings(), 3)
     assert [(s.seed, s.split_seed) for s in asked] == [(5, 5), (6, 5), (7, 5)]
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["seeds"] == [5, 6, 7]
@@ -51,17 +60,42 @@ def test_mean_and_standard_deviation_over_seeds_on_one_split(runs, tmp_path):
 
 def test_runs_that_are_there_are_kept(runs, tmp_path):
     fit_one, asked = runs
-    whole = repeating.repeat_fit(fit_one, tmp_path / "out", settings(), 3)
+    whole = repeat(fit_one, tmp_path / "out", settings(), 3)
     asked.clear()
-    assert repeating.repeat_fit(fit_one, tmp_path / "out", settings(), 3) == whole
+    assert repeat(fit_one, tmp_path / "out", settings(), 3) == whole
     assert asked == []
+
+
+@pytest.mark.parametrize(
+    ("more", "other", "named"),
+    [
+        ({"epochs": 9, "learning_rate": 0.1}, {}, "epochs, learning_rate"),
+        ({"split_seed": 4}, {}, "split_seed"),
+        ({}, {"data": "e" * 64}, "data"),
+        ({}, {"weights": "f" * 64}, "weights"),
+        ({}, {"start_from": "f" * 64}, "start_from"),
+    ],
+)
+def test_runs_that_were_fitted_otherwise_are_refused(runs, tmp_path, more, other, named):
+    fit_one, asked = runs
+    repeat(fit_one, tmp_path / "out", settings(), 2)
+    asked.clear()
+    with pytest.raises(TrainingError, match=f"seed-5: was fitted with other {named} than"):
+        repeat(fit_one, tmp_path / "out", settings(**more), 3, **other)
+    assert asked == []
+
+
+def test_runs_with_another_number_of_workers_are_the_same(runs, tmp_path):
+    fit_one, _ = runs
+    whole = repeat(fit_one, tmp_path / "out", settings(), 2)
+    assert repeat(fit_one, tmp_path / "out", settings(workers=3), 2) == whole
 
 
 def test_without_a_test_part_or_in_a_model_folder_it_is_refused(runs, tmp_path):
     fit_one, asked = runs
     with pytest.raises(TrainingError, match="test part"):
-        repeating.repeat_fit(fit_one, tmp_path / "out", settings(test_share=0), 2)
+        repeat(fit_one, tmp_path / "out", settings(test_share=0), 2)
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(TrainingError, match="is a model folder"):
-        repeating.repeat_fit(fit_one, tmp_path, settings(), 2)
+        repeat(fit_one, tmp_path, settings(), 2)
     assert asked == []

@@ -140,7 +140,7 @@ def fit(
     The split is by subject; the epoch with the lowest validation loss is kept and judged on the
     test subjects. The same command goes on after it was cut off.
     """
-    from fetal_iqa_training.fitting import fit
+    from fetal_iqa_training.fitting import basis, fit
     from fetal_iqa_training.pretrained import find_pretrained
     from fetal_iqa_training.repeating import repeat_fit
 
@@ -180,10 +180,13 @@ def fit(
         )
         if repeats == 1:
             _finish(out, fit_one(out, settings).metrics, json_progress)
-        elif json_progress:
-            JsonLines().line(event="done", **repeat_fit(fit_one, out, settings, repeats))
+            return
+        begin_with = partial(basis, data, settings, weights, start_from)
+        summary = repeat_fit(fit_one, out, settings, repeats, begin_with)
+        if json_progress:
+            JsonLines().line(event="done", **summary)
         else:
-            typer.echo(json.dumps(repeat_fit(fit_one, out, settings, repeats), indent=2))
+            typer.echo(json.dumps(summary, indent=2))
 
 
 @app.command(

@@ -25,7 +25,7 @@ from fetal_iqa_models import (
 from fetal_iqa_training.data_sets import list_annotated, origin
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
-from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set
+from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set, hash_frames
 from fetal_iqa_training.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.learner import FrameLearner, Network
 from fetal_iqa_training.loop import run_training
@@ -88,12 +88,7 @@ def fit(
         Where the encoder, its weights or the data cannot be used.
     """
     check_is_free(out)
-    split = split_by_subject(
-        list_annotated(data),
-        settings.validation_share,
-        settings.test_share,
-        settings.seed if settings.split_seed is None else settings.split_seed,
-    )
+    split = _split(data, settings)
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
@@ -105,13 +100,42 @@ def fit(
     if split.test:
         judged = judge(network, frames_of(split.test), device=settings.device, report=report)
         metrics["test"] = judged.as_metrics()
-    training |= {"command": command, "data": origin(data)}
+    training |= {"command": command, "data": origin(data), "weights": _sha256(weights)}
     if parent is not None and parent.card is not None:
         training["started_from"] = parent.card.training
     card = _card(network, weights, training, metrics, demo, parent)
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
+
+
+def basis(
+    data: Path, settings: FitSettings, weights: Path | None = None, start_from: Path | None = None
+) -> dict[str, JsonValue]:
+    """Say what a fit begins with beside its settings, to compare with :func:`basis_of` a model.
+
+    Reads all training frames.
+
+    Returns
+    -------
+    dict
+        Hashes of the training ``"data"``, the pretrained ``"weights"`` and the ``"start_from"``
+        model; None where there is none.
+    """
+    return {
+        "data": hash_frames(frames_of(_split(data, settings).training)),
+        "weights": _sha256(weights),
+        "start_from": None if start_from is None else model_hash(start_from),
+    }
+
+
+def basis_of(card: ModelCard) -> dict[str, JsonValue]:
+    """Say what the fit of a model began with, as :func:`basis` does."""
+    return {
+        "data": card.training_data,
+        "weights": card.training.get("weights"),
+        "start_from": card.parent,
+    }
 
 
 def check_is_free(out: Path) -> None:
@@ -175,6 +199,19 @@ def take_weights(network: Network, folder: Path) -> Network:
     return other
 
 
+def _split(data: Path, settings: FitSettings) -> CaseSplit:
+    return split_by_subject(
+        list_annotated(data),
+        settings.validation_share,
+        settings.test_share,
+        settings.seed if settings.split_seed is None else settings.split_seed,
+    )
+
+
+def _sha256(weights: Path | None) -> str | None:
+    return None if weights is None else weights_record(weights).sha256
+
+
 def _learn(
     network: Network, split: CaseSplit, settings: FitSettings, work: Path, report: Report
 ) -> tuple[JsonValue, dict[str, JsonValue]]:
@@ -210,9 +247,8 @@ def _learn(
 
 def _note(data: Path, settings: FitSettings, weights: Path | None, start_from: Path | None) -> str:
     """Say what a work folder's checkpoints come from; only the very same may go on with them."""
-    begun_with = None if weights is None else weights_record(weights).sha256
     begun_from = None if start_from is None else model_hash(start_from)
-    return f"{data.resolve()}\n{begun_with}\n{begun_from}\n{settings.model_dump_json()}\n"
+    return f"{data.resolve()}\n{_sha256(weights)}\n{begun_from}\n{settings.model_dump_json()}\n"
 
 
 def _enter(work: Path, note: str) -> None:

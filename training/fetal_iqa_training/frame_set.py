@@ -1,7 +1,7 @@
 """Training frames at the network's own size, memory-mapped: never the whole set in memory."""
 
 import hashlib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,15 +73,10 @@ def build_frame_set(
     paths = folder / "frames", folder / "masks"
     with paths[0].open("wb") as frames_file, paths[1].open("wb") as masks_file:
         for done, source in enumerate(sources, start=1):
-            for start in range(0, len(source.frames), _CHUNK):
-                frames = source.frames[start : start + _CHUNK]
-                masks = source.masks[start : start + _CHUNK]
-                digest.update(repr(frames.shape).encode())
-                digest.update(frames.tobytes())
-                digest.update(masks.tobytes())
+            _take_in(digest, source)
+            for frames, masks in _chunks(source):
                 frames_file.write(resize_frames(frames, image_size).tobytes())
                 masks_file.write(resize_masks(masks, image_size).tobytes())
-            digest.update(source.positive.tobytes())
             positive.append(source.positive)
             report(done)
     labels = np.concatenate(positive) if positive else np.zeros(0, bool)
@@ -92,6 +87,28 @@ def build_frame_set(
         positive=labels,
         data_hash=digest.hexdigest(),
     )
+
+
+def hash_frames(sources: Iterable[LabelledFrames]) -> str:
+    """Give the ``data_hash`` that a frame set of these sources has, without making it."""
+    digest = hashlib.sha256()
+    for source in sources:
+        _take_in(digest, source)
+    return digest.hexdigest()
+
+
+def _take_in(digest: "hashlib._Hash", source: LabelledFrames) -> None:
+    for frames, masks in _chunks(source):
+        digest.update(repr(frames.shape).encode())
+        digest.update(frames.tobytes())
+        digest.update(masks.tobytes())
+    digest.update(source.positive.tobytes())
+
+
+def _chunks(source: LabelledFrames) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
+    for start in range(0, len(source.frames), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield source.frames[part], source.masks[part]
 
 
 def resize_frames(frames: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:

@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_models import ModelCard, load_card
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting import basis_of
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.places import write_atomically
 
@@ -20,6 +21,7 @@ def repeat_fit(
     out: Path,
     settings: FitSettings,
     runs: int,
+    begin_with: Callable[[], dict[str, JsonValue]],
 ) -> dict[str, JsonValue]:
     """Fit several times on the same split and summarise the test figures, as the paper does.
 
@@ -35,6 +37,9 @@ def repeat_fit(
     settings : FitSettings
     runs : int
         2 or more.
+    begin_with : callable
+        Gives the :func:`~fetal_iqa_training.fitting.basis` of these fits; asked where a model
+        folder is there already.
 
     Returns
     -------
@@ -45,7 +50,8 @@ def repeat_fit(
     Raises
     ------
     TrainingError
-        Where there is no test part, or ``out`` is a model folder.
+        Where there is no test part, ``out`` is a model folder, or a model folder in it was
+        fitted otherwise than is asked for.
     """
     if not settings.test_share:
         raise TrainingError("repeated runs are summarised on the test part: give it a share")
@@ -53,14 +59,38 @@ def repeat_fit(
         raise TrainingError(f"{out}: is a model folder; choose another for the repeated runs")
     split_seed = settings.seed if settings.split_seed is None else settings.split_seed
     seeds = range(settings.seed, settings.seed + runs)
-    cards = []
-    for seed in seeds:
-        folder = out / f"seed-{seed}"
-        run = settings.model_copy(update={"seed": seed, "split_seed": split_seed})
-        cards.append(load_card(folder) if folder.exists() else fit_one(folder, run))
+    asked = {
+        out / f"seed-{seed}": settings.model_copy(update={"seed": seed, "split_seed": split_seed})
+        for seed in seeds
+    }
+    kept = {folder: load_card(folder) for folder in asked if folder.exists()}
+    if kept:
+        begun_with = begin_with()
+        for folder, card in kept.items():
+            _check_is_the_same_fit(folder, card, asked[folder], begun_with)
+    cards = [kept.get(folder) or fit_one(folder, run) for folder, run in asked.items()]
     summary: dict[str, JsonValue] = {"seeds": list(seeds), "figures": _spread(cards)}
     write_atomically(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return summary
+
+
+def _check_is_the_same_fit(
+    folder: Path, card: ModelCard, settings: FitSettings, begun_with: Mapping[str, JsonValue]
+) -> None:
+    said = card.training.get("settings")
+    was = {**basis_of(card), **(said if isinstance(said, Mapping) else {})}
+    wanted = {**begun_with, **settings.model_dump(mode="json")}
+    changes_nothing = {"workers"}
+    others = sorted(
+        name
+        for name in (was.keys() | wanted.keys()) - changes_nothing
+        if was.get(name) != wanted.get(name)
+    )
+    if others:
+        raise TrainingError(
+            f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
+            "move it away, or choose another folder for these runs"
+        )
 
 
 def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:
