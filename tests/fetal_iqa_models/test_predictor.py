@@ -380,6 +380,16 @@ def test_precision_and_device_are_told(classifier: FrameClassifier) -> None:
     assert predictor.batch_size >= 1
 
 
+@pytest.mark.parametrize(("has_it", "precision"), [(True, "bfloat16"), (False, "float32")])
+def test_a_gpu_computes_in_bfloat16_where_it_has_it(
+    classifier: FrameClassifier, monkeypatch: pytest.MonkeyPatch, has_it: bool, precision: str
+) -> None:
+    predictor = FramePredictor(classifier, device="cpu")
+    predictor.device = torch.device("cuda")
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda _: has_it)
+    assert predictor.precision == precision
+
+
 def test_what_cannot_be_is_refused(classifier: FrameClassifier) -> None:
     with pytest.raises(ModelError, match="give a classifier, a segmenter"):
         FramePredictor()
