@@ -70,7 +70,9 @@ def test_the_whole_way_by_commands(data, tmp_path, monkeypatch, capsys):
     written = json.loads(figures.read_text())
     assert set(written.pop("curve")) == {"threshold", "precision", "recall"}
     assert written == json.loads(out)
-    assert json.loads(out)["hash"] == lines[-1]["hash"]
+    assert written["hash"] == lines[-1]["hash"]
+    assert written["demo"] is True
+    assert err == "Demo model: not for clinical use\n"
 
     case = list_cases(data)[0]
     sweep, masks = read_sweep(case.image_path), read_sweep(case.mask_path)

@@ -208,12 +208,16 @@ def evaluate(
     decides by the area of its mask, also Dice and the error of the circumference in mm over the
     positive frames. The file of --json holds the curve of precision over recall, too.
     """
-    from fetal_iqa_models import model_hash
+    from fetal_iqa_models import load_card, model_hash
     from fetal_iqa_training.evaluation import evaluate
 
+    demo = load_card(model).demo
+    if demo:
+        typer.echo("Demo model: not for clinical use", err=True)
     with _reporting(json_progress) as report:
         evaluation = evaluate(model, data, encoder_weights=weights, device=device, report=report)
-        figures = {"model": model, "hash": model_hash(model), **evaluation.as_metrics()}
+        named = {"model": model, "hash": model_hash(model), "demo": demo}
+        figures = {**named, **evaluation.as_metrics()}
         if json_file is not None:
             whole = {**figures, "curve": evaluation.curve}
             places.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
