@@ -18,15 +18,16 @@ PEAK = "print([line for line in open('/proc/self/status') if 'VmHWM' in line][0]
 BARE = f"import torch; {PEAK}"
 ANALYSE = (
     "import sys; from napari_fetal_iqa.cli import main; sys.argv[0] = 'napari-fetal-iqa'\n"
-    f"try:\n    main()\nexcept SystemExit:\n    pass\n{PEAK}"
+    f"try:\n    main()\nexcept SystemExit as end:\n    if end.code:\n        raise\n{PEAK}"
 )
 
 
 def peak_gb(code: str, *arguments: str) -> float:
-    """Peak resident memory of a Python process."""
-    done = subprocess.run(
-        [sys.executable, "-c", code, *arguments], stdout=subprocess.PIPE, text=True, check=True
-    )
+    """Peak resident memory of a Python process; ends the benchmark where it fails."""
+    command = [sys.executable, "-c", code, *arguments]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=False)
+    if done.returncode:
+        raise SystemExit(f"{' '.join(arguments)}: failed with exit code {done.returncode}")
     return int(done.stdout.split()[-1]) / 1024**2
 
 
