@@ -12,7 +12,11 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import numpy as np
+from PIL import Image
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light")
@@ -94,7 +98,44 @@ def real(widget, sweep: Path) -> None:
     widget.review_actions.go_best()
 
 
-STATES = {"empty": empty, "analysing": half_done, "phantom": phantom}
+def ellipse(widget) -> None:
+    """The best frame's outline is being drawn anew as an ellipse."""
+    from napari_fetal_iqa.ellipse import Handle
+
+    phantom(widget)
+    widget.review_actions.ellipse()
+    desk = widget.desk
+    drawn = desk.ellipse._ellipse
+    end = (drawn.handles_mm[0] + 0.12 * (drawn.handles_mm[0] - drawn.handles_mm[1])).tolist()
+    widget.review_actions.take_ellipse(drawn.moved(Handle.FIRST_START, end))
+
+
+def reviewers(widget) -> None:
+    """Two reviewers disagree on some frames, one of which is on the screen."""
+    phantom(widget)
+    desk, store = widget.desk, widget.keeper.store
+    identity, best = desk.session.sweep.identity, desk.session.best_frame()
+    near = range(best - 4, best + 5)
+    for frame in near:
+        desk.session.accept(frame)
+    store.set_label(identity, near, 1, "BM")
+    store.set_label(identity, best + 3, 2, "BM")
+    drawn = desk._ellipse(desk.session.view(best))
+    shifted = replace(drawn, center_mm=tuple(np.add(drawn.center_mm, (9, 14)).tolist()))
+    store.set_mask(identity, best, desk.mask_of(shifted), "BM")
+    widget._offer_reviewers()
+    choice = widget.page.reviewers.choice
+    choice.setCurrentIndex(choice.findText("Where BM disagrees"))
+    choice.activated.emit(choice.currentIndex())
+
+
+STATES = {
+    "empty": empty,
+    "analysing": half_done,
+    "phantom": phantom,
+    "ellipse": ellipse,
+    "reviewers": reviewers,
+}
 
 
 def main() -> None:
@@ -116,8 +157,9 @@ def main() -> None:
                     with window(size, theme) as widget:
                         reach(widget)
                         settle()
-                        path = options.out / f"{name}-{size[0]}-{theme}.png"
-                        widget.viewer.screenshot(str(path), canvas_only=False, flash=False)
+                        path = options.out / f"{name}-{size[0]}-{theme}.jpg"
+                        shot = widget.viewer.screenshot(canvas_only=False, flash=False)
+                        Image.fromarray(shot[..., :3]).save(path, quality=88)
                         print(path.name)
 
 

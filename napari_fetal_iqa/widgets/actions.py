@@ -177,6 +177,11 @@ class Actions:
         if desk := self._desk():
             desk.overlay.layer.visible = not desk.overlay.layer.visible
 
+    def toggle_fill(self) -> None:
+        """Show the masks filled, or their outlines."""
+        if desk := self._desk():
+            desk.overlay.toggle_fill()
+
     # Moving --------------------------------------------------------------------------------
 
     def _navigate(self, move: Callable[[Navigator], None]) -> None:

@@ -18,6 +18,7 @@ from napari_fetal_iqa.widgets.removing import remove_soon
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
 _OUTLINE_PX = 3
+_OUTLINE_OPACITY, _FILLED_OPACITY = 0.9, 0.35
 _VALUES = {Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
 
 
@@ -53,7 +54,7 @@ class MaskOverlay:
                     EXPERT_VALUE: colours.EXPERT,
                 }
             ),
-            opacity=0.9,
+            opacity=_OUTLINE_OPACITY,
         )
         self.layer.contour = _OUTLINE_PX
         self.layer.n_edit_dimensions = 2
@@ -76,6 +77,12 @@ class MaskOverlay:
     def refresh(self) -> None:
         """Draw the shown frame anew."""
         self.layer.refresh(thumbnail=False, extent=False)
+
+    def toggle_fill(self) -> None:
+        """Show the masks filled, and see-through; or their outlines again."""
+        filled = self.layer.contour > 0
+        self.layer.contour = 0 if filled else _OUTLINE_PX
+        self.layer.opacity = _FILLED_OPACITY if filled else _OUTLINE_OPACITY
 
     def scale_brush(self, factor: float) -> None:
         """Make the brush larger or smaller, by one pixel at least."""

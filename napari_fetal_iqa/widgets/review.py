@@ -71,7 +71,8 @@ class ReviewWidget(QWidget):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
-        self.viewer = napari_viewer
+        # napari gives plugins a proxy, whose layers are equal to none of the real ones
+        self.viewer = getattr(napari_viewer, "__wrapped__", napari_viewer)
         self.keeper = StoreKeeper(store, self)
         self._own_settings = settings is None
         self.settings = settings or load_settings()

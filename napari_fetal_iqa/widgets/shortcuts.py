@@ -56,6 +56,7 @@ KEYS = (
     Key("larger_brush", ("+", "="), "Larger brush", "next label"),
     Key("smaller_brush", ("-",), "Smaller brush", "previous label"),
     Key("toggle_overlay", ("Space",), "Hide or show the outlines", "hold to move the picture"),
+    Key("toggle_fill", ("O",), "Outlines, or see-through masks"),
     Key("undo", ("Ctrl+Z",), "Undo"),
     Key("redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)"),
     Key("analyse", ("A",), "Analyse the sweep"),

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 
 import pytest
+from napari.utils._proxies import PublicOnlyProxy
 
 from napari_fetal_iqa.analysis import RemoteAnalyser
 from napari_fetal_iqa.corrections import CorrectionStore
@@ -70,7 +71,7 @@ def window(make_napari_viewer, store, analyser, qtbot) -> Iterator[Callable]:
     def make(**options):
         viewer = make_napari_viewer(show=True, **options)
         viewer.window.resize(1280, 800)
-        widget = ReviewWidget(viewer, store, analyser)
+        widget = ReviewWidget(PublicOnlyProxy(viewer), store, analyser)  # as napari does
         viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
         made.append(widget)
         return widget

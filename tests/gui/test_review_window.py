@@ -11,7 +11,7 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QProgressBar
 
 from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.review import Source
-from napari_fetal_iqa.settings import load_settings
+from napari_fetal_iqa.settings import Settings, load_settings, save_settings
 from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE, MODEL_VALUE
 
 Key = Qt.Key
@@ -262,6 +262,11 @@ def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
     assert not layer.visible
     press(desk, Key.Key_Space)
     assert layer.visible
+    press(desk, Key.Key_O)
+    assert layer.contour == 0
+    assert layer.opacity < 0.5
+    press(desk, Key.Key_O)
+    assert layer.contour > 0
 
 
 def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
@@ -371,9 +376,33 @@ def test_the_page_of_keys_is_the_table():
     assert page.read_text(encoding="utf-8") == shortcuts.help_markdown()
 
 
-def test_opening_the_widget_imports_no_torch():
-    code = (
-        "import sys, napari_fetal_iqa.widgets, napari_fetal_iqa.io.napari_reader;"
-        "sys.exit('torch' in sys.modules)"
+def test_a_window_with_a_sweep_on_the_desk_has_no_torch(desk):
+    assert desk.desk is not None
+    assert "torch" not in sys.modules
+
+
+OPEN_AS_A_PLUGIN = """
+import napari, os, sys
+from qtpy.QtWidgets import QApplication
+viewer = napari.Viewer()
+dock, widget = viewer.window.add_plugin_dock_widget("napari-fetal-iqa")
+viewer.open_sample("napari-fetal-iqa", "phantom_small")
+for _ in range(3000):
+    QApplication.processEvents()
+    if widget.desk is not None:
+        break
+    time.sleep(0.01)
+print(type(widget).__name__, widget.desk is not None, "torch" in sys.modules, flush=True)
+os._exit(0)
+"""
+
+
+def test_napari_opens_the_widget_as_a_plugin_without_torch(tmp_path):
+    save_settings(Settings(analyse_on_open=False))
+    done = subprocess.run(
+        [sys.executable, "-c", "import time" + OPEN_AS_A_PLUGIN],
+        capture_output=True,
+        text=True,
+        check=False,
     )
-    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert done.stdout.split() == ["ReviewWidget", "True", "False"], done.stderr
