@@ -95,7 +95,8 @@ def _mixed(frame: NDArray[Any]) -> NDArray[Any]:
 
 
 def _windowed(grey: NDArray[Any], low: float, high: float) -> NDArray[Any]:
-    grey = np.nan_to_num(grey.astype(np.float64), nan=low, posinf=high, neginf=low)
+    with np.errstate(invalid="ignore"):  # signalling NaN
+        grey = np.nan_to_num(grey.astype(np.float64), nan=low, posinf=high, neginf=low)
     # Halves, because the difference of two floats may be too large for one.
     return np.rint((grey / 2 - low / 2) / (high / 2 - low / 2) * 255)
 

@@ -49,22 +49,19 @@ def read_metaimage(path: Path) -> SweepVolume:
 
 def _read_header(path: Path) -> tuple[TextHeader, int]:
     """Give the fields and the offset of the first byte after the header."""
-    with path.open("rb") as file:
-        start = file.read(MAX_HEADER_BYTES)
     fields: dict[str, str] = {}
-    position = 0
-    while "ElementDataFile" not in fields:
-        line, newline, _ = start[position:].partition(b"\n")
-        key, separator, value = line.decode("latin-1").partition("=")
-        if not separator or not key.strip().isidentifier():
-            raise SweepError(
-                f"{path.name}: expected a MetaImage header of lines 'Key = Value' up to "
-                f"ElementDataFile, found something else in line {len(fields) + 1}; "
-                f"copy the file again"
-            )
-        fields[key.strip()] = value.strip()
-        position += len(line) + len(newline)
-    return TextHeader(path, fields), position
+    with path.open("rb") as file:
+        while "ElementDataFile" not in fields:
+            line = file.readline(MAX_HEADER_BYTES - file.tell()).decode("latin-1")
+            key, separator, value = (part.strip() for part in line.partition("="))
+            if not (separator and key and key.isprintable()):
+                raise SweepError(
+                    f"{path.name}: expected a MetaImage header of lines 'Key = Value' up to "
+                    f"ElementDataFile, found something else in line {len(fields) + 1}; "
+                    f"copy the file again"
+                )
+            fields[key] = value
+        return TextHeader(path, fields), file.tell()
 
 
 def _pixel_block(header: TextHeader, end: int) -> PixelBlock:
@@ -74,6 +71,8 @@ def _pixel_block(header: TextHeader, end: int) -> PixelBlock:
         raise header.wrong("BinaryData", "True")
     data_path, offset = _data(header, end)
     compressed = header.flag("CompressedData", default=False)
+    if compressed and offset == -1:
+        raise header.wrong("HeaderSize", "0 or more where the data is compressed")
     stored = compressed and "CompressedDataSize" in header.fields
     return PixelBlock(
         path=data_path,

@@ -4,6 +4,7 @@ Offsets and codes are those of ``nifti1.h`` and ``nifti2.h`` of the NIfTI workin
 """
 
 import math
+import re
 import struct
 import zlib
 from dataclasses import dataclass
@@ -79,7 +80,7 @@ def read_nifti(path: Path) -> SweepVolume:
     return SweepVolume(
         block.open(),
         spacing_mm=spacing_mm,
-        name=path.name.removesuffix(".gz").removesuffix(".nii"),
+        name=re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE),
         source_format=f"NIfTI, {block.encoding}",
         path=path,
     )

@@ -6,7 +6,7 @@ The header's fields are those of Teem's definition of the NRRD format.
 import math
 import re
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 
@@ -59,10 +59,8 @@ def read_nrrd(path: Path) -> SweepVolume:
 def _read_header(path: Path) -> tuple[TextHeader, int]:
     """Give the fields and the offset of the first byte after the header."""
     with path.open("rb") as file:
-        start = file.read(MAX_HEADER_BYTES)
-    ending = re.search(rb"\r?\n\r?\n", start)
-    text = start[: ending.start()] if ending else start
-    first, *lines = text.decode("latin-1").splitlines() or [""]
+        first, *lines = _header_lines(file) or [""]
+        end = file.tell()
     fields = {
         key.strip().lower(): value.strip()
         for key, separator, value in (line.partition(":") for line in lines if line[:1] != "#")
@@ -70,12 +68,20 @@ def _read_header(path: Path) -> tuple[TextHeader, int]:
     }
     if "datafile" in fields:
         fields["data file"] = fields["datafile"]
-    if not re.fullmatch(r"NRRD\d{4}", first.strip()) or not (ending or "data file" in fields):
+    if not re.fullmatch(r"NRRD\d{4}", first.strip()) or not ("" in lines or "data file" in fields):
         raise SweepError(
             f"{path.name}: expected a NRRD header that ends with an empty line, found none in "
-            f"the first {len(start)} bytes; copy the file again"
+            f"the first {end} bytes; copy the file again"
         )
-    return TextHeader(path, fields), ending.end() if ending else len(start)
+    return TextHeader(path, fields), end
+
+
+def _header_lines(file: BinaryIO) -> list[str]:
+    """Read lines up to the empty one that ends a header, or to where nothing comes."""
+    lines: list[str] = []
+    while "" not in lines[-1:] and (line := file.readline(MAX_HEADER_BYTES - file.tell())):
+        lines.append(line.decode("latin-1").rstrip("\r\n"))
+    return lines
 
 
 def _pixel_block(header: TextHeader, end: int) -> tuple[PixelBlock, int]:

@@ -1,9 +1,10 @@
 """Pictures as sweeps: one PNG, JPEG or GIF, or a folder or glob of PNG and JPEG frames."""
 
+import mmap
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,9 +63,14 @@ def _append_frames(stack: FrameStack, path: Path) -> None:
     expected = measure_gif(path).frames if formats == ("GIF",) else 1
     before = len(stack)
     try:
-        with warnings.catch_warnings(), path.open("rb") as file:
+        with (
+            warnings.catch_warnings(),
+            path.open("rb") as file,
+            # A map rather than a file, because a damaged length then never asks for memory.
+            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+        ):
             warnings.simplefilter("ignore")  # what is wrong is said in an error
-            image = Image.open(file, formats=formats)
+            image = Image.open(cast(BinaryIO, mapped), formats=formats)
             check_frame_size(path.name, image.height, image.width)
             for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:
                 stack.append(_grey(frame))

@@ -15,6 +15,9 @@ from napari_fetal_iqa.sweep import Frames
 MAX_DEFLATE_RATIO = 1032
 """No zlib stream inflates to more than this many times its size (zlib technical details)."""
 
+MAX_CHANNELS = 4
+"""Red, green, blue, alpha; more are frames that somebody stored as channels."""
+
 
 @dataclass(frozen=True)
 class PixelBlock:
@@ -66,8 +69,14 @@ class PixelBlock:
         Raises
         ------
         SweepError
-            Where the file is too short for its pixels, or compressed pixels are damaged.
+            Where the file is too short for its pixels, compressed pixels are damaged, or the
+            channels are not those of a colour.
         """
+        if self.channels > MAX_CHANNELS:
+            raise SweepError(
+                f"{self.path.name}: expected grey or colour of up to {MAX_CHANNELS} channels, "
+                f"found {self.channels}; save the volume again with its frames along the third axis"
+            )
         frames = self._raw_frames() if self.encoding == "raw" else self._inflated_frames()
         return to_grey_frames(frames, self.slope, self.intercept)
 

@@ -6,7 +6,8 @@ from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
 
-MAX_HEADER_BYTES = 1 << 16
+MAX_HEADER_BYTES = 1 << 22
+"""4 MiB; 840 frames with their notes (of trackers, of sequences) have about 300 KB."""
 
 
 class TextHeader:

@@ -1,10 +1,13 @@
 """Reads seeded mutations of one file of a format under guards; run as a process of its own.
 
-``python fuzz_reading.py COUNT FOLDER [FORMAT...]`` prints JSON: of each format how many mutations
-were read and refused, and the memory that reading took. A crash, a hang, a giant allocation or
-an untyped error ends the process with a status other than 0.
+``python fuzz_reading.py COUNT FOLDER FORMAT`` prints JSON: how many mutations were read and
+refused, and the memory that reading took. A crash, a hang, an allocation that is refused or an
+untyped error ends the process with a status other than 0.
+
+Libraries are imported where they are needed, as a process reads one format.
 """
 
+import errno
 import faulthandler
 import json
 import resource
@@ -16,10 +19,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import pydicom
-import SimpleITK
-from PIL import Image
-from pydicom.data import get_testdata_file
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
@@ -36,9 +35,11 @@ def small_sweep() -> np.ndarray:
     return (rng.rayleigh(50, (6, 40, 48)).clip(0, 255) * disc).astype(np.uint8)
 
 
-def by_itk(ending: str, compress: bool) -> Callable[[Path], Path]:
+def by_itk(ending: str, compress: bool, dtype: str = "uint8") -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
-        image = SimpleITK.GetImageFromArray(small_sweep())
+        import SimpleITK
+
+        image = SimpleITK.GetImageFromArray(small_sweep().astype(dtype))
         image.SetSpacing((0.28, 0.28, 1))
         SimpleITK.WriteImage(image, str(folder / f"sweep{ending}"), compress)
         return folder / f"sweep{ending}"
@@ -48,12 +49,23 @@ def by_itk(ending: str, compress: bool) -> Callable[[Path], Path]:
 
 def by_pillow(ending: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
+        from PIL import Image
+
         first, *rest = (Image.fromarray(frame) for frame in small_sweep())
         more = {"save_all": True, "append_images": rest} if ending == ".gif" else {}
         first.save(folder / f"sweep{ending}", **more)
         return folder / f"sweep{ending}"
 
     return write
+
+
+def folder_of_pictures(folder: Path) -> Path:
+    from PIL import Image
+
+    (folder / "sweep").mkdir()
+    for number, frame in enumerate(small_sweep()):
+        Image.fromarray(frame).save(folder / "sweep" / f"{number}.png")
+    return folder / "sweep"
 
 
 def by_ffmpeg(ending: str, codec: str, pixel_format: str) -> Callable[[Path], Path]:
@@ -75,32 +87,50 @@ def by_ffmpeg(ending: str, codec: str, pixel_format: str) -> Callable[[Path], Pa
 
 def from_pydicom(name: str) -> Callable[[Path], Path]:
     def write(folder: Path) -> Path:
+        from pydicom.data import get_testdata_file
+
         return Path(shutil.copy(get_testdata_file(name), folder / "sweep.dcm"))
 
     return write
 
 
-def ultrasound_dicom(folder: Path) -> Path:
-    frames = small_sweep()
-    dataset = pydicom.dcmread(get_testdata_file("examples_ybr_color.dcm"))
-    dataset.file_meta.TransferSyntaxUID = pydicom.uid.ExplicitVRLittleEndian
-    dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
-    dataset.PhotometricInterpretation, dataset.SamplesPerPixel = "MONOCHROME2", 1
-    dataset.PixelData = frames.tobytes()
-    dataset["PixelData"].VR = "OB"
-    dataset.save_as(folder / "sweep.dcm")
-    return folder / "sweep.dcm"
+def by_pydicom(name: str, syntax: str, photometric: str) -> Callable[[Path], Path]:
+    """Put the small sweep into a real file's header."""
 
+    def write(folder: Path) -> Path:
+        import pydicom
+        from pydicom.data import get_testdata_file
+
+        frames = small_sweep()
+        dataset = pydicom.dcmread(get_testdata_file(name))
+        dataset.file_meta.TransferSyntaxUID = syntax
+        dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape
+        dataset.PhotometricInterpretation, dataset.SamplesPerPixel = photometric, 1
+        dataset.PixelData = frames.tobytes()
+        dataset["PixelData"].VR = "OB"
+        dataset.save_as(folder / "sweep.dcm", enforce_file_format=True)
+        return folder / "sweep.dcm"
+
+    return write
+
+
+EXPLICIT, DEFLATED = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.1.99"
 
 FORMATS: dict[str, Callable[[Path], Path]] = {
     "mha-raw": by_itk(".mha", False),
     "mha-zlib": by_itk(".mha", True),
     "mhd": by_itk(".mhd", False),
+    "mha-16-bit": by_itk(".mha", True, "uint16"),
+    "mha-float": by_itk(".mha", False, "float32"),
     "nii": by_itk(".nii", False),
     "nii-gz": by_itk(".nii.gz", True),
     "nrrd-raw": by_itk(".nrrd", False),
     "nrrd-gzip": by_itk(".nrrd", True),
-    "dicom": ultrasound_dicom,
+    "nhdr": by_itk(".nhdr", False),
+    "dicom": by_pydicom("examples_ybr_color.dcm", EXPLICIT, "MONOCHROME2"),
+    "dicom-deflated": by_pydicom("examples_ybr_color.dcm", DEFLATED, "MONOCHROME2"),
+    "dicom-palette": by_pydicom("examples_palette.dcm", EXPLICIT, "PALETTE COLOR"),
+    "dicom-ybr": from_pydicom("SC_ybr_full_422_uncompressed.dcm"),
     "dicom-jpeg": from_pydicom("SC_rgb_small_odd_jpeg.dcm"),
     "dicom-jpeg-lossless": from_pydicom("SC_rgb_jpeg_gdcm.dcm"),
     "dicom-jpeg-ls": from_pydicom("emri_small_jpeg_ls_lossless.dcm"),
@@ -108,6 +138,7 @@ FORMATS: dict[str, Callable[[Path], Path]] = {
     "dicom-rle": from_pydicom("emri_small_RLE.dcm"),
     "png": by_pillow(".png"),
     "jpeg": by_pillow(".jpg"),
+    "pictures": folder_of_pictures,
     "gif": by_pillow(".gif"),
     "avi": by_ffmpeg(".avi", "mjpeg", "yuvj420p"),
     "mp4": by_ffmpeg(".mp4", "libx264", "yuv420p"),
@@ -145,16 +176,23 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
     return bytes(changed)
 
 
-def fuzz(name: str, count: int, folder: Path) -> dict[str, int]:
-    """Count the mutations that were read and refused, and give the growth of memory in MB."""
-    folder.mkdir()
-    base = FORMATS[name](folder)
-    data = base.read_bytes()
-    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+def caused_by_memory(error: BaseException | None) -> bool:
+    """Tell whether an error came from memory that was asked for and refused."""
+    while error is not None:
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            return True
+        error = error.__cause__ or error.__context__
+    return False
+
+
+def fuzz(base: Path, count: int, seed: int) -> dict[str, int]:
+    """Count the mutations of a file, or of a folder's first file, that were read and refused."""
+    target = min(base.iterdir()) if base.is_dir() else base
+    data = target.read_bytes()
     outcome = {"read": 0, "refused": 0}
-    rng = np.random.default_rng(sum(name.encode()))
+    rng = np.random.default_rng(seed)
     for number in range(count):
-        base.write_bytes(mutate(data, rng))
+        target.write_bytes(mutate(data, rng))
         signal.alarm(SECONDS_PER_FILE)
         try:
             sweep = read_sweep(base)
@@ -162,32 +200,31 @@ def fuzz(name: str, count: int, folder: Path) -> dict[str, int]:
             outcome["read"] += 1
         except SweepError as error:
             line = str(error)
+            if caused_by_memory(error):
+                sys.exit(f"mutation {number} of {base}: {line}")
             assert len(line) < 400, line
             assert "\n" not in line, line
-            assert base.stem in line, line
+            assert base.stem in line or target.name in line, line
             outcome["refused"] += 1
         except BaseException:
             traceback.print_exc()
-            sys.exit(f"{name}: mutation {number} of {base}")
+            sys.exit(f"mutation {number} of {base}")
         signal.alarm(0)
-    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
-    return {**outcome, "grown_mb": grown // 1024}
+    return outcome
 
 
-def main(names: list[str], count: int, folder: Path) -> None:
-    for name in names:  # the bases are sound, and now every library is loaded
-        (folder / "sound" / name).mkdir(parents=True)
-        np.asarray(read_sweep(FORMATS[name](folder / "sound" / name)).frames)
+def main(count: int, folder: Path, name: str) -> None:
+    base = FORMATS[name](folder)
+    np.asarray(read_sweep(base).frames)  # the base is sound, and now every library is loaded
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     pages = int(Path("/proc/self/statm").read_text().split()[0])
     limit = pages * resource.getpagesize() + MEMORY_BYTES
     resource.setrlimit(resource.RLIMIT_AS, (limit, limit))
     faulthandler.enable()
-    outcomes = {}
-    for name in names:
-        (folder / "current format").write_text(name)
-        outcomes[name] = fuzz(name, count, folder / name)
-    sys.stdout.write(json.dumps(outcomes))
+    outcome = fuzz(base, count, seed=sum(name.encode()))
+    grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+    sys.stdout.write(json.dumps({**outcome, "grown_mb": grown // 1024}))
 
 
 if __name__ == "__main__":
-    main(sys.argv[3:] or list(FORMATS), int(sys.argv[1]), Path(sys.argv[2]))
+    main(int(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])

@@ -6,7 +6,7 @@ import pytest
 import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io import describe, read_sweep
 from napari_fetal_iqa.io.inflating import InflatingFrames
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -211,4 +211,50 @@ def test_compressed_data_that_cannot_hold_the_volume_is_refused_at_once(tmp_path
     change_header(path, "DimSize = 32 24 7", "DimSize = 32000 24000 7")
 
     with pytest.raises(SweepError, match="can hold"):
+        read_sweep(path)
+
+
+def test_notes_of_other_programs_are_passed_over_and_not_kept(tmp_path, volume):
+    image = SimpleITK.GetImageFromArray(volume)
+    notes = {"0010|0010": "Doe^Jane", "0008|0060": "US", "a note": "here"}
+    notes |= {f"Seq_Frame{frame:04}_ImageStatus": "0.28 " * 30 for frame in range(840)}
+    for key, value in notes.items():
+        image.SetMetaData(key, value)
+    path = tmp_path / "a.mha"
+    SimpleITK.WriteImage(image, str(path))
+    assert b"0010|0010 = Doe^Jane" in path.read_bytes()
+    assert path.read_bytes().index(b"ElementDataFile") > 1 << 16
+
+    sweep = read_sweep(path)
+    cut = tmp_path / "cut.mha"
+    cut.write_bytes(path.read_bytes()[:-1])  # not in place: it is mapped
+    with pytest.raises(SweepError) as caught:
+        describe(read_sweep(cut))
+
+    assert np.array_equal(sweep.frames, volume)
+    assert "Doe" not in repr(vars(sweep)) + str(describe(sweep)) + str(caught.value)
+
+
+@pytest.mark.parametrize("key", ["", "\0\1", "a\x7fb"])
+def test_a_line_without_a_key_ends_the_search_for_the_header(tmp_path, volume, key):
+    path = write_by_itk(tmp_path / "a.mha", volume)
+    path.write_bytes(f"{key} = 1\n".encode() + path.read_bytes())
+
+    with pytest.raises(SweepError, match="something else in line 1"):
+        read_sweep(path)
+
+
+def test_frames_that_are_stored_as_channels_are_not_taken_for_colours(tmp_path):
+    frames = np.zeros((1, 24, 32, 140), np.uint8)
+    path = write_by_itk(tmp_path / "a.mha", frames, isVector=True)
+
+    with pytest.raises(SweepError, match=r"a\.mha: expected .* 4 channels, found 140; save"):
+        read_sweep(path)
+
+
+def test_pixels_at_the_end_of_a_compressed_file_are_refused(tmp_path, volume):
+    path = write_by_itk(tmp_path / "a.mhd", volume, compress=True)
+    change_header(path, "ElementDataFile", "HeaderSize = -1\nElementDataFile")
+
+    with pytest.raises(SweepError, match=r"a\.mhd: expected HeaderSize to be 0 or more"):
         read_sweep(path)

@@ -7,7 +7,7 @@ import pytest
 import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io import describe, read_sweep
 
 ENDINGS = [".nii", ".nii.gz"]
 
@@ -48,6 +48,30 @@ def test_reads_what_itk_writes(tmp_path, volume, ending):
     assert sweep.spacing_mm == (0.2, 0.3)
     assert sweep.name == "case"
     assert sweep.source_format == ("NIfTI, raw" if ending == ".nii" else "NIfTI, gzip")
+
+
+def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
+    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nii", volume)).frames, np.memmap)
+
+
+@pytest.mark.parametrize("ending", [".NII", ".NII.GZ"])
+def test_an_ending_in_capitals_is_no_part_of_the_name(tmp_path, volume, ending):
+    path = write_by_itk(tmp_path / f"a{ending.lower()}", volume).rename(tmp_path / f"X{ending}")
+
+    assert read_sweep(path).name == "X"
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+def test_the_description_is_not_kept(tmp_path, volume, ending):
+    path = patch(write_by_itk(tmp_path / f"a{ending}", volume), 148, "8s", b"Doe^Jane")
+
+    sweep = read_sweep(path)
+    texts = [repr(vars(sweep)), str(describe(sweep))]
+    patch(path, 70, "h", 1)
+    with pytest.raises(SweepError) as caught:
+        read_sweep(path)
+
+    assert "Doe" not in "".join([*texts, str(caught.value)])
 
 
 @pytest.mark.parametrize("order", ["<", ">"])
