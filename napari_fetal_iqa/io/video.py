@@ -1,5 +1,7 @@
 """Videos (AVI, MP4, MOV) as sweeps, decoded by FFmpeg through PyAV."""
 
+import os
+import struct
 from pathlib import Path
 from typing import BinaryIO
 
@@ -9,7 +11,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.frame_stack import FrameStack, check_frame_size
+from napari_fetal_iqa.io.frame_stack import MAX_FRAME_PIXELS, FrameStack, check_frame_size
 from napari_fetal_iqa.sweep import SweepVolume
 
 CONTAINERS = {
@@ -58,12 +60,16 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
     name = stack.name
     packets = promised = 0
     try:
+        if container == "avi":
+            _check_riff(file)
         with av.open(file, "r", format=container) as video:
             if not video.streams.video:
                 raise SweepError(f"{name}: expected a video, found none; choose another file")
             stream = video.streams.video[0]
             stream.thread_type = "AUTO"
-            promised = stream.frames
+            stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
+            # An AVI counts the frames that its recorder dropped, too.
+            promised = 0 if container == "avi" else stream.frames
             for packet in video.demux(stream):
                 packets += packet.size > 0
                 for frame in packet.decode():
@@ -71,9 +77,12 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
                     if packet.is_corrupt or frame.is_corrupt:
                         raise ValueError("damaged frame")
                     stack.append(grey_of(frame))
-    except (SweepError, MemoryError):
+    except SweepError:
         raise
     except Exception as error:  # FFmpeg's own errors and, from damaged headers, Python's
+        # FFmpeg's own refuses what no video needs, not what this machine lacks.
+        if isinstance(error, MemoryError) and not isinstance(error, av.FFmpegError):
+            raise
         raise SweepError(
             f"{name}: expected a whole video, found damage after frame {len(stack)}; "
             f"copy the file again"
@@ -82,6 +91,20 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
         raise SweepError(
             f"{name}: expected {promised} video frames, found {packets}; copy the file again"
         )
+
+
+def _check_riff(file: BinaryIO) -> None:
+    """Refuse an AVI that ends within its chunks (AVI RIFF File Reference, Microsoft)."""
+    size = file.seek(0, os.SEEK_END)
+    place = file.seek(0)
+    while place < size:
+        kind, length = struct.unpack("<4sL", file.read(8))
+        if kind != b"RIFF":
+            break
+        place = file.seek(place + 8 + length)
+    if place > size:
+        raise ValueError("ends too early")
+    file.seek(0)
 
 
 def grey_of(frame: av.VideoFrame) -> NDArray[np.uint8]:

@@ -177,8 +177,11 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def caused_by_memory(error: BaseException | None) -> bool:
-    """Tell whether an error came from memory that was asked for and refused."""
-    while error is not None:
+    """Tell whether an error came from memory that was asked for and refused.
+
+    FFmpeg itself refuses sizes that no video needs, in the words of one that ran out of memory.
+    """
+    while error is not None and type(error).__module__ != "av.error":
         if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
             return True
         error = error.__cause__ or error.__context__

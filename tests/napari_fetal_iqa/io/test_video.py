@@ -1,3 +1,4 @@
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -17,13 +18,17 @@ KINDS = {
 }
 
 
-def write_video(path: Path, frames: np.ndarray, codec: str, pixel_format: str) -> Path:
+def write_video(
+    path: Path, frames: np.ndarray, codec: str, pixel_format: str, times=None, drawn="gray"
+) -> Path:
     with av.open(path, "w") as video:
         stream = video.add_stream(codec, rate=30)
-        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:], pixel_format
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixel_format
         stream.bit_rate = 4_000_000
-        for frame in frames:
-            for packet in stream.encode(av.VideoFrame.from_ndarray(frame, format="gray")):
+        for time, pixels in zip(times or range(len(frames)), frames, strict=True):
+            frame = av.VideoFrame.from_ndarray(pixels, format=drawn)
+            frame.pts, frame.time_base = time, Fraction(1, 30)
+            for packet in stream.encode(frame):
                 video.mux(packet)
         for packet in stream.encode():
             video.mux(packet)
@@ -58,6 +63,43 @@ def test_black_and_white_of_studio_range_become_0_and_255(tmp_path):
     assert sweep.frames[:, :, 40:].min() >= 252
 
 
+CODECS = {
+    **KINDS,
+    "avi-huffyuv": (".avi", "huffyuv", "rgb24"),
+    "avi-png": (".avi", "png", "rgb24"),
+    "avi-lossless-colour": (".avi", "ffv1", "bgr0"),
+    "mp4-h264-444": (".mp4", "libx264", "yuv444p"),
+    "mov-qtrle": (".mov", "qtrle", "rgb24"),
+    "mov-prores": (".mov", "prores_ks", "yuv422p10le"),
+}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, of in CODECS.items() if of[2] != "gray"])
+def test_red_green_and_blue_become_their_luma(tmp_path, kind):
+    ending, codec, pixel_format = CODECS[kind]
+    colours = np.zeros((4, 64, 96, 3), np.uint8)
+    for channel in range(3):
+        colours[:, :, 32 * channel : 32 * channel + 32, channel] = 255
+    path = write_video(tmp_path / f"a{ending}", colours, codec, pixel_format, drawn="rgb24")
+
+    frames = np.asarray(read_sweep(path).frames)
+
+    found = [np.median(frames[:, 20:40, left : left + 12]) for left in (10, 42, 74)]
+    assert found == pytest.approx([76, 150, 29], abs=3)
+
+
+def test_an_avi_whose_recorder_dropped_frames_is_read(tmp_path, smooth_volume):
+    times = [0, 1, 2, 6, 7, 8, 9]
+    path = write_video(tmp_path / "a.avi", smooth_volume, "mjpeg", "yuvj420p", times)
+    with av.open(path) as video:
+        assert video.streams.video[0].frames == 10
+
+    sweep = read_sweep(path)
+
+    assert sweep.shape == smooth_volume.shape
+    assert np.abs(np.asarray(sweep.frames, int) - smooth_volume).mean() < 2
+
+
 def test_140_frames_are_a_sweep_and_frames_per_sweep_overrules(tmp_path):
     frames = np.zeros((280, 16, 16), np.uint8)
     path = write_video(tmp_path / "a.avi", frames, "ffv1", "gray")
@@ -74,7 +116,8 @@ def test_a_video_cut_anywhere_is_refused_or_whole(tmp_path, smooth_volume, kind)
     data = path.read_bytes()
 
     refused = 0
-    for length in range(1, len(data), 293):
+    ends = range(len(data) - 40, len(data))
+    for length in sorted({*range(1, len(data), 293), *range(1, 300), *ends}):
         path.write_bytes(data[:length])
         try:
             sweep = read_sweep(path)
