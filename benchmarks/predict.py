@@ -162,7 +162,7 @@ def print_table(count, plain, ours, counted, peak):
             f"{theirs / own:8.2f}{share}"
         )
     print(
-        f"{count / ours[1]:.1f} frames a second, against {count / plain[1]:.1f} the plain way, "
+        f"{count / ours[1]:.3g} frames a second, against {count / plain[1]:.3g} the plain way, "
         f"which reaches {counted['wall'] * count / plain[1] / peak:.1%} of the peak"
     )
 
