@@ -20,7 +20,10 @@ FramesPerSweep = Annotated[
 
 
 def info(
-    sweep: Annotated[Path, typer.Argument(help="A sweep file, or a folder of frames.")],
+    sweep: Annotated[
+        Path,
+        typer.Argument(help="A sweep file, a folder of frames or DICOM files, or a quoted glob."),
+    ],
     frames_per_sweep: FramesPerSweep = None,
     as_json: Annotated[
         bool, typer.Option("--json", help="Print JSON, for other programs.")

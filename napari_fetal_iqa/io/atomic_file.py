@@ -26,7 +26,7 @@ def replacing(path: Path) -> Iterator[Path]:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
-        new = Path(folder, path.name)
+        new = Path(folder, path.name.lower())  # ITK knows formats by small endings only
         yield new
         os.replace(new, path)
     except OSError as error:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pydicom
 from pydicom.pixels import as_pixel_options
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import UID, ExplicitVRLittleEndian, ImplicitVRLittleEndian
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.dicom_file import opened
@@ -25,6 +25,10 @@ from napari_fetal_iqa.sweep import Frames, SweepVolume
 
 CENTIMETRES = 3
 """Unit code of PhysicalUnitsXDirection and -YDirection for cm (PS3.3, C.8.5.5.1.3)."""
+
+
+class NoPixelsError(SweepError):
+    """A sound DICOM file that is no image, such as a report."""
 
 
 @dataclass(frozen=True)
@@ -72,7 +76,7 @@ def read_facts(path: Path) -> DicomFacts:
     Raises
     ------
     SweepError
-        Where it is no DICOM image.
+        Where it is no DICOM image; a :class:`NoPixelsError` where it is another object.
     """
     with opened(path) as file:
         return _facts(path, pydicom.dcmread(file, stop_before_pixels=True))
@@ -80,7 +84,9 @@ def read_facts(path: Path) -> DicomFacts:
 
 def _facts(path: Path, dataset: pydicom.Dataset) -> DicomFacts:
     if "Rows" not in dataset or "Columns" not in dataset:
-        raise SweepError(
+        kind = UID(dataset.file_meta.get("MediaStorageSOPClassUID", "")).name
+        other = "Storage" in kind and "Image" not in kind
+        raise (NoPixelsError if other else SweepError)(
             f"{path.name}: expected a DICOM image, found one without pixels; choose the "
             f"file that holds the sweep"
         )

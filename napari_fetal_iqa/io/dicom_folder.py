@@ -1,16 +1,19 @@
 """A folder of ultrasound DICOM files as one volume: every series, or cine, is a sweep."""
 
 import itertools
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.dicom import DicomFacts, append_dicom_frames, read_facts
+from napari_fetal_iqa.io.dicom import DicomFacts, NoPixelsError, append_dicom_frames, read_facts
 from napari_fetal_iqa.io.frame_stack import FrameStack
 from napari_fetal_iqa.io.grey import to_grey_frames
 from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
 
 
 def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
@@ -18,22 +21,24 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
 
     A file of several frames is a sweep; single frames of one series are a sweep, sorted by
     instance number. Sweeps come in the order of series numbers. One sweep alone is split as
-    :func:`~napari_fetal_iqa.sweep.sweep_bounds` does.
+    :func:`~napari_fetal_iqa.sweep.sweep_bounds` does. Reports and other objects without pixels
+    are passed over.
 
     Raises
     ------
     SweepError
         Where a file is damaged, or frames differ in size or spacing.
     """
-    sweeps = _sweeps([read_facts(path) for path in files])
+    name = folder.resolve().name
+    sweeps = _sweeps(_facts_of_images(name, files))
     spacings = {facts.spacing_mm for sweep in sweeps for facts in sweep}
     known = [spacing for spacing in spacings if spacing is not None]
     if len(spacings) > 1 and (None in spacings or not np.allclose(known, known[0], rtol=0.001)):
         raise SweepError(
-            f"{folder.name}: expected DICOM files of one spacing, found {len(spacings)}; "
+            f"{name}: expected DICOM files of one spacing, found {len(spacings)}; "
             f"open them one by one"
         )
-    stack = FrameStack(folder.name)
+    stack = FrameStack(name)
     edges = [0]
     for sweep in sweeps:
         for facts in sweep:
@@ -43,10 +48,25 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
         to_grey_frames(stack.frames()),
         spacing_mm=known[0] if known else None,
         bounds=tuple(itertools.pairwise(edges)) if len(sweeps) > 1 else (),
-        name=folder.name,
+        name=name,
         source_format="DICOM folder",
         path=folder,
     )
+
+
+def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
+    found = []
+    for path in files:
+        try:
+            found.append(read_facts(path))
+        except NoPixelsError:
+            logger.info("%s: passed over, as it holds no pixels", path.name)
+    if not found:
+        raise SweepError(
+            f"{name}: expected DICOM images in the folder, found {len(files)} files without "
+            f"pixels; choose the folder that holds the sweeps"
+        )
+    return found
 
 
 def _sweeps(files: Sequence[DicomFacts]) -> list[list[DicomFacts]]:

@@ -1,15 +1,24 @@
 """Which files make a sweep: the frames of a folder or a pattern, in their order."""
 
 import glob
+import itertools
+import os
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+
+from napari_fetal_iqa.errors import SweepError
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
+MAX_FILES, MAX_DEPTH = 10_000, 4
+"""Files, and folders within folders, that are looked through for DICOM files."""
+
 
 def is_dicom(path: Path) -> bool:
-    """Tell whether a file has the DICOM prefix (PS3.10, section 7.1)."""
+    """Tell whether a file has the DICOM prefix (PS3.10, section 7.1) and is no directory file."""
+    if path.name.upper() == "DICOMDIR":
+        return False
     with path.open("rb") as file:
         return file.read(132)[128:] == b"DICM"
 
@@ -20,9 +29,37 @@ def is_picture(path: Path) -> bool:
 
 
 def list_dicom_files(folder: Path) -> list[Path]:
-    """List the DICOM files of a folder, but its directory file, in natural order."""
-    files = (path for path in folder.iterdir() if path.is_file())
-    return _sorted(path for path in files if path.name.upper() != "DICOMDIR" and is_dicom(path))
+    """List the DICOM files of a folder, but its directory file, in natural order.
+
+    Where the folder itself holds none, those of its folders: exports lie as ``S1/IM1``.
+
+    Raises
+    ------
+    SweepError
+        Where it holds more files than any examination.
+    """
+    found = [path for path in folder.iterdir() if path.is_file() and is_dicom(path)]
+    if found:
+        return _sorted(found)
+    files = list(itertools.islice(walk_files(folder), MAX_FILES + 1))
+    if len(files) > MAX_FILES:
+        raise SweepError(
+            f"{folder.resolve().name}: expected the frames of one examination, found more than "
+            f"{MAX_FILES} files; choose the folder that holds them"
+        )
+    return _sorted(filter(is_dicom, files))
+
+
+def walk_files(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """Give the files of a folder and of its folders, hidden ones and links to folders left out."""
+    inner = []
+    for path in folder.iterdir():
+        if path.is_file():
+            yield path
+        elif depth < MAX_DEPTH and path.name[0] != "." and path.is_dir() and not path.is_symlink():
+            inner.append(path)
+    for path in inner:
+        yield from walk_files(path, depth + 1)
 
 
 def list_pictures(folder: Path) -> list[Path]:
@@ -32,7 +69,10 @@ def list_pictures(folder: Path) -> list[Path]:
 
 def match_pictures(pattern: Path) -> list[Path]:
     """List the PNG and JPEG files that a pattern matches, in natural order."""
-    return _sorted(filter(is_picture, map(Path, glob.glob(str(pattern), recursive=True))))
+    folder = next((parent for parent in pattern.parents if parent.is_dir()), Path())
+    names = str(pattern.relative_to(folder))
+    found = glob.glob(os.path.join(glob.escape(str(folder)), names), recursive=True)
+    return _sorted(filter(is_picture, map(Path, found)))
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:

@@ -1,11 +1,15 @@
 """What napari calls to open a sweep (npe2 reader contribution)."""
 
+import itertools
 from collections.abc import Callable
 from pathlib import Path
 
-from napari_fetal_iqa.io.listing import is_dicom, is_picture
+from napari_fetal_iqa.io.listing import is_dicom, is_picture, walk_files
 from napari_fetal_iqa.io.napari_layers import LayerData, sweep_layer
 from napari_fetal_iqa.io.reading import find_reader, read_sweep
+
+LOOK_AT_FILES = 1000
+"""Files of a folder that are looked at to tell whether it is ours."""
 
 ReadFunction = Callable[[str | list[str]], list[LayerData]]
 
@@ -13,12 +17,16 @@ ReadFunction = Callable[[str | list[str]], list[LayerData]]
 def get_reader(path: str | list[str]) -> ReadFunction | None:
     """Give the function that opens a path, or None where it is not a sweep of ours.
 
-    Decides by the ending, for files without one by the DICOM prefix, for folders by whether
-    they hold DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader.
+    Decides by the ending, for other files by the DICOM prefix, for folders by whether they hold
+    DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader. What may not
+    be read is taken, so that opening it says why.
     """
     if not isinstance(path, str):
         return None  # files that napari shall stack
-    ours = _holds_frames(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
+    try:
+        ours = _holds_frames(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
+    except PermissionError:
+        ours = True
     return read_layers if ours else None
 
 
@@ -39,9 +47,10 @@ def _is_sweep(path: Path) -> bool:
         return False
     if find_reader(path) is not None:
         return True
-    return not path.suffix and path.is_file() and is_dicom(path)
+    return path.is_file() and is_dicom(path)
 
 
 def _holds_frames(folder: Path) -> bool:
-    files = (path for path in folder.iterdir() if path.is_file())
-    return any(is_picture(path) or is_dicom(path) for path in files)
+    if any(is_picture(path) for path in folder.iterdir()):
+        return True
+    return any(is_dicom(path) for path in itertools.islice(walk_files(folder), LOOK_AT_FILES))

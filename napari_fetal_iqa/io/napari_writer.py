@@ -50,8 +50,8 @@ def write_labels(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
 
 
 def _spacing_mm(attributes: dict[str, Any]) -> tuple[float, float] | None:
-    """Spacing of rows and columns; None where the layer has neither scale nor unit."""
-    scale = [float(step) for step in attributes.get("scale", ())][-2:]
+    """Spacing of rows and columns, whichever way; None where there is neither scale nor unit."""
+    scale = [abs(float(step)) for step in attributes.get("scale", ())][-2:]
     units = [str(unit) for unit in attributes.get("units") or ()][-2:]
     if len(scale) < 2 or (scale == [1, 1] and not set(units) & set(MILLIMETRES)):
         return None

@@ -35,9 +35,10 @@ READERS = {
 def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVolume:
     """Open a sweep, whatever its format.
 
-    A file by its ending (:data:`READERS`) or its DICOM prefix; a folder of DICOM files, else
-    of PNG and JPEG frames; or a glob of PNG and JPEG frames. uint8 volumes are memory-mapped
-    where they are raw, and inflated as they are looked at where they are compressed.
+    A file by its ending (:data:`READERS`) or its DICOM prefix; a folder of DICOM files, or of
+    folders of them, else of PNG and JPEG frames; or a glob of PNG and JPEG frames. uint8 volumes
+    are memory-mapped where they are raw, and inflated as they are looked at where they are
+    compressed.
 
     Parameters
     ----------
@@ -106,10 +107,10 @@ def _read_folder(folder: Path) -> SweepVolume:
     if pictures := list_pictures(folder):
         from napari_fetal_iqa.io.pictures import read_pictures
 
-        return read_pictures(folder.name, pictures, folder)
+        return read_pictures(folder.resolve().name, pictures, folder)
     raise SweepError(
-        f"{folder.name}: expected DICOM files or PNG or JPEG frames in the folder, found none; "
-        f"choose the folder that holds them"
+        f"{folder.resolve().name}: expected DICOM files or PNG or JPEG frames in the folder, "
+        f"found none; choose the folder that holds them"
     )
 
 
@@ -121,4 +122,4 @@ def _read_pattern(pattern: Path) -> SweepVolume:
         raise SweepError(
             f"{pattern.name}: expected PNG or JPEG frames that match, found none; check the path"
         )
-    return read_pictures(pictures[0].parent.name, pictures, pattern)
+    return read_pictures(pictures[0].parent.resolve().name, pictures, pattern)

@@ -8,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.atomic_file import replacing
+from napari_fetal_iqa.io.text_header import known_spacing
 
 WRITABLE_SUFFIXES = (".mha", ".nii.gz", ".nrrd")
 
@@ -40,7 +41,8 @@ def write_volume(
     Raises
     ------
     SweepError
-        Where the ending is another, the array is not such a volume, or the disk refuses.
+        Where the ending is another, the array is not such a volume, the spacing is not positive,
+        or the disk refuses.
     """
     path = Path(path)
     suffix = next((s for s in WRITABLE_SUFFIXES if path.name.lower().endswith(s)), None)
@@ -54,6 +56,11 @@ def write_volume(
         raise SweepError(
             f"{path.name}: expected a volume (T, H, W) of uint8 to write, found "
             f"{volume.shape} of {volume.dtype}"
+        )
+    if spacing_mm is not None and known_spacing(*spacing_mm) is None:
+        raise SweepError(
+            f"{path.name}: expected a spacing of positive millimetres to write, found "
+            f"{spacing_mm}; correct the scale of the layer"
         )
     with replacing(path) as new:
         if suffix == ".mha":

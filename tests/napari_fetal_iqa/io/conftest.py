@@ -1,9 +1,26 @@
 """Volumes that the tests of the readers write with other libraries."""
 
+import os
+
 import numpy as np
 import pytest
 from pydicom import uid
 from pydicom.dataset import FileDataset, FileMetaDataset
+
+
+@pytest.fixture
+def as_nobody(tmp_path):
+    """Tests may run as root, whom no permission stops."""
+    if not hasattr(os, "geteuid"):
+        pytest.skip("this system has no user ids")
+    if os.geteuid() == 0:
+        for folder in (tmp_path, *tmp_path.parents[:2]):
+            folder.chmod(0o755)
+        os.seteuid(65534)
+        yield
+        os.seteuid(0)
+    else:
+        yield
 
 
 @pytest.fixture

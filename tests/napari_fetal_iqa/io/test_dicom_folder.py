@@ -1,3 +1,4 @@
+import logging
 import shutil
 
 import numpy as np
@@ -5,7 +6,7 @@ import pytest
 from pydicom.data import get_testdata_file
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io import listing, read_sweep
 
 
 def test_single_frames_of_a_series_are_a_sweep_in_order_of_instance(save_dicom, volume, tmp_path):
@@ -107,9 +108,46 @@ def test_a_damaged_file_is_named(save_dicom, volume, tmp_path):
         read_sweep(tmp_path / "case")
 
 
-def test_a_report_among_the_images_is_named(save_dicom, volume, tmp_path):
+def test_a_report_among_the_images_is_passed_over_and_logged(save_dicom, volume, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
     save_dicom("case/a.dcm", volume)
     shutil.copy(get_testdata_file("test-SR.dcm"), tmp_path / "case" / "report.dcm")
 
-    with pytest.raises(SweepError, match=r"report\.dcm: expected a DICOM image"):
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+    assert "report.dcm: passed over" in caplog.text
+
+
+def test_a_folder_of_reports_is_no_sweep(tmp_path):
+    shutil.copy(get_testdata_file("test-SR.dcm"), tmp_path / "report.dcm")
+
+    with pytest.raises(SweepError, match="found 1 files without pixels"):
+        read_sweep(tmp_path)
+
+
+def test_the_tree_of_an_export_is_read_in_the_order_of_its_names(save_dicom, volume, tmp_path):
+    for number in range(7):
+        save_dicom(f"case/DICOM/S{number + 7}/IM1", volume[number : number + 1])
+    (tmp_path / "case" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)  # S10 after S9
+
+
+def test_folders_below_one_that_holds_frames_are_passed_over(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    save_dicom("case/earlier/a.dcm", volume[:2])
+
+    assert read_sweep(tmp_path / "case").shape == volume.shape
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 2), ("MAX_DEPTH", 0)])
+def test_more_than_an_examination_is_not_looked_through(
+    save_dicom, volume, tmp_path, monkeypatch, limit, value
+):
+    for number in range(3):
+        save_dicom(f"case/{number}/IM1", volume)
+    monkeypatch.setattr(listing, limit, value)
+
+    with pytest.raises(SweepError, match=r"case: expected .*; choose the folder that holds them"):
         read_sweep(tmp_path / "case")

@@ -75,7 +75,7 @@ def test_every_ending_that_is_read_is_in_the_manifest_but_single_pictures():
 
     patterns = {pattern.removeprefix("*") for pattern in reader.filename_patterns}
 
-    assert patterns == set(READERS) - {".png", ".jpg", ".jpeg"}
+    assert patterns == (set(READERS) - {".png", ".jpg", ".jpeg"}) | {"[0-9]"}
     assert reader.accepts_directories
 
 
@@ -95,8 +95,9 @@ def test_files_to_be_stacked_are_left_to_other_readers():
 
 def test_a_dicom_file_without_ending_is_recognised_by_its_prefix(save_dicom, volume, tmp_path):
     assert get_reader(str(save_dicom("IM_0001", volume))) is not None
-    (tmp_path / "README").write_text("hello")
-    assert get_reader(str(tmp_path / "README")) is None
+    for name in ("README", "notes.1", "a.tif"):
+        (tmp_path / name).write_text("hello")
+        assert get_reader(str(tmp_path / name)) is None
 
 
 def test_folders_are_recognised_by_their_frames(save_dicom, volume, tmp_path):
@@ -106,9 +107,38 @@ def test_folders_are_recognised_by_their_frames(save_dicom, volume, tmp_path):
     (tmp_path / "others").mkdir()
     (tmp_path / "others" / "a.txt").write_text("hello")
 
-    readers = [get_reader(str(tmp_path / name)) for name in ("dicom", "pictures", "others")]
+    save_dicom("export/S1/IM1", volume)
 
-    assert [reader is not None for reader in readers] == [True, True, False]
+    names = ("dicom", "pictures", "others", "export")
+    readers = [get_reader(str(tmp_path / name)) for name in names]
+
+    assert [reader is not None for reader in readers] == [True, True, False, True]
+
+
+def test_what_may_not_be_read_is_taken_so_that_opening_it_says_why(
+    save_dicom, volume, tmp_path, request
+):
+    save_dicom("folder/IM_0001", volume).chmod(0)
+    path = save_dicom("closed/IM_0001", volume)
+    path.parent.chmod(0)
+    request.getfixturevalue("as_nobody")
+
+    for place in (tmp_path / "folder", tmp_path / "folder" / "IM_0001", path.parent):
+        read = get_reader(str(place))
+        assert read is not None
+        with pytest.raises(SweepError, match="no permission"):
+            read(str(place))
+
+
+@pytest.mark.usefixtures("_plugins_are_known")
+@pytest.mark.parametrize("name", ["IM_0001", "I10", "IM.0001", "00000001", "IMG-0001-00001"])
+def test_npe2_opens_a_dicom_file_as_scanners_name_it(save_dicom, volume, name):
+    path = save_dicom(name, volume)
+
+    layers, reader = npe2.io_utils.read_get_reader([str(path)], stack=False)
+
+    assert reader.command == "napari-fetal-iqa.read_sweep"
+    assert np.array_equal(layers[0][0], volume)
 
 
 @pytest.mark.usefixtures("_plugins_are_known")
@@ -155,6 +185,7 @@ def test_labels_of_one_frame_are_a_volume_of_one(tmp_path, volume):
         ({"scale": (1, 0.02, 0.03), "units": ("pixel", "centimeter", "centimeter")}, (0.2, 0.3)),
         ({"scale": (1, 0.2, 0.3), "units": ("pixel",) * 3}, (0.2, 0.3)),
         ({"scale": (1, 0.2, 0.3)}, (0.2, 0.3)),
+        ({"scale": (1, -0.2, 0.3)}, (0.2, 0.3)),
     ],
 )
 def test_spacing_is_that_of_scale_and_unit(tmp_path, volume, attributes, expected):

@@ -39,6 +39,14 @@ def test_a_glob_of_png_is_a_sweep(tmp_path, volume):
         read_sweep(folder / "c_*.png")
 
 
+def test_a_glob_in_a_folder_with_brackets_is_a_sweep(tmp_path, volume):
+    (tmp_path / "case [1]").mkdir()
+    folder = save_frames(tmp_path / "case [1]" / "a*b", volume)
+
+    assert np.array_equal(read_sweep(folder / "*.png").frames, volume)
+    assert np.array_equal(read_sweep(tmp_path / "case [1]" / "*" / "f*.png").frames, volume)
+
+
 def test_frames_are_split_into_sweeps_by_the_caller(tmp_path, volume):
     sweep = read_sweep(save_frames(tmp_path / "case", volume), frames_per_sweep=3)
 

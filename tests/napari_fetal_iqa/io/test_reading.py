@@ -1,29 +1,14 @@
-import os
 import subprocess
 import sys
 from pkgutil import resolve_name
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import metaimage, read_sweep, reading, write_volume
 from napari_fetal_iqa.io.video import CONTAINERS
-
-
-@pytest.fixture
-def as_nobody(tmp_path):
-    """Tests may run as root, whom no permission stops."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("this system has no user ids")
-    if os.geteuid() == 0:
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o755)
-        os.seteuid(65534)
-        yield
-        os.seteuid(0)
-    else:
-        yield
 
 
 @pytest.mark.parametrize("name", ["a.mha", "a.dcm", "folder", "a\0b.mha", "a" * 300 + ".mha"])
@@ -113,3 +98,23 @@ def test_every_ending_has_a_reader_and_every_video_a_container():
         assert callable(resolve_name(f"napari_fetal_iqa.io.{reader}"))
     videos = {ending for ending, reader in reading.READERS.items() if "video" in reader}
     assert videos == set(CONTAINERS)
+
+
+@pytest.mark.parametrize("pattern", [".", "*.png"])
+def test_a_sweep_in_the_working_folder_has_the_name_of_the_folder(
+    tmp_path, volume, monkeypatch, pattern
+):
+    (tmp_path / "case").mkdir()
+    Image.fromarray(volume[0]).save(tmp_path / "case" / "0.png")
+    monkeypatch.chdir(tmp_path / "case")
+
+    assert read_sweep(pattern).name == "case"
+
+
+def test_dicom_files_in_the_working_folder_have_the_name_of_the_folder(
+    tmp_path, save_dicom, volume, monkeypatch
+):
+    save_dicom("case/a", volume)
+    monkeypatch.chdir(tmp_path / "case")
+
+    assert read_sweep(".").name == "case"

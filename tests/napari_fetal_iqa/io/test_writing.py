@@ -48,6 +48,25 @@ def test_missing_folders_are_made_and_nothing_else_is_left(tmp_path, volume):
     assert list(path.parent.iterdir()) == [path]
 
 
+@pytest.mark.parametrize("ending", [".MHA", ".NII.GZ", ".NRRD"])
+def test_endings_in_capitals_are_written(tmp_path, volume, ending):
+    path = write_volume(tmp_path / f"A{ending}", volume, (0.2, 0.3))
+
+    assert list(tmp_path.iterdir()) == [path]
+    assert path.name == f"A{ending}"
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("spacing_mm", [(0.2, -0.3), (0.0, 0.3), (np.nan, 0.3)])
+def test_a_spacing_that_is_not_positive_is_refused_in_one_line(
+    tmp_path, volume, ending, spacing_mm
+):
+    with pytest.raises(SweepError, match=rf"^a\{ending}: expected a spacing of positive") as caught:
+        write_volume(tmp_path / f"a{ending}", volume, spacing_mm)
+    assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("name", ["a.mhd", "a.tif", "a", "a.nii"])
 def test_other_endings_are_refused(tmp_path, volume, name):
     with pytest.raises(SweepError, match="ends with"):
