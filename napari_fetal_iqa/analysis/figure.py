@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import numpy as np
-from matplotlib.figure import Figure
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis
@@ -12,6 +11,8 @@ from napari_fetal_iqa.analysis.result import Analysis
 
 def draw_timeline(analysis: Analysis, path: Path) -> None:
     """Draw the scores and areas along the sweeps into a PNG file."""
+    from matplotlib.figure import Figure  # here: it is slow to import, and often not needed
+
     figure = Figure(figsize=(12, 4.5), dpi=120, layout="constrained")
     quality, area = figure.subplots(2, 1, sharex=True)
     frames = np.arange(len(analysis.sweep))

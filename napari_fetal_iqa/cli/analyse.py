@@ -7,10 +7,8 @@ import typer
 
 import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.analysis import Analyser, choose_models
 from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
-from napari_fetal_iqa.cli.job import AnalysisJob, in_one_line
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.io import read_sweep
 
@@ -54,6 +52,10 @@ def analyse(
 
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
+    # here, for the other commands need not wait for what these import
+    from napari_fetal_iqa.analysis import Analyser, choose_models
+    from napari_fetal_iqa.cli.job import AnalysisJob
+
     chosen = None if frames is None else parse_frames(frames)
     job = AnalysisJob(
         choose_models(cls, seg, weights).setup(),
@@ -84,6 +86,8 @@ def _told(error: Exception, path: Path) -> Exception:
     """Give an error in the words of this tool."""
     if isinstance(error, FetalIqaError | ModelError):
         return error
+    from napari_fetal_iqa.cli.job import in_one_line
+
     return AnalysisError(
         f"{path.name}: the analysis failed ({in_one_line(error)}); free memory and disk, check "
         "the file, and try again"

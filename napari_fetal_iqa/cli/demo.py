@@ -9,8 +9,6 @@ from typing import Annotated
 
 import typer
 
-from napari_fetal_iqa.analysis import Analyser, choose_models
-from napari_fetal_iqa.cli.job import AnalysisJob
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.samples import demo_sweep
 
@@ -38,6 +36,9 @@ def demo(
     Example: napari-fetal-iqa demo
     """
     if headless:
+        from napari_fetal_iqa.analysis import Analyser, choose_models
+        from napari_fetal_iqa.cli.job import AnalysisJob
+
         setup = choose_models("demo-cls", "demo-seg").setup()
         AnalysisJob(setup, Analyser, out).run(demo_sweep())
     elif _has_screen():

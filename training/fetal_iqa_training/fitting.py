@@ -209,7 +209,7 @@ def _split(data: Path, settings: FitSettings) -> CaseSplit:
 
 
 def _sha256(weights: Path | None) -> str | None:
-    return None if weights is None else weights_record(weights).sha256
+    return None if weights is None else weights_record(weights, places.weights()).sha256
 
 
 def _learn(
@@ -289,7 +289,9 @@ def _card(
         name=f"{spec.name} {network.task}" + (", demo" if demo else ""),
         task=network.task,
         encoder=spec.name,
-        encoder_weights="own" if weights is None or encoder_is_new else weights_record(weights),
+        encoder_weights="own"
+        if weights is None or encoder_is_new
+        else weights_record(weights, places.weights()),
         image_size=spec.image_size,
         licence=OWN_LICENCE if weights is None else spec.licence,
         parent=None if parent is None else parent.hash,

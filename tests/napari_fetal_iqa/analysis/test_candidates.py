@@ -1,5 +1,3 @@
-import time
-
 import numpy as np
 import pytest
 from hypothesis import assume, given, settings
@@ -182,16 +180,3 @@ def test_the_order_is_that_of_the_slow_way(quality, area, by_expert):
         seen.append(best)
         found.append(best)
     assert order(analysis, by_expert) == found
-
-
-def test_a_case_of_840_frames_is_ordered_between_two_frames_of_the_screen():
-    bounds = tuple((start, start + 140) for start in range(0, 840, 140))
-    random = np.random.default_rng(0)
-    analysis = analysis_of(random.random(840), random.random(840) / 50, bounds)
-    seconds = []
-    for _ in range(9):
-        start = time.perf_counter()
-        found = order(analysis, np.zeros(840, bool), bounds)
-        seconds.append(time.perf_counter() - start)
-    assert len(found) > 500
-    assert min(seconds) < 0.005
