@@ -10,7 +10,6 @@ from typing import Annotated
 import typer
 
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.samples import demo_sweep
 
 DEFAULT_SCREENSHOT = Path("napari-fetal-iqa-demo.png")
 _SCREEN = "-screen 0 1920x1080x24"
@@ -38,6 +37,7 @@ def demo(
     if headless:
         from napari_fetal_iqa.analysis import Analyser, choose_models
         from napari_fetal_iqa.cli.job import AnalysisJob
+        from napari_fetal_iqa.samples import demo_sweep
 
         setup = choose_models("demo-cls", "demo-seg").setup()
         AnalysisJob(setup, Analyser, out).run(demo_sweep())

@@ -315,7 +315,7 @@ def test_a_wrong_model_is_one_line(run, sweep_file, tmp_path):
 def test_the_demo_without_a_window_writes_the_results(run, monkeypatch, sweep_file, tmp_path):
     from napari_fetal_iqa.io import read_sweep
 
-    monkeypatch.setattr("napari_fetal_iqa.cli.demo.demo_sweep", lambda: read_sweep(sweep_file))
+    monkeypatch.setattr("napari_fetal_iqa.samples.demo_sweep", lambda: read_sweep(sweep_file))
     code, out, err = run("demo", "--headless", "--out", tmp_path)
     assert code == 0, err
     assert "Demo models, trained on phantoms only: not for clinical use." in out
