@@ -1,0 +1,45 @@
+"""``napari-fetal-iqa info``: facts of sound sweeps, one line for bad ones."""
+
+import json
+
+import numpy as np
+import pytest
+from typer.testing import CliRunner
+
+from napari_fetal_iqa.cli import app
+from napari_fetal_iqa.io import write_volume
+
+
+@pytest.fixture
+def sweep(tmp_path):
+    frames = np.random.default_rng(0).integers(1, 255, (9, 24, 32), np.uint8)
+    return write_volume(tmp_path / "case.mha", frames, (0.2, 0.3))
+
+
+@pytest.mark.parametrize(
+    ("options", "expected"),
+    [([], [[0, 9]]), (["--frames-per-sweep", "4"], [[0, 4], [4, 8], [8, 9]])],
+)
+def test_sweeps_are_as_long_as_asked_for(sweep, options, expected):
+    result = CliRunner().invoke(app, ["info", str(sweep), "--json", *options])
+
+    assert result.exit_code == 0
+    facts = json.loads(result.stdout)
+    assert facts["sweeps"] == expected
+    assert (facts["frames"], facts["spacing_mm"]) == (9, [0.2, 0.3])
+
+
+def test_words_tell_the_number_of_sweeps(sweep):
+    result = CliRunner().invoke(app, ["info", str(sweep), "--frames-per-sweep", "3"])
+
+    assert "3 of 3 frames" in result.stdout
+
+
+def test_a_sweep_has_at_least_one_frame(sweep):
+    assert CliRunner().invoke(app, ["info", str(sweep), "--frames-per-sweep", "0"]).exit_code == 2
+
+
+def test_the_help_says_what_can_be_opened():
+    help_text = " ".join(CliRunner().invoke(app, ["info", "--help"]).stdout.split())
+
+    assert "DICOM" in help_text
