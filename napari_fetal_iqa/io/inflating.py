@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
 
-CHUNK_BYTES = 1 << 17
+CHUNK_BYTES = 1 << 20
 """Compressed bytes read, and at most inflated bytes made, at a time."""
 
 _DAMAGE: type[Exception] = isal_zlib.IsalError  # type: ignore[assignment]  # isal's stub errs

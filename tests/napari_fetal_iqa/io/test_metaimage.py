@@ -52,7 +52,7 @@ def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
 
 
 def test_the_first_frame_is_there_before_the_rest_is_inflated(tmp_path):
-    volume = np.random.default_rng(0).integers(0, 256, (40, 200, 200), np.uint8)
+    volume = np.random.default_rng(0).integers(0, 256, (40, 400, 400), np.uint8)
     frames = read_sweep(write_by_itk(tmp_path / "a.mha", volume, compress=True)).frames
 
     assert np.array_equal(frames[0], volume[0])
