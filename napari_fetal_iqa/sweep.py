@@ -160,10 +160,11 @@ class SweepVolume:
 
     @cached_property
     def field_of_view(self) -> NDArray[np.bool_]:
-        """(H, W) bool: the area that is ever non-black, without specks and holes.
+        """(H, W) bool: the area that is ever non-black, without captions, specks and holes.
 
         Non-black is more than :data:`BLACK`. Judged on at most 64 frames spread over the
-        volume. The whole frame where nothing is ever lit.
+        volume. What hangs on it by strokes of less than 5 pixels, as a caption that touches it
+        does, is cut off. The whole frame where nothing is ever lit.
         """
         from scipy import ndimage  # here, as opening a sweep need not wait for it
 
@@ -171,11 +172,24 @@ class SweepVolume:
         lit = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:
             lit |= np.asarray(frame) > BLACK
-        components, count = ndimage.label(lit)
-        if count == 0:
+        if not lit.any():
             return np.ones(self.shape[1:], bool)
-        largest = 1 + int(np.argmax(np.bincount(components.ravel())[1:]))
-        return np.asarray(ndimage.binary_fill_holes(components == largest), bool)
+        whole = ndimage.binary_fill_holes(_largest_part(lit))
+        disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), 2)
+        opened = ndimage.binary_opening(whole, disc)
+        if not opened.any():
+            return np.asarray(whole, bool)
+        # What the opening took off the corners comes back.
+        return np.asarray(ndimage.binary_dilation(_largest_part(opened), disc) & whole, bool)
+
+
+def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Give the largest connected part of an area."""
+    from scipy import ndimage
+
+    parts, _ = ndimage.label(area)
+    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    return np.asarray(parts == largest)
 
 
 @dataclass(frozen=True)

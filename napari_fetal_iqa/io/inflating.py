@@ -134,7 +134,7 @@ class InflatingFrames:
 
     def _inflate(self, file: BinaryIO, target: int) -> None:
         while self._inflated < target:
-            data = self._next_bytes(file, self._skip + self._bytes.size - self._inflated)
+            data = self._next_bytes(file, self._skip + target - self._inflated)
             if not data and self._exhausted:
                 raise self._damaged()
             skipped = min(self._skip, len(data))

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from PIL import Image, ImageDraw
+from scipy import ndimage
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.sweep import SweepVolume, describe, sweep_bounds
@@ -113,6 +115,29 @@ def test_field_of_view_is_the_lit_fan_without_specks_and_holes():
     array[:, ~truth] = np.maximum(array[:, ~truth], 4)  # noise of compression
 
     assert np.array_equal(SweepVolume(array).field_of_view, truth)
+
+
+def test_a_caption_that_touches_the_fan_is_no_part_of_it():
+    truth = fan((80, 200))
+    image = Image.fromarray(truth.astype(np.uint8) * 90)
+    draw = ImageDraw.Draw(image)
+    draw.text((6, 20), "CARDIAC 4.1 MHz", fill=200)  # its end lies on the fan's edge
+    draw.line((100, 79, 199, 10), fill=200, width=2)
+    array = np.array(image)[np.newaxis]
+    beyond = ~ndimage.binary_dilation(truth, iterations=6)  # a part of its last letter stays
+    assert (array[0, 20:32] > 0)[beyond[20:32]].sum() > 100
+
+    found = SweepVolume(array).field_of_view
+
+    assert np.count_nonzero(truth & ~found) <= 8, "no more than the tips of its sharp corners"
+    assert not found[beyond].any()
+
+
+def test_a_field_of_view_of_few_pixels_is_kept():
+    array = np.zeros((2, 20, 20), np.uint8)
+    array[:, 5:8, 5:8] = 90
+
+    assert SweepVolume(array).field_of_view.sum() == 9
 
 
 def test_field_of_view_of_a_black_volume_is_the_whole_frame():
