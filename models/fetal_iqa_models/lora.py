@@ -22,7 +22,7 @@ _PEFT_PREFIX = "base_model.model."
 
 
 def add_lora(model: FrameNetwork, settings: LoraSettings | None = None) -> LoraSettings:
-    """Put low-rank adapters on the linear layers of a network's encoder, in place.
+    """Put low-rank adapters on linear or convolutional layers of a network's encoder, in place.
 
     The adapter starts at zero: the network's output does not change.
 
@@ -50,13 +50,16 @@ def add_lora(model: FrameNetwork, settings: LoraSettings | None = None) -> LoraS
         raise ModelError(f"{spec.name}: has a LoRA already; merge it before adding another")
     targets = settings.targets or spec.lora_targets
     if targets is None:
-        raise ModelError(f"{spec.name}: is convolutional and takes no LoRA; train it in full")
+        raise ModelError(f"{spec.name}: has no layers named for a LoRA; train it in full")
     trunk = model.encoder.trunk
-    linear = [name for name, layer in trunk.named_modules() if isinstance(layer, nn.Linear)]
+    layers = [
+        name for name, layer in trunk.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
+    ]
     for target in targets:
-        if not any(f".{name}".endswith(f".{target}") for name in linear):
+        if not any(f".{name}".endswith(f".{target}") for name in layers):
             raise ModelError(
-                f"{spec.name}: takes no LoRA on {target}: no linear layer is called so"
+                f"{spec.name}: takes no LoRA on {target}: no linear or convolutional layer is "
+                "called so"
             )
     settings = settings.model_copy(update={"targets": targets})
     inject_adapter_in_model(peft_config(settings), trunk, _ADAPTER)

@@ -74,8 +74,8 @@ class EncoderSpec:
         Normalisation of the input, in shares of full intensity.
     lora_targets : tuple of str or None
         Layers that get LoRA, by the ends of their names: ``"attn.proj"`` is that layer of every
-        block, and not ``patch_embed.proj``. None where the encoder is convolutional and is
-        tuned in full or not at all.
+        block, and not ``patch_embed.proj``. None where the encoder is
+        convolutional and is tuned in full or not at all.
     decoder_width : int
         Channels of the finest decoder stage where this encoder segments.
     source : WeightsSource or None
@@ -247,6 +247,15 @@ _ROWS = (
         },
         image_size=128,
         lora_targets=TRANSFORMER_LORA,
+        decoder_width=12,
+    ),
+    EncoderSpec(
+        "resnet-demo",  # convolutions tell frames apart sooner than windows do: the demo's CLS
+        "resnet10t",
+        PYRAMID,
+        timm_options={"channels": (40, 80, 160, 320), "num_classes": 0},
+        image_size=128,
+        lora_targets=("0.conv1", "0.conv2"),
         decoder_width=12,
     ),
     _dinov3("small", DEPTH_12),

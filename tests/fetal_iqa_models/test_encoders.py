@@ -3,7 +3,8 @@ import torch
 
 from fetal_iqa_models import ModelError, list_encoders, load_encoder
 
-SMALL = [n for n in list_encoders() if n in {"swin-demo", "fetalclip-tiny", "efficientnet_b0"}]
+SMALL_NAMES = {"swin-demo", "resnet-demo", "fetalclip-tiny", "efficientnet_b0"}
+SMALL = [n for n in list_encoders() if n in SMALL_NAMES]
 LARGE = [n for n in list_encoders() if n not in SMALL]
 
 

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 import torch
@@ -10,7 +11,9 @@ from fetal_iqa_models import (
     ModelError,
     add_lora,
     load_encoder,
+    load_model,
     merge_lora,
+    save_model,
     set_strategy,
     trainable_parameters,
 )
@@ -102,5 +105,29 @@ def test_what_cannot_be_is_said_in_one_line() -> None:
         add_lora(transformer)
     with pytest.raises(ModelError, match="merge the LoRA first"):
         set_strategy(transformer, "full")
-    with pytest.raises(ModelError, match="convolutional"):
+    with pytest.raises(ModelError, match="no layers named for a LoRA"):
         set_strategy(FrameClassifier(load_encoder("efficientnet_b0")), "lora")
+
+
+def test_convolutions_take_adapters_too(
+    stir: Callable[[Network], None], make_card: Callable, tmp_path: Path
+) -> None:
+    classifier = FrameClassifier(load_encoder("resnet-demo")).eval()
+    images = torch.randn(2, 3, 128, 128)
+    bare = classifier(images)
+    set_strategy(classifier, "lora")
+    assert torch.equal(classifier.eval()(images), bare)
+    trained = [p for p in classifier.parameters() if p.requires_grad]
+    assert trainable_parameters(classifier) < 0.15 * sum(p.numel() for p in classifier.parameters())
+    stir(classifier)
+    for layer in classifier.modules():  # a new one shuts its branches: all scales are zero
+        if isinstance(layer, torch.nn.BatchNorm2d):
+            torch.nn.init.ones_(layer.weight)
+    adapted = classifier.eval()(images)
+    adapted.sum().backward()
+    assert all(p.grad is not None and p.grad.abs().max() > 0 for p in trained)
+    folder = save_model(classifier, tmp_path / "cls", make_card(classifier))
+    assert torch.equal(load_model(folder)(images), adapted)
+    merge_lora(classifier)
+    assert (classifier(images) - adapted).abs().max() < 1e-5
+    assert (adapted - bare).abs().max() > 1e-3

@@ -17,7 +17,7 @@ PAPER_BASELINES = {
     "vit_s": "vit_small_patch16_224.augreg_in21k_ft_in1k",
 }
 
-ARCHITECTURE_ONLY = ("fetalclip", "fetalclip-tiny", "mobilefetalclip", "swin-demo")
+ARCHITECTURE_ONLY = ("fetalclip", "fetalclip-tiny", "mobilefetalclip", "resnet-demo", "swin-demo")
 """Built by timm, with weights that are not timm's."""
 
 

@@ -34,7 +34,8 @@ def test_the_card_says_how_to_make_it_again(name):
 def test_it_does_well_on_held_out_phantoms_and_clearly_worse_on_another_scanners(name):
     metrics, figure = load_card(name).metrics, MODELS[name]
     assert metrics["test"][figure] >= 0.90
-    assert metrics["shifted"][figure] <= metrics["test"][figure] - 0.05
+    # what is found is outlined still: what shifts most is which frames are taken for positive
+    assert metrics["shifted"]["f1"] <= metrics["test"]["f1"] - 0.1
 
 
 def test_together_they_are_small_enough_to_ship():
