@@ -14,9 +14,6 @@ from napari_fetal_iqa.settings import Settings, save_settings
 
 SECONDS = 1000
 
-# Minutes of fine-tuning with the demo encoder as it is: to be quick enough for every run again.
-pytestmark = pytest.mark.slow
-
 
 def analyse(widget, qtbot):
     if not widget.runner.running:
@@ -33,7 +30,7 @@ def learn(task, base, store, out):
         [
             *(sys.executable, "-m", "fetal_iqa_training", "finetune"),
             *("--corrections", str(store.path), "--task", task, "--base", base),
-            *("--out", str(out), "--device", "cpu"),
+            *("--out", str(out), "--device", "cpu", "--epochs", "6"),
         ],
         capture_output=True,
         text=True,
@@ -114,6 +111,7 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     assert sorted(kept) == sorted(frames.tolist())
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     """The demo models know nothing of heads; the point is the way."""
