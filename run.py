@@ -137,7 +137,7 @@ def tests(programs, arguments, with_gui):
         call(*pytest, *arguments, env=quiet)
         return
     cover = ["--cov", "--cov-report="] if with_gui else []
-    quick = "not slow and not gpu and "
+    quick = "not slow and not gpu and " + ("" if with_gui else "not fuzz and ")
     call(*pytest, "-q", "-m", quick + "not gui", "-n", "auto", *cover, env=quiet)
     if with_gui:
         cover += ["--cov-append", "--cov-report=term", "--cov-fail-under=90"]
