@@ -376,11 +376,6 @@ def test_the_page_of_keys_is_the_table():
     assert page.read_text(encoding="utf-8") == shortcuts.help_markdown()
 
 
-def test_a_window_with_a_sweep_on_the_desk_has_no_torch(desk):
-    assert desk.desk is not None
-    assert "torch" not in sys.modules
-
-
 OPEN_AS_A_PLUGIN = """
 import napari, os, sys
 from qtpy.QtWidgets import QApplication

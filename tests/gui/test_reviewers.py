@@ -74,12 +74,12 @@ def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
     widget.review_actions.go(30)
     widget.review_actions.go_next_to_review()
     assert widget.desk.navigator.frame == 10
+    qtbot.waitUntil(lambda: widget.desk.other.layer is not None, timeout=5 * SECONDS)
     other = widget.desk.other.layer
-    assert other is not None
     assert other.data.sum() == pytest.approx(np.pi * 30 * 20, rel=0.03)
     widget.review_actions.go_next_to_review()
     assert widget.desk.navigator.frame == 11
-    assert not widget.desk.other.layer.data.any()
+    qtbot.waitUntil(lambda: not widget.desk.other.layer.data.any(), timeout=5 * SECONDS)
     widget.review_actions.label_optimal()
     assert list(widget.timeline._data.disagreements) == [10]
     choose(widget, "Corrections of AK")
