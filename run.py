@@ -141,7 +141,9 @@ def tests(programs, arguments, with_gui):
     call(*pytest, "-q", "-m", quick + "not gui", "-n", "auto", *cover, env=quiet)
     if with_gui:
         cover += ["--cov-append", "--cov-report=term", "--cov-fail-under=90"]
-        call(*pytest, "-q", "-m", quick + "gui", *cover, env=quiet)
+        # these alone: to collect the others imports torch
+        windows = ["tests/gui", "tests/napari_fetal_iqa/io/test_in_napari.py"]
+        call(*pytest, "-q", "-m", quick + "gui", *windows, *cover, env=quiet)
 
 
 def main():

@@ -376,6 +376,11 @@ def test_the_page_of_keys_is_the_table():
     assert page.read_text(encoding="utf-8") == shortcuts.help_markdown()
 
 
+def test_a_window_with_an_analysed_sweep_has_no_torch(desk, qtbot):
+    analyse(desk, qtbot)
+    assert "torch" not in sys.modules
+
+
 OPEN_AS_A_PLUGIN = """
 import napari, os, sys
 from qtpy.QtWidgets import QApplication
