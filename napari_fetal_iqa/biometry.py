@@ -6,9 +6,9 @@ from math import cos, pi, radians, sin, sqrt
 from typing import Any
 
 import numpy as np
+import scipy
+import skimage
 from numpy.typing import NDArray
-from scipy import ndimage
-from skimage.measure import EllipseModel, find_contours
 
 EDGE_PX = 3
 """Outline points this near the edge of the field of view are no outline (Sappia et al. 2025)."""
@@ -136,7 +136,7 @@ def measure_abdomen(
         return None
     origin = points.mean(0)
     with np.errstate(invalid="ignore", divide="ignore"):  # a perfect circle has no direction
-        model = EllipseModel.from_estimate((points - origin)[:, ::-1])
+        model = skimage.measure.EllipseModel.from_estimate((points - origin)[:, ::-1])
     if not model:
         return None
     (x, y), (a, b), turn = model.center, model.axis_lengths, model.theta
@@ -160,10 +160,10 @@ def _outer_contour(mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     if len(rows) == 0:
         return None
     crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    parts, count = ndimage.label(crop)
+    parts, count = scipy.ndimage.label(crop)
     if count > 1:
         crop = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    contours = find_contours(np.pad(crop, 1).astype(np.float64), 0.5)
+    contours = skimage.measure.find_contours(np.pad(crop, 1).astype(np.float64), 0.5)
     # the outer contour encloses those of holes
     outer = max(contours, key=lambda contour: float(np.ptp(contour, axis=0).prod()))
     corner = np.array([rows[0] - 1, columns[0] - 1])

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_fetal_iqa.corrections import FrameCorrection, Label
 from napari_fetal_iqa.masks import decode_mask
@@ -66,8 +66,8 @@ def interpolate_masks(
         place = np.rint(centroid).astype(np.intp)
         # by which part of a pixel each shape lies off this centroid, once its place lies on it
         off = (centroid - place) - (centroids - places)
-        blend = (1 - fraction) * ndimage.shift(distances[0], off[0], order=1, mode="nearest")
-        blend += fraction * ndimage.shift(distances[1], off[1], order=1, mode="nearest")
+        blend = (1 - fraction) * scipy.ndimage.shift(distances[0], off[0], order=1, mode="nearest")
+        blend += fraction * scipy.ndimage.shift(distances[1], off[1], order=1, mode="nearest")
         mask = _window(blend > 0, reach - place, first.shape)
         if not mask.any():
             mask = (first if fraction <= 0.5 else last).copy()
@@ -161,6 +161,6 @@ def _signed_distances(
     """Distances to the outline, positive inside, in a window centred on a place."""
     window = _window(mask, place - reach, tuple(2 * reach + 1))
     # the outline runs half a pixel from the pixel centres on both its sides
-    inside = ndimage.distance_transform_edt(window) - 0.5
-    outside = ndimage.distance_transform_edt(~window) - 0.5
+    inside = scipy.ndimage.distance_transform_edt(window) - 0.5
+    outside = scipy.ndimage.distance_transform_edt(~window) - 0.5
     return np.where(window, inside, -outside).astype(np.float32)

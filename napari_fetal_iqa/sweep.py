@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
@@ -166,28 +167,24 @@ class SweepVolume:
         volume. What hangs on it by strokes of less than 5 pixels, as a caption that touches it
         does, is cut off. The whole frame where nothing is ever lit.
         """
-        from scipy import ndimage  # here, as opening a sweep need not wait for it
-
         step = -(-len(self) // 64)
         lit = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:
             lit |= np.asarray(frame) > BLACK
         if not lit.any():
             return np.ones(self.shape[1:], bool)
-        whole = ndimage.binary_fill_holes(_largest_part(lit))
-        disc = ndimage.iterate_structure(ndimage.generate_binary_structure(2, 1), 2)
-        opened = ndimage.binary_opening(whole, disc)
+        whole = scipy.ndimage.binary_fill_holes(_largest_part(lit))
+        disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), 2)
+        opened = scipy.ndimage.binary_opening(whole, disc)
         if not opened.any():
             return np.asarray(whole, bool)
         # What the opening took off the corners comes back.
-        return np.asarray(ndimage.binary_dilation(_largest_part(opened), disc) & whole, bool)
+        return np.asarray(scipy.ndimage.binary_dilation(_largest_part(opened), disc) & whole, bool)
 
 
 def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
     """Give the largest connected part of an area."""
-    from scipy import ndimage
-
-    parts, _ = ndimage.label(area)
+    parts, _ = scipy.ndimage.label(area)
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     return np.asarray(parts == largest)
 

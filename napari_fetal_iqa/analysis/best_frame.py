@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 SMOOTHING_FRAMES = 2.0
 """Standard deviation of the Gaussian along time; an abdomen stays in view for about 7 frames."""
@@ -38,5 +38,5 @@ def best_frame(
     if not positive[start:stop].any():
         return -1
     known = np.nan_to_num(np.asarray(score, float)[start:stop])
-    smooth = ndimage.gaussian_filter1d(known, SMOOTHING_FRAMES, mode="constant")
+    smooth = scipy.ndimage.gaussian_filter1d(known, SMOOTHING_FRAMES, mode="constant")
     return start + int(np.argmax(np.where(positive[start:stop], smooth, -np.inf)))

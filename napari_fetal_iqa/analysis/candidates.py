@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_fetal_iqa.analysis.result import Analysis
 
@@ -123,8 +123,8 @@ def _sudden(score: NDArray[np.float64], bounds: Sequence[tuple[int, int]]) -> ND
     for start, stop in bounds:
         part = score[start:stop]
         there = np.isfinite(part)
-        total = ndimage.correlate1d(np.nan_to_num(part), [1, 0, 1], mode="constant")
-        count = ndimage.correlate1d(there.astype(float), [1, 0, 1], mode="constant")
+        total = scipy.ndimage.correlate1d(np.nan_to_num(part), [1, 0, 1], mode="constant")
+        count = scipy.ndimage.correlate1d(there.astype(float), [1, 0, 1], mode="constant")
         known = there & (count > 0)
         sudden[start:stop][known] = np.abs(part[known] - total[known] / count[known])
     return np.clip(sudden, 0, 1)

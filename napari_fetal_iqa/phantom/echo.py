@@ -1,8 +1,8 @@
 """From tissue to picture: speckle, attenuation, noise and log compression."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_fetal_iqa.phantom.fan import N_BEAMS, N_DEPTHS, Fan, Grid
 from napari_fetal_iqa.phantom.settings import PhantomSettings
@@ -79,12 +79,14 @@ def envelope(
     amplitude = np.exp(tissue.level * np.float32(np.log(10) / 20)) * passed
     # a blur keeps the variance of white noise times the sum of its squared weights
     restore = np.float32(np.sqrt(4 * np.pi * sigma[0] * sigma[1]))
-    received = [ndimage.gaussian_filter(part * amplitude, sigma, truncate=3) for part in random]
+    received = [
+        scipy.ndimage.gaussian_filter(part * amplitude, sigma, truncate=3) for part in random
+    ]
     real = received[0] * restore
     # side lobes: a faint, wide echo of the brighter neighbours, seen where tissue itself is dark
-    clutter = ndimage.uniform_filter(amplitude, (9, 25)) * np.float32(CLUTTER)
+    clutter = scipy.ndimage.uniform_filter(amplitude, (9, 25)) * np.float32(CLUTTER)
     real += clutter * random[0]
-    real += ndimage.gaussian_filter(tissue.mirror * passed, sigma, truncate=3)
+    real += scipy.ndimage.gaussian_filter(tissue.mirror * passed, sigma, truncate=3)
     # electronic noise is as fine as the samples and grows with the time gain; like the side lobes
     # it is kept to one of the two parts, which speckle in tissue does not notice
     growth = np.linspace(0, 14, N_DEPTHS, dtype=np.float32)[:, None]
@@ -102,4 +104,4 @@ def compress(settings: PhantomSettings, amplitude: Grid) -> NDArray[np.float32]:
     level = np.float32(20) * np.log10(amplitude + np.float32(1e-6))
     span = np.float32(settings.dynamic_range_db)
     grey = np.clip((level + np.float32(settings.gain_db)) / span + np.float32(0.84), 0, 1) * 255
-    return ndimage.gaussian_filter(grey, (0.7, 0.5), truncate=2.5)
+    return scipy.ndimage.gaussian_filter(grey, (0.7, 0.5), truncate=2.5)

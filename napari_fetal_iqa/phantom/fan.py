@@ -6,8 +6,8 @@ from math import radians
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage, sparse
 
 from napari_fetal_iqa.phantom.settings import PhantomSettings
 
@@ -90,7 +90,7 @@ class Fan:
         return (depth >= 0) & (depth <= N_DEPTHS - 1) & (beam >= 0) & (beam <= N_BEAMS - 1)
 
     @cached_property
-    def _interpolation(self) -> sparse.csr_array:
+    def _interpolation(self) -> "scipy.sparse.csr_array":
         depth, beam = (coordinate[self.field_of_view] for coordinate in self._pixel_polar)
         upper = np.minimum(depth.astype(np.int32), N_DEPTHS - 2)
         left = np.minimum(beam.astype(np.int32), N_BEAMS - 2)
@@ -100,7 +100,7 @@ class Fan:
         columns = [first, first + 1, first + N_BEAMS, first + N_BEAMS + 1]
         starts = np.arange(0, 4 * len(first) + 1, 4, dtype=np.int32)
         data = np.stack(weights, -1).astype(np.float32).ravel()
-        return sparse.csr_array(
+        return scipy.sparse.csr_array(
             (data, np.stack(columns, -1).ravel(), starts), (len(first), N_DEPTHS * N_BEAMS)
         )
 
@@ -111,7 +111,7 @@ class Fan:
         # coarse pixels average the samples that they cover, as a downscaled frame would
         width = [0.35 * row_mm / self.step_mm, 0.35 * column_mm / beam_mm]
         if width[0] > 0.5:
-            image = ndimage.gaussian_filter(image, width, truncate=2.5)
+            image = scipy.ndimage.gaussian_filter(image, width, truncate=2.5)
         # the darkest echo is 1: outside the fan alone is 0
         grey = np.clip(self._interpolation @ image.ravel() + 0.5, 1, 255)
         frame = np.zeros(self.settings.shape, np.uint8)

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from scipy import sparse
+import scipy
 
 from napari_fetal_iqa.phantom.fan import N_BEAMS, N_DEPTHS, Fan, Grid
 from napari_fetal_iqa.phantom.fetus import FLUID_DB
@@ -12,12 +12,12 @@ from napari_fetal_iqa.phantom.motion import Drift
 from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 
 
-def _smoothing(n_samples: int, n_knots: int) -> sparse.csr_array:
+def _smoothing(n_samples: int, n_knots: int) -> "scipy.sparse.csr_array":
     """(n_samples, n_knots): weights that turn random knots into a smooth unit-variance line."""
     place = np.linspace(1, n_knots - 2, n_samples)[:, None]
     weights = np.exp(-(((place - np.arange(n_knots)) / 1.1) ** 2))
     weights[weights < 1e-3] = 0
-    return sparse.csr_array(
+    return scipy.sparse.csr_array(
         (weights / np.sqrt((weights**2).sum(1, keepdims=True))).astype(np.float32)
     )
 

@@ -1,5 +1,6 @@
 """Work that runs off the GUI thread. It yields results and touches no viewer and no widget."""
 
+import importlib
 import logging
 from collections.abc import Iterator
 
@@ -14,6 +15,12 @@ from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
+
+
+def import_what_sweeps_need() -> None:
+    """Import what takes long and is not needed before a sweep is there."""
+    for name in ("napari_fetal_iqa.widgets.timeline", "scipy.ndimage", "skimage.measure.fit"):
+        importlib.import_module(name)
 
 
 def get_to_know(sweep: SweepVolume) -> SweepVolume:

@@ -6,6 +6,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Points
 from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.biometry import AbdomenMeasurement
 from napari_fetal_iqa.ellipse import Ellipse
@@ -16,6 +17,8 @@ _DIAMETER_DOTS = 15
 _ENDS = 4
 _N_POINTS = _OUTLINE_DOTS + 2 * _DIAMETER_DOTS + _ENDS
 _COLOUR = "white"
+_LETTERS = "AC 0123456789.xmp"
+_LETTER_MS = 30
 _DOTS_ACROSS, _CROSSES_ACROSS = 300, 45
 """How many dots, and how many crosses, side by side would be as wide as a frame."""
 
@@ -47,14 +50,38 @@ class Calipers:
             face_color=_COLOUR,
             border_width=0,
             opacity=0.85,
-            visible=False,
+            shown=False,
         )
         self.layer.editable = False
+        self._said = ""
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
         self._text = text = viewer.canvas.overlays.text
         text.position, text.font_size, text.color = "bottom_left", 14, _COLOUR
         # made now, for making it takes long, and empty while there is nothing to say
         text.text, text.visible = "", True
+        self._undrawn = dict.fromkeys(_LETTERS)
+        self._letters = QTimer()
+        self._letters.setInterval(_LETTER_MS)
+        self._letters.timeout.connect(self._draw_letter)
+        self._letters.start()
+
+    def prepare(self, said: str) -> None:
+        """Let it take no time to say something later on."""
+        self._undrawn.update(dict.fromkeys(said))
+
+    def _draw_letter(self) -> None:
+        """Draw one letter, unseen; the first time that napari draws it takes 20 ms."""
+        if self._say_now():
+            self._letters.stop()
+            self._text.text, self._text.color = self._said, _COLOUR
+        else:
+            letter = next(iter(self._undrawn))
+            del self._undrawn[letter]
+            self._text.text, self._text.color = letter, "transparent"
+
+    def _say_now(self) -> bool:
+        """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
+        return not (self._undrawn.keys() & self._said if self._said else self._undrawn)
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
@@ -99,13 +126,17 @@ class Calipers:
         self._show(said, crosses=True)
 
     def _show(self, said: str, crosses: bool) -> None:
+        self._said = said
+        if not self._say_now():
+            self._letters.start()
         # napari draws all anew for a value that is the same, too
-        if self._text.text != said:
+        elif self._text.text != said and not self._letters.isActive():
             self._text.text = said
-        if self.layer.visible != crosses:
-            self.layer.visible = crosses
+        if self.layer.shown[0] != crosses:
+            self.layer.shown = crosses
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""
-        self._text.visible = False
+        self._letters.stop()
+        self._text.text, self._text.color, self._text.visible = "", _COLOUR, False
         remove_soon(self._viewer, self.layer)

@@ -23,7 +23,8 @@ from napari_fetal_iqa.widgets.overlay import MaskOverlay
 from napari_fetal_iqa.widgets.selection import FrameRange
 from napari_fetal_iqa.widgets.timeline_data import TimelineData
 
-_AT_ONCE = 16
+AT_ONCE = 16
+"""As many frames are shown at once; more, one after the other while the window is idle."""
 _SLICE_SECONDS = 0.01
 _LEFT_ALONE_MS = 500
 
@@ -58,7 +59,7 @@ class Desk:
 
     def paint(self, frames: Collection[int]) -> None:
         """Put the masks that count on these frames: a few at once, many when there is time."""
-        if len(frames) <= _AT_ONCE:
+        if len(frames) <= AT_ONCE:
             for frame in frames:
                 self._paint(frame)
             self.overlay.refresh()

@@ -2,6 +2,8 @@
 
 import logging
 from collections.abc import Callable, Collection
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from napari.layers import Image, Layer
 from napari.utils.events import Event
@@ -10,6 +12,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
+    QDockWidget,
     QScrollArea,
     QSizePolicy,
     QStackedWidget,
@@ -30,15 +33,18 @@ from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.actions import Actions
 from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
-from napari_fetal_iqa.widgets.background import get_to_know
-from napari_fetal_iqa.widgets.desk import Desk
+from napari_fetal_iqa.widgets.background import get_to_know, import_what_sweeps_need
+from napari_fetal_iqa.widgets.desk import AT_ONCE, Desk
 from napari_fetal_iqa.widgets.empty_page import EmptyPage
+from napari_fetal_iqa.widgets.later import Later
 from napari_fetal_iqa.widgets.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.opener import SweepOpener
 from napari_fetal_iqa.widgets.review_page import ReviewPage
 from napari_fetal_iqa.widgets.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.theme import palette_of
-from napari_fetal_iqa.widgets.timeline import Timeline
+
+if TYPE_CHECKING:
+    from napari_fetal_iqa.widgets.timeline import Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -86,6 +92,7 @@ class ReviewWidget(QWidget):
         # whoever ends first: the process of the networks goes too
         self.viewer.window._qt_window.destroyed.connect(analyser.close)
         self.review_actions = Actions(lambda: self.desk, self._corrected)
+        self._later = Later(self)
         self._when_still = QTimer(self)
         self._when_still.setSingleShot(True)
         self._when_still.setInterval(_STILL_MS)
@@ -101,7 +108,7 @@ class ReviewWidget(QWidget):
         self.empty = EmptyPage()
         self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings)
-        self.timeline = Timeline()
+        self._timeline_dock: QDockWidget | None = None
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -115,15 +122,33 @@ class ReviewWidget(QWidget):
         self.setMinimumWidth(330)
         # so that napari leaves the whole height of the dock to the panel
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
-        self._timeline_dock = self.viewer.window.add_dock_widget(
-            self.timeline, name="Timeline", area="bottom", add_vertical_stretch=False
-        )
-        self._timeline_dock.hide()
         self._keys = shortcuts.KeyBindings(
             self.viewer.window._qt_window,
             {key.action: self._action(key.action) for key in shortcuts.KEYS},
         )
-        self._follow_theme()
+        create_worker(import_what_sweeps_need).start()
+
+    @cached_property
+    def timeline(self) -> "Timeline":
+        """The dock under the frames; made with the first sweep, for its imports take long."""
+        from napari_fetal_iqa.widgets.timeline import Timeline
+
+        timeline = Timeline()
+        timeline.set_palette(palette_of(self.viewer.theme))
+        timeline.frame_chosen.connect(self.review_actions.go)
+        timeline.range_chosen.connect(self.review_actions.choose_range)
+        timeline.thresholds_moved.connect(self.review_actions.set_thresholds)
+        timeline.thresholds_reset.connect(self.review_actions.reset_thresholds)
+        self._timeline_dock = self.viewer.window.add_dock_widget(
+            timeline, name="Timeline", area="bottom", add_vertical_stretch=False
+        )
+        return timeline
+
+    def _show_timeline(self, shown: bool) -> None:
+        if shown:
+            _ = self.timeline
+        if self._timeline_dock is not None:
+            self._timeline_dock.setVisible(shown)
 
     def _action(self, name: str) -> Callable[[], None]:
         action: Callable[[], None] = getattr(self.review_actions, name, None) or getattr(self, name)
@@ -141,10 +166,6 @@ class ReviewWidget(QWidget):
         self.keeper.saved.connect(lambda: self._corrected(None))
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.settings.changed.connect(self._settings_changed)
-        self.timeline.frame_chosen.connect(self.review_actions.go)
-        self.timeline.range_chosen.connect(self.review_actions.choose_range)
-        self.timeline.thresholds_moved.connect(self.review_actions.set_thresholds)
-        self.timeline.thresholds_reset.connect(self.review_actions.reset_thresholds)
         self.page.reviewers.show_asked.connect(self._show_reviewer)
         self.page.reviewers.compare_asked.connect(self._compare_with)
         self.runner.started.connect(self._analysis_started)
@@ -187,7 +208,7 @@ class ReviewWidget(QWidget):
         self._closed = True
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
-        self._timeline_dock.hide()
+        self._show_timeline(False)
         self._clear_desk()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
@@ -237,7 +258,7 @@ class ReviewWidget(QWidget):
         self.page.work.show_trouble("")
         self.page.work.begin("Reading the sweep…", cancellable=False)
         self._pages.setCurrentIndex(1)
-        self._timeline_dock.show()
+        self._show_timeline(True)
         self._warm_up()
         worker = create_worker(get_to_know, sweep, _ignore_errors=True)
         worker.returned.connect(lambda known: self._lay_out(layer, known))
@@ -292,7 +313,7 @@ class ReviewWidget(QWidget):
             self._pages.setCurrentIndex(0)
             # After the overlay is gone: a labels layer alone, drawn while a dock goes, crashes
             # napari 0.9.2 on software OpenGL.
-            self._timeline_dock.hide()
+            self._show_timeline(False)
 
     def _lay_out_again(self) -> None:
         """Put the outlines back that somebody took off with their layer."""
@@ -318,11 +339,23 @@ class ReviewWidget(QWidget):
         if desk is None:
             return
         desk.paint(frames)
-        self.timeline.show_data(desk.timeline_data())
-        self.page.show_next(desk.session.best_frame(), len(desk.session.to_review()))
-        self._show_frame()
+        jobs = [self._show_frame, self._show_all_frames, self._show_next]
         if desk.navigator.frame in frames:
-            self._show_still()
+            jobs.insert(1, self._show_still)
+        if len(frames) > AT_ONCE:
+            self._later.ask(*jobs)
+        else:
+            for job in jobs:
+                job()
+
+    def _show_all_frames(self) -> None:
+        if self.desk is not None:
+            self.timeline.show_data(self.desk.timeline_data())
+
+    def _show_next(self) -> None:
+        if self.desk is not None:
+            session = self.desk.session
+            self.page.show_next(session.best_frame(), len(session.to_review()))
 
     def _frame_changed(self, event: Event | None = None) -> None:
         if self.desk is not None:
@@ -351,7 +384,8 @@ class ReviewWidget(QWidget):
             self.desk.show(view)
 
     def _follow_theme(self, event: Event | None = None) -> None:
-        self.timeline.set_palette(palette_of(self.viewer.theme))
+        if self._timeline_dock is not None:
+            self.timeline.set_palette(palette_of(self.viewer.theme))
 
     # Analysis ------------------------------------------------------------------------------
 

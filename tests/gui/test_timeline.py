@@ -154,9 +154,9 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom):
     calipers = desk.desk.calipers
     shown = int(np.flatnonzero(phantom.labels)[0])
     desk.review_actions.go(shown)
-    assert not calipers.layer.visible
+    assert not calipers.layer.shown.any()
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
-    assert calipers.layer.visible
+    assert calipers.layer.shown.any()
     measured = desk.desk.session.view(shown).measurement
     text = desk.viewer.canvas.overlays.text
     assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
@@ -165,7 +165,7 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom):
     assert lengths == pytest.approx(measured.diameters_mm)
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
     desk.review_actions.go(empty)
-    assert not calipers.layer.visible
+    assert not calipers.layer.shown.any()
     assert not text.text
 
 
@@ -175,9 +175,9 @@ def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
     desk.review_actions.go(0)
     desk.review_actions.go(shown)
-    assert not calipers.layer.visible
+    assert not calipers.layer.shown.any()
     assert "mm" not in panel.circumference.text()
-    qtbot.waitUntil(lambda: calipers.layer.visible)
+    qtbot.waitUntil(lambda: calipers.layer.shown.any())
     assert "mm" in panel.circumference.text()
     assert "expert" in panel.diameters.text()
 

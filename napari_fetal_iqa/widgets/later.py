@@ -1,0 +1,35 @@
+"""Work for the next moments in which the window has nothing else to do."""
+
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer
+
+
+class Later(QObject):
+    """Does each job that was asked for once, however often it was asked, one at a time.
+
+    Between two jobs the window answers the expert and draws.
+    """
+
+    def __init__(self, parent: QObject) -> None:
+        super().__init__(parent)
+        self._jobs: dict[Callable[[], None], None] = {}
+        self._timer = QTimer(self)  # without an interval it fires whenever there is time
+        self._timer.timeout.connect(self._do_one)
+
+    def ask(self, *jobs: Callable[[], None]) -> None:
+        """Do these soon, in this order."""
+        self._jobs.update(dict.fromkeys(jobs))
+        self._timer.start()
+
+    def forget(self) -> None:
+        """Do none of what was asked for."""
+        self._jobs.clear()
+
+    def _do_one(self) -> None:
+        if not self._jobs:
+            self._timer.stop()
+            return
+        job = next(iter(self._jobs))
+        del self._jobs[job]
+        job()
