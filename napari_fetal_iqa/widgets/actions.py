@@ -89,11 +89,13 @@ class Actions:
         """Count frames as positive from other scores on."""
         if desk := self._desk():
             desk.session.set_thresholds((quality, area))
+            self._said(None)
 
     def reset_thresholds(self) -> None:
         """Count frames as positive by the models' own thresholds again."""
         if desk := self._desk():
             desk.session.set_thresholds(None)
+            self._said(None)
 
     def clear_mask(self) -> None:
         """Say that there is no abdomen to outline."""

@@ -50,10 +50,11 @@ class Calipers:
             face_color=_COLOUR,
             border_width=0,
             opacity=0.85,
-            shown=False,
+            visible=False,
         )
         self.layer.editable = False
-        self._said = ""
+        self.said = ""
+        """What stands below the frame; at once where its letters were drawn before."""
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
         self._text = text = viewer.canvas.overlays.text
         text.position, text.font_size, text.color = "bottom_left", 14, _COLOUR
@@ -73,7 +74,7 @@ class Calipers:
         """Draw one letter, unseen; the first time that napari draws it takes 20 ms."""
         if self._say_now():
             self._letters.stop()
-            self._text.text, self._text.color = self._said, _COLOUR
+            self._text.text, self._text.color = self.said, _COLOUR
         else:
             letter = next(iter(self._undrawn))
             del self._undrawn[letter]
@@ -81,7 +82,7 @@ class Calipers:
 
     def _say_now(self) -> bool:
         """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
-        return not (self._undrawn.keys() & self._said if self._said else self._undrawn)
+        return not (self._undrawn.keys() & self.said if self.said else self._undrawn)
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
@@ -126,14 +127,14 @@ class Calipers:
         self._show(said, crosses=True)
 
     def _show(self, said: str, crosses: bool) -> None:
-        self._said = said
+        self.said = said
         if not self._say_now():
             self._letters.start()
         # napari draws all anew for a value that is the same, too
         elif self._text.text != said and not self._letters.isActive():
             self._text.text = said
-        if self.layer.shown[0] != crosses:
-            self.layer.shown = crosses
+        if self.layer.visible != crosses:
+            self.layer.visible = crosses
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""

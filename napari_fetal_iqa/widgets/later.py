@@ -22,9 +22,10 @@ class Later(QObject):
         self._jobs.update(dict.fromkeys(jobs))
         self._timer.start()
 
-    def forget(self) -> None:
-        """Do none of what was asked for."""
-        self._jobs.clear()
+    def now(self) -> None:
+        """Do all that was asked for."""
+        while self._jobs:
+            self._do_one()
 
     def _do_one(self) -> None:
         if not self._jobs:

@@ -342,11 +342,9 @@ class ReviewWidget(QWidget):
         jobs = [self._show_frame, self._show_all_frames, self._show_next]
         if desk.navigator.frame in frames:
             jobs.insert(1, self._show_still)
-        if len(frames) > AT_ONCE:
-            self._later.ask(*jobs)
-        else:
-            for job in jobs:
-                job()
+        self._later.ask(*jobs)
+        if len(frames) <= AT_ONCE:
+            self._later.now()
 
     def _show_all_frames(self) -> None:
         if self.desk is not None:
@@ -424,6 +422,7 @@ class ReviewWidget(QWidget):
         shortcuts.show_help(self)
 
     def _corrected(self, trouble: str | None) -> None:
+        self._later.now()
         if trouble is not None:
             self._trouble(trouble)
         elif self.keeper.store.on_disk:

@@ -27,7 +27,7 @@ def analyse(widget, qtbot):
 def test_an_empty_desk_says_what_to_do(window, tiny_settings):
     widget = window()
     assert widget._pages.currentWidget() is widget.empty
-    assert not widget._timeline_dock.isVisible()
+    assert widget._timeline_dock is None
     texts = [button.text() for button in widget.empty.findChildren(QAbstractButton)]
     assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom"]
 

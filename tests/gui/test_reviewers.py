@@ -98,7 +98,7 @@ def test_a_review_goes_on_where_it_was_left(desk, show, phantom, qtbot):
     assert desk.desk.navigator.frame == 37
     desk.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.timeline._data.quality_threshold == pytest.approx(0.9)
+    qtbot.waitUntil(lambda: desk.timeline._data.quality_threshold == pytest.approx(0.9))
     desk.timeline.thresholds_reset.emit()
     assert desk.timeline._data.quality_threshold == pytest.approx(0.5)
 

@@ -150,23 +150,25 @@ def test_hovering_tells_what_is_known_of_a_frame():
     assert describe(known, 3) == "Frame 3, sweep 2, frame 1, not computed yet"
 
 
-def test_calipers_measure_the_outline_that_counts(desk, phantom):
+def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     calipers = desk.desk.calipers
     shown = int(np.flatnonzero(phantom.labels)[0])
     desk.review_actions.go(shown)
-    assert not calipers.layer.shown.any()
+    assert not calipers.layer.visible
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
-    assert calipers.layer.shown.any()
+    assert calipers.layer.visible
     measured = desk.desk.session.view(shown).measurement
     text = desk.viewer.canvas.overlays.text
-    assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    assert calipers.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    qtbot.waitUntil(lambda: text.text == calipers.said)
     ends = calipers.layer.data[-4:].reshape(2, 2, 2) * measured.spacing_mm
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     assert lengths == pytest.approx(measured.diameters_mm)
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
     desk.review_actions.go(empty)
-    assert not calipers.layer.shown.any()
-    assert not text.text
+    assert not calipers.layer.visible
+    assert not calipers.said
+    qtbot.waitUntil(lambda: not text.text)
 
 
 def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
@@ -175,9 +177,9 @@ def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
     desk.review_actions.go(0)
     desk.review_actions.go(shown)
-    assert not calipers.layer.shown.any()
+    assert not calipers.layer.visible
     assert "mm" not in panel.circumference.text()
-    qtbot.waitUntil(lambda: calipers.layer.shown.any())
+    qtbot.waitUntil(lambda: calipers.layer.visible)
     assert "mm" in panel.circumference.text()
     assert "expert" in panel.diameters.text()
 
