@@ -33,6 +33,11 @@ def weights() -> Path:
     return home() / "weights"
 
 
+def models() -> Path:
+    """Folder of the models that were fine-tuned on this machine."""
+    return home() / "models"
+
+
 def default_store() -> Path:
     """Give the corrections store that the window uses unless told otherwise."""
     return home() / "corrections.sqlite"
