@@ -13,6 +13,7 @@ import typer
 
 from fetal_iqa_models import LoraSettings
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_training import challenge_commands
 from fetal_iqa_training.options import (
     Data,
     DeviceOption,
@@ -296,6 +297,8 @@ def finetune(
             report=report,
         )
         _finish(out, card.metrics, json_progress)
+
+challenge_commands.register(app)
 
 
 @contextmanager
