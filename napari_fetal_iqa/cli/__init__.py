@@ -5,7 +5,7 @@ import sys
 import typer
 
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli import analyse, corrections, demo, info, weights
+from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights
 from napari_fetal_iqa.errors import FetalIqaError
 
 app = typer.Typer(
@@ -22,6 +22,7 @@ app.command()(demo.demo)
 app.command()(info.info)
 app.command()(analyse.analyse)
 app.add_typer(weights.app, name="weights")
+app.add_typer(models.app, name="models")
 app.add_typer(corrections.app, name="corrections")
 
 

@@ -11,12 +11,21 @@ from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.models_in_use import Task, locate, reference_in_use
 
 ClsModel = Annotated[
-    str, typer.Option("--cls", help="CLS model: a folder or a built-in name; '' for none.")
+    str | None,
+    typer.Option(
+        "--cls",
+        help="CLS model: a folder or a built-in name, '' for none; by default the model in use.",
+    ),
 ]
 SegModel = Annotated[
-    str, typer.Option("--seg", help="SEG model: a folder or a built-in name; '' for none.")
+    str | None,
+    typer.Option(
+        "--seg",
+        help="SEG model: a folder or a built-in name, '' for none; by default the model in use.",
+    ),
 ]
 Device = Annotated[
     Literal["auto", "cuda", "mps", "cpu"], typer.Option(help="auto takes them in this order.")
@@ -26,8 +35,8 @@ Device = Annotated[
 def analyse(
     sweeps: Annotated[list[Path], typer.Argument(help="Sweep files, or folders that hold some.")],
     out: Annotated[Path, typer.Option(help="Folder for the results, one folder a sweep.")],
-    cls: ClsModel = "demo-cls",
-    seg: SegModel = "demo-seg",
+    cls: ClsModel = None,
+    seg: SegModel = None,
     device: Device = "auto",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Frames at a time; found by itself by default.")
@@ -57,14 +66,19 @@ def analyse(
     from napari_fetal_iqa.cli.job import AnalysisJob
 
     chosen = None if frames is None else parse_frames(frames)
+    cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
+    setup = choose_models(cls_model, seg_model, weights).setup()
     job = AnalysisJob(
-        choose_models(cls, seg, weights).setup(),
-        lambda: Analyser(cls, seg, device, batch_size, weights),
+        setup,
+        lambda: Analyser(cls_model, seg_model, device, batch_size, weights),
         out,
         overwrite,
     )
     if device in ("cuda", "mps"):
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
+    if cls is None or seg is None:
+        named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in setup.models)
+        typer.echo(f"Models: {named}", err=True)
     paths = list(find_sweeps(sweeps))
     failed = []
     for path in paths:
@@ -80,6 +94,25 @@ def analyse(
         raise FetalIqaError(
             f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
         )
+
+
+def given_or_in_use(given: str | None, task: Task) -> str:
+    """Give the model that was asked for, or else the one in use for the task.
+
+    Raises
+    ------
+    ModelError
+        Where the folder of the model in use is gone: no other may speak in its stead.
+    """
+    if given is not None:
+        return given
+    reference = reference_in_use(task)
+    if reference and not locate(reference).is_dir():
+        raise ModelError(
+            f"{reference}: the {task} model in use is not there any more; go back with "
+            f"napari-fetal-iqa models rollback {task}, or choose one with --{task}"
+        )
+    return reference
 
 
 def _told(error: Exception, path: Path) -> Exception:

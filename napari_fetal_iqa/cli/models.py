@@ -1,0 +1,245 @@
+"""``napari-fetal-iqa models``: the models on this machine, and which of them are in use."""
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fetal_iqa_models import ModelCard, model_id
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.model_library import ModelEntry, ModelLibrary
+from napari_fetal_iqa.parent_and_child import IN_WORDS, hold_out, is_worse
+
+app = typer.Typer(
+    help="Models on this machine: list them, see where they come from, use, go back, delete.",
+    no_args_is_help=True,
+)
+
+Model = Annotated[
+    str,
+    typer.Argument(
+        help="Id, at least 4 digits of the hash, folder, or the name of a shipped model."
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
+
+_SIDES = {
+    "hold_out": "On the hold-out",
+    "corrections": "On the corrections it learnt from",
+    "validation": "On the validation set",
+    "test": "On the test set",
+}
+_LONGEST_NAME = 40
+
+
+@app.command("list")
+def list_models(as_json: AsJson = False) -> None:
+    """Say which models are here, which are in use (*), and how they did on the hold-out.
+
+    The figure is F1 of a CLS model and Dice of a SEG model, with that of its parent.
+
+    Example: napari-fetal-iqa models list
+    """
+    entries = ModelLibrary().entries()
+    if as_json:
+        typer.echo(json.dumps([_facts(entry) for entry in entries], indent=2))
+        return
+    header = ("", "id", "name", "parent", "hold-out", "")
+    for line in _aligned([header, *map(_row, entries)]):
+        typer.echo(line)
+
+
+@app.command()
+def show(model: Model, as_json: AsJson = False) -> None:
+    """Say what a model is, whose child it is, and how it did before and after it learnt.
+
+    Example: napari-fetal-iqa models show cls-7f3a
+    """
+    library = ModelLibrary()
+    entry = library.find(model)
+    line = library.lineage(entry)
+    if as_json:
+        card = None if entry.card is None else entry.card.model_dump(mode="json")
+        lineage = [known if isinstance(known, str) else known.hash for known in line]
+        typer.echo(json.dumps({**_facts(entry), "lineage": lineage, "card": card}, indent=2))
+    elif entry.card is None:
+        raise ModelError(entry.damaged)
+    else:
+        for said in (*_in_words(entry, entry.card, line), *_figures(entry.card)):
+            typer.echo(said)
+
+
+@app.command()
+def use(
+    model: Model,
+    although_worse: Annotated[
+        bool,
+        typer.Option(
+            "--although-worse", help="You know that it is worse on the hold-out than its parent."
+        ),
+    ] = False,
+) -> None:
+    """Take a model into use for its task: in the window from its next start, and in analyse.
+
+    Example: napari-fetal-iqa models use cls-7f3a
+    """
+    library = ModelLibrary()
+    entry = library.find(model)
+    note = library.use(entry, although_worse)
+    _report(entry)
+    if note:
+        typer.echo(f"{entry.id}: {note}")
+
+
+@app.command()
+def rollback(
+    task: Annotated[
+        Literal["cls", "seg"], typer.Argument(help="cls scores frames, seg outlines the abdomen.")
+    ],
+) -> None:
+    """Go back to the model that was in use before; once more goes one step further.
+
+    Example: napari-fetal-iqa models rollback cls
+    """
+    _report(ModelLibrary().rollback(task))
+
+
+@app.command()
+def delete(
+    model: Model,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
+) -> None:
+    """Delete a model for good; never one in use, nor one that one in use was made from.
+
+    Example: napari-fetal-iqa models delete cls-7f3a
+    """
+    library = ModelLibrary()
+    entry = library.find(model)
+    if reason := library.why_kept(entry):
+        raise ModelError(reason)
+    if not yes:
+        if not sys.stdin.isatty():
+            raise ModelError(f"{entry.id}: not deleted, as nobody can be asked; give --yes")
+        typer.confirm(f"Delete {entry.id} ({entry.reference}) for good?", abort=True)
+    library.delete(entry)
+    typer.echo(f"{entry.id}: deleted")
+
+
+def _report(entry: ModelEntry) -> None:
+    if entry.card is not None:
+        typer.echo(
+            f"{entry.id} ({entry.hash[:12]}, {_plain(entry.card.name)}) is in use for "
+            f"{entry.card.task}; close and reopen the window if it is open"
+        )
+
+
+def _facts(entry: ModelEntry) -> dict[str, Any]:
+    card = entry.card
+    judged = None if card is None else hold_out(card)
+    return {
+        "id": entry.id,
+        "hash": entry.hash or None,
+        "reference": entry.reference,
+        "in_use": entry.in_use,
+        "damaged": entry.damaged,
+        "task": card and card.task,
+        "name": card and card.name,
+        "demo": card and card.demo,
+        "parent": card and card.parent,
+        "hold_out": judged and judged._asdict(),
+        "worse": card and is_worse(card),
+    }
+
+
+def _row(entry: ModelEntry) -> tuple[str, ...]:
+    mark = "*" if entry.in_use else ""
+    card = entry.card
+    if card is None:
+        return (mark, _plain(entry.id), _plain(f"damaged: {entry.damaged}"), "", "", "")
+    name = _plain(card.name)
+    short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
+    parent = model_id(card.task, card.parent) if card.parent else "-"
+    judged = hold_out(card)
+    figure = "-"
+    if judged:
+        figure = f"{IN_WORDS[card.task]} {judged.child:.4g} (parent {judged.parent:.4g})"
+    return (mark, entry.id, short, parent, figure, "demo" if card.demo else "")
+
+
+def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
+    """Pad the columns; what is said of a damaged folder may run over those beside it."""
+    whole = [row for row in rows if row[-2]]
+    widths = [max(len(row[column]) for row in whole) for column in range(len(rows[0]))]
+    widths[0], widths[1] = 1, max(len(row[1]) for row in rows)
+    for row in rows:
+        yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
+
+
+def _in_words(
+    entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str]
+) -> Iterator[str]:
+    does = {"cls": "scores the quality of frames", "seg": "outlines the abdomen"}[card.task]
+    facts = {
+        "name": _plain(card.name),
+        "id": entry.id,
+        "hash": entry.hash,
+        "task": f"{card.task}, {does}",
+        "in use": "yes" if entry.in_use else "no",
+        "kept": "comes with the program" if entry.shipped else entry.reference,
+        "encoder": f"{_plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
+        "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
+        "licence": _plain(card.licence),
+        "made from": " < ".join(map(_ancestor, line[1:])) or "no other model",
+        "data": f"sha256 {card.training_data[:12]}…" if card.training_data else "not recorded",
+        "made with": f"napari-fetal-iqa {_plain(card.tool_version) or 'of unknown version'}",
+    }
+    for name, said in facts.items():
+        yield f"{name + ':':12}{said}"
+    if card.demo:
+        yield "A demo model, trained on phantoms only: not for clinical use."
+    if worse := is_worse(card):
+        yield f"It is {worse}."
+
+
+def _ancestor(known: ModelEntry | str) -> str:
+    if isinstance(known, str) or known.card is None:
+        return str(known)
+    return f"{known.id} ({_plain(known.card.name)})"
+
+
+def _figures(card: ModelCard) -> Iterator[str]:
+    """Write what was measured as a table: of parent and child, or of a model without parent."""
+    parent, child = (_group(card.metrics, whose) for whose in ("parent", "child"))
+    for side, where in _SIDES.items():
+        columns = {"before": _group(parent, side), "after": _group(child, side)}
+        if not any(columns.values()):
+            columns = {"": _group(card.metrics, side)}
+        names = dict.fromkeys(name for figures in columns.values() for name in figures)
+        numbers = {
+            name: [_number(figures.get(name)) for figures in columns.values()] for name in names
+        }
+        shown = {name: row for name, row in numbers.items() if any(row)}
+        if shown:
+            heads = "".join(f"{column:>10}" for column in columns)
+            yield f"\n{where + ':':36}{heads}".rstrip()
+            for name, row in shown.items():
+                yield f"    {_plain(name):32}" + "".join(f"{cell or '-':>10}" for cell in row)
+
+
+def _group(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    found = metrics.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> str:
+    """Write a figure; nothing for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def _plain(text: str) -> str:
+    """Give a text from a card, which may be a stranger's, in one line that moves no cursor."""
+    return " ".join("".join(c if c.isprintable() else " " for c in text).split())

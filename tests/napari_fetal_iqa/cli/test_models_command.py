@@ -1,0 +1,253 @@
+"""The models commands as a person types them, and the model in use in analyse."""
+
+import io
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from fetal_iqa_models import ModelCard, ModelError, model_hash, model_id
+from napari_fetal_iqa import places
+from napari_fetal_iqa.cli.analyse import given_or_in_use
+from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.settings import Settings, load_settings, save_settings
+
+FIGURES = {
+    "parent": {"hold_out": {"frames": 40, "f1": 0.8}, "corrections": {"f1": 0.7}},
+    "child": {"hold_out": {"frames": 40, "f1": 0.9}, "corrections": {"f1": 0.99}},
+}
+WORSE = {"parent": {"hold_out": {"f1": 0.8}}, "child": {"hold_out": {"f1": 0.75}}}
+
+
+@pytest.fixture
+def make_model():
+    """Makes a model folder, as far as anyone can tell without torch; gives its folder and id."""
+
+    def make(name, task="cls", parent=None, metrics=None, title=None):
+        folder = places.models() / name
+        folder.mkdir(parents=True)
+        card = ModelCard(
+            name=title or name,
+            task=task,
+            encoder="fetalclip-tiny",
+            image_size=56,
+            parent=None if parent is None else model_hash(parent),
+            metrics=metrics or {},
+        )
+        (folder / "model.json").write_text(card.model_dump_json())
+        (folder / "head.safetensors").write_text(name)
+        return folder, model_id(task, model_hash(folder))
+
+    return make
+
+
+def test_the_list_says_what_is_here_and_in_use(run, make_model):
+    _, child = make_model("mine", parent="demo-cls", metrics=FIGURES)
+    _, outline = make_model("outline", task="seg")
+    assert run("models", "use", "outline")[0] == 0
+    code, out, err = run("models", "list")
+    assert (code, err) == (0, "")
+    header, demo_cls, demo_seg, mine, outlines = out.splitlines()
+    assert header.split() == ["id", "name", "parent", "hold-out"]
+    assert demo_cls.startswith("*  cls-")
+    assert demo_cls.endswith("demo")
+    assert demo_seg.startswith("   seg-")
+    parent = model_id("cls", model_hash("demo-cls"))
+    assert mine.split() == [child, "mine", parent, "F1", "0.9", "(parent", "0.8)"]
+    assert outlines.split() == ["*", outline, "outline", "-", "-"]
+
+
+def test_a_damaged_folder_is_one_line_of_the_list(run, make_model):
+    folder, _ = make_model("broken")
+    (folder / "model.json").write_text("{")
+    code, out, _ = run("models", "list")
+    assert code == 0
+    assert out.count("\n") == 4
+    assert "broken    damaged: " in out
+    code, out, err = run("models", "show", "broken")
+    assert (code, out) == (1, "")
+    assert "not a model card" in err
+    assert json.loads(run("models", "list", "--json")[1])[-1]["hash"] is None
+    assert json.loads(run("models", "show", "broken", "--json")[1])["card"] is None
+
+
+def test_a_card_moves_no_cursor(run, make_model):
+    make_model("mine", title="a\nb\x1b[2Jc" + "d" * 300)
+    out = run("models", "list")[1] + run("models", "show", "mine")[1]
+    assert "\x1b" not in out
+    assert "a b [2Jcd" in out
+    assert max(map(len, run("models", "list")[1].splitlines())) < 100
+
+
+def test_show_says_lineage_and_figures_before_and_after(run, make_model):
+    make_model("mine", parent="demo-cls", metrics=FIGURES)
+    code, out, err = run("models", "show", "mine")
+    assert (code, err) == (0, "")
+    assert model_hash(places.models() / "mine") in out
+    parent = model_id("cls", model_hash("demo-cls"))
+    assert f"made from:  {parent} (resnet-demo cls, demo)" in out
+    assert [line.split() for line in out.split("hold-out:")[1].splitlines()[:3]] == [
+        ["before", "after"],
+        ["frames", "40", "40"],
+        ["f1", "0.8000", "0.9000"],
+    ]
+    assert "corrections it learnt from" in out
+    assert "worse" not in out
+
+
+def test_show_says_what_is_worse_and_who_is_not_here(run, make_model, tmp_path):
+    gone, _ = make_model("gone")
+    digest = model_hash(gone)
+    make_model("mine", parent=gone, metrics=WORSE)
+    gone.rename(tmp_path / "gone")
+    out = run("models", "show", "mine")[1]
+    assert "worse than its parent on the hold-out: F1 0.75, before 0.8" in out
+    assert f"{digest[:12]}, not on this machine" in out
+
+
+def test_a_demo_model_is_shown_to_be_one(run):
+    out = run("models", "show", "demo-seg")[1]
+    assert "not for clinical use" in out
+    assert "On the test set:" in out
+    assert "circumference_error_mm" in out
+
+
+def test_json_is_for_programs(run, make_model):
+    folder, child = make_model("mine", parent="demo-cls", metrics=WORSE)
+    entries = json.loads(run("models", "list", "--json")[1])
+    assert [entry["reference"] for entry in entries] == ["demo-cls", "demo-seg", str(folder)]
+    assert entries[2]["hold_out"] == {"parent": 0.8, "child": 0.75}
+    assert entries[2]["worse"].startswith("worse than")
+    shown = json.loads(run("models", "show", child, "--json")[1])
+    assert shown["lineage"] == [model_hash(folder), model_hash("demo-cls")]
+    assert shown["card"]["name"] == "mine"
+    assert shown["in_use"] is False
+
+
+def test_use_and_rollback_change_what_analyse_takes(run, make_model):
+    folder, child = make_model("mine", parent="demo-cls", metrics=FIGURES)
+    code, out, err = run("models", "use", child)
+    assert (code, err) == (0, "")
+    assert f"{child} ({model_hash(folder)[:12]}, mine) is in use for cls" in out
+    assert given_or_in_use(None, "cls") == str(folder)
+    assert given_or_in_use(None, "seg") == "demo-seg"
+    code, out, _ = run("models", "rollback", "cls")
+    assert code == 0
+    assert "resnet-demo cls, demo) is in use for cls" in out
+    assert given_or_in_use(None, "cls") == "demo-cls"
+    code, out, err = run("models", "rollback", "cls")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+
+
+def test_a_worse_model_is_used_only_by_saying_so(run, make_model):
+    make_model("mine", parent="demo-cls", metrics=WORSE)
+    code, out, err = run("models", "use", "mine")
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "F1 0.75, before 0.8; give --although-worse" in err
+    code, out, _ = run("models", "use", "mine", "--although-worse")
+    assert code == 0
+    assert "worse than its parent" in out
+
+
+def test_a_child_without_a_hold_out_is_said_not_to_be_judged(run, make_model):
+    make_model("mine", parent="demo-cls")
+    code, out, _ = run("models", "use", "mine")
+    assert code == 0
+    assert "not judged: no hold-out" in out
+    assert "not judged" not in run("models", "use", "demo-cls")[1]
+
+
+class Terminal(io.StringIO):
+    def isatty(self):
+        return True
+
+
+def test_delete_asks_where_there_is_someone_to_ask(run, make_model, monkeypatch):
+    folder, child = make_model("mine")
+    monkeypatch.setattr(sys, "stdin", io.StringIO("y\n"))
+    code, _, err = run("models", "delete", child)
+    assert code == 1
+    assert "give --yes" in err
+    monkeypatch.setattr(sys, "stdin", Terminal("n\n"))
+    assert run("models", "delete", child)[0] == 1
+    assert folder.is_dir()
+    monkeypatch.setattr(sys, "stdin", Terminal("y\n"))
+    code, out, _ = run("models", "delete", child)
+    assert code == 0
+    assert f"{child}: deleted" in out
+    assert not folder.exists()
+
+
+def test_delete_with_yes_asks_nobody_and_still_refuses(run, make_model, monkeypatch):
+    monkeypatch.setattr(sys, "stdin", Terminal(""))
+    first, _ = make_model("first")
+    make_model("second", parent=first)
+    run("models", "use", "second")
+    for name, reason in (
+        ("first", "was made from it"),
+        ("second", "is in use"),
+        ("demo-cls", "comes with the program"),
+    ):
+        for yes in ((), ("--yes",)):  # refused before anyone is asked
+            code, out, err = run("models", "delete", name, *yes)
+            assert (code, out) == (1, "")
+            assert reason in err
+            assert err.count("\n") == 1
+    run("models", "rollback", "cls")
+    assert run("models", "delete", "first", "--yes")[0] == 0
+
+
+def test_what_cannot_be_is_one_line(run):
+    for arguments in (("show", "nothing"), ("use", ""), ("delete", "nothing", "--yes")):
+        code, out, err = run("models", *arguments)
+        assert (code, out) == (1, "")
+        assert err.count("\n") == 1
+        assert "no such model" in err
+    assert run("models", "rollback", "xyz")[0] == 2
+
+
+@pytest.mark.parametrize("command", ["list", "show", "use", "rollback", "delete"])
+def test_help_teaches(run, command):
+    code, out, _ = run("models", command, "--help")
+    assert code == 0
+    assert f"Example: napari-fetal-iqa models {command}" in out
+
+
+def test_what_is_given_comes_before_what_is_in_use(make_model):
+    folder, _ = make_model("mine")
+    save_settings(Settings(cls_model=str(folder), seg_model=""))
+    assert given_or_in_use("demo-cls", "cls") == "demo-cls"
+    assert given_or_in_use("", "cls") == ""
+    assert given_or_in_use(None, "seg") == ""
+
+
+def test_no_other_model_speaks_for_one_in_use_that_is_gone(run, make_model, tmp_path):
+    folder, _ = make_model("mine")
+    save_settings(Settings(cls_model=str(folder)))
+    folder.rename(tmp_path / "moved")
+    with pytest.raises(ModelError, match="cls model in use is not there any more"):
+        given_or_in_use(None, "cls")
+    code, out, err = run("analyse", tmp_path / "x.mha", "--out", tmp_path)
+    assert (code, out) == (1, "")
+    assert err.count("\n") == 1
+    assert "models rollback cls" in err
+
+
+def test_analyse_names_the_models_in_use_by_id_and_hash(run, tiny_models, tmp_path):
+    assert run("models", "use", tiny_models["cls"])[0] == 0
+    assert run("models", "use", tiny_models["seg"])[0] == 0
+    assert load_settings().cls_model == str(tiny_models["cls"])
+    write_volume(tmp_path / "case.mha", np.full((2, 50, 60), 9, np.uint8), (0.5, 0.5))
+    analyse = ("analyse", tmp_path / "case.mha", "--out", tmp_path / "out")
+    said = {task: model_hash(folder) for task, folder in tiny_models.items()}
+    named = ", ".join(f"{model_id(task, full)} ({full[:12]})" for task, full in said.items())
+    for arguments in (("--device", "cpu"), ()):  # the second time all is done already
+        code, _, err = run(*analyse, *arguments)
+        assert code == 0, err
+        assert err.splitlines()[0] == f"Models: {named}"
+        assert err.count("Models: ") == 1
+    summary = json.loads((tmp_path / "out" / "case" / "summary.json").read_text())
+    assert summary["models"]["cls"]["hash"] == said["cls"]
