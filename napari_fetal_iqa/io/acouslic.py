@@ -52,8 +52,14 @@ class AcouslicCase:
     ac_mm: tuple[float | None, ...]
 
 
-def list_cases(folder: str | Path) -> list[AcouslicCase]:
+def list_cases(folder: str | Path, *, must_exist: bool = True) -> list[AcouslicCase]:
     """List the cases of a data set folder, in the order of its table.
+
+    Parameters
+    ----------
+    folder : str or Path
+    must_exist : bool
+        Refuse a table that names volumes which are not there.
 
     Raises
     ------
@@ -62,7 +68,7 @@ def list_cases(folder: str | Path) -> list[AcouslicCase]:
     """
     folder = Path(folder)
     cases = [_case(folder, row, line) for line, row in enumerate(_read_table(folder), start=2)]
-    for case in cases:
+    for case in cases if must_exist else ():
         for path in (case.image_path, case.mask_path):
             if not path.is_file():
                 raise SweepError(

@@ -9,6 +9,7 @@ import typer
 
 from fetal_iqa_training.challenge.rules import Rules
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.prepare_command import prepare
 from fetal_iqa_training.progress import Bars, Progress
 from napari_fetal_iqa import places
 
@@ -114,7 +115,8 @@ def _table(scored: "SubmissionScore") -> list[str]:
 
 
 def register(app: typer.Typer) -> None:
-    """Add these commands to ``fetal-iqa-train``."""
+    """Add these commands, and the preparation of the data, to ``fetal-iqa-train``."""
+    app.add_typer(prepare, name="prepare")
     app.add_typer(export, name="export")
     app.command(
         epilog="Example: fetal-iqa-train score --submission submission --data acouslic "
