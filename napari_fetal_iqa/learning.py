@@ -18,6 +18,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from napari_fetal_iqa import places, processes
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.learning_request import LearningRequest, Task, models_folder, trainer_command
+from napari_fetal_iqa.models_in_use import locate, references_in_use
 
 __all__ = ["LearningError", "LearningJob", "LearningRequest", "Outcome"]
 
@@ -310,11 +311,15 @@ class LearningJob:
         Raises
         ------
         LearningError
-            Where the disk refuses.
+            Where it is in use, or the disk refuses.
         """
         out = self.record.outs[task]
+        if locate(str(out)) in map(locate, references_in_use()):
+            raise LearningError(f"{out.name}: is in use; choose another model first")
+        hidden = out.with_name(f".deleted-{out.name}")  # so that half a model is never listed
         try:
-            shutil.rmtree(out)
+            out.rename(hidden)
+            shutil.rmtree(hidden)
         except FileNotFoundError:
             pass
         except OSError as error:
@@ -335,7 +340,7 @@ class LearningJob:
 
 def jobs_folder() -> Path:
     """Folder of the trainings of this machine."""
-    return places.home().resolve() / "learning"
+    return places.home().absolute() / "learning"
 
 
 def _unread() -> list[LearningJob]:

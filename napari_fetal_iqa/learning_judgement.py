@@ -6,8 +6,10 @@ from math import isfinite
 from pathlib import Path
 from typing import Any
 
-MAIN_FIGURE = {"cls": "f1", "seg": "dice"}
-"""What decides whether a child is better: of a classifier F1, of a segmenter Dice."""
+from fetal_iqa_models.cards import load_card, model_id
+from napari_fetal_iqa.model_library import ModelEntry, ModelLibrary
+from napari_fetal_iqa.parent_and_child import JUDGED_BY
+
 _SETS = {"hold_out": "Hold-out", "reference": "Reference set"}
 
 
@@ -116,6 +118,11 @@ class Judgement:
     is_worse: bool
 
 
+def label_of(name: str) -> str:
+    """Give people's name of a figure."""
+    return _FIGURES[name].label if name in _FIGURES else name
+
+
 def judge(done: Mapping[str, Any]) -> Judgement:
     """Read the trainer's ``done`` event; what is missing in it is left out."""
     task = str(done.get("task"))
@@ -136,6 +143,20 @@ def judge(done: Mapping[str, Any]) -> Judgement:
     )
 
 
+def take_into_use(judgement: Judgement, although_worse: bool) -> None:
+    """Take the new model into use for its task, so that it can be rolled back.
+
+    Raises
+    ------
+    fetal_iqa_models.ModelError
+        Where it is damaged, or worse and that was not known.
+    """
+    folder = judgement.folder
+    name = model_id(judgement.task, judgement.hash)
+    entry = ModelEntry(name, judgement.hash, str(folder), load_card(folder))
+    ModelLibrary().use(entry, although_worse=although_worse)
+
+
 def _frame_set(name: str, metrics: Mapping[str, Any]) -> FrameSet | None:
     before, after = (_dict(_dict(metrics.get(side)).get(name)) for side in ("parent", "child"))
     intervals = _dict(_dict(metrics.get("intervals")).get(name))
@@ -153,7 +174,7 @@ def _frame_set(name: str, metrics: Mapping[str, Any]) -> FrameSet | None:
 
 def _main(task: str, held: FrameSet | None) -> Figure | None:
     figures = held.figures if held else ()
-    return next((figure for figure in figures if figure.name == MAIN_FIGURE.get(task)), None)
+    return next((figure for figure in figures if figure.name == JUDGED_BY.get(task)), None)
 
 
 def _verdict(main: Figure | None, metrics: Mapping[str, Any]) -> str:
@@ -161,9 +182,10 @@ def _verdict(main: Figure | None, metrics: Mapping[str, Any]) -> str:
         note = metrics.get("note")
         why = note.replace(": ", ", ") if isinstance(note, str) and note else "no hold-out"
         return f"Not judged: {why}"
-    before, after = main.shown(main.before), main.shown(main.after)
-    if before == after:
-        return f"As good on the hold-out: {main.label} {after}"
+    if not main.gain:
+        return f"As good on the hold-out: {main.label} {main.shown(main.after)}"
+    digits = next((n for n in (2, 3, 4) if round(main.before, n) != round(main.after, n)), 6)
+    before, after = f"{main.before:.{digits}f}", f"{main.after:.{digits}f}"
     word = "Better" if main.gain > 0 else "Worse"
     chance = ""
     if main.interval is not None and not main.sure:

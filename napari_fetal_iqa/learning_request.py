@@ -67,4 +67,4 @@ def trainer_command() -> list[str]:
 
 def models_folder() -> Path:
     """Folder of the models that this machine learnt."""
-    return places.home().resolve() / "models"
+    return places.models().absolute()

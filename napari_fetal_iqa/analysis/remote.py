@@ -90,6 +90,11 @@ class RemoteAnalyser:
         """Load the models anew next time, even under the same names."""
         self._setup = None
 
+    def release(self) -> None:
+        """End the process, so that its memory is free; the next use starts another."""
+        self.forget()
+        self._end_process()
+
     def close(self) -> None:
         """End the process for good; a call in progress, or a later one, fails."""
         self._closed = True

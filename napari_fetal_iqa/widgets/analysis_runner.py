@@ -71,6 +71,11 @@ class AnalysisRunner(QObject):
             worker.quit()
             self.ended.emit(False)
 
+    def release(self) -> None:
+        """Stop and free the memory of the models until the next analysis."""
+        self.cancel()
+        create_worker(self._analyser.release, _ignore_errors=True).start()
+
     def close(self) -> None:
         """Stop and end the process that holds the models."""
         self.cancel()

@@ -21,12 +21,14 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import create_worker
 
+from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.io.napari_layers import sweep_layer
+from napari_fetal_iqa.learning_judgement import Judgement, take_into_use
 from napari_fetal_iqa.review import ReviewSession
 from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
 from napari_fetal_iqa.sweep import SweepVolume
@@ -38,6 +40,7 @@ from napari_fetal_iqa.widgets.desk import AT_ONCE, Desk
 from napari_fetal_iqa.widgets.empty_page import EmptyPage
 from napari_fetal_iqa.widgets.later import Later
 from napari_fetal_iqa.widgets.layer_sweep import sweep_of
+from napari_fetal_iqa.widgets.learning import Learning
 from napari_fetal_iqa.widgets.opener import SweepOpener
 from napari_fetal_iqa.widgets.review_page import ReviewPage
 from napari_fetal_iqa.widgets.store_keeper import StoreKeeper
@@ -99,6 +102,7 @@ class ReviewWidget(QWidget):
         self._when_still.timeout.connect(self._show_still)
         self._build()
         self._connect()
+        self.learning.find()
         for layer in list(self.viewer.layers):
             self._open(layer)
 
@@ -108,6 +112,14 @@ class ReviewWidget(QWidget):
         self.empty = EmptyPage()
         self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings)
+        self.page.learn.set_palette(palette_of(self.viewer.theme))
+        self.learning = Learning(
+            self.page.learn,
+            lambda: self.keeper.store,
+            lambda: self.settings,
+            self._use_model,
+            self,
+        )
         self._timeline_dock: QDockWidget | None = None
         scroll = QScrollArea()
         scroll.setWidgetResizable(True)
@@ -168,6 +180,8 @@ class ReviewWidget(QWidget):
         self.page.settings.changed.connect(self._settings_changed)
         self.page.reviewers.show_asked.connect(self._show_reviewer)
         self.page.reviewers.compare_asked.connect(self._compare_with)
+        self.page.learn.frame_asked.connect(self._go_to)
+        self.learning.about_to_start.connect(self.runner.release)
         self.runner.started.connect(self._analysis_started)
         self.runner.results.connect(self._results_came)
         self.runner.ended.connect(self._analysis_ended)
@@ -210,6 +224,7 @@ class ReviewWidget(QWidget):
         # is drawn after its canvas grew.
         self._show_timeline(False)
         self._clear_desk()
+        self.learning.close()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
@@ -331,6 +346,7 @@ class ReviewWidget(QWidget):
         if desk is not None:
             desk.session.frames_changed.disconnect(self._paint)
             desk.leave()
+        self._check_models()
 
     # From the session to pixels --------------------------------------------------------------
 
@@ -382,6 +398,7 @@ class ReviewWidget(QWidget):
             self.desk.show(view)
 
     def _follow_theme(self, event: Event | None = None) -> None:
+        self.page.learn.set_palette(palette_of(self.viewer.theme))
         if self._timeline_dock is not None:
             self.timeline.set_palette(palette_of(self.viewer.theme))
 
@@ -402,6 +419,7 @@ class ReviewWidget(QWidget):
         if self.desk is not None:
             self.desk.session.begin_analysis(analysis)
             self.page.work.show_setup(analysis.setup)
+            self._check_models()
 
     def _results_came(self, results: FrameResults) -> None:
         if self.desk is not None and self.desk.session.analysis is not None:
@@ -412,8 +430,32 @@ class ReviewWidget(QWidget):
     def _analysis_ended(self, complete: bool) -> None:
         analysis = self.desk.session.analysis if self.desk else None
         self.page.work.end_analysis(analysis)
+        self._check_models()
         if complete and analysis is not None:
             create_worker(cache.keep, analysis).start()
+
+    def _check_models(self) -> None:
+        """Say where what is on the screen was made with other models than those chosen."""
+        analysis = self.desk.session.analysis if self.desk else None
+        self.page.stale.check(analysis.setup if analysis else None, self.settings)
+
+    # Learning ------------------------------------------------------------------------------
+
+    def _use_model(self, judgement: Judgement, although_worse: bool) -> None:
+        """Choose a new model; where the settings are the user's own, it can be rolled back."""
+        if self._own_settings:
+            take_into_use(judgement, although_worse)
+        self.page.settings.choose_model(judgement.task, str(judgement.folder))
+
+    def _go_to(self, identity: str, frame: int) -> None:
+        """Look at a frame, if its sweep is the one on the desk; else say which it is."""
+        if self.desk is not None and self.desk.session.sweep.identity == identity:
+            self.page.learn.say("")
+            self.review_actions.go(frame)
+            return
+        path = places.known_location(identity)
+        where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
+        self.page.learn.say(f"Frame {frame} is one of another sweep: {where}")
 
     # The rest ------------------------------------------------------------------------------
 
@@ -454,6 +496,7 @@ class ReviewWidget(QWidget):
 
     def _settings_changed(self, settings: Settings) -> None:
         self._keep(settings)
+        self._check_models()
         if self.desk is not None:
             try:
                 self.desk.session.reviewer = settings.reviewer

@@ -7,9 +7,11 @@ from superqt import QCollapsible
 from napari_fetal_iqa.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.frame_panel import FramePanel
+from napari_fetal_iqa.widgets.learning_panel import LearningPanel
 from napari_fetal_iqa.widgets.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+from napari_fetal_iqa.widgets.stale_notice import StaleNotice
 from napari_fetal_iqa.widgets.work_panel import WorkPanel
 
 
@@ -29,6 +31,8 @@ class ReviewPage(QWidget):
         self.work = WorkPanel()
         self.work.analyse_asked.connect(lambda: self.asked.emit("analyse"))
         self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
+        self.stale = StaleNotice()
+        self.stale.analyse_asked.connect(lambda: self.asked.emit("analyse"))
         self.saved = QLabel()
         self.reviewers = ReviewersPanel()
         self.saved.setToolTip("Every correction is on disk before it is shown as saved")
@@ -36,6 +40,7 @@ class ReviewPage(QWidget):
         folded = QCollapsible("Models and reviewer")
         folded.toggleButton().setToolTip("Which models to use, and who reviews")
         folded.addWidget(self.settings)
+        self.learn = LearningPanel()
 
         column = QVBoxLayout(self)
         column.addWidget(self.about)
@@ -50,9 +55,11 @@ class ReviewPage(QWidget):
         )
         column.addWidget(_rule())
         column.addWidget(self.work)
+        column.addWidget(self.stale)
         column.addWidget(self.saved)
         column.addWidget(self.reviewers)
         column.addWidget(folded)
+        column.addWidget(self.learn)
         column.addLayout(self._bottom_row())
         column.addStretch()
 

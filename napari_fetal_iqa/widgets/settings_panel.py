@@ -58,6 +58,12 @@ class SettingsPanel(QWidget):
         layout.addWidget(choose)
         return line, row
 
+    def choose_model(self, task: str, model: str) -> None:
+        """Choose the model of a task, as if it had been typed."""
+        line = self.cls_model if task == "cls" else self.seg_model
+        line.setText(model)
+        self._read()
+
     def _choose_folder(self, line: QLineEdit) -> None:
         start = line.text() if Path(line.text()).is_dir() else ""
         folder = QFileDialog.getExistingDirectory(self, "Choose a model folder", start)

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fetal_iqa.widgets import own_keys
+
 
 @dataclass(frozen=True)
 class Key:
@@ -105,7 +107,7 @@ class KeyBindings(QObject):
     """Every key of the table bound to its action, anywhere in a window.
 
     While the bindings are active they go before napari's own keys; while somebody types into
-    a field they are not.
+    a field they are not. A control reached by Tab keeps Space and Enter, where it says so.
     """
 
     def __init__(self, window: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:
@@ -136,8 +138,10 @@ class KeyBindings(QObject):
 
     def _focus_changed(self, _: QWidget | None, focused: QWidget | None) -> None:
         typing = isinstance(focused, QLineEdit | QAbstractSpinBox | QTextEdit | QPlainTextEdit)
+        pressing = own_keys.takes_keys(focused)
         for shortcut in self._shortcuts:
-            shortcut.setEnabled(self._active and not typing)
+            needed = pressing and shortcut.key().toString() in own_keys.KEYS
+            shortcut.setEnabled(self._active and not typing and not needed)
 
     def remove(self) -> None:
         """Unbind for good."""

@@ -47,8 +47,14 @@ def tiny_settings(tiny_models) -> Settings:
 class KeptAnalyser(RemoteAnalyser):
     """Outlives the windows of the tests, so that torch is imported once."""
 
+    released = 0
+
     def close(self) -> None:
         self.forget()
+
+    def release(self) -> None:
+        self.forget()
+        self.released += 1
 
     def end(self) -> None:
         super().close()

@@ -92,6 +92,7 @@ def done(before, after, difference=None, task="seg", **more):
             False,
         ),
         (done(0.8, 0.7, task="cls"), "Worse on the hold-out: F1 0.80 → 0.70", True),
+        (done(0.8041, 0.8012), "Worse on the hold-out: Dice 0.804 → 0.801", True),
         (done(0.8, 0.8), "As good on the hold-out: Dice 0.80", False),
         (
             {"task": "cls", "metrics": {"note": "no hold-out: too few frames"}},

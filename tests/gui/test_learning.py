@@ -1,0 +1,284 @@
+"""The section Learn, with a trainer that speaks as the real one does."""
+
+import json
+import sys
+from pathlib import Path
+
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton, QWidget
+
+from napari_fetal_iqa import learning, learning_request, models_in_use
+from napari_fetal_iqa.learning import LearningJob
+from napari_fetal_iqa.learning_request import models_folder
+from napari_fetal_iqa.settings import load_settings
+
+SECONDS = 1000
+FAKE = Path(__file__).parents[1] / "napari_fetal_iqa" / "fake_trainer.py"
+
+
+@pytest.fixture
+def trainer(monkeypatch):
+    """Choose how the fake trainer goes."""
+
+    def choose(*how):
+        command = [sys.executable, str(FAKE), *how]
+        monkeypatch.setattr(learning, "trainer_command", lambda: command)
+        monkeypatch.setattr(learning_request, "trainer_command", lambda: command)
+
+    choose()
+    yield choose
+    job = LearningJob.unfinished_or_unread()
+    if job is not None and job.running:
+        job.cancel(grace_seconds=1)
+
+
+def unfold(widget, qtbot):
+    panel = widget.page.learn
+    if not panel.isExpanded():
+        panel.toggleButton().click()
+    qtbot.waitUntil(lambda: panel.form.refresh.isEnabled(), timeout=30 * SECONDS)
+    return panel
+
+
+def start(widget, qtbot, task="seg"):
+    panel = unfold(widget, qtbot)
+    panel.form.task.setCurrentIndex(panel.form.task.findData(task))
+    panel.form.start.click()
+    return panel
+
+
+def learnt(widget, qtbot, task="seg"):
+    panel = start(widget, qtbot, task)
+    qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
+    return panel
+
+
+def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
+    panel = unfold(desk, qtbot)
+    said = panel.form.summary.text()
+    assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in said
+    assert "Outlines: 41 frames" in said
+    assert "Reviewers: AK" in said
+    assert panel.form.start.isEnabled()
+    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    assert "Outlines" not in panel.form.summary.text()
+    assert "torch" not in sys.modules
+
+
+def test_too_little_is_one_sentence_and_refresh_asks_again(desk, qtbot, trainer):
+    trainer("--too-little")
+    panel = unfold(desk, qtbot)
+    assert "no frame has an outline; outline at least 4 frames" in panel.form.summary.text()
+    assert not panel.form.start.isEnabled()
+    trainer()
+    panel.form.refresh.click()
+    qtbot.waitUntil(lambda: panel.form.start.isEnabled(), timeout=30 * SECONDS)
+
+
+def test_a_trainer_that_says_nothing_is_asked_again(desk, qtbot, trainer):
+    trainer("--no-such-option")
+    panel = unfold(desk, qtbot)
+    assert "press Refresh" in panel.form.summary.text()
+    assert not panel.form.start.isEnabled()
+
+
+def test_without_a_model_to_go_on_from_nothing_is_learnt(desk, qtbot, trainer):
+    desk.page.settings.choose_model("seg", "")
+    panel = unfold(desk, qtbot)
+    assert "No SEG model is chosen" in panel.form.summary.text()
+    assert not panel.form.start.isEnabled()
+    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    assert panel.form.start.isEnabled()
+
+
+def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, analyser):
+    trainer("--until-stopped", "--pause", "0.02")
+    released = analyser.released
+    panel = start(desk, qtbot)
+    assert panel.watch.isVisible()
+    assert not panel.form.isVisible()
+    curves = panel.watch.curves
+    qtbot.waitUntil(lambda: curves.drawn[0] > 5 and curves.drawn[1] > 1, timeout=60 * SECONDS)
+    drawn = curves.drawn
+    qtbot.waitUntil(lambda: curves.drawn[0] > drawn[0], timeout=60 * SECONDS)
+    assert panel.watch.phase.text().startswith("Learning ")
+    qtbot.waitUntil(lambda: analyser.released == released + 1, timeout=10 * SECONDS)
+    panel.watch.stop.click()
+    assert not panel.watch.stop.isEnabled()
+    qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
+    assert not panel.watch.isVisible()
+    assert panel.results["seg"].use.isEnabled()
+
+
+def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
+    trainer("--until-stopped", "--pause", "0.02")
+    panel = start(desk, qtbot)
+    job = desk.learning.job
+    qtbot.waitUntil(lambda: panel.watch.bar.value() > 0, timeout=60 * SECONDS)
+    panel.watch.cancel.click()
+    assert panel.form.isVisible()
+    assert "nothing" in panel.said.text()
+    qtbot.waitUntil(lambda: not job.undecided, timeout=30 * SECONDS)
+    assert not job.running
+    assert not job.record.outs["seg"].exists()
+
+
+def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
+    panel = learnt(desk, qtbot)
+    result = panel.results["seg"]
+    assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
+    for said in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
+        assert said in result.table.text()
+    folder = str(result.judgement.folder)
+    before = desk.settings.seg_model
+    result.use.click()
+    assert desk.settings.seg_model == desk.page.settings.seg_model.text() == folder
+    assert load_settings().seg_model == folder
+    assert models_in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
+        before,
+        folder,
+    ]
+    assert "seg" not in panel.results
+    assert panel.form.isVisible()
+    assert LearningJob.unfinished_or_unread() is None
+
+
+def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
+    desk.analyse()
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    assert not desk.page.stale.isVisible()
+    used = desk.desk.session.analysis.setup.seg_model.id
+    learnt(desk, qtbot).results["seg"].use.click()
+    stale = desk.page.stale
+    qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
+    assert stale.said.text() == f"Made with {used}; other models are chosen now"
+    stale.analyse.click()
+    qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
+    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    assert desk.desk.session.analysis.setup.seg_model.id != used
+    assert not stale.isVisible()
+
+
+def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
+    trainer("--worse")
+    result = learnt(desk, qtbot).results["seg"]
+    assert result.verdict.text().startswith("Worse on the hold-out: Dice 0.84 → 0.71")
+    assert not result.use.isEnabled()
+    assert "tick" in result.use.toolTip()
+    result.although_worse.click()
+    result.use.click()
+    assert desk.settings.seg_model == str(result.judgement.folder)
+
+
+def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
+    trainer("--no-hold-out")
+    result = learnt(desk, qtbot, "cls").results["cls"]
+    assert result.verdict.text() == "Not judged: no hold-out, too few frames"
+    assert result.use.isEnabled()
+    assert "Hold-out" not in result.table.text()
+
+
+def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
+    panel = learnt(desk, qtbot, "both")
+    assert list(panel.results) == ["cls", "seg"]
+    folders = {task: result.judgement.folder for task, result in panel.results.items()}
+    panel.results["cls"].discard.click()
+    assert not folders["cls"].exists()
+    assert list(panel.results) == ["seg"]
+    assert "deleted" in panel.said.text()
+    panel.results["seg"].keep.click()
+    assert folders["seg"].is_dir()
+    assert folders["seg"].name in panel.said.text()
+    assert panel.form.isVisible()
+    assert desk.settings.seg_model != str(folders["seg"])
+
+
+def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
+    trainer("--sweep", phantom.sweep.identity)
+    panel = learnt(desk, qtbot)
+    tree = panel.results["seg"].frames
+    better, worse = tree.topLevelItem(0), tree.topLevelItem(1)
+    assert better.text(0) == "2 frames got better"
+    assert better.child(0).text(1) == "0.40 → 0.90"
+    tree.itemClicked.emit(better.child(0), 0)
+    assert desk.desk.navigator.frame == 12
+    tree.itemClicked.emit(worse.child(0), 0)
+    assert desk.desk.navigator.frame == 12
+    assert "another sweep: ffffffff" in panel.said.text()
+
+
+def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, qtbot, trainer):
+    trainer("--until-stopped", "--pause", "0.02")
+    first = window()
+    start(first, qtbot)
+    job = first.learning.job
+    first.viewer.window.remove_dock_widget(first)
+    assert job.running
+    second = window()
+    panel = second.page.learn
+    assert panel.isExpanded()
+    assert second.learning.job.folder == job.folder
+    qtbot.waitUntil(lambda: panel.watch.curves.drawn[0] > 0, timeout=60 * SECONDS)
+    second.viewer.window.remove_dock_widget(second)
+    job.stop()
+    qtbot.waitUntil(lambda: not job.running, timeout=60 * SECONDS)
+    third = window()
+    assert third.page.learn.results["seg"].use.isEnabled()
+    third.page.learn.results["seg"].keep.click()
+    fourth = window()
+    assert fourth.learning.job is None
+    assert not fourth.page.learn.isExpanded()
+
+
+def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
+    trainer("--die")
+    panel = start(desk, qtbot)
+    qtbot.waitUntil(lambda: bool(panel.said.text()), timeout=60 * SECONDS)
+    assert panel.form.isVisible()
+    assert "ended without a result" in panel.said.text()
+    assert LearningJob.unfinished_or_unread() is None
+
+
+def by_tab(panel):
+    """Walk from the head of the section through all that Tab reaches."""
+    panel.toggleButton().setFocus(Qt.FocusReason.TabFocusReason)
+    reached = []
+    for _ in range(12):
+        QTest.keyClick(QApplication.focusWidget(), Qt.Key.Key_Tab)
+        reached.append(QApplication.focusWidget())
+    return set(reached)
+
+
+def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, press):
+    """Space shows the overlay, and Enter accepts, but for a control that Tab reached."""
+    panel = unfold(desk, qtbot)
+    press(desk, Qt.Key.Key_Escape)
+    form = panel.form
+    assert {form.task, form.preset, form.start, form.refresh} <= by_tab(panel)
+    form.start.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(panel.form.start, Qt.Key.Key_Space)
+    qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
+    result = panel.results["cls"]
+    assert {result.frames, result.use, result.keep, result.discard} <= by_tab(panel)
+    result.keep.setFocus(Qt.FocusReason.TabFocusReason)
+    QTest.keyClick(result.keep, Qt.Key.Key_Return)
+    QTest.keyClick(result.keep, Qt.Key.Key_Space)
+    assert "cls" not in panel.results
+
+
+def test_every_control_says_what_it_does(desk, qtbot, trainer):
+    trainer("--worse")
+    panel = learnt(desk, qtbot, "both")
+    controls = [*panel.findChildren(QPushButton), panel.form.task, panel.form.preset]
+    assert [control.text() for control in panel.findChildren(QPushButton)]
+    without = [c for c in controls if isinstance(c, QWidget) and not c.toolTip()]
+    assert without == []
+
+
+def test_the_record_of_a_training_names_no_sweep(desk, qtbot, trainer, phantom):
+    start(desk, qtbot)
+    record = (desk.learning.job.folder / "job.json").read_text()
+    assert phantom.sweep.name not in json.loads(record)["command"]
+    assert phantom.sweep.identity not in record
