@@ -157,8 +157,11 @@ def test_off_the_frame_dice_shrinks_with_the_distance(rules):
     ("annotated", "chosen", "dsc_soft", "hausdorff_px"),
     [
         (20, 5, 0.0, 0.0),  # 15 frames away: compared, but worth nothing
+        (20, 35, 0.0, 0.0),
         (20, 4, 0.0, WORST_HAUSDORFF_PX),  # 16 frames away
+        (20, 36, 0.0, WORST_HAUSDORFF_PX),
         (39, 40, 0.0, WORST_HAUSDORFF_PX),  # the next frame, but of another sweep
+        (40, 39, 0.0, WORST_HAUSDORFF_PX),
         (20, 79, 0.0, WORST_HAUSDORFF_PX),
     ],
 )
@@ -177,6 +180,14 @@ def test_masks_count_inside_the_field_of_view_only():
     assert scored.ac_mm == pytest.approx(AC_MM)
 
 
+def test_an_outline_on_the_edge_of_the_view_is_no_outline():
+    cut = ellipse(row=40.0)
+    scored = score_case(truth({20: 1}, mask=cut), 20, cut)
+    along_the_edge = measure_abdomen(cut & VIEW, SPACING_MM).circumference_mm
+    assert scored.ac_mm == measure_abdomen(cut & VIEW, SPACING_MM, VIEW).circumference_mm
+    assert abs(scored.ac_mm - along_the_edge) > 5
+
+
 def test_without_a_spacing_nothing_is_measured():
     known = truth({20: 1})
     without = CaseTruth(known.masks, known.ac_mm, None, BOUNDS, VIEW)
@@ -188,10 +199,10 @@ def test_without_a_spacing_nothing_is_measured():
 
 
 def test_the_frame_compared_with_is_the_previous_one_or_the_nearest():
-    case = truth({10: 1, 23: 1})
+    case = truth({10: 1, 15: 1, 23: 1, 25: 1})
     literal, corrected = (score_case(case, 22, ABDOMEN, r) for r in ("literal", "corrected"))
-    assert (literal.compared_frame, corrected.compared_frame) == (10, 23)
-    assert literal.dsc_soft == pytest.approx(1 - 12 / 15)
+    assert (literal.compared_frame, corrected.compared_frame) == (15, 23)
+    assert literal.dsc_soft == pytest.approx(1 - 7 / 15)
     assert corrected.dsc_soft == pytest.approx(1 - 1 / 15)
 
 
@@ -233,6 +244,7 @@ def test_no_frame_is_the_last_frame_or_none():
     case = truth({79: 1})
     literal, corrected = (score_case(case, -1, ABDOMEN, r) for r in ("literal", "corrected"))
     assert literal.dsc_soft == corrected.dsc_soft == 0  # the mask is not looked at
+    assert literal.wfss == corrected.wfss == 0
     elsewhere = truth({20: 1})
     assert score_case(elsewhere, -1, None, "literal").score == math.inf
     assert score_case(elsewhere, -1, None, "corrected").score == 0

@@ -6,6 +6,7 @@ import tracemalloc
 import numpy as np
 import pytest
 import SimpleITK
+from typer.testing import CliRunner
 
 from fetal_iqa_training import cli
 from fetal_iqa_training.challenge.scored_folder import read_truth, score_submission
@@ -31,6 +32,13 @@ def run(monkeypatch, capsys, *arguments):
         cli.main()
     captured = capsys.readouterr()
     return end.value.code or 0, captured.out, captured.err
+
+
+@pytest.mark.parametrize("command", ["export challenge", "score", "prepare acouslic"])
+def test_help_of_each_command_shows_an_example(command):
+    shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: fetal-iqa-train {command}" in " ".join(shown.output.split())
 
 
 def write_analysis(folder, masks, best_frame, spacing_mm=(1.0, 1.0), **said):

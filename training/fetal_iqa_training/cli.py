@@ -298,6 +298,7 @@ def finetune(
         )
         _finish(out, card.metrics, json_progress)
 
+
 challenge_commands.register(app)
 
 
