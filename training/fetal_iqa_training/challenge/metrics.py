@@ -71,7 +71,7 @@ def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     Dice, Ecology 26 (1945) 297. Infinite for two empty masks as ITK's overlap measures are.
     """
     both = np.count_nonzero(one) + np.count_nonzero(other)
-    return 2 * np.count_nonzero(one & other) / both if both else math.inf
+    return float(2 * np.count_nonzero(one & other) / both) if both else math.inf
 
 
 def hausdorff_px(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
