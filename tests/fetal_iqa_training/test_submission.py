@@ -20,6 +20,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.phantom_cases import write_phantoms
 from napari_fetal_iqa.biometry import measure_abdomen
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
+from napari_fetal_iqa.io.acouslic import TABLE
 
 from .conftest import FRAMES_PER_SWEEP, SHAPE
 
@@ -247,6 +248,13 @@ def test_an_infinite_score_of_the_literal_rules_is_shown_and_written(
     assert float(written["mean"]["score"]) == float(written["cases"]["case0"]["dsc_soft"]) == np.inf
     corrected = score_submission(submission, data)
     assert corrected.cases["case0"].score == 0
+
+
+def test_a_data_set_without_cases_is_one_line(data, tmp_path):
+    (tmp_path / TABLE.parent).mkdir()
+    (tmp_path / TABLE).write_text((data / TABLE).read_text().splitlines()[0] + "\n")
+    with pytest.raises(TrainingError, match="names no case"):
+        score_submission(tmp_path, tmp_path)
 
 
 def test_a_folder_that_is_none_is_one_line(data, tmp_path):

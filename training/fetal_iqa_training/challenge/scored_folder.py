@@ -90,6 +90,8 @@ def score_submission(
     if not submission.is_dir():
         raise TrainingError(f"{submission}: no such folder; choose a submission folder")
     cases = list_cases(data)
+    if not cases:
+        raise TrainingError(f"{data}: its table names no case; choose another data set")
     there = {path.name for path in submission.iterdir() if path.is_dir()}
     scored: dict[str, CaseScore] = {}
     damaged: dict[str, str] = {}
