@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -16,9 +18,10 @@ from fetal_iqa_models import (
     save_model,
 )
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.finetuning import finetune
+from fetal_iqa_training.finetuning import OldData, finetune
 from fetal_iqa_training.fitting import fit
 from fetal_iqa_training.hold_out import is_held_out
+from fetal_iqa_training.loop import Course
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings, FitSettings
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import read_sweep, write_volume
@@ -117,7 +120,7 @@ def test_the_childs_card_names_its_parent_data_and_settings(bases, corrected, tm
         "frames": 12,
         "positives": 6,
     }
-    assert card.metrics["hold_out"] == "no hold-out: too few frames"
+    assert card.metrics["note"].startswith("no hold-out: one sweep in five is held out")
     assert (card.lora.rank, card.lora.alpha) == (8, 16)
 
 
@@ -177,7 +180,11 @@ def test_many_sweeps_are_judged_on_a_hold_out_that_was_not_learnt_from(bases, tm
     for side in ("parent", "child"):
         assert card.metrics[side]["hold_out"]["frames"] == 24
         assert "dice" in card.metrics[side]["hold_out"]
-    assert "hold_out" not in card.metrics
+    assert "note" not in card.metrics
+    assert len(card.metrics["sweeps"]) == 2
+    low, high = card.metrics["intervals"]["hold_out"]["dice"]["child"]
+    assert low <= card.metrics["child"]["hold_out"]["dice"] <= high
+    assert "circumference_error_mm" in card.metrics["child"]["hold_out"]
 
 
 def test_the_papers_recipe_takes_every_frame_and_its_copies(bases, corrected, tmp_path):
@@ -227,11 +234,21 @@ def test_a_store_without_corrections_is_refused(bases, tmp_path, task, message):
         finetune([store], bases / task, tmp_path / "child", quick(task))
 
 
-def test_outlines_cannot_be_learnt_from_frames_without_an_abdomen(bases, tmp_path):
+@pytest.mark.parametrize(
+    ("task", "numbers", "message"),
+    [
+        ("seg", [0, 1, 2], "0 frames with an outlined abdomen: outlines are learnt from 2 or"),
+        ("cls", [0, 1, 2], "0 frames with and 3 frames without an abdomen: frame quality"),
+        ("cls", [2, 3, 4, 5], "3 frames with and 1 frame without an abdomen: frame quality"),
+    ],
+)
+def test_too_few_frames_of_a_kind_are_refused_with_how_many_it_takes(
+    bases, tmp_path, task, numbers, message
+):
     frames, masks = disc_volume(0)
-    store = correct(tmp_path, frames, masks, [0, 1, 2])
-    with pytest.raises(TrainingError, match="3 frames without an abdomen and none with one"):
-        finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+    store = correct(tmp_path, frames, masks, numbers)
+    with pytest.raises(TrainingError, match=message):
+        finetune([store], bases / task, tmp_path / "child", quick(task))
 
 
 def test_a_sweep_that_is_gone_is_named(bases, corrected, tmp_path):
@@ -241,16 +258,91 @@ def test_a_sweep_that_is_gone_is_named(bases, corrected, tmp_path):
         finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
 
 
-def test_a_run_that_is_cut_off_leaves_nothing_that_looks_like_a_model(bases, corrected, tmp_path):
-    class KilledError(Exception):
-        pass
+class KilledError(Exception):
+    pass
 
+
+def kill_at(step):
     def kill(event):
-        if event.event == "step" and event.done == 3:
+        if event.event == "step" and event.done == step:
             raise KilledError
 
+    return kill
+
+
+def test_a_run_that_is_cut_off_leaves_no_model_and_goes_on_to_the_same_one(
+    bases, corrected, tmp_path
+):
     store, _, _ = corrected
-    before = set(tmp_path.iterdir())
+    settings = quick("seg", steps=40)
+    finetune([store], bases / "seg", tmp_path / "whole", settings)
     with pytest.raises(KilledError):
-        finetune([store], bases / "seg", tmp_path / "child", quick("seg"), report=kill)
-    assert set(tmp_path.iterdir()) == before
+        finetune([store], bases / "seg", tmp_path / "child", settings, report=kill_at(33))
+    assert not (tmp_path / "child").exists()
+    events = []
+    finetune([store], bases / "seg", tmp_path / "child", settings, report=events.append)
+    assert min(e.done for e in events if e.event == "step") == 31
+    whole, child = weights(tmp_path / "whole"), weights(tmp_path / "child")
+    assert all(torch.equal(whole[name], child[name]) for name in whole)
+    assert not list(tmp_path.glob(".child*"))
+
+
+def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+
+    def report(event):
+        events.append(event)
+        if event.event == "step" and event.done == 4:
+            (tmp_path / "stop").touch()
+
+    course = Course(stop_file=tmp_path / "stop")
+    settings = quick("seg", steps=200)
+    card = finetune(
+        [store], bases / "seg", tmp_path / "child", settings, course=course, report=report
+    )
+    assert max(e.done for e in events if e.event == "step") < 10
+    assert load_card(tmp_path / "child") == card
+
+
+def test_patience_keeps_the_best_round_and_ends_early(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+    settings = quick("seg", steps=3000, learning_rate=3e-2, patience=1)
+    finetune([store], bases / "seg", tmp_path / "child", settings, report=events.append)
+    losses = [e.loss for e in events if e.event == "validation"]
+    assert len(losses) < 3000 / 15
+    assert losses[-1] >= min(losses)
+
+
+def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
+    bases, corrected, data, tmp_path
+):
+    store, _, _ = corrected
+    old = OldData(reference=data, rehearsal=data)
+    card = finetune(
+        [store], bases / "seg", tmp_path / "child", quick("seg", rehearsal=2), old_data=old
+    )
+    assert card.training["rehearsed"] == 10 * 5 * 6
+    assert card.training["frames"] == 12
+    assert card.metrics["child"]["reference"]["frames"] == 300
+    assert "dice" in card.metrics["intervals"]["reference"]
+
+
+def test_two_processes_make_the_model_that_one_makes(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    command = [
+        *(sys.executable, "-m", "fetal_iqa_training", "finetune", "--corrections", str(store)),
+        *("--task", "cls", "--base", str(bases / "cls"), "--steps", "6", "--batch-size", "8"),
+        *("--dropout", "0", "--device", "cpu", "--precision", "fp32"),
+    ]
+    runs = {"one": command, "two": [*command, "--devices", "2"]}
+    runs["run"] = [*(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")]
+    runs["run"] += command[1:]
+    for name, parts in runs.items():
+        out = ["--out", str(tmp_path / name)]
+        done = subprocess.run([*parts, *out], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    one = weights(tmp_path / "one")
+    for other in (weights(tmp_path / "two"), weights(tmp_path / "run")):
+        assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)

@@ -1,19 +1,17 @@
 """The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
 
 import json
-import shlex
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, NoReturn
 
 import typer
 
 from fetal_iqa_models import LoraSettings
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_training import challenge_commands
+from fetal_iqa_training.finetune_command import finetune
 from fetal_iqa_training.options import (
     Data,
     DeviceOption,
@@ -26,12 +24,10 @@ from fetal_iqa_training.options import (
     checked,
 )
 from fetal_iqa_training.phantom_cases import Size
-from fetal_iqa_training.progress import Bars, JsonLines, Report
+from fetal_iqa_training.progress import JsonLines
+from fetal_iqa_training.reporting import command_line, finish, reporting
 from fetal_iqa_training.settings import (
-    PRESETS,
-    FinetuneSettings,
     FitSettings,
-    Preset,
     Schedule,
     Strategy,
 )
@@ -69,7 +65,7 @@ def phantoms(
     """Write phantom cases: simulated sweeps with true masks, in the ACOUSLIC-AI layout."""
     from fetal_iqa_training.phantom_cases import write_phantoms
 
-    with _reporting(json_progress) as report:
+    with reporting(json_progress) as report:
         write_phantoms(folder, cases, seed, size, shifted, report)
 
 
@@ -166,7 +162,7 @@ def fit(
         device=device,
         precision=precision,
     )
-    with _reporting(json_progress) as report:
+    with reporting(json_progress) as report:
         if weights is None and start_from is None and not from_scratch:
             weights = find_pretrained(encoder, places.weights())
         fit_one = partial(
@@ -176,11 +172,11 @@ def fit(
             start_from=start_from,
             demo=demo,
             half_precision=half_precision,
-            command=_command(),
+            command=command_line(),
             report=report,
         )
         if repeats == 1:
-            _finish(out, fit_one(out, settings).metrics, json_progress)
+            finish(out, fit_one(out, settings).metrics, json_progress)
             return
         begin_with = partial(basis, data, settings, weights, start_from)
         summary = repeat_fit(fit_one, out, settings, repeats, begin_with)
@@ -215,7 +211,7 @@ def evaluate(
     demo = load_card(model).demo
     if demo:
         typer.echo("Demo model: not for clinical use", err=True)
-    with _reporting(json_progress) as report:
+    with reporting(json_progress) as report:
         evaluation = evaluate(model, data, encoder_weights=weights, device=device, report=report)
         named = {"model": model, "hash": model_hash(model), "demo": demo}
         figures = {**named, **evaluation.as_metrics()}
@@ -228,103 +224,12 @@ def evaluate(
             typer.echo(json.dumps(figures, indent=2))
 
 
-@app.command(
+app.command(
     epilog="Example: fetal-iqa-train finetune --corrections review.sqlite --task seg "
     "--base demo-seg --out my-seg"
-)
-def finetune(
-    corrections: Annotated[
-        list[Path], typer.Option(help="Corrections store; may be given several times.")
-    ],
-    task: TaskOption,
-    base: Annotated[str, typer.Option(help="Model folder to go on from, demo-cls or demo-seg.")],
-    out: Out,
-    sweeps: Annotated[
-        list[Path] | None,
-        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
-    ] = None,
-    reviewer: Annotated[
-        str | None, typer.Option(help="Learn from this reviewer alone; by default from all.")
-    ] = None,
-    weights: Weights = None,
-    preset: Annotated[
-        Preset,
-        typer.Option(
-            help="quick: minutes at the desk, positive and negative frames balanced; paper: the "
-            "paper's recipe, for many frames."
-        ),
-    ] = "quick",
-    epochs: Annotated[
-        int | None, typer.Option(min=1, help="Passes over all frames, instead of quick's steps.")
-    ] = None,
-    lr: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
-    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's.")] = None,
-    rank: Annotated[
-        int, typer.Option(min=1, help="Rank of a new LoRA; a base that has one goes on with it.")
-    ] = 8,
-    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
-    seed: Seed = 0,
-    device: DeviceOption = "auto",
-    precision: PrecisionOption = "auto",
-    json_progress: JsonProgress = False,
-) -> None:
-    """Teach a model what experts corrected, and write the child as a new model folder."""
-    from fetal_iqa_training.finetuning import finetune
-
-    chosen: dict[str, Any] = {"learning_rate": lr, "batch_size": batch_size}
-    if epochs is not None:
-        chosen |= {"epochs": epochs, "steps": None}
-    settings = checked(
-        FinetuneSettings,
-        **PRESETS[preset] | {k: v for k, v in chosen.items() if v is not None or k == "steps"},
-        task=task,
-        lora=LoraSettings(rank=rank, alpha=2 * rank),
-        workers=workers,
-        seed=seed,
-        device=device,
-        precision=precision,
-    )
-    with _reporting(json_progress) as report:
-        card = finetune(
-            corrections,
-            base,
-            out,
-            settings,
-            sweep_folders=sweeps or (),
-            reviewer=reviewer,
-            encoder_weights=weights,
-            command=_command(),
-            report=report,
-        )
-        _finish(out, card.metrics, json_progress)
-
+)(finetune)
 
 challenge_commands.register(app)
-
-
-@contextmanager
-def _reporting(json_progress: bool) -> Iterator[Report]:
-    if json_progress:
-        yield JsonLines()
-        return
-    bars = Bars()
-    try:
-        yield bars
-    finally:
-        bars.close()
-
-
-def _finish(out: Path, metrics: dict[str, Any], json_progress: bool) -> None:
-    from fetal_iqa_models import model_hash
-
-    if json_progress:
-        JsonLines().line(event="done", model=str(out), hash=model_hash(out), metrics=metrics)
-    else:
-        typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
-
-
-def _command() -> str:
-    return shlex.join(["fetal-iqa-train", *sys.argv[1:]])
 
 
 def main() -> None:

@@ -1,7 +1,8 @@
 """Training frames from what experts said: the corrections stores and the sweeps they speak of."""
 
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -31,11 +32,14 @@ class CorrectedSweep:
     ----------
     record : SweepRecord
     corrections : tuple of FrameCorrection
-        The latest state of each frame from each reviewer, by frame, then reviewer.
+        What counts of each frame, by frame.
+    reviewers : tuple of str
+        Who spoke.
     """
 
     record: SweepRecord
     corrections: tuple[FrameCorrection, ...]
+    reviewers: tuple[str, ...] = ()
 
 
 def read_corrections(
@@ -43,9 +47,9 @@ def read_corrections(
 ) -> tuple[CorrectedSweep, ...]:
     """Gather the state of every corrected frame.
 
-    Each reviewer's latest word on a frame counts; where two reviewers spoke of one frame it is
-    there twice; where two stores know the same reviewer, the later label and the later mask count.
-    Confirmed predictions are words like any other; frames that nobody spoke of are not there.
+    Each reviewer's latest word on a frame counts; where several reviewers spoke of one frame,
+    their :func:`consensus`; where two stores know the same reviewer, the later label and the later
+    mask. Confirmed predictions are words like any other; frames that nobody spoke of are not there.
 
     Parameters
     ----------
@@ -67,7 +71,7 @@ def read_corrections(
         Where a file is no corrections store.
     """
     records: dict[str, SweepRecord] = {}
-    said: dict[str, dict[tuple[int, str], FrameCorrection]] = {}
+    said: dict[str, dict[int, dict[str, FrameCorrection]]] = {}
     for path in stores:
         if not path.is_file():
             raise TrainingError(f"{path}: there is no corrections store; check the path")
@@ -79,13 +83,38 @@ def read_corrections(
                     if reviewer is not None and name != reviewer:
                         continue
                     for frame, state in store.corrections(record.identity, name).items():
-                        known = of_sweep.get((frame, name), state)
-                        of_sweep[frame, name] = latest((state, known))
+                        of_frame = of_sweep.setdefault(frame, {})
+                        of_frame[name] = latest((state, of_frame.get(name, state)))
     return tuple(
-        CorrectedSweep(records[identity], tuple(states[key] for key in sorted(states)))
-        for identity, states in sorted(said.items())
-        if states
+        CorrectedSweep(
+            records[identity],
+            tuple(consensus(tuple(of_sweep[frame].values())) for frame in sorted(of_sweep)),
+            tuple(sorted({name for of_frame in of_sweep.values() for name in of_frame})),
+        )
+        for identity, of_sweep in sorted(said.items())
+        if of_sweep
     )
+
+
+def consensus(states: Sequence[FrameCorrection]) -> FrameCorrection:
+    """Join what several reviewers say of one frame.
+
+    The label that most of them gave counts; of labels that equally many gave, the latest. The
+    latest mask among those who gave that label counts, or else the latest of all.
+
+    Parameters
+    ----------
+    states : sequence of FrameCorrection
+        One of each reviewer.
+    """
+    votes = Counter(state.label for state in states if state.label is not None)
+    if len(states) == 1 or not votes:
+        return latest(states)
+    most = max(votes.values())
+    labelled = [s for s in states if s.label is not None and votes[s.label] == most]
+    label = max(labelled, key=lambda state: state.label_time).label
+    agreeing = [s for s in states if s.label is label and s.mask is not None]
+    return replace(latest(states), label=label, mask=latest(agreeing or states).mask)
 
 
 def usable_for(task: Task, correction: FrameCorrection) -> bool:
@@ -149,12 +178,15 @@ def corrected_frames(
         chunk = usable[start : start + _CHUNK]
         masks = np.stack([_mask(c, sweep.record) for c in chunk])
         yield LabelledFrames(
-            sweep=volume.name,
+            sweep=sweep.record.identity,
             frames=np.stack([np.asarray(volume.frames[c.frame]) for c in chunk]),
             masks=masks,
             positive=np.array(
                 [_is_positive(c, mask, task) for c, mask in zip(chunk, masks, strict=True)]
             ),
+            spacing_mm=volume.spacing_mm,
+            field_of_view=volume.field_of_view,
+            numbers=np.array([c.frame for c in chunk]),
         )
 
 

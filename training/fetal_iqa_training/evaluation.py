@@ -1,6 +1,6 @@
 """Judging a model as it is in use: the same prediction, on the sweep's own grid."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -9,12 +9,19 @@ import torch
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from fetal_iqa_models import FrameClassifier, FramePredictor, FrameSegmenter, load_model
+from fetal_iqa_models import (
+    FrameClassifier,
+    FramePredictor,
+    FrameSegmenter,
+    PredictionBatch,
+    load_model,
+)
 from fetal_iqa_training.data_sets import list_annotated
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.figures import FrameFigures
 from fetal_iqa_training.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.learner import AREA_THRESHOLD, Network
+from fetal_iqa_training.outcomes import FrameOutcome
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa import places
 from napari_fetal_iqa.biometry import measure_abdomen
@@ -38,12 +45,15 @@ class Evaluation:
         circumferences of the two masks, over the positive frames that both can be measured in.
     curve : dict
         Precision over recall: ``threshold``, ``precision``, ``recall``.
+    outcomes : tuple of FrameOutcome
+        Frame by frame.
     """
 
     frames: int
     positives: int
     figures: dict[str, float]
     curve: dict[str, list[float]] = field(default_factory=dict)
+    outcomes: tuple[FrameOutcome, ...] = ()
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Give one flat dictionary, rounded to 4 digits, for a model card or a table."""
@@ -87,7 +97,7 @@ def judge(
         device=device,
     )
     figures = FrameFigures()
-    errors_mm: list[float] = []
+    outcomes: list[FrameOutcome] = []
     for done, source in enumerate(sources, start=1):
         for batch in predictor.predict(source.frames):
             positive = torch.from_numpy(source.positive[batch.frames])
@@ -105,28 +115,55 @@ def judge(
                     torch.from_numpy(source.masks[batch.frames]),
                     scores=torch.from_numpy(batch.area_fraction),
                 )
-                for frame, mask in zip(batch.frames, batch.masks, strict=True):
-                    errors_mm.extend(_circumference_error_mm(source, int(frame), mask))
+            outcomes.extend(_outcomes(source, batch, quality_threshold, area_threshold))
         report(Progress("evaluating", done))
     if figures.frames == 0:
         raise TrainingError("no annotated frames to judge the model on; choose other data")
     found = figures.compute()
-    if errors_mm:
-        found["circumference_error_mm"] = sum(errors_mm) / len(errors_mm)
-    return Evaluation(figures.frames, figures.positives, found, figures.curve())
+    errors_mm = [one.circumference_error_mm for one in outcomes]
+    if known := [error for error in errors_mm if error is not None]:
+        found["circumference_error_mm"] = sum(known) / len(known)
+    return Evaluation(figures.frames, figures.positives, found, figures.curve(), tuple(outcomes))
+
+
+def _outcomes(
+    source: LabelledFrames, batch: PredictionBatch, quality_threshold: float, area_threshold: float
+) -> Iterator[FrameOutcome]:
+    for row, frame in enumerate(batch.frames):
+        number = int(frame if source.numbers is None else source.numbers[frame])
+        positive = bool(source.positive[frame])
+        if batch.masks is None or batch.area_fraction is None:
+            assert batch.quality is not None
+            score = float(batch.quality[row])
+            decision = score > quality_threshold
+            yield FrameOutcome(source.sweep, number, positive, score, decision)
+            continue
+        mask, truth = batch.masks[row], source.masks[frame]
+        score = float(batch.area_fraction[row])
+        yield FrameOutcome(
+            source.sweep,
+            number,
+            positive,
+            score,
+            score >= area_threshold,
+            2 * float((mask & truth).sum()) / float(mask.sum() + truth.sum())
+            if truth.any()
+            else None,
+            _circumference_error_mm(source, int(frame), mask),
+        )
 
 
 def _circumference_error_mm(
     source: LabelledFrames, frame: int, mask: NDArray[np.bool_]
-) -> list[float]:
-    """Give how far off the circumference of a mask is; nothing where there is none to compare."""
+) -> float | None:
+    """Give how far off the circumference of a mask is; None where there is none to compare."""
     if source.spacing_mm is None or not source.positive[frame] or not mask.any():
-        return []
+        return None
     true, found = (
         measure_abdomen(outline, source.spacing_mm, source.field_of_view)
         for outline in (source.masks[frame], mask)
     )
-    return [abs(found.circumference_mm - true.circumference_mm)] if found and true else []
+    return abs(found.circumference_mm - true.circumference_mm) if found and true else None
 
 
 def evaluate(

@@ -1,5 +1,7 @@
 """The figures by which a model is judged, frame by frame."""
 
+from typing import Any
+
 import torch
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
@@ -30,17 +32,19 @@ class FrameFigures:
     """
 
     def __init__(self, device: torch.device | str = "cpu") -> None:
+        # of several processes that train, each sees all frames that are judged
+        alone: dict[str, Any] = {"sync_on_compute": False}
         self._decisions = MetricCollection(
             {
-                "accuracy": BinaryAccuracy(),
-                "f1": BinaryF1Score(),
-                "precision": BinaryPrecision(),
-                "recall": BinaryRecall(),
+                "accuracy": BinaryAccuracy(**alone),
+                "f1": BinaryF1Score(**alone),
+                "precision": BinaryPrecision(**alone),
+                "recall": BinaryRecall(**alone),
             }
         ).to(device)
-        self._curve = BinaryPrecisionRecallCurve().to(device)
-        self._average_precision = BinaryAveragePrecision().to(device)
-        self._dice = MeanMetric().to(device)
+        self._curve = BinaryPrecisionRecallCurve(**alone).to(device)
+        self._average_precision = BinaryAveragePrecision(**alone).to(device)
+        self._dice = MeanMetric(**alone).to(device)
         self.frames = 0
         self.positives = 0
         self._has_masks = False

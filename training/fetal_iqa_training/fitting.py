@@ -28,7 +28,7 @@ from fetal_iqa_training.evaluation import judge
 from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set, hash_frames
 from fetal_iqa_training.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.learner import FrameLearner, Network
-from fetal_iqa_training.loop import run_training
+from fetal_iqa_training.loop import Course, run_training
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.sampling import EveryFrame
 from fetal_iqa_training.settings import FitSettings
@@ -92,7 +92,7 @@ def fit(
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
-    _enter(work, _note(data, settings, weights, start_from))
+    enter(work, _note(data, settings, weights, start_from))
     figures, training = _learn(network, split, settings, work, report)
     if half_precision:
         network.half().float()
@@ -234,8 +234,8 @@ def _learn(
         DataLoader(FrameDataset(validation), batch_size=settings.batch_size),
         work,
         settings,
-        epochs=settings.epochs,
-        report=report,
+        Course(epochs=settings.epochs),
+        report,
     )
     return learner.best_validation(), {
         "settings": settings.model_dump(mode="json"),
@@ -251,7 +251,7 @@ def _note(data: Path, settings: FitSettings, weights: Path | None, start_from: P
     return f"{data.resolve()}\n{_sha256(weights)}\n{begun_from}\n{settings.model_dump_json()}\n"
 
 
-def _enter(work: Path, note: str) -> None:
+def enter(work: Path, note: str) -> None:
     """Make the work folder; one that another training left behind is emptied first."""
     started = work / "settings"
     if not started.is_file() or started.read_text(encoding="utf-8") != note:

@@ -30,6 +30,8 @@ class LabelledFrames:
         Millimetres per pixel along rows and columns, where known.
     field_of_view : (H, W) bool array, optional
         Outlines end at its edge.
+    numbers : (n,) int array, optional
+        The frames' numbers in the sweep; 0, 1, 2... where not given.
     """
 
     sweep: str
@@ -38,6 +40,7 @@ class LabelledFrames:
     positive: NDArray[np.bool_]
     spacing_mm: tuple[float, float] | None = None
     field_of_view: NDArray[np.bool_] | None = None
+    numbers: NDArray[np.intp] | None = None
 
 
 @dataclass(frozen=True)

@@ -48,7 +48,7 @@ class FrameLearner(lightning.LightningModule):
         spec = model.encoder.spec
         self.register_buffer("_mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
-        self._validation_loss = MeanMetric()
+        self._validation_loss = MeanMetric(sync_on_compute=False)
         self._figures = FrameFigures()
         self.validation: list[dict[str, float]] = []
 

@@ -1,16 +1,19 @@
 """The training loop: Lightning's Trainer, set up for one device, with progress and best epoch."""
 
 import logging
+import os
 import warnings
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
 import lightning
 import torch
-from lightning.pytorch.callbacks import Callback, ModelCheckpoint
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from fetal_iqa_models import choose_device
+from fetal_iqa_training.distributed import rank, under_torchrun
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.learner import FrameLearner
 from fetal_iqa_training.progress import Progress, Report
@@ -41,6 +44,61 @@ class _Reporting(Callback):
             self._report(Progress("validation", trainer.global_step, total, loss, figures))
 
 
+class _StopFile(Callback):
+    """End in good order once somebody has made a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, learner: Any, outputs: Any, batch: Any, index: int
+    ) -> None:
+        if trainer.strategy.reduce_boolean_decision(self._path.exists(), all=False):
+            trainer.should_stop = True
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a training goes on, and where.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        Passes over the training frames.
+    steps : int, optional
+        Instead of ``epochs``.
+    keep_best : bool
+        End with the weights of the epoch with the lowest validation loss, not with the last.
+    patience : int, optional
+        Epochs without a lower validation loss after which it ends.
+    stop_file : Path, optional
+        It ends in good order once this file is there.
+    devices, num_nodes : int
+        Processes on each machine, and machines. Under torchrun its own numbers count.
+    """
+
+    epochs: int | None = None
+    steps: int | None = None
+    keep_best: bool = True
+    patience: int | None = None
+    stop_file: Path | None = None
+    devices: int = 1
+    num_nodes: int = 1
+
+    @property
+    def spread(self) -> tuple[int, int]:
+        """Processes on each machine, and machines."""
+        if under_torchrun():
+            local = int(os.environ["LOCAL_WORLD_SIZE"])
+            return local, int(os.environ["WORLD_SIZE"]) // local
+        return self.devices, self.num_nodes
+
+    @property
+    def processes(self) -> int:
+        """All processes together."""
+        return self.spread[0] * self.spread[1]
+
+
 def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed", "32-true"]:
     """Give Lightning's name of a precision; auto is bf16 where the device has it.
 
@@ -58,26 +116,25 @@ def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed",
 def run_training(
     learner: FrameLearner,
     training: DataLoader,
-    validation: DataLoader | None,
+    validation: DataLoader,
     folder: Path,
     settings: RunSettings,
-    *,
-    epochs: int,
+    course: Course,
     report: Report,
 ) -> None:
-    """Train a learner in place; with validation frames it ends with its best epoch's weights.
+    """Train a learner in place.
+
+    With several processes each of them calls this, and all end with the same weights.
 
     Parameters
     ----------
     learner : FrameLearner
     training, validation : DataLoader
-        Without validation the last weights stay.
     folder : Path
-        For the checkpoints that are kept where there is validation; the last one of a run that
-        was cut off is gone on with, unless it is damaged.
+        For the checkpoints of every epoch; the last one of a run that was cut off is gone on
+        with, unless it is damaged.
     settings : RunSettings
-    epochs : int
-        Passes over ``training``.
+    course : Course
     report : callable
         Hears of each step and validation.
 
@@ -90,22 +147,34 @@ def run_training(
     """
     lightning.seed_everything(settings.seed, verbose=False)
     chosen = choose_device(settings.device).type
-    callbacks: list[Callback] = [_Reporting(report)]
+    callbacks: list[Callback] = [_Reporting(report)] if rank() == 0 else []
     last = _checkpoint_to_go_on_with(folder)
-    if validation is not None:
-        best = ModelCheckpoint(
-            folder, "best", monitor="val_loss", save_last=True, enable_version_counter=False
-        )
-        callbacks.append(best)
+    best = ModelCheckpoint(
+        folder,
+        "best",
+        monitor="val_loss" if course.keep_best else None,
+        save_last=True,
+        save_on_train_epoch_end=False,  # a run that was cut off goes on after a validation
+        enable_version_counter=False,
+    )
+    callbacks.append(best)
+    if course.patience is not None:
+        callbacks.append(EarlyStopping("val_loss", patience=course.patience))
+    if course.stop_file is not None:
+        callbacks.append(_StopFile(course.stop_file))
+    devices, num_nodes = course.spread
     trainer = lightning.Trainer(
         accelerator=chosen,
-        devices=1,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy="ddp" if course.processes > 1 else "auto",
+        use_distributed_sampler=False,  # the samplers share the batches themselves
         precision=choose_precision(settings.precision, chosen),
-        max_epochs=epochs,
+        max_epochs=-1 if course.epochs is None else course.epochs,
+        max_steps=-1 if course.steps is None else course.steps,
         gradient_clip_val=settings.gradient_clip,
         deterministic=chosen == "cpu",
         callbacks=callbacks,
-        enable_checkpointing=validation is not None,
         logger=False,
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -126,7 +195,7 @@ def run_training(
             )
         except SystemExit:  # Lightning ends a terminated run as if it had succeeded
             raise TrainingError("stopped before the end: no model was written") from None
-    if validation is not None:
+    if course.keep_best and best.best_model_path:
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)
     learner.cpu().eval()
@@ -137,7 +206,8 @@ def _checkpoint_to_go_on_with(folder: Path) -> Path | None:
     last, best = folder / "last.ckpt", folder / "best.ckpt"
     if not last.exists():
         return None
-    damaged = next((path for path in (last, best) if not _is_checkpoint(path)), None)
+    kept = [path for path in (last, best) if path.exists()]
+    damaged = next((path for path in kept if not _is_checkpoint(path)), None)
     if damaged is None:
         return last
     logger.warning("%s: damaged, so the training starts anew", damaged)

@@ -4,11 +4,11 @@ from pathlib import Path
 from typing import Annotated, Any, TypeVar
 
 import typer
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
-from fetal_iqa_training.settings import Device, Precision, RunSettings, Task
+from fetal_iqa_training.settings import Device, Precision, Task
 
-_S = TypeVar("_S", bound=RunSettings)
+_S = TypeVar("_S", bound=BaseModel)
 
 Data = Annotated[
     Path,

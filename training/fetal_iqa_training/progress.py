@@ -47,17 +47,21 @@ class JsonLines:
     """Write each event as one JSON line, for other programs.
 
     Lines are ``{"event": "reading" | "step" | "validation" | "evaluating", "done", "total",
-    "loss", "metrics"}`` and, from the commands, one last ``{"event": "done", "model", "hash",
+    "loss", "metrics"}``, before a fine-tuning ``{"event": "summary", ...}`` of what there is to
+    learn from, and from the commands one last ``{"event": "done", "model", "hash",
     "metrics"}`` or ``{"event": "error", "message"}``.
 
     Parameters
     ----------
     stream : text stream, optional
         Standard output by default.
+    task : str, optional
+        Named in every line.
     """
 
-    def __init__(self, stream: TextIO | None = None) -> None:
+    def __init__(self, stream: TextIO | None = None, task: str | None = None) -> None:
         self._stream = stream or sys.stdout
+        self._task = {} if task is None else {"task": task}
 
     def __call__(self, progress: Progress) -> None:
         """Write one event."""
@@ -65,7 +69,7 @@ class JsonLines:
 
     def line(self, **fields: object) -> None:
         """Write one line at once, whatever reads it."""
-        self._stream.write(json.dumps(fields) + "\n")
+        self._stream.write(json.dumps(fields | self._task) + "\n")
         self._stream.flush()
 
 

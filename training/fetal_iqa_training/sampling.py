@@ -1,6 +1,6 @@
 """Which frames a training step sees, and in which order: fixed by the seed alone."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,30 +44,35 @@ class EveryFrame(Sampler[Draw]):
 
 
 class BalancedDraws(Sampler[Draw]):
-    """A budget of draws, half of them positive frames, as evenly as there are kinds of frame.
+    """A budget of draws in each epoch, as many of each kind of frame however few there are of it.
 
     For few frames: every frame of a kind is drawn before one is drawn again, one draw in three
-    is the frame as it is and the others are augmented copies. Where one kind is missing, all
-    draws are of the other.
+    is the frame as it is and the others are augmented copies. Kinds without frames are left out.
 
     Parameters
     ----------
-    positive : (N,) bool array
+    kinds : sequence of (n,) int arrays
+        Frame numbers: of the positive and the negative corrections, say.
     draws : int
+        In an epoch.
     seed : int
     """
 
-    def __init__(self, positive: NDArray[np.bool_], draws: int, seed: int) -> None:
-        kinds = np.flatnonzero(positive), np.flatnonzero(~positive)
+    def __init__(self, kinds: Sequence[NDArray[np.intp]], draws: int, seed: int) -> None:
         self._kinds = [kind for kind in kinds if len(kind)]
         self._draws = draws
         self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is drawn next; Lightning calls this."""
+        self._epoch = epoch
 
     def __len__(self) -> int:
         return self._draws
 
     def __iter__(self) -> Iterator[Draw]:
-        random = np.random.default_rng(self._seed)
+        random = np.random.default_rng([self._seed, self._epoch])
         rounds = [_rounds(kind, random) for kind in self._kinds]
         for number in range(self._draws):
             frame = next(rounds[number % len(rounds)])
