@@ -55,6 +55,8 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
     widget = ReviewWidget(viewer, settings=Settings(reviewer="AK"))
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     yield widget
+    if widget.learning.job is not None:
+        widget.learning.cancel()
     widget.close()
     settle(0.2)
     viewer.close()
@@ -129,12 +131,57 @@ def reviewers(widget) -> None:
     choice.activated.emit(choice.currentIndex())
 
 
+def corrected(widget) -> None:
+    """Some frames are corrected, and what can be learnt from them is shown."""
+    phantom(widget)
+    session = widget.desk.session
+    best = session.best_frame()
+    shown = [frame for frame in range(best - 6, best + 6) if session.mask(frame).any()]
+    for frame in (*shown, *range(0, 60, 5)):
+        session.accept(frame)
+    widget._show_saved()
+    widget.page.learn.expand(animate=False)
+    wait_until(widget.page.learn.form.refresh.isEnabled)
+    show_section(widget)
+
+
+def show_section(widget) -> None:
+    """Scroll the panel so that the section Learn is seen."""
+    settle(0.3)
+    scroll = widget._pages.currentWidget()
+    scroll.ensureWidgetVisible(widget.page.learn, 0, 0)
+    bar = scroll.verticalScrollBar()
+    bar.setValue(min(bar.maximum(), widget.page.learn.y()))
+
+
+def learning(widget) -> None:
+    """The model of the outlines learns."""
+    corrected(widget)
+    form = widget.page.learn.form
+    form.task.setCurrentIndex(form.task.findData("seg"))
+    wait_until(form.start.isEnabled)
+    form.start.click()
+    watch = widget.page.learn.watch
+    wait_until(lambda: widget.learning.job is None or watch.curves.drawn[0] > 40)
+    show_section(widget)
+
+
+def learnt(widget) -> None:
+    """The old and the new model of the outlines stand beside each other."""
+    learning(widget)
+    wait_until(lambda: widget.learning.job is None or widget.page.learn.results)
+    show_section(widget)
+
+
 STATES = {
     "empty": empty,
     "analysing": half_done,
     "phantom": phantom,
     "ellipse": ellipse,
     "reviewers": reviewers,
+    "learn": corrected,
+    "learning": learning,
+    "learnt": learnt,
 }
 
 

@@ -27,7 +27,6 @@ _FIGURES = {
     "precision": _Named("Precision"),
     "recall": _Named("Recall"),
     "average_precision": _Named("Avg. precision"),
-    "accuracy": _Named("Accuracy"),
 }
 
 

@@ -94,8 +94,9 @@ class BeforeAfter(QWidget):
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         groups = (self.judgement.better, self.judgement.worse)
         lines = sum(len(group) + 1 for group in groups if group)
-        row = tree.fontMetrics().height() + 6
-        tree.setFixedHeight(min(lines, _LINES_SHOWN) * row + 6)
+        tree.ensurePolished()
+        row = max(tree.sizeHintForRow(0), tree.fontMetrics().height())
+        tree.setFixedHeight(min(lines, _LINES_SHOWN) * row + 8)
         tree.setVisible(lines > 0)
         tree.itemClicked.connect(lambda item: self._choose(item))
         tree.itemActivated.connect(lambda item: self._choose(item))
@@ -156,15 +157,19 @@ def _frame_item(frame: ChangedFrame, name_of: Callable[[str], str]) -> QTreeWidg
 
 
 def _table(sets: Sequence[FrameSet]) -> str:
+    """Write the figures so that they fit into the narrowest panel."""
     rows = []
     for judged in sets:
         frames = f", {judged.frames} frames" if judged.frames else ""
         rows.append(
-            f"<tr><td><b>{judged.name}</b>{frames}&nbsp;</td><td align=right>before&nbsp;</td>"
-            "<td align=right>after&nbsp;</td><td align=right>difference</td></tr>"
+            f"<tr><td colspan=4 style='padding-top:4px'><b>{judged.name}</b>{frames}</td></tr>"
         )
+        rows.append(_cells("", "before", "after", "difference, 95 %"))
         rows += [_row(figure) for figure in judged.figures]
-    return f"<table cellspacing=0 cellpadding=1 width='100%'>{''.join(rows)}</table>"
+    return (
+        "<table cellspacing=0 cellpadding=1 width='100%' style='font-size:11px'>"
+        f"{''.join(rows)}</table>"
+    )
 
 
 def _row(figure: Figure) -> str:
@@ -173,13 +178,16 @@ def _row(figure: Figure) -> str:
         better = figure.gain > 0
         colour = colours.OPTIMAL if better else colours.TROUBLE
         mark = f"<span style='color:{colour}'>{'▲' if better else '▼'}</span> "
-    difference = figure.shown(figure.after - figure.before, sign=True)
+    difference = mark + figure.shown(figure.after - figure.before, sign=True)
     if figure.interval is not None:
-        low, high = (figure.shown(end, sign=True) for end in figure.interval)
-        difference += f" <small>({low}, {high})</small>"
-    cells = (figure.shown(figure.before), figure.shown(figure.after))
-    return (
-        f"<tr><td>{figure.label}</td>"
-        + "".join(f"<td align=right>{cell}&nbsp;</td>" for cell in cells)
-        + f"<td align=right style='white-space:nowrap'>{mark}{difference}</td></tr>"
+        low, high = (figure.shown(end) for end in figure.interval)
+        difference += f" ({low}…{high})"
+    return _cells(figure.label, figure.shown(figure.before), figure.shown(figure.after), difference)
+
+
+def _cells(name: str, *values: str) -> str:
+    cells = "".join(
+        f"<td align=right style='white-space:nowrap; padding-left:6px'>{value}</td>"
+        for value in values
     )
+    return f"<tr><td>{name}</td>{cells}</tr>"

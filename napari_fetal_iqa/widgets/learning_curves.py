@@ -37,6 +37,8 @@ class LearningCurves(QWidget):
             symbolBrush=colours.OPTIMAL,
             symbolPen=None,
         )
+        self._figure.setYRange(0, 1, padding=0.06)
+        self._figure.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self._has_figure = False
         self._palette = Palette()
         column = QVBoxLayout(self)
@@ -55,8 +57,9 @@ class LearningCurves(QWidget):
         plot.setMenuEnabled(False)
         plot.setMouseEnabled(False, False)
         plot.getAxis("left").setWidth(48)
-        plot.getAxis("left").setStyle(maxTickLevel=0)
-        plot.getAxis("bottom").setStyle(maxTickLevel=0)
+        for side in ("left", "bottom"):
+            plot.getAxis(side).setStyle(maxTickLevel=0)
+            plot.getAxis(side).enableAutoSIPrefix(False)
         plot.getAxis("bottom").setHeight(18)
         return plot
 

@@ -17,6 +17,14 @@ from napari_fetal_iqa.widgets.theme import Palette
 _ANY_HEIGHT = 16777215  # Qt's QWIDGETSIZE_MAX
 
 
+def without_margins(folded: QCollapsible) -> None:
+    """Let what is folded be as wide as what is not."""
+    for part in (folded, folded.content()):
+        layout = part.layout()
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+
+
 class LearningPanel(QCollapsible):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
@@ -56,6 +64,7 @@ class LearningPanel(QCollapsible):
         layout = self.content().layout()
         assert layout is not None
         layout.addWidget(self._body)
+        without_margins(self)
         self._body.hide()
 
     def _unfold(self, unfolded: bool) -> None:

@@ -7,7 +7,7 @@ from superqt import QCollapsible
 from napari_fetal_iqa.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.frame_panel import FramePanel
-from napari_fetal_iqa.widgets.learning_panel import LearningPanel
+from napari_fetal_iqa.widgets.learning_panel import LearningPanel, without_margins
 from napari_fetal_iqa.widgets.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
@@ -40,6 +40,7 @@ class ReviewPage(QWidget):
         folded = QCollapsible("Models and reviewer")
         folded.toggleButton().setToolTip("Which models to use, and who reviews")
         folded.addWidget(self.settings)
+        without_margins(folded)
         self.learn = LearningPanel()
 
         column = QVBoxLayout(self)

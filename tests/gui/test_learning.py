@@ -268,6 +268,17 @@ def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, pre
     assert "cls" not in panel.results
 
 
+def test_nothing_is_wider_than_the_narrowest_panel(desk, qtbot, trainer):
+    trainer("--worse")
+    scroll = desk._pages.currentWidget()
+    narrowest = desk.minimumWidth() - scroll.verticalScrollBar().sizeHint().width()
+    unfold(desk, qtbot)
+    assert desk.page.minimumSizeHint().width() <= narrowest
+    learnt(desk, qtbot, "both")
+    QApplication.processEvents()
+    assert desk.page.minimumSizeHint().width() <= narrowest
+
+
 def test_every_control_says_what_it_does(desk, qtbot, trainer):
     trainer("--worse")
     panel = learnt(desk, qtbot, "both")
