@@ -54,7 +54,8 @@ class Scanner:
         self.paths = []
         for number, case in enumerate(self.pool):
             path = folder / f"sweep{number}.mha"
-            write_volume(path, case.sweep.frames, case.sweep.spacing_mm)
+            if not path.exists():
+                write_volume(path, case.sweep.frames, case.sweep.spacing_mm)
             self.paths.append(path)
         self.test = folder / "test"
         if not self.test.exists():

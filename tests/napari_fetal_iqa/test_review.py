@@ -229,11 +229,12 @@ def test_the_way_back_leads_over_the_frames_visited(analysed):
     assert analysed.next_to_review(7, step=-1) is None
 
 
-def test_frames_in_doubt_come_first(analysed):
+def test_frames_with_the_abdomen_and_frames_in_doubt_take_turns(analysed):
     analysed.analysis.quality[8] = 0.51  # and no area: the models disagree
     analysed.begin_analysis(analysed.analysis)
     assert analysed.to_review() == [3, 4, 8, 12]
-    assert analysed.next_to_review(0) == 8
+    assert analysed.next_to_review(0) == 12
+    assert analysed.next_to_review(12) == 8
 
 
 def test_whatever_changes_the_corrections_changes_what_is_to_review(analysed):

@@ -120,7 +120,7 @@ def test_nearness_ends_with_the_sweep():
 def test_one_model_is_enough():
     area = np.where(np.isin(np.arange(40), [7, 8]), 0.05, 0.0)
     area[25] = 0.0099  # just below the threshold
-    assert order(analysis_of(area=area)) == [25, 7, 8]
+    assert order(analysis_of(area=area)) == [7, 25, 8]
     assert order(analysis_of(quality_of(f7=0.9))) == [7]
 
 
