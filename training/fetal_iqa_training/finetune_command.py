@@ -147,10 +147,14 @@ def finetune(
         for one in tasks
     }
     from fetal_iqa_training.finetuning import OldData, finetune
+    from fetal_iqa_training.fitting import check_is_free
     from fetal_iqa_training.loop import Course
 
-    for one, of_task in _bases(base, tasks):
-        into = out if task != "both" else out.with_name(f"{out.name}-{one}")
+    outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
+    for into in outs.values():
+        check_is_free(into)
+    for one, of_task in list(_bases(base, tasks)):
+        into = outs[one]
         with reporting(json_progress, one) as report:
             card = finetune(
                 corrections,
