@@ -60,3 +60,23 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("models")
     subprocess.run([sys.executable, "-c", MAKE_TINY_MODELS, str(folder)], check=True)
     return {task: folder / task for task in ("cls", "seg")}
+
+
+ONCE = {
+    "test_before_after",
+    "test_finetuning",
+    "test_fitting",
+    "test_fuzz",
+    "test_kill",
+    "test_phantom_anatomy",
+    "test_phantom_cases",
+    "test_phantom_physics",
+    "test_samples",
+}
+"""Modules that take long and whose subject is the same on every Python."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.path.stem in ONCE:
+            item.add_marker(pytest.mark.once)

@@ -40,7 +40,6 @@ def run(*command: object) -> subprocess.CompletedProcess:
 @pytest.mark.parametrize(
     "count", [500, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
 )
-@pytest.mark.fuzz
 @pytest.mark.parametrize("name", FORMATS)
 def test_mutated_files_are_refused_or_read(tmp_path, name, count):
     child = run(CHILD, count, tmp_path, name)
