@@ -161,8 +161,10 @@ def learning(widget) -> None:
     form.task.setCurrentIndex(form.task.findData("seg"))
     wait_until(form.start.isEnabled)
     form.start.click()
-    watch = widget.page.learn.watch
-    wait_until(lambda: widget.learning.job is None or watch.curves.drawn[0] > 40)
+    panel = widget.page.learn
+    wait_until(
+        lambda: widget.learning.job is None or panel.results or panel.watch.curves.drawn[0] > 40
+    )
     show_section(widget)
 
 

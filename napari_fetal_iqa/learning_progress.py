@@ -30,12 +30,17 @@ class Summary(BaseModel):
     reviewers: tuple[str, ...] = ()
     hold_out: HoldOut = Field(default_factory=HoldOut)
     problem: str | None = None
+    note: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The task in words."""
+        return TASK_WORDS.get(self.task, self.task)
 
     def said(self) -> str:
         """Give the summary, or why nothing can be learnt, as one or two sentences."""
-        name = TASK_WORDS.get(self.task, self.task)
         if self.problem:
-            return f"{name}: {self.problem}"
+            return f"{self.name}: {self.problem}"
         held = self.hold_out
         judged = (
             f"{_count(held.frames, 'frame')} of {_count(held.sweeps, 'sweep')} held out to judge"
@@ -43,7 +48,7 @@ class Summary(BaseModel):
             else "no hold-out yet, so nothing will judge it"
         )
         return (
-            f"{name}: {_count(self.frames, 'frame')} of {_count(self.sweeps, 'sweep')}, "
+            f"{self.name}: {_count(self.frames, 'frame')} of {_count(self.sweeps, 'sweep')}, "
             f"{self.positives} with the abdomen; {judged}"
         )
 
@@ -111,6 +116,7 @@ class LearningProgress:
         self.curves: dict[str, Curves] = {task: Curves() for task in self.tasks}
         self._learnt: set[str] = set()
         self._since: tuple[float, int] | None = None  # when this phase was first seen, and where
+        self._latest = 0.0  # when it last went on
 
     def take(self, event: Mapping[str, Any], now: float) -> None:
         """Take what the trainer said; what is no event on the way changes nothing.
@@ -144,7 +150,7 @@ class LearningProgress:
             phase = "judging child" if self.task in self._learnt else "judging parent"
         if phase != self.phase or step.done < self.done:
             self.phase, self._since = phase, None
-        self.done, self.total = step.done, step.total
+        self.done, self.total, self._latest = step.done, step.total, now
         if self._since is None:
             self._since = (now, step.done)
 
@@ -153,14 +159,15 @@ class LearningProgress:
         if self._since is None or not self.total:
             return None
         began, first = self._since
-        if self.done <= first or now <= began:
+        if self.done <= first or self._latest <= began:
             return None
-        return (now - began) / (self.done - first) * max(0, self.total - self.done)
+        pace = (self._latest - began) / (self.done - first)
+        return max(0.0, pace * (self.total - self.done) - (now - self._latest))
 
     def said(self, now: float) -> str:
         """Say the phase in words, with how far it is and the time left of learning."""
         words = {
-            "starting": "Starting",
+            "starting": "Loading the networks",
             "reading": "Reading the corrected frames",
             "judging parent": "Judging the model as it is",
             "step": "Learning",

@@ -31,6 +31,10 @@ _PRESETS = (
     ),
     ("Paper", "paper", "The recipe of arXiv 2507.22802, for hundreds of frames; wants a GPU"),
 )
+_WHAT_COUNTS = (
+    "Corrected frames that can be learnt from. Those held out are not: they judge the new model "
+    "beside the old one."
+)
 _WAIT = "What there is to learn from is not known yet"
 
 
@@ -45,10 +49,7 @@ class LearningForm(QWidget):
         self._summaries: tuple[Summary, ...] = ()
         self.summary = QLabel(_WAIT)
         self.summary.setWordWrap(True)
-        self.summary.setToolTip(
-            "Corrected frames that can be learnt from. Those held out are not: they judge the "
-            "new model beside the old one."
-        )
+        self.summary.setToolTip(_WHAT_COUNTS)
         self.refresh = QPushButton("Refresh")
         self.refresh.setToolTip("Count the corrections again")
         self.refresh.clicked.connect(self.refresh_asked)
@@ -125,6 +126,8 @@ class LearningForm(QWidget):
         if reviewers:
             lines.append(f"Reviewers: {', '.join(reviewers)}")
         self.summary.setText("<br>".join(lines))
+        notes = dict.fromkeys(f"{found.name}: {found.note}" for found in shown if found.note)
+        self.summary.setToolTip("\n".join([_WHAT_COUNTS, *notes]))
         problem = next((found.said() for found in shown if found.problem), None)
         self._allow_start(lines[-1] if missing else problem)
 

@@ -33,6 +33,7 @@ class ReviewPage(QWidget):
         self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
         self.stale = StaleNotice()
         self.stale.analyse_asked.connect(lambda: self.asked.emit("analyse"))
+        self.stale.shown.connect(self._offer_once)
         self.saved = QLabel()
         self.reviewers = ReviewersPanel()
         self.saved.setToolTip("Every correction is on disk before it is shown as saved")
@@ -55,8 +56,8 @@ class ReviewPage(QWidget):
             )
         )
         column.addWidget(_rule())
-        column.addWidget(self.work)
         column.addWidget(self.stale)
+        column.addWidget(self.work)
         column.addWidget(self.saved)
         column.addWidget(self.reviewers)
         column.addWidget(folded)
@@ -69,6 +70,10 @@ class ReviewPage(QWidget):
         row.addWidget(label, stretch=1)
         row.addWidget(self._button(f"{text}  {key_of(action)}", action, tip))
         return row
+
+    def _offer_once(self, stale: bool) -> None:
+        """Leave the analysis to the notice's own button while there is one."""
+        self.work.analyse.setVisible(not stale and self.work.bar.isHidden())
 
     def _bottom_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

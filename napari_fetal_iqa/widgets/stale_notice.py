@@ -17,9 +17,13 @@ Checked = tuple[AnalysisSetup, Settings]
 
 
 class StaleNotice(QWidget):
-    """Hidden while the models of the analysis are those of the settings, by their hashes."""
+    """Hidden while the models of the analysis are those of the settings, by their hashes.
+
+    ``shown`` tells whenever it comes or goes.
+    """
 
     analyse_asked = Signal()
+    shown = Signal(bool)
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,7 +48,7 @@ class StaleNotice(QWidget):
         """Compare, off the GUI thread, and show or hide the notice."""
         if setup is None or not setup.models:
             self._checking = None
-            self.hide()
+            self._show("")
             return
         if self._checking != (setup, settings):
             self._checking = (setup, settings)
@@ -55,8 +59,13 @@ class StaleNotice(QWidget):
     def _take(self, compared: tuple[Checked, str]) -> None:
         checked, stale = compared
         if checked == self._checking:
-            self.said.setText(f"Made with {stale}; other models are chosen now")
+            self._show(stale)
+
+    def _show(self, stale: str) -> None:
+        self.said.setText(f"Made with {stale}; other models are chosen now")
+        if self.isHidden() == bool(stale):
             self.setVisible(bool(stale))
+            self.shown.emit(bool(stale))
 
 
 def _compare(setup: AnalysisSetup, settings: Settings) -> tuple[Checked, str]:

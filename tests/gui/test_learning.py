@@ -154,11 +154,13 @@ def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
     stale = desk.page.stale
     qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
     assert stale.said.text() == f"Made with {used}; other models are chosen now"
+    assert not desk.page.work.analyse.isVisible()
     stale.analyse.click()
     qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
     assert desk.desk.session.analysis.setup.seg_model.id != used
     assert not stale.isVisible()
+    assert desk.page.work.analyse.isVisible()
 
 
 def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):

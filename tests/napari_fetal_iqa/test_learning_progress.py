@@ -14,7 +14,7 @@ def step(done, total=150, task="cls", loss=0.5, event="step", **more):
 
 def test_each_phase_is_said_in_words():
     progress = LearningProgress(["cls"])
-    assert progress.said(0) == "Starting…"
+    assert progress.said(0) == "Loading the networks…"
     progress.take(step(3, 12, event="reading", loss=None), 0)
     assert progress.said(0) == "Reading the corrected frames 3/12…"
     progress.take(step(1, 2, event="evaluating", loss=None), 1)
@@ -22,6 +22,7 @@ def test_each_phase_is_said_in_words():
     progress.take(step(30), 10)
     progress.take(step(34), 12)
     assert progress.said(12) == "Learning 34/150, 58 s left"
+    assert progress.said(15) == "Learning 34/150, 55 s left"
     progress.take(step(1, 2, event="evaluating", loss=None), 80)
     assert progress.said(80) == "Judging what was learnt 1/2…"
 
@@ -43,7 +44,7 @@ def test_of_two_tasks_each_has_its_curve_and_is_named():
 def test_what_is_no_progress_changes_nothing(event):
     progress = LearningProgress(["cls"])
     progress.take(event, 0)
-    assert progress.said(0) == "Starting…"
+    assert progress.said(0) == "Loading the networks…"
 
 
 def test_the_time_left_is_not_guessed_of_a_training_that_was_just_found():
