@@ -23,7 +23,7 @@ class LearningCurves(QWidget):
         self._view.setAttribute(Qt.WidgetAttribute.WA_TransparentForMouseEvents)
         self._view.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         self._view.ci.layout.setSpacing(0)
-        self._view.ci.layout.setContentsMargins(0, 2, 6, 2)
+        self._view.ci.layout.setContentsMargins(0, 8, 6, 2)
         self._loss, self._figure = self._make_plot(), self._make_plot()
         self._view.addItem(self._loss, row=0, col=0)
         self._figure.setXLink(self._loss)

@@ -30,7 +30,7 @@ class StaleNotice(QWidget):
         self._checking: Checked | None = None
         self.said = QLabel()
         self.said.setWordWrap(True)
-        self.said.setStyleSheet(f"color: {colours.EXPERT}")
+        self.said.setStyleSheet(f"color: {colours.TROUBLE}")
         self.said.setToolTip(
             "The scores and outlines on the screen are of other models than those that are chosen"
         )
