@@ -26,7 +26,7 @@ import numpy as np
 from fetal_iqa_training.evaluation import evaluate
 from fetal_iqa_training.finetuning import finetune
 from fetal_iqa_training.old_data import reference_phantoms
-from fetal_iqa_training.settings import PRESETS, FinetuneSettings
+from fetal_iqa_training.settings import PRESETS, FinetuneSettings, preset_of
 from napari_fetal_iqa.analysis import analyse_sweep
 from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.corrections import CorrectionStore, Label
@@ -114,7 +114,7 @@ def run(scanner: Scanner, task: str, frames: list, preset: str, seed: int, out: 
     """Fine-tune on some frames; give the figures of the child, and what it forgot."""
     store = out.with_suffix(".sqlite")
     scanner.correct(frames, store)
-    settings = FinetuneSettings(task=task, seed=seed, device="cpu", **PRESETS[preset])
+    settings = FinetuneSettings(task=task, seed=seed, device="cpu", **preset_of(preset, task))
     started = time.perf_counter()
     card = finetune([store], f"demo-{task}", out, settings)
     seconds = time.perf_counter() - started

@@ -50,3 +50,25 @@ def test_losses_of_bfloat16_logits_are_computed_in_float32():
     logits = torch.randn(4, 1, 6, 6).bfloat16()
     assert mask_loss(logits, torch.ones(4, 6, 6, dtype=torch.bool)).dtype == torch.float32
     assert label_loss(logits[:, :, 0, 0], torch.ones(4, dtype=torch.bool)).dtype == torch.float32
+
+
+def test_the_loss_of_each_frame_counts_a_small_abdomen_as_much_as_a_large_one():
+    masks = torch.zeros(3, 20, 20, dtype=torch.bool)
+    masks[0, :18] = True
+    masks[1, :2] = True
+    logits = torch.where(masks, 20.0, -20.0)[:, None]
+    logits[1] = -20  # the small one is missed
+    pooled, each = mask_loss(logits, masks), mask_loss(logits, masks, per_frame=True)
+    assert pooled < 0.1
+    assert each == pytest.approx((0 + 1 - 1 / 41) / 2, abs=1e-4)
+    logits[2] = 20  # painted on an empty frame: left to the cross-entropy
+    assert mask_loss(logits, masks, per_frame=True) == pytest.approx(float(each), abs=1e-6)
+    assert mask_loss(logits, masks, 1.0, per_frame=True) > 5
+
+
+def test_a_batch_without_an_abdomen_has_a_loss_of_each_frame_too():
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, torch.zeros(2, 8, 8, dtype=torch.bool), per_frame=True)
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()

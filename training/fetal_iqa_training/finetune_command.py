@@ -19,7 +19,7 @@ from fetal_iqa_training.options import (
 )
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.reporting import command_line, finish, reporting
-from fetal_iqa_training.settings import PRESETS, FinetuneSettings, Preset, Task
+from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
 from napari_fetal_iqa.settings import load_settings
 
 
@@ -127,7 +127,7 @@ def finetune(
     for lesson in lessons.values():
         lesson.check()
     chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
-    chosen = PRESETS[preset] | {key: value for key, value in chosen.items() if value is not None}
+    chosen = {key: value for key, value in chosen.items() if value is not None}
     if epochs is not None:
         chosen |= {"epochs": epochs, "steps": None}
     lora: dict[str, Any] = {"rank": rank, "alpha": alpha or 2 * rank, "dropout": dropout}
@@ -136,7 +136,7 @@ def finetune(
     settings = {
         one: checked(
             FinetuneSettings,
-            **chosen,
+            **preset_of(preset, one) | chosen,
             task=one,
             lora=checked(LoraSettings, **lora),
             workers=workers,

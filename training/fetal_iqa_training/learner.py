@@ -82,7 +82,9 @@ class FrameLearner(lightning.LightningModule):
         """Loss of the task: cross-entropy of the labels, or Dice loss of the masks."""
         if isinstance(self.model, FrameClassifier):
             return label_loss(logits, positive)
-        return mask_loss(logits, masks, self._settings.cross_entropy)
+        return mask_loss(
+            logits, masks, self._settings.cross_entropy, per_frame=self._settings.per_frame
+        )
 
     def on_train_batch_start(self, batch: Any, index: int) -> None:
         """Seed what is random in the network: a step is the same after a cut as without.

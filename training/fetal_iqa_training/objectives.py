@@ -22,12 +22,18 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
 
 
 def mask_loss(
-    logits: Tensor, masks: Tensor, cross_entropy: float = 0.0, smooth: float = 1.0
+    logits: Tensor,
+    masks: Tensor,
+    cross_entropy: float = 0.0,
+    smooth: float = 1.0,
+    per_frame: bool = False,
 ) -> Tensor:
-    """Dice loss of abdomen masks, pooled over the batch.
+    """Dice loss of abdomen masks, pooled over the batch or frame by frame.
 
-    One overlap is counted over all pixels of the batch, so that a frame without an abdomen
-    costs what is falsely painted on it, and nothing when it is left empty.
+    Pooled, one overlap is counted over all pixels of the batch, so that a frame without an abdomen
+    costs what is falsely painted on it, and nothing when it is left empty. Frame by frame, the
+    mean is over the frames with an abdomen, so that a small or half-painted one counts as much as
+    any; those without are left to the cross-entropy.
 
     Parameters
     ----------
@@ -37,6 +43,7 @@ def mask_loss(
         Weight of the pixels' mean cross-entropy, added to the Dice loss.
     smooth : float
         Pixels added to both sides of the fraction: a batch without any abdomen stays defined.
+    per_frame : bool
 
     Returns
     -------
@@ -50,8 +57,15 @@ def mask_loss(
     """
     probabilities = torch.sigmoid(logits.float().squeeze(1))
     truth = masks.float()
-    overlap = (probabilities * truth).sum()
-    loss = 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)
+    if per_frame:
+        shown = truth.flatten(1).any(dim=1)
+        pixels_of = (len(truth), -1)
+        found, true = probabilities.reshape(pixels_of)[shown], truth.reshape(pixels_of)[shown]
+        dice = (2 * (found * true).sum(1) + smooth) / (found.sum(1) + true.sum(1) + smooth)
+        loss = (1 - dice).sum() / max(1, len(dice))
+    else:
+        overlap = (probabilities * truth).sum()
+        loss = 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)
     if cross_entropy:
         pixels = F.binary_cross_entropy_with_logits(logits.float().squeeze(1), truth)
         loss = loss + cross_entropy * pixels
