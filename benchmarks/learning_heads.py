@@ -1,6 +1,6 @@
 """How the demo SEG model, which knows phantoms only, learns from corrections on real heads.
 
-    python benchmarks/learning_heads.py [--data ../shared/data/hc18] [--frames 20 40] [--preset quick]
+    python benchmarks/learning_heads.py [--data FOLDER] [--frames 20 40] [--preset quick]
 
 Images of the HC18 challenge are sweeps of one frame; their annotated outlines are the expert's
 corrections, in the same store as the window's. Judged on 60 images of other subjects: Dice, the
