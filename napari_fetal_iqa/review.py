@@ -86,6 +86,15 @@ class ReviewSession:
             self._store.set_bookmark(self.sweep.identity, self._reviewer, bookmark)
 
     @property
+    def fully_reviewed(self) -> bool:
+        """Whether this reviewer looked at every frame: what nothing is said of shows no abdomen."""
+        return self._reviewer in self._store.fully_reviewed(self.sweep.identity)
+
+    @fully_reviewed.setter
+    def fully_reviewed(self, reviewed: bool) -> None:
+        self._store.set_fully_reviewed(self.sweep.identity, self._reviewer, reviewed)
+
+    @property
     def shown(self) -> str:
         """Whose corrections are shown; only the reviewer's own can be changed."""
         return self._shown

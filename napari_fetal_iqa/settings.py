@@ -48,6 +48,12 @@ def save_settings(settings: Settings) -> None:
     places.write_atomically(places.home() / "settings.json", settings.model_dump_json(indent=1))
 
 
+def save_changes(before: Settings, after: Settings) -> None:
+    """Keep what was changed, and leave the rest as another program may have set it since."""
+    changed = {name: value for name, value in after if value != getattr(before, name)}
+    save_settings(load_settings().model_copy(update=changed))
+
+
 def suggested_reviewer() -> str:
     """Name to propose where no reviewer was given yet: that of the account."""
     try:

@@ -31,7 +31,8 @@ def new_uid() -> str:
     return uuid.uuid4().hex
 
 
-def _now() -> str:
+def now() -> str:
+    """Give the time, UTC, as events have it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 
@@ -77,5 +78,5 @@ class Event:
     accepted: bool = False
     answers: str | None = None
     uid: str = field(default_factory=new_uid)
-    time: str = field(default_factory=_now)
+    time: str = field(default_factory=now)
     tool: str = TOOL_VERSION

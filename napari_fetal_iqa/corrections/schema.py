@@ -8,7 +8,7 @@ from urllib.parse import quote
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 
 APPLICATION_ID = 0x46495141  # "FIQA"
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 _TABLES = """
 CREATE TABLE sweep (
@@ -49,6 +49,19 @@ CREATE TABLE bookmark (
     PRIMARY KEY (sweep, reviewer)
 );
 """
+
+# since version 3; whose silence on the other frames of a sweep says that nothing is there
+_REVIEWED = """
+CREATE TABLE reviewed (
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    reviewer TEXT NOT NULL,
+    time TEXT NOT NULL,
+    PRIMARY KEY (sweep, reviewer)
+);
+"""
+
+_ADDED = (_BOOKMARKS, _REVIEWED)
+"""What each version after the first added."""
 
 _LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
@@ -104,7 +117,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
     if is_new and application_id == 0 and mode in ("rwc", "memory"):
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} {_BOOKMARKS}"
+            f"BEGIN IMMEDIATE; {_TABLES} {' '.join(_ADDED)}"
             f"PRAGMA application_id = {APPLICATION_ID};"
             f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
@@ -117,7 +130,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
         )
     elif version < SCHEMA_VERSION and mode != "ro":
         connection.executescript(
-            f"BEGIN IMMEDIATE; {_BOOKMARKS} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+            f"BEGIN IMMEDIATE; {' '.join(_ADDED[version - 1 :])}"
+            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
         )
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, EventKind, Label, new_uid
+from napari_fetal_iqa.corrections.events import Event, EventKind, Label, new_uid, now
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
@@ -150,6 +150,24 @@ class CorrectionStore:
                 "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)",
                 (sweep, reviewer, bookmark.frame, *thresholds),
             )
+
+    def fully_reviewed(self, sweep: str) -> list[str]:
+        """Name those who looked at every frame of a sweep: their silence means no abdomen."""
+        query = "SELECT reviewer FROM reviewed WHERE sweep = ? ORDER BY reviewer"
+        with self._explaining():
+            return [str(name) for (name,) in self._connection.execute(query, (sweep,))]
+
+    def set_fully_reviewed(self, sweep: str, reviewer: str, reviewed: bool) -> None:
+        """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
+        with self._writing():
+            if reviewed:
+                self._connection.execute(
+                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (sweep, reviewer, now())
+                )
+            else:
+                self._connection.execute(
+                    "DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", (sweep, reviewer)
+                )
 
     # What is said --------------------------------------------------------------------------
 

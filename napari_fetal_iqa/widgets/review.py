@@ -30,7 +30,7 @@ from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.io.napari_layers import sweep_layer
 from napari_fetal_iqa.learning_judgement import Judgement, take_into_use
 from napari_fetal_iqa.review import ReviewSession
-from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
+from napari_fetal_iqa.settings import Settings, load_settings, save_changes, suggested_reviewer
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.actions import Actions
@@ -177,6 +177,7 @@ class ReviewWidget(QWidget):
         self.keeper.moved.connect(self._lay_out_again)
         self.keeper.saved.connect(lambda: self._corrected(None))
         self.page.asked.connect(lambda name: self._action(name)())
+        self.page.fully_reviewed.connect(self._set_fully_reviewed)
         self.page.settings.changed.connect(self._settings_changed)
         self.page.reviewers.show_asked.connect(self._show_reviewer)
         self.page.reviewers.compare_asked.connect(self._compare_with)
@@ -483,6 +484,15 @@ class ReviewWidget(QWidget):
         if self.desk is not None:
             session = self.desk.session
             self.page.reviewers.offer(session.reviewer, session.other_reviewers())
+            self.page.reviewed.setChecked(session.fully_reviewed)
+
+    def _set_fully_reviewed(self, reviewed: bool) -> None:
+        if self.desk is not None:
+            try:
+                self.desk.session.fully_reviewed = reviewed
+            except StoreError as error:
+                self._trouble(str(error))
+                self.page.reviewed.setChecked(not reviewed)
 
     def _show_reviewer(self, name: str) -> None:
         if self.desk is not None:
@@ -507,11 +517,11 @@ class ReviewWidget(QWidget):
                 self._corrected(None)
 
     def _keep(self, settings: Settings) -> None:
-        self.settings = settings
+        before, self.settings = self.settings, settings
         if not self._own_settings:
             return
         try:
-            save_settings(settings)
+            save_changes(before, settings)
         except OSError:
             logger.warning("the settings could not be saved")
 

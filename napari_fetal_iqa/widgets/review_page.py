@@ -1,7 +1,15 @@
 """The panel while a sweep is open, in reading order: what, how good, what to do, what next."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QFrame, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt import QCollapsible
 
 from napari_fetal_iqa.settings import Settings
@@ -19,6 +27,7 @@ class ReviewPage(QWidget):
     """Lays out the parts; ``asked`` names the action that a button stands for."""
 
     asked = Signal(str)
+    fully_reviewed = Signal(bool)
 
     def __init__(self, settings: Settings) -> None:
         super().__init__()
@@ -28,6 +37,12 @@ class ReviewPage(QWidget):
         self.frame.asked.connect(self.asked)
         self.best = QLabel()
         self.waiting = QLabel()
+        self.reviewed = QCheckBox("Sweep fully reviewed")
+        self.reviewed.setToolTip(
+            "You looked at every frame: those that you said nothing of show no abdomen.\n"
+            "The models may then learn from them, too."
+        )
+        self.reviewed.clicked.connect(self.fully_reviewed)
         self.work = WorkPanel()
         self.work.analyse_asked.connect(lambda: self.asked.emit("analyse"))
         self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
@@ -59,6 +74,7 @@ class ReviewPage(QWidget):
         column.addWidget(self.stale)
         column.addWidget(self.work)
         column.addWidget(self.saved)
+        column.addWidget(self.reviewed)
         column.addWidget(self.reviewers)
         column.addWidget(folded)
         column.addWidget(self.learn)

@@ -73,8 +73,47 @@ def test_the_latest_word_of_each_reviewer_counts(store):
     store.set_label(SWEEP.identity, 3, Label.NONE, "AK")
     store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
     store.set_label(SWEEP.identity, 3, Label.NONE, "BL")
-    assert [(f, p) for f, p, _ in learnt(store, "cls")] == [(3, True), (3, False)]
+    assert [(f, p) for f, p, _ in learnt(store, "cls", "AK")] == [(3, True)]
     assert [(f, p) for f, p, _ in learnt(store, "cls", "BL")] == [(3, False)]
+
+
+def test_the_label_that_most_gave_counts_with_the_latest_mask_of_those(store):
+    small, large = MASKS[3] > 0, np.ones_like(MASKS[3], bool)
+    for name, label, mask in (
+        ("AK", Label.OPTIMAL, small),
+        ("BL", Label.NONE, large),
+        ("CM", Label.OPTIMAL, None),
+        ("DN", Label.NONE, None),
+        ("EO", Label.OPTIMAL, None),
+    ):
+        store.set_label(SWEEP.identity, 3, label, name)
+        if mask is not None:
+            store.set_mask(SWEEP.identity, 3, mask, name)
+    assert learnt(store, "cls") == [(3, True, int(small.sum()))]
+    (sweep,) = read_corrections([store.path])
+    assert sweep.reviewers == ("AK", "BL", "CM", "DN", "EO")
+
+
+def test_of_labels_that_equally_many_gave_the_latest_counts(store):
+    store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
+    store.set_label(SWEEP.identity, 3, Label.NONE, "BL")
+    assert learnt(store, "cls") == [(3, False, 0)]
+    store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
+    assert learnt(store, "cls") == [(3, True, 0)]
+
+
+def test_frames_nobody_spoke_of_teach_only_where_the_sweep_was_fully_reviewed(store):
+    store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
+    assert len(read_corrections([store.path], negatives=5)[0].corrections) == 1
+    store.set_fully_reviewed(SWEEP.identity, "AK", True)
+    assert len(read_corrections([store.path])[0].corrections) == 1
+    assert read_corrections([store.path], "BL", negatives=5) == ()
+    (sweep,) = read_corrections([store.path], negatives=5)
+    frames = [c.frame for c in sweep.corrections]
+    assert frames == [0, 3, 9, 18, 27, 35]
+    assert [c.label for c in sweep.corrections if c.frame != 3] == [Label.NONE] * 5
+    (everything,) = read_corrections([store.path], negatives=1000)
+    assert [c.frame for c in everything.corrections] == list(range(len(FRAMES)))
 
 
 def test_one_reviewers_word_in_two_stores_counts_once_and_the_later_one_holds(store, tmp_path):

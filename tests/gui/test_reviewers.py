@@ -126,3 +126,12 @@ def test_a_fill_just_before_closing_is_not_lost(desk, store, phantom):
     desk.desk.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
     desk.close()
     assert sorted(store.corrections(phantom.sweep.identity)) == [12]
+
+
+def test_a_sweep_is_marked_as_fully_reviewed(desk, store, phantom):
+    identity = phantom.sweep.identity
+    assert not desk.page.reviewed.isChecked()
+    desk.page.reviewed.click()
+    assert store.fully_reviewed(identity) == ["AK"]
+    desk.page.reviewed.click()
+    assert store.fully_reviewed(identity) == []

@@ -286,9 +286,31 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
     store.close()
     with sqlite3.connect(store.path) as connection:
         connection.execute("DROP TABLE bookmark")
+        connection.execute("DROP TABLE reviewed")
         connection.execute("PRAGMA user_version = 1")
     with CorrectionStore(store.path, "ro") as untouched:
         assert untouched.corrections(sweep.identity)[3].label is Label.OPTIMAL
     with CorrectionStore(store.path) as reopened:
         reopened.set_bookmark(sweep.identity, "AK", Bookmark(3))
+        reopened.set_fully_reviewed(sweep.identity, "AK", True)
         assert reopened.corrections(sweep.identity)[3].label is Label.OPTIMAL
+
+
+def test_a_store_of_the_second_version_keeps_its_bookmarks(store, sweep):
+    store.set_bookmark(sweep.identity, "AK", Bookmark(3))
+    store.close()
+    with sqlite3.connect(store.path) as connection:
+        connection.execute("DROP TABLE reviewed")
+        connection.execute("PRAGMA user_version = 2")
+    with CorrectionStore(store.path) as reopened:
+        assert reopened.bookmark(sweep.identity, "AK") == Bookmark(3)
+        assert reopened.fully_reviewed(sweep.identity) == []
+
+
+def test_a_sweep_is_fully_reviewed_until_its_reviewer_says_otherwise(store, sweep):
+    for name in ("BM", "AK", "AK"):
+        store.set_fully_reviewed(sweep.identity, name, True)
+    with CorrectionStore(store.path) as reopened:
+        assert reopened.fully_reviewed(sweep.identity) == ["AK", "BM"]
+        reopened.set_fully_reviewed(sweep.identity, "AK", False)
+        assert reopened.fully_reviewed(sweep.identity) == ["BM"]

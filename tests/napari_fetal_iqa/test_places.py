@@ -3,7 +3,13 @@
 import logging
 
 from napari_fetal_iqa import places
-from napari_fetal_iqa.settings import Settings, load_settings, save_settings, suggested_reviewer
+from napari_fetal_iqa.settings import (
+    Settings,
+    load_settings,
+    save_changes,
+    save_settings,
+    suggested_reviewer,
+)
 
 
 def test_a_sweep_is_found_where_it_was_last_seen(tmp_path):
@@ -55,3 +61,10 @@ def test_a_reviewer_is_proposed_even_where_the_account_has_no_name(monkeypatch):
 
     monkeypatch.setattr("getpass.getuser", nobody)
     assert suggested_reviewer() == "reviewer"
+
+
+def test_only_what_was_changed_is_saved():
+    shown = Settings(reviewer="AK")
+    save_settings(Settings(reviewer="AK", cls_model="taken into use since"))
+    save_changes(shown, shown.model_copy(update={"reviewer": "BM"}))
+    assert load_settings() == Settings(reviewer="BM", cls_model="taken into use since")

@@ -43,7 +43,7 @@ class CorrectedSweep:
 
 
 def read_corrections(
-    stores: Iterable[Path], reviewer: str | None = None
+    stores: Iterable[Path], reviewer: str | None = None, negatives: int = 0
 ) -> tuple[CorrectedSweep, ...]:
     """Gather the state of every corrected frame.
 
@@ -57,6 +57,9 @@ def read_corrections(
         Corrections stores (SQLite files).
     reviewer : str, optional
         Listen to this reviewer alone.
+    negatives : int
+        Frames without an abdomen to take, evenly over the sweep, from each sweep that a reviewer
+        marked as fully reviewed, among those that nobody spoke of.
 
     Returns
     -------
@@ -72,6 +75,7 @@ def read_corrections(
     """
     records: dict[str, SweepRecord] = {}
     said: dict[str, dict[int, dict[str, FrameCorrection]]] = {}
+    reviewed: dict[str, str] = {}
     for path in stores:
         if not path.is_file():
             raise TrainingError(f"{path}: there is no corrections store; check the path")
@@ -79,12 +83,17 @@ def read_corrections(
             for record in store.sweeps():
                 records[record.identity] = record
                 of_sweep = said.setdefault(record.identity, {})
+                for name in store.fully_reviewed(record.identity):
+                    if reviewer in (None, name):
+                        reviewed[record.identity] = name
                 for name in store.reviewers(record.identity):
                     if reviewer is not None and name != reviewer:
                         continue
                     for frame, state in store.corrections(record.identity, name).items():
                         of_frame = of_sweep.setdefault(frame, {})
                         of_frame[name] = latest((state, of_frame.get(name, state)))
+    for identity, name in reviewed.items():
+        _add_negatives(said[identity], records[identity], name, negatives)
     return tuple(
         CorrectedSweep(
             records[identity],
@@ -94,6 +103,15 @@ def read_corrections(
         for identity, of_sweep in sorted(said.items())
         if of_sweep
     )
+
+
+def _add_negatives(
+    said: dict[int, dict[str, FrameCorrection]], record: SweepRecord, reviewer: str, count: int
+) -> None:
+    silent = [frame for frame in range(record.shape[0]) if frame not in said]
+    for place in np.linspace(0, len(silent) - 1, min(count, len(silent))).round().astype(int):
+        frame = silent[place]
+        said[frame] = {reviewer: FrameCorrection(frame, Label.NONE, None, False, reviewer, "")}
 
 
 def consensus(states: Sequence[FrameCorrection]) -> FrameCorrection:

@@ -66,6 +66,14 @@ def finetune(
         str | None,
         typer.Option(help="Learn from this reviewer alone; by default from the consensus of all."),
     ] = None,
+    negatives: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Frames without an abdomen to take from each sweep that was marked as fully "
+            "reviewed, among those that nobody spoke of.",
+        ),
+    ] = 0,
     reference: Annotated[
         Path | None,
         typer.Option(
@@ -119,7 +127,7 @@ def finetune(
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
-    lessons = {one: prepare_lesson(corrections, one, reviewer) for one in tasks}
+    lessons = {one: prepare_lesson(corrections, one, reviewer, negatives) for one in tasks}
     for lesson in lessons.values():
         _tell(lesson, json_progress)
     if dry_run:
@@ -163,6 +171,7 @@ def finetune(
                 settings[one],
                 sweep_folders=sweeps or (),
                 reviewer=reviewer,
+                negatives=negatives,
                 encoder_weights=weights,
                 old_data=OldData(reference, rehearse),
                 course=Course(stop_file=stop_file, devices=devices, num_nodes=num_nodes),

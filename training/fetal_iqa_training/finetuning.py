@@ -61,6 +61,7 @@ def finetune(
     *,
     sweep_folders: Sequence[Path] = (),
     reviewer: str | None = None,
+    negatives: int = 0,
     encoder_weights: Path | None = None,
     old_data: OldData | None = None,
     course: Course | None = None,
@@ -89,6 +90,8 @@ def finetune(
         Where to look for sweeps that were moved.
     reviewer : str, optional
         Learn from this reviewer alone; else from the consensus.
+    negatives : int
+        Frames without an abdomen to take from each sweep marked as fully reviewed.
     encoder_weights : Path, optional
         Where the base's folder does not hold its encoder; else those fetched before.
     old_data : OldData, optional
@@ -128,7 +131,7 @@ def finetune(
             f"batches of {settings.batch_size} frames cannot be shared by {course.processes} "
             "processes; choose a multiple of them"
         )
-    lesson = prepare_lesson(stores, settings.task, reviewer)
+    lesson = prepare_lesson(stores, settings.task, reviewer, negatives)
     lesson.check()
     bench = _Bench(network, lesson, SweepFinder(sweep_folders), settings, report)
     folders = _old_folders(network, settings, old_data or OldData(), report)

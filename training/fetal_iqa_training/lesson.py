@@ -83,7 +83,9 @@ class Lesson:
         }
 
 
-def prepare_lesson(stores: Sequence[Path], task: Task, reviewer: str | None = None) -> Lesson:
+def prepare_lesson(
+    stores: Sequence[Path], task: Task, reviewer: str | None = None, negatives: int = 0
+) -> Lesson:
     """Gather the corrections of some stores for a task.
 
     Parameters
@@ -92,13 +94,16 @@ def prepare_lesson(stores: Sequence[Path], task: Task, reviewer: str | None = No
     task : {"cls", "seg"}
     reviewer : str, optional
         Learn from this reviewer alone.
+    negatives : int
+        Frames to take from each sweep marked as fully reviewed, see
+        :func:`~fetal_iqa_training.corrected_frames.read_corrections`.
 
     Raises
     ------
     TrainingError, StoreError
         Where a store is not there or unusable, or a stored mask is damaged.
     """
-    return Lesson(task, split_hold_out(read_corrections(stores, reviewer), task))
+    return Lesson(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
 
 
 def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> dict[str, JsonValue]:

@@ -15,7 +15,10 @@ import torch
 
 from fetal_iqa_models import (
     FrameClassifier,
+    FrameSegmenter,
+    LoraSettings,
     ModelCard,
+    add_lora,
     encoder_spec,
     load_encoder,
     registry,
@@ -253,3 +256,48 @@ def test_a_malicious_weights_file_does_not_run_through_analyse(run, checkpoint, 
 def test_help_teaches(run):
     assert "Example: napari-fetal-iqa weights import" in run("weights", "import", "--help")[1]
     assert run("weights", "import", ENCODER)[0] == 2
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_a_phantom_is_analysed_at_full_size_from_a_genuine_checkpoint(run, tmp_path):
+    """Random weights in the layout of FetalCLIP's file: imported, then CLS and SEG of its size."""
+    from open_clip.model import CLIP, CLIPTextCfg, CLIPVisionCfg
+
+    torch.manual_seed(0)
+    clip = CLIP(
+        embed_dim=768,
+        vision_cfg=CLIPVisionCfg(layers=24, width=1024, patch_size=14, image_size=224),
+        text_cfg=CLIPTextCfg(context_length=117, width=768, heads=12, layers=12),
+    )
+    checkpoint = tmp_path / "FetalCLIP_weights.pt"
+    torch.save(clip.state_dict(), checkpoint)
+    del clip
+    assert run("weights", "import", "fetalclip", checkpoint)[0] == 0
+    models = {}
+    for task, kind in (("cls", FrameClassifier), ("seg", FrameSegmenter)):
+        network = kind(load_encoder("fetalclip", checkpoint))
+        lora = add_lora(network, LoraSettings())
+        card = ModelCard(
+            name="random weights",
+            task=task,
+            encoder="fetalclip",
+            encoder_weights=weights_record(checkpoint),
+            image_size=224,
+            lora=lora,
+        )
+        models[task] = save_model(network, tmp_path / task, card)
+        del network
+    checkpoint.unlink()
+    sweep = make_phantom(PhantomSettings.demo(), seed=3).sweep
+    write_volume(tmp_path / "case.mha", sweep.frames, sweep.spacing_mm)
+    code, _, err = run(
+        "analyse", tmp_path / "case.mha", "--out", tmp_path / "out", "--frames", "0,12,100-101",
+        "--cls", models["cls"], "--seg", models["seg"], "--device", "cpu",
+    )  # fmt: skip
+    assert code == 0, err
+    rows = (tmp_path / "out" / "case" / "frames.csv").read_text().splitlines()[1:]
+    scored = [int(row.split(",")[0]) for row in rows if row.split(",")[3]]
+    assert scored == [0, 12, 100, 101]
+    summary = json.loads((tmp_path / "out" / "case" / "summary.json").read_text())
+    assert summary["seconds"]["cls"] > 0
