@@ -19,7 +19,6 @@ def test_the_segmenter_learns_real_heads(real_data, tmp_path):
         schedule="cosine",
         gradient_clip=1.0,
         batch_size=16,
-        precision="bf16",
         device="cpu",
     )
     card = fit(real_data / "hc18", tmp_path / "heads", settings)
