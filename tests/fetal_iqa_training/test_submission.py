@@ -1,6 +1,5 @@
 import json
 import shutil
-import sys
 import tracemalloc
 
 import numpy as np
@@ -23,16 +22,9 @@ from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
 from napari_fetal_iqa.io.acouslic import TABLE
 
 from .conftest import FRAMES_PER_SWEEP, SHAPE
+from .test_cli import run
 
 N_FRAMES = 6 * FRAMES_PER_SWEEP
-
-
-def run(monkeypatch, capsys, *arguments):
-    monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
-    with pytest.raises(SystemExit) as end:
-        cli.main()
-    captured = capsys.readouterr()
-    return end.value.code or 0, captured.out, captured.err
 
 
 @pytest.mark.parametrize("command", ["export challenge", "score", "prepare acouslic"])
