@@ -12,7 +12,7 @@ from fetal_iqa_models import (
     set_strategy,
 )
 from fetal_iqa_training.learner import FrameLearner, _cosine
-from fetal_iqa_training.loop import run_training
+from fetal_iqa_training.loop import Course, run_training
 from fetal_iqa_training.objectives import label_loss, mask_loss
 from fetal_iqa_training.settings import RunSettings
 
@@ -85,14 +85,15 @@ def test_a_network_from_a_folder_trains_with_its_dropout(encoder, tmp_path):
     set_strategy(model, "full")
     model.eval()  # as it is loaded
     training = []
+    frames = DataLoader(list(zip(*batch(), strict=True)), batch_size=2)
     run_training(
         FrameLearner(model, CLS),
-        DataLoader(list(zip(*batch(), strict=True)), batch_size=2),
-        None,
+        frames,
+        frames,
         tmp_path,
         RunSettings(task="cls", device="cpu"),
-        epochs=1,
-        report=lambda _: training.append(model.training),
+        Course(epochs=1),
+        lambda told: training.append(model.training) if told.event == "step" else None,
     )
     assert training == [True, True]
     assert not model.training
