@@ -346,3 +346,18 @@ def test_two_processes_make_the_model_that_one_makes(bases, corrected, tmp_path)
     one = weights(tmp_path / "one")
     for other in (weights(tmp_path / "two"), weights(tmp_path / "run")):
         assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+def test_a_blend_is_between_the_parent_and_what_was_learnt(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    for name, blend in (("whole", 1.0), ("half", 0.5)):
+        settings = quick("seg", steps=5, blend=blend)
+        finetune([store], bases / "seg", tmp_path / name, settings)
+    parent, whole, half = (
+        weights(folder) for folder in (bases / "seg", tmp_path / "whole", tmp_path / "half")
+    )
+    of_head = [name for name in whole if name.startswith("head")]
+    for name in of_head:
+        assert torch.allclose(half[name], (parent[name] + whole[name]) / 2, atol=1e-6)
+    up = [name for name in whole if "lora_B" in name]
+    assert all(torch.allclose(half[name], whole[name] / 2, atol=1e-7) for name in up)

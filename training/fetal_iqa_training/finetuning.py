@@ -234,6 +234,7 @@ def _learn(
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         set_strategy(network, "lora" if takes_lora else "full", settings.lora)
+    before = {name: p.detach().clone() for name, p in _trained(network)}
     learnt, kept_back = _kept_back(frames.positive[:n_corrected], settings.patience is not None)
     sampler: Sampler[Draw]
     if settings.steps is None:
@@ -265,6 +266,13 @@ def _learn(
         ),
         report,
     )
+    with torch.no_grad():
+        for name, parameter in _trained(network):
+            parameter.lerp_(before[name], 1 - settings.blend)
+
+
+def _trained(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
+    return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
 
 
 def _kept_back(
