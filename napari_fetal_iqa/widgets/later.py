@@ -22,6 +22,11 @@ class Later(QObject):
         self._jobs.update(dict.fromkeys(jobs))
         self._timer.start()
 
+    @property
+    def idle(self) -> bool:
+        """Whether all that was asked for is done."""
+        return not self._jobs
+
     def now(self) -> None:
         """Do all that was asked for."""
         while self._jobs:

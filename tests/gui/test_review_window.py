@@ -22,6 +22,8 @@ def analyse(widget, qtbot):
     widget.analyse()
     qtbot.waitUntil(lambda: not widget.runner.running, timeout=120 * SECONDS)
     assert widget.desk.session.analysis.complete
+    qtbot.waitUntil(lambda: not widget.desk._when_idle.isActive(), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: widget._later.idle, timeout=20 * SECONDS)
 
 
 def test_an_empty_desk_says_what_to_do(window, tiny_settings):
