@@ -9,7 +9,7 @@ from napari.layers import Image, Layer
 from napari.utils.events import Event
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QEvent, Qt, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
@@ -51,6 +51,7 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_TIMELINE_HEIGHT = 220
 _STILL_MS = 120
 """How long a frame stays before it is measured: longer than from frame to frame of a scrub."""
 
@@ -154,7 +155,15 @@ class ReviewWidget(QWidget):
         self._timeline_dock = self.viewer.window.add_dock_widget(
             timeline, name="Timeline", area="bottom", add_vertical_stretch=False
         )
+        window = self.viewer.window._qt_window
+        window.resizeDocks([self._timeline_dock], [_TIMELINE_HEIGHT], Qt.Orientation.Vertical)
+        QTimer.singleShot(0, self._fit)
         return timeline
+
+    def _fit(self) -> None:
+        """Show the whole frame in the room that the timeline left."""
+        if not self._closed:
+            self.viewer.reset_view()
 
     def _show_timeline(self, shown: bool) -> None:
         if shown:
