@@ -17,8 +17,8 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_fetal_iqa import places, processes
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.learning_request import LearningRequest, Task, models_folder, trainer_command
-from napari_fetal_iqa.models_in_use import locate, references_in_use
+from napari_fetal_iqa.learning_request import LearningRequest, models_folder, trainer_command
+from napari_fetal_iqa.models_in_use import Task, locate, references_in_use
 
 __all__ = ["LearningError", "LearningJob", "LearningRequest", "Outcome"]
 
@@ -275,8 +275,7 @@ class LearningJob:
                 logger.warning("the training %s does not end", self.folder.name)
                 return
         for out in self.record.outs.values():
-            for made in (out, *out.parent.glob(f".{out.name}.*")):
-                shutil.rmtree(made, ignore_errors=True)
+            shutil.rmtree(out, ignore_errors=True)
         self.put_away()
 
     def _ended_within(self, seconds: float) -> bool:
@@ -297,7 +296,14 @@ class LearningJob:
         return tuple(task for task in self.record.tasks if task not in seen)
 
     def put_away(self, *tasks: str) -> None:
-        """Note that somebody looked at these tasks' outcome, or at all of it."""
+        """Note that somebody looked at these tasks' outcome, or at all of it.
+
+        What a training that died left half done goes: frames of patients are in it.
+        """
+        for task in tasks or self.record.tasks:
+            out = self.record.outs["cls" if task == "cls" else "seg"]
+            for left in out.parent.glob(f".{out.name}.*"):
+                shutil.rmtree(left, ignore_errors=True)
         seen = [task for task in self.record.tasks if task not in self.undecided]
         try:
             text = "\n".join([*seen, *(tasks or self.record.tasks)])

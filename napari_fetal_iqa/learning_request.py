@@ -7,8 +7,11 @@ from pathlib import Path
 from typing import Literal
 
 from napari_fetal_iqa import places
+from napari_fetal_iqa.models_in_use import Task
 
-Task = Literal["cls", "seg"]
+NEGATIVES = 20
+"""Frames without an abdomen from each sweep that was marked as fully reviewed."""
+
 Choice = Literal["cls", "seg", "both"]
 
 
@@ -51,6 +54,7 @@ class LearningRequest:
             *("--corrections", str(self.store), "--task", self.task),
             *bases,
             *("--out", str(out), "--preset", self.preset, "--device", "auto"),
+            *("--negatives", str(NEGATIVES)),
             "--json-progress",
         ]
 

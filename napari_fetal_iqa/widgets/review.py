@@ -157,7 +157,6 @@ class ReviewWidget(QWidget):
         )
         window = self.viewer.window._qt_window
         window.resizeDocks([self._timeline_dock], [_TIMELINE_HEIGHT], Qt.Orientation.Vertical)
-        QTimer.singleShot(0, self._fit)
         return timeline
 
     def _fit(self) -> None:
@@ -166,10 +165,13 @@ class ReviewWidget(QWidget):
             self.viewer.reset_view()
 
     def _show_timeline(self, shown: bool) -> None:
+        was_shown = self._timeline_dock is not None and self._timeline_dock.isVisible()
         if shown:
             _ = self.timeline
         if self._timeline_dock is not None:
             self._timeline_dock.setVisible(shown)
+        if shown and not was_shown:
+            QTimer.singleShot(0, self._fit)
 
     def _action(self, name: str) -> Callable[[], None]:
         action: Callable[[], None] = getattr(self.review_actions, name, None) or getattr(self, name)

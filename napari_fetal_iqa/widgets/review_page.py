@@ -40,7 +40,7 @@ class ReviewPage(QWidget):
         self.reviewed = QCheckBox("Sweep fully reviewed")
         self.reviewed.setToolTip(
             "You looked at every frame: those that you said nothing of show no abdomen.\n"
-            "The models may then learn from them, too."
+            "Under Learn, some of them then teach the models what is no abdomen."
         )
         self.reviewed.clicked.connect(self.fully_reviewed)
         self.work = WorkPanel()
