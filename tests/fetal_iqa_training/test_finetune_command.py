@@ -5,6 +5,8 @@ import sys
 import pytest
 
 from fetal_iqa_models import load_card, model_hash
+from napari_fetal_iqa.learning_progress import summaries
+from napari_fetal_iqa.learning_request import LearningRequest
 from napari_fetal_iqa.settings import Settings, save_settings
 
 from .conftest import disc_volume
@@ -44,6 +46,18 @@ def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
     assert first["problem"] is None
     assert first["note"].startswith("no hold-out")
     assert not (tmp_path / "m").exists()
+
+
+def test_the_trainer_understands_what_the_window_asks(corrected, bases):  # noqa: F811
+    store, _, _ = corrected
+    request = LearningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
+    done = subprocess.run(request.dry_run(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = summaries(lines(done.stdout))
+    assert [(one.task, one.frames, one.positives, one.problem) for one in found] == [
+        ("cls", 12, 6, None),
+        ("seg", 12, 6, None),
+    ]
 
 
 def test_a_dry_run_says_what_there_is_too_little_of(tmp_path, monkeypatch, capsys):

@@ -18,7 +18,7 @@ from fetal_iqa_models import (
     save_model,
 )
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.finetuning import OldData, finetune
+from fetal_iqa_training.finetuning import OldData, _kept_back, _kinds, finetune
 from fetal_iqa_training.fitting import fit
 from fetal_iqa_training.hold_out import is_held_out
 from fetal_iqa_training.loop import Course
@@ -308,11 +308,15 @@ def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, t
 def test_patience_keeps_the_best_round_and_ends_early(bases, corrected, tmp_path):
     store, _, _ = corrected
     events = []
-    settings = quick("seg", steps=3000, learning_rate=3e-2, patience=1)
+    settings = quick("seg", steps=3000, learning_rate=3e-2, schedule="constant", patience=1)
     finetune([store], bases / "seg", tmp_path / "child", settings, report=events.append)
     losses = [e.loss for e in events if e.event == "validation"]
-    assert len(losses) < 3000 / 15
-    assert losses[-1] >= min(losses)
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 2  # one round more, in which the loss did not fall
+    again = settings.model_copy(update={"steps": 15 * (best + 1), "patience": 1000})
+    finetune([store], bases / "seg", tmp_path / "again", again)
+    child, expected = weights(tmp_path / "child"), weights(tmp_path / "again")
+    assert all(torch.equal(child[name], expected[name]) for name in expected)
 
 
 def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
@@ -327,6 +331,27 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
     assert card.training["frames"] == 12
     assert card.metrics["child"]["reference"]["frames"] == 300
     assert "dice" in card.metrics["intervals"]["reference"]
+
+
+def test_rehearsed_frames_have_their_share_of_every_step():
+    positive = np.array([True, False, False, True, False, True])  # 3 corrected, 3 old
+    learnt = np.arange(3)
+
+    def kinds(rehearsal):
+        return [kind.tolist() for kind in _kinds(positive, learnt, 3, rehearsal)]
+
+    assert kinds(0) == [[0], [1, 2]]
+    assert kinds(1) == [[0], [1, 2], [3, 4, 5]]
+    assert kinds(2) == [[0], [1, 2], [3, 5], [4]]
+
+
+def test_one_frame_in_five_of_each_kind_is_kept_back_and_none_is_learnt_from_too():
+    positive = np.arange(20) < 5
+    learnt, kept_back = _kept_back(positive, wanted=True)
+    assert [positive[kept_back].sum(), (~positive[kept_back]).sum()] == [1, 3]
+    assert sorted([*learnt, *kept_back]) == list(range(20))
+    learnt, kept_back = _kept_back(positive, wanted=False)
+    assert (len(learnt), len(kept_back)) == (20, 0)
 
 
 def test_two_processes_make_the_model_that_one_makes(bases, corrected, tmp_path):

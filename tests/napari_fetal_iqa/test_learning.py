@@ -159,6 +159,19 @@ def test_one_that_died_says_so_in_a_sentence(start):
     assert job.outcome().error.endswith("MemoryError: no more")
 
 
+def test_frames_that_a_dead_training_left_behind_go_with_it(start):
+    job = start("--die")
+    all_events(job)
+    out = job.record.outs["cls"]
+    left, other = out.parent / f".{out.name}.training", out.parent / ".another.training"
+    for folder in (left, other):
+        (folder / "frames-0").mkdir(parents=True)
+        (folder / "frames-0" / "frames").write_bytes(b"pixels of a patient")
+    job.put_away()
+    assert not left.exists()
+    assert other.exists()
+
+
 def test_what_the_trainer_says_went_wrong_is_passed_on(start):
     job = start("--fail")
     wait_until(lambda: not job.running)
