@@ -6,19 +6,17 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image, Points
 from numpy.typing import NDArray
-from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.biometry import AbdomenMeasurement
 from napari_fetal_iqa.ellipse import Ellipse
 from napari_fetal_iqa.widgets.removing import remove_soon
+from napari_fetal_iqa.widgets.screen_text import ScreenText
 
 _OUTLINE_DOTS = 60
 _DIAMETER_DOTS = 15
 _ENDS = 4
 _N_POINTS = _OUTLINE_DOTS + 2 * _DIAMETER_DOTS + _ENDS
 _COLOUR = "white"
-_LETTERS = "AC 0123456789.xmp"
-_LETTER_MS = 30
 _DOTS_ACROSS, _CROSSES_ACROSS = 300, 45
 """How many dots, and how many crosses, side by side would be as wide as a frame."""
 
@@ -31,9 +29,11 @@ class Calipers:
     viewer : napari.components.ViewerModel
     image : Image
         The sweep's layer, whose place and scale the calipers share.
+    text : ScreenText
+        Says the AC and the diameters.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, text: ScreenText) -> None:
         self._viewer = viewer
         columns = image.data.shape[-1]
         dot, cross = max(1.5, columns / _DOTS_ACROSS), max(7.0, columns / _CROSSES_ACROSS)
@@ -53,36 +53,9 @@ class Calipers:
             visible=False,
         )
         self.layer.editable = False
-        self.said = ""
-        """What stands below the frame; at once where its letters were drawn before."""
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
-        self._text = text = viewer.canvas.overlays.text
-        text.position, text.font_size, text.color = "bottom_left", 14, _COLOUR
-        # made now, for making it takes long, and empty while there is nothing to say
-        text.text, text.visible = "", True
-        self._undrawn = dict.fromkeys(_LETTERS)
-        self._letters = QTimer()
-        self._letters.setInterval(_LETTER_MS)
-        self._letters.timeout.connect(self._draw_letter)
-        self._letters.start()
-
-    def prepare(self, said: str) -> None:
-        """Let it take no time to say something later on."""
-        self._undrawn.update(dict.fromkeys(said))
-
-    def _draw_letter(self) -> None:
-        """Draw one letter, unseen; the first time that napari draws it takes 20 ms."""
-        if self._say_now():
-            self._letters.stop()
-            self._text.text, self._text.color = self.said, _COLOUR
-        else:
-            letter = next(iter(self._undrawn))
-            del self._undrawn[letter]
-            self._text.text, self._text.color = letter, "transparent"
-
-    def _say_now(self) -> bool:
-        """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
-        return not (self._undrawn.keys() & self.said if self.said else self._undrawn)
+        self._text = text
+        text.begin()
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
@@ -127,17 +100,12 @@ class Calipers:
         self._show(said, crosses=True)
 
     def _show(self, said: str, crosses: bool) -> None:
-        self.said = said
-        if not self._say_now():
-            self._letters.start()
+        self._text.say(said)
         # napari draws all anew for a value that is the same, too
-        elif self._text.text != said and not self._letters.isActive():
-            self._text.text = said
         if self.layer.visible != crosses:
             self.layer.visible = crosses
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""
-        self._letters.stop()
-        self._text.text, self._text.color, self._text.visible = "", _COLOUR, False
+        self._text.end()
         remove_soon(self._viewer, self.layer)

@@ -20,6 +20,7 @@ from napari_fetal_iqa.widgets.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.navigation import Navigator
 from napari_fetal_iqa.widgets.other_outline import OtherOutline
 from napari_fetal_iqa.widgets.overlay import MaskOverlay
+from napari_fetal_iqa.widgets.screen_text import ScreenText
 from napari_fetal_iqa.widgets.selection import FrameRange
 from napari_fetal_iqa.widgets.timeline_data import TimelineData
 
@@ -32,13 +33,15 @@ _LEFT_ALONE_MS = 500
 class Desk:
     """Ties a review session to the layers of a viewer, until :meth:`leave`."""
 
-    def __init__(self, viewer: ViewerModel, layer: Image, session: ReviewSession) -> None:
+    def __init__(
+        self, viewer: ViewerModel, layer: Image, session: ReviewSession, text: ScreenText
+    ) -> None:
         self.viewer = viewer
         self.session = session
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
-        self.calipers = Calipers(viewer, layer)
+        self.calipers = Calipers(viewer, layer, text)
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
         self.other = OtherOutline(viewer, layer)
         self.selection = FrameRange()

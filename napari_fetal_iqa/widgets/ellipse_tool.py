@@ -36,7 +36,6 @@ class EllipseTool:
         self._viewer = viewer
         self._image = image
         self._calipers = calipers
-        calipers.prepare(HINT)
         self._ellipse: Ellipse | None = None
         self._clicked: list[NDArray[np.float64]] = []
         self.active = False

@@ -37,12 +37,14 @@ from napari_fetal_iqa.widgets.actions import Actions
 from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background import get_to_know, import_what_sweeps_need
 from napari_fetal_iqa.widgets.desk import AT_ONCE, Desk
+from napari_fetal_iqa.widgets.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.empty_page import EmptyPage
 from napari_fetal_iqa.widgets.later import Later
 from napari_fetal_iqa.widgets.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.learning import Learning
 from napari_fetal_iqa.widgets.opener import SweepOpener
 from napari_fetal_iqa.widgets.review_page import ReviewPage
+from napari_fetal_iqa.widgets.screen_text import ScreenText
 from napari_fetal_iqa.widgets.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.theme import palette_of
 
@@ -158,6 +160,10 @@ class ReviewWidget(QWidget):
         window = self.viewer.window._qt_window
         window.resizeDocks([self._timeline_dock], [_TIMELINE_HEIGHT], Qt.Orientation.Vertical)
         return timeline
+
+    @cached_property
+    def _screen_text(self) -> ScreenText:
+        return ScreenText(self.viewer, soon=HINT)
 
     def _fit(self) -> None:
         """Show the whole frame in the room that the timeline left."""
@@ -302,7 +308,7 @@ class ReviewWidget(QWidget):
         except StoreError as error:
             self._trouble(str(error))
             return
-        self.desk = Desk(self.viewer, layer, session)
+        self.desk = Desk(self.viewer, layer, session, self._screen_text)
         self.desk.overlay.stroke.connect(self.review_actions.stroke)
         self.desk.ellipse.drawn.connect(self.review_actions.take_ellipse)
         self.desk.selection.changed.connect(self.timeline.show_range)

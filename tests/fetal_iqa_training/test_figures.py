@@ -92,3 +92,14 @@ def test_a_long_curve_is_thinned_and_keeps_its_ends():
     curve = figures.curve()
     assert {len(values) for values in curve.values()} == {200}
     assert (curve["recall"][0], curve["recall"][-1]) == (1, 0)
+
+
+@pytest.mark.parametrize("count", [1, 5])
+def test_frames_that_all_have_the_same_score_have_a_curve_too(count):
+    figures = FrameFigures()
+    positive = torch.ones(count, dtype=torch.bool)
+    figures.update(~positive, positive, scores=torch.zeros(count))
+    curve = figures.curve()
+    assert curve["threshold"] == [0, 1]
+    assert curve["recall"] == [1, 0]
+    assert curve["precision"][0] == 1

@@ -51,8 +51,8 @@ def drawing(desk):
 
 
 def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
-    calipers = drawing.desk.calipers
-    assert "diameter" in calipers.said
+    text = drawing._screen_text
+    assert "diameter" in text.said
     assert not drawing.viewer.scene.camera.mouse_pan
     drag(drawing, (80, 60), (80, 120))
     assert store.corrections(phantom.sweep.identity) == {}
@@ -61,7 +61,7 @@ def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
     assert center == pytest.approx((80, 90), abs=0.5)
     assert axes == pytest.approx((30, 20), abs=0.7)
     assert drawing.desk.session.mask_source(20) is Source.EXPERT
-    assert calipers.said.startswith("AC ")
+    assert text.said.startswith("AC ")
 
 
 def test_four_clicks_are_an_outline_too(drawing):
@@ -103,9 +103,9 @@ def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
     drag(desk, (60, 90), (50, 90))
     assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
     desk.review_actions.next_frame()
-    assert "diameter" in desk.desk.calipers.said
+    assert "diameter" in desk._screen_text.said
     desk.review_actions.previous_frame()
-    assert desk.desk.calipers.said.startswith("AC ")
+    assert desk._screen_text.said.startswith("AC ")
 
 
 def test_another_tool_gives_the_mouse_back(drawing):

@@ -158,17 +158,18 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
     assert calipers.layer.visible
     measured = desk.desk.session.view(shown).measurement
-    text = desk.viewer.canvas.overlays.text
-    assert calipers.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
-    qtbot.waitUntil(lambda: text.text == calipers.said)
+    text, drawn = desk._screen_text, desk.viewer.canvas.overlays.text
+    assert text.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    qtbot.waitUntil(lambda: drawn.text == text.said)
+    assert drawn.color[3] == 1
     ends = calipers.layer.data[-4:].reshape(2, 2, 2) * measured.spacing_mm
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     assert lengths == pytest.approx(measured.diameters_mm)
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
     desk.review_actions.go(empty)
     assert not calipers.layer.visible
-    assert not calipers.said
-    qtbot.waitUntil(lambda: not text.text)
+    assert not text.said
+    qtbot.waitUntil(lambda: not drawn.text)
 
 
 def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
@@ -204,3 +205,16 @@ def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
     assert stars([np.nan] * 4, 2) == [[], [(2, pytest.approx(20))]]
     assert stars([0, 0.5, 0.25, 0], 2) == [[(2, 0.25)], []]
     assert stars([0, 0, 0, 0], -1) == [[], []]
+
+
+def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(desk, show, phantom, qtbot):
+    text, drawn = desk._screen_text, []
+    desk.viewer.canvas.overlays.text.events.text.connect(drawn.append)
+    qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
+    assert len([letter for letter in drawn if len(letter) == 1]) > 5
+    drawn.clear()
+    desk.viewer.layers.remove(desk.layer)
+    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
+    show(desk, phantom.sweep)
+    qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
+    assert not any(drawn)

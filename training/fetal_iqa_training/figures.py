@@ -103,7 +103,8 @@ class FrameFigures:
         if not self._curve.update_called:
             return {}
         precision, recall, thresholds = self._curve.compute()
-        thresholds = torch.cat([thresholds, thresholds.new_ones(1)])
+        # where all scores are one, torchmetrics gives a threshold without a dimension
+        thresholds = torch.cat([thresholds.reshape(-1), thresholds.new_ones(1)])
         n_points = min(_CURVE_POINTS, len(thresholds))
         chosen = torch.linspace(0, len(thresholds) - 1, n_points).round().long()
         parts = {"threshold": thresholds, "precision": precision, "recall": recall}

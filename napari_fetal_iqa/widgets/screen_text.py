@@ -1,0 +1,68 @@
+"""The line below the frame, in napari's own text overlay: one for the whole life of a window."""
+
+from napari.components import ViewerModel
+from qtpy.QtCore import QTimer
+
+_COLOUR = "white"
+_LETTERS = "AC 0123456789.xmp"
+_LETTER_MS = 30
+
+
+class ScreenText:
+    """Says one line; each letter is drawn once unseen before, as napari's first time takes 20 ms.
+
+    Parameters
+    ----------
+    viewer : napari.components.ViewerModel
+    soon : str
+        What is to be said beside measurements.
+
+    Attributes
+    ----------
+    said : str
+        What stands there, or will as soon as its letters were drawn.
+    """
+
+    def __init__(self, viewer: ViewerModel, soon: str = "") -> None:
+        self.said = ""
+        self._overlay = viewer.canvas.overlays.text
+        self._undrawn = dict.fromkeys(_LETTERS + soon)
+        self._letters = QTimer()
+        self._letters.setInterval(_LETTER_MS)
+        self._letters.timeout.connect(self._draw_letter)
+
+    def begin(self) -> None:
+        """Make ready to say something."""
+        overlay = self._overlay
+        overlay.position, overlay.font_size, overlay.color = "bottom_left", 14, _COLOUR
+        overlay.text, overlay.visible = "", True  # now, for making it takes long
+        self._letters.start()
+
+    def say(self, said: str) -> None:
+        """Say this, in place of what was said; an empty line says nothing."""
+        self.said = said
+        if not self._ready:
+            self._letters.start()
+        # napari draws all anew for a text that is the same, too
+        elif self._overlay.text != said and not self._letters.isActive():
+            self._overlay.text = said
+
+    def end(self) -> None:
+        """Say nothing more, until the next beginning."""
+        self._letters.stop()
+        self.said = ""
+        self._overlay.text, self._overlay.color, self._overlay.visible = "", _COLOUR, False
+
+    @property
+    def _ready(self) -> bool:
+        """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
+        return not (self._undrawn.keys() & self.said if self.said else self._undrawn)
+
+    def _draw_letter(self) -> None:
+        if self._ready:
+            self._letters.stop()
+            self._overlay.text, self._overlay.color = self.said, _COLOUR
+        else:
+            letter = next(iter(self._undrawn))
+            del self._undrawn[letter]
+            self._overlay.text, self._overlay.color = letter, "transparent"
