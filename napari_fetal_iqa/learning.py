@@ -1,6 +1,5 @@
 """A training that runs in a process of its own, outlives the window, and is found again."""
 
-import json
 import logging
 import shutil
 import signal
@@ -17,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_fetal_iqa import places, processes
 from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.learning_progress import event_of
 from napari_fetal_iqa.learning_request import LearningRequest, models_folder, trainer_command
 from napari_fetal_iqa.models_in_use import Task, locate, references_in_use
 
@@ -203,7 +203,7 @@ class LearningJob:
         except OSError:
             return []
         self._read += len(lines) + len(newline)
-        return [event for line in lines.split(b"\n") if (event := _event(line)) is not None]
+        return [event for line in lines.split(b"\n") if (event := event_of(line)) is not None]
 
     def outcome(self) -> Outcome | None:
         """Say what came of it; None while it runs."""
@@ -228,7 +228,7 @@ class LearningJob:
         except OSError:
             return []
         wanted = [line for line in lines if any(f'"{name}"'.encode() in line for name in names)]
-        return [event for line in wanted if (event := _event(line)) is not None]
+        return [event for line in wanted if (event := event_of(line)) is not None]
 
     def _no_word(self) -> str:
         try:
@@ -372,14 +372,6 @@ def _free_name(request: LearningRequest) -> str:
         number += 1
         name = f"{wished}-{number}"
     return name
-
-
-def _event(line: bytes) -> Event | None:
-    try:
-        event = json.loads(line)
-    except ValueError:
-        return None
-    return event if isinstance(event, dict) else None
 
 
 def _refused(error: OSError) -> LearningError:

@@ -1,5 +1,6 @@
 """How far a training is, from what the trainer says: phase in words, curves, time left."""
 
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -51,6 +52,15 @@ class Summary(BaseModel):
             f"{self.name}: {_count(self.frames, 'frame')} of {_count(self.sweeps, 'sweep')}, "
             f"{self.positives} with the abdomen; {judged}"
         )
+
+
+def event_of(line: bytes) -> Mapping[str, Any] | None:
+    """Read one line of what the trainer says; None where it is no event."""
+    try:
+        event = json.loads(line)
+    except ValueError:
+        return None
+    return event if isinstance(event, dict) else None
 
 
 def summaries(events: Sequence[Mapping[str, Any]]) -> list[Summary]:

@@ -1,11 +1,10 @@
 """Asks the trainer what there is to learn from, and does not wait for the answer."""
 
-import json
 from collections.abc import Sequence
 
 from qtpy.QtCore import QObject, QProcess, Signal
 
-from napari_fetal_iqa.learning_progress import summaries
+from napari_fetal_iqa.learning_progress import event_of, summaries
 
 _NO_ANSWER = "The corrections could not be counted; press Refresh to try again"
 
@@ -42,14 +41,8 @@ class DryRun(QObject):
             return
         self._process = None
         process.deleteLater()
-        events = []
-        for line in bytes(process.readAllStandardOutput().data()).splitlines():
-            try:
-                event = json.loads(line)
-            except ValueError:
-                continue
-            if isinstance(event, dict):
-                events.append(event)
+        lines = bytes(process.readAllStandardOutput().data()).splitlines()
+        events = [event for line in lines if (event := event_of(line)) is not None]
         found = summaries(events)
         error = next((e.get("message") for e in events if e.get("event") == "error"), None)
         if found and error is None:

@@ -20,7 +20,7 @@ from fetal_iqa_training.options import (
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.reporting import command_line, finish, reporting
 from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
-from napari_fetal_iqa.settings import load_settings
+from napari_fetal_iqa.models_in_use import reference_in_use
 
 
 def finetune(
@@ -184,10 +184,9 @@ def finetune(
 
 def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[Task, str]]:
     """Give the base of each task: by its card where several are given, else the one in use."""
-    in_use = load_settings()
     for task in tasks:
         if not given:
-            yield task, getattr(in_use, f"{task}_model") or f"demo-{task}"
+            yield task, reference_in_use(task) or f"demo-{task}"
         elif len(tasks) == 1 and len(given) == 1:
             yield task, given[0]
         else:
