@@ -1,0 +1,91 @@
+"""How sure a figure is: percentile intervals from resampled cases."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from pydantic import JsonValue
+
+RESAMPLES = 1000
+FEWEST_CASES = 5
+"""Of fewer cases no interval is given: their resamples tell nothing."""
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A figure and its 95 % interval.
+
+    Parameters
+    ----------
+    value : float or None
+        None where nothing could be measured.
+    low, high : float or None
+        None where there are too few cases.
+    """
+
+    value: float | None
+    low: float | None = None
+    high: float | None = None
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Give ``value`` and ``interval``, rounded to 4 digits; None where not known."""
+        known = self.low is not None and self.high is not None
+        return {
+            "value": rounded(self.value),
+            "interval": [rounded(self.low), rounded(self.high)] if known else None,
+        }
+
+    def as_row(self, name: str) -> dict[str, float | None]:
+        """Give three columns of a table: ``<name>``, ``<name>_low``, ``<name>_high``."""
+        ends = {"": self.value, "_low": self.low, "_high": self.high}
+        return {name + end: rounded(value) for end, value in ends.items()}
+
+
+def rounded(value: float | None) -> float | None:
+    """Round to 4 digits; None stays None."""
+    return None if value is None else round(float(value), 4)
+
+
+def resampled_cases(n_cases: int, seed: int = 0) -> NDArray[np.intp]:
+    """Draw cases with replacement, as many as there are, 1000 times.
+
+    Returns
+    -------
+    (1000, n_cases) int array
+        Of case numbers; (0, n_cases) of fewer than 5 cases.
+
+    References
+    ----------
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    n_resamples = RESAMPLES if n_cases >= FEWEST_CASES else 0
+    random = np.random.default_rng(seed)
+    return random.integers(0, max(n_cases, 1), (n_resamples, n_cases), dtype=np.intp)
+
+
+def estimate(value: float, resamples: NDArray[np.float64]) -> Estimate:
+    """Put the 2.5 and 97.5 percentiles of its resamples, (R,), beside a figure."""
+    if not len(resamples):
+        return Estimate(float(value))
+    low, high = np.percentile(resamples, [2.5, 97.5])
+    return Estimate(float(value), float(low), float(high))
+
+
+def estimated_mean(values: ArrayLike, seed: int = 0) -> Estimate:
+    """Give the mean of one finite number a case, (n_cases,); None of no cases."""
+    of_case = np.asarray(values, np.float64)
+    if not of_case.size:
+        return Estimate(None)
+    drawn = resampled_cases(len(of_case), seed)
+    return estimate(of_case.mean(), of_case[drawn].mean(axis=1))
+
+
+def estimated_percentile(values: ArrayLike, percent: float, seed: int = 0) -> Estimate:
+    """Give a percentile of one finite number a case, (n_cases,); None of no cases."""
+    of_case = np.asarray(values, np.float64)
+    if not of_case.size:
+        return Estimate(None)
+    drawn = resampled_cases(len(of_case), seed)
+    return estimate(
+        float(np.percentile(of_case, percent)), np.percentile(of_case[drawn], percent, axis=1)
+    )
