@@ -7,7 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fetal_iqa_models.errors import ModelError
-from fetal_iqa_training import challenge_commands
+from fetal_iqa_training import challenge_commands, experiment_command
 from fetal_iqa_training.evaluate_command import evaluate
 from fetal_iqa_training.finetune_command import finetune
 from fetal_iqa_training.fit_command import fit
@@ -67,6 +67,7 @@ app.command(
 )(finetune)
 
 challenge_commands.register(app)
+experiment_command.register(app)
 
 
 def main() -> None:

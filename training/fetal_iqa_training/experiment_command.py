@@ -1,0 +1,117 @@
+"""``fetal-iqa-train experiment``: the tables and figures of arXiv 2507.22802, a command each."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import TYPE_CHECKING
+
+import typer
+
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.asking import Asked, asking
+from fetal_iqa_training.experiments.plan import find_weights
+from fetal_iqa_training.experiments.rows import TABLES, Row, choose_rows
+from fetal_iqa_training.reporting import command_line
+from napari_fetal_iqa import places
+
+if TYPE_CHECKING:
+    from fetal_iqa_training.experiments.results import RowResult
+    from fetal_iqa_training.experiments.telling import Teller
+
+experiment = typer.Typer(
+    help="Reproduce the tables and figures of arXiv 2507.22802.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+)
+
+Results = tuple["RowResult", ...]
+
+
+def _run(
+    asked: Asked,
+    rows: Sequence[Row],
+    teller: "Teller",
+    after_run: Callable[[Results], None] = lambda results: None,
+) -> Results:
+    """Make all runs of rows; name the rows that fail as they do."""
+    from fetal_iqa_training.experiments.running import Runner
+
+    weights = find_weights(asked.plan, rows, places.weights())
+    runner = Runner(asked.plan, weights, teller.listen, command_line())
+    runner.check(rows)
+    named: set[str] = set()
+    results: Results = ()
+    for results in runner.run(rows):
+        for result in results:
+            if result.failure is not None and result.row.name not in named:
+                named.add(result.row.name)
+                teller.failed(result.row.name, result.failure)
+        after_run(results)
+    return results
+
+
+def _end(results: Results) -> None:
+    """Fail where a row did."""
+    failed = [result.row.name for result in results if result.failure is not None]
+    if failed:
+        raise TrainingError(
+            f"{len(failed)} of {len(results)} rows failed, as named above; the same command tries "
+            "them again"
+        )
+
+
+def _table(name: str, asked: Asked) -> None:
+    from fetal_iqa_training.experiments.telling import telling
+    from fetal_iqa_training.experiments.writing import table_files, write_table
+
+    table = TABLES[name]
+    rows = choose_rows(table.rows, asked.rows)
+    with telling(asked.json_progress) as teller:
+        write = partial(write_table, table, asked.plan, command_line())
+        results = _run(asked, rows, teller, write)
+        teller.done(table_files(table, asked.plan))
+        _end(results)
+
+
+@experiment.command(epilog="Example: fetal-iqa-train experiment table1 --data acouslic --out paper")
+@asking
+def table1(asked: Asked) -> None:
+    """Classification: every system of the paper, and encoders of a newer benchmark."""
+    _table("table1", asked)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment table2 --data acouslic --out paper "
+    "--rows '*-linear'"
+)
+@asking
+def table2(asked: Asked) -> None:
+    """Classification by strategy: the head alone, everything, or LoRA, of every encoder."""
+    _table("table2", asked)
+
+
+@experiment.command(epilog="Example: fetal-iqa-train experiment table3 --data acouslic --out paper")
+@asking
+def table3(asked: Asked) -> None:
+    """Segmentation: FetalCLIP_SEG and the other transformers."""
+    _table("table3", asked)
+
+
+@experiment.command(epilog="Example: fetal-iqa-train experiment table4 --data acouslic --out paper")
+@asking
+def table4(asked: Asked) -> None:
+    """Compare FetalCLIP_CLS with FetalCLIP_SEG as classifiers of frames."""
+    _table("table4", asked)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment rank --data acouslic --out paper --rows cls"
+)
+@asking
+def rank(asked: Asked) -> None:
+    """Ranks of the LoRA from 4 to 128, on its usual targets and with queries, keys and values."""
+    _table("rank", asked)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the experiments to ``fetal-iqa-train``."""
+    app.add_typer(experiment, name="experiment")

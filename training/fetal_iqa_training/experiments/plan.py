@@ -1,0 +1,138 @@
+"""What an experiment is run with: data, seeds, settings, weights, and where everything goes."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from fetal_iqa_training.data_sets import list_annotated
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.rows import Row
+from fetal_iqa_training.pretrained import find_pretrained
+from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.splitting import CaseSplit, split_by_subject
+
+Weights = Mapping[str, Path | None]
+"""File of each encoder's pretrained weights; None for one that starts at random."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What all rows of an experiment have in common.
+
+    Parameters
+    ----------
+    data : Path
+        Data set folder.
+    out : Path
+        Folder of the results; the models go into ``models`` in it and serve all experiments.
+    runs : int
+        Fits of each row, with one seed after the other, on one split.
+    common : FitSettings
+        Task, encoder, strategy and LoRA are each row's own, the seed that of the first run.
+    given_weights : mapping of str to Path
+        Files of pretrained weights by encoder, in place of those fetched before.
+    from_scratch : bool
+        Start all encoders at random.
+    stand_in : str, optional
+        A small encoder that takes the place of every row's, at random: a trial, no result.
+    """
+
+    data: Path
+    out: Path
+    runs: int
+    common: FitSettings
+    given_weights: Mapping[str, Path] = field(default_factory=dict)
+    from_scratch: bool = False
+    stand_in: str | None = None
+
+    @property
+    def seeds(self) -> range:
+        """One seed a run."""
+        return range(self.common.seed, self.common.seed + self.runs)
+
+    @property
+    def split_seed(self) -> int:
+        """Of the one split of all runs."""
+        chosen = self.common.split_seed
+        return self.common.seed if chosen is None else chosen
+
+    def encoder_of(self, row: Row) -> str:
+        """Name of the encoder that a row is run with."""
+        return self.stand_in or row.encoder
+
+    def settings_of(self, row: Row, seed: int) -> FitSettings:
+        """Settings of one run of a row."""
+        own = {
+            "task": row.task,
+            "encoder": self.encoder_of(row),
+            "strategy": row.strategy,
+            "lora": row.lora,
+            "seed": seed,
+            "split_seed": self.split_seed,
+        }
+        return self.common.model_copy(update=own)
+
+    def folder_of(self, row: Row, seed: int) -> Path:
+        """Model folder of one run of a row; the same for every experiment."""
+        started = f"-as-{self.stand_in}" if self.stand_in else "-at-random"
+        name = row.name + (started if self.stand_in or self.from_scratch else "")
+        return self.out / "models" / name / f"seed-{seed}"
+
+    def split(self) -> CaseSplit:
+        """Cases for training, validation and test: those of every run.
+
+        Raises
+        ------
+        SweepError, TrainingError
+            Where the data cannot be used.
+        """
+        return split_by_subject(
+            list_annotated(self.data),
+            self.common.validation_share,
+            self.common.test_share,
+            self.split_seed,
+        )
+
+
+def find_weights(plan: Plan, rows: Iterable[Row], store: Path) -> Weights:
+    """Find the pretrained weights of all rows before anything is trained.
+
+    Parameters
+    ----------
+    plan : Plan
+    rows : iterable of Row
+    store : Path
+        Folder of the weights that were fetched or imported.
+
+    Raises
+    ------
+    TrainingError
+        Names all encoders whose weights are not here.
+    """
+    encoders = list(dict.fromkeys(map(plan.encoder_of, rows)))
+    if plan.stand_in or plan.from_scratch:
+        return dict.fromkeys(encoders)
+    found: dict[str, Path | None] = {}
+    missing: list[str] = []
+    for encoder in encoders:
+        if given := plan.given_weights.get(encoder):
+            if not given.is_file():
+                raise TrainingError(f"{given}: no such file; name the weights of {encoder} again")
+            found[encoder] = given
+            continue
+        try:
+            found[encoder] = find_pretrained(encoder, store)
+        except TrainingError:
+            missing.append(encoder)
+    if missing:
+        raise TrainingError(_missing(missing))
+    return found
+
+
+def _missing(encoders: Sequence[str]) -> str:
+    commands = "; ".join(f"napari-fetal-iqa weights fetch {name}" for name in encoders)
+    return (
+        f"the pretrained weights of {', '.join(encoders)} are not here: fetch them with "
+        f"`{commands}`, name files with --weights NAME=FILE, leave rows out with --rows, or start "
+        "at random with --from-scratch"
+    )

@@ -1,0 +1,231 @@
+"""Run after run, row after row: finished runs are kept, a row that fails lets the others go on."""
+
+import gc
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import torch
+from pydantic import ValidationError
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    ModelCard,
+    load_card,
+    set_strategy,
+    trainable_parameters,
+    weights_record,
+)
+from fetal_iqa_models.encoders import blank_encoder
+from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.memory import empty_cache, is_out_of_memory
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.cost import CostMeter, read_cost
+from fetal_iqa_training.experiments.plan import Plan, Weights
+from fetal_iqa_training.experiments.results import RowResult, RunResult
+from fetal_iqa_training.experiments.rows import Row
+from fetal_iqa_training.fitting import basis_of, fit
+from fetal_iqa_training.frame_set import hash_frames
+from fetal_iqa_training.labelled_frames import frames_of
+from fetal_iqa_training.progress import Report
+from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa import places
+from napari_fetal_iqa.errors import FetalIqaError
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where an experiment is: row ``number`` of ``rows``, run ``run`` of ``runs``, from 1."""
+
+    row: str
+    number: int
+    rows: int
+    run: int
+    runs: int
+
+    def __str__(self) -> str:
+        """Say it for people."""
+        return f"row {self.number} of {self.rows}, {self.row}: run {self.run} of {self.runs}"
+
+
+Listen = Callable[[Place], Report]
+"""Asked at the start of each run that has to be made; gives who hears how far it is."""
+
+
+class Runner:
+    """Makes the runs of rows.
+
+    Parameters
+    ----------
+    plan : Plan
+    weights : mapping
+        As :func:`~fetal_iqa_training.experiments.plan.find_weights` gives them.
+    listen : callable
+    command : str
+        Noted in the models' cards.
+
+    Raises
+    ------
+    TrainingError
+        Where there is no test part to judge by.
+    """
+
+    def __init__(self, plan: Plan, weights: Weights, listen: Listen, command: str = "") -> None:
+        if not plan.common.test_share:
+            raise TrainingError("experiments are judged on the test part: give it a share")
+        self._plan = plan
+        self._weights = weights
+        self._listen = listen
+        self._command = command
+
+    def check(self, rows: Sequence[Row]) -> None:
+        """Refuse, before anything is trained, models in the way that were fitted otherwise.
+
+        Raises
+        ------
+        TrainingError
+            Where the data cannot be used, or a model is no run of this experiment.
+        ModelError
+            Where an encoder cannot be built or trained so.
+        """
+        self._plan.split()
+        for row in rows:
+            for seed in self._plan.seeds:
+                self._finished(row, seed)
+
+    def run(self, rows: Sequence[Row]) -> Iterator[tuple[RowResult, ...]]:
+        """Make what is missing of all rows, and give the results so far after every run.
+
+        A row that fails is left with its finished runs and the reason; the next goes on.
+
+        Yields
+        ------
+        tuple of RowResult
+            As many as ``rows``.
+
+        Raises
+        ------
+        TrainingError
+            Where the process was told to end.
+        """
+        results = [self._kept(row) for row in rows]
+        yield tuple(results)
+        for index, row in enumerate(rows):
+            for number, seed in enumerate(self._plan.seeds):
+                if any(run.seed == seed for run in results[index].runs):
+                    continue
+                place = Place(row.name, index + 1, len(rows), number + 1, self._plan.runs)
+                results[index] = self._tried(results[index], seed, place)
+                yield tuple(results)
+                if results[index].failure is not None:
+                    break
+
+    def _kept(self, row: Row) -> RowResult:
+        encoder = self._plan.encoder_of(row)
+        result = RowResult(row, encoder, self._weights[encoder] is None, 0)
+        try:
+            trainable = count_trainable(self._plan.settings_of(row, self._plan.common.seed))
+        except ModelError as error:
+            return replace(result, failure=str(error))
+        runs = (self._finished(row, seed) for seed in self._plan.seeds)
+        return replace(result, trainable=trainable, runs=tuple(run for run in runs if run))
+
+    def _tried(self, result: RowResult, seed: int, place: Place) -> RowResult:
+        if result.failure is not None:
+            return result
+        try:
+            run = self._fitted(result.row, seed, self._listen(place))
+        except (FetalIqaError, ModelError, OSError, RuntimeError, MemoryError) as error:
+            if isinstance(error.__context__, SystemExit):
+                raise  # somebody ended the process
+            failure = "out of memory" if is_out_of_memory(error) else _first_line(error)
+            result = replace(result, failure=failure)
+        else:
+            runs = sorted((*result.runs, run), key=lambda one: one.seed)
+            result = replace(result, runs=tuple(runs))
+        _let_go_of_memory()
+        return result
+
+    def _fitted(self, row: Row, seed: int, report: Report) -> RunResult:
+        folder = self._plan.folder_of(row, seed)
+        settings = self._plan.settings_of(row, seed)
+        meter = CostMeter(folder.with_name(f"{folder.name}.cost.json"), settings, report)
+        card = fit(
+            self._plan.data,
+            folder,
+            settings,
+            weights=self._weights[settings.encoder],
+            command=self._command,
+            report=meter,
+        )
+        return RunResult(seed, folder, _figures(card), meter.finish())
+
+    def _finished(self, row: Row, seed: int) -> RunResult | None:
+        """Give a run that was made before; refuse one that was made otherwise."""
+        folder = self._plan.folder_of(row, seed)
+        if not folder.exists():
+            return None
+        card = load_card(folder)
+        settings = self._plan.settings_of(row, seed)
+        others = self._differences(card, settings)
+        if others:
+            raise TrainingError(
+                f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
+                "move it away, or choose another --out"
+            )
+        cost = read_cost(folder.with_name(f"{folder.name}.cost.json"))
+        return RunResult(seed, folder, _figures(card), cost)
+
+    def _differences(self, card: ModelCard, settings: FitSettings) -> list[str]:
+        try:
+            was = FitSettings.model_validate(card.training.get("settings"))
+        except ValidationError:
+            return ["settings"]
+        changes_nothing = {"workers"}
+        names = sorted(
+            name
+            for name in FitSettings.model_fields.keys() - changes_nothing
+            if getattr(was, name) != getattr(settings, name)
+        )
+        begun = basis_of(card)
+        weights = self._weights[settings.encoder]
+        record = None if weights is None else weights_record(weights, places.weights())
+        if begun["weights"] != (None if record is None else record.sha256):
+            names.append("weights")
+        if begun["data"] != self._data_hash:
+            names.append("data")
+        return names
+
+    @cached_property
+    def _data_hash(self) -> str:
+        """Of the training part, which all runs share; read once, and only where it must be."""
+        return hash_frames(frames_of(self._plan.split().training))
+
+
+def count_trainable(settings: FitSettings) -> int:
+    """Count the parameters that a fit trains, without making its tensors."""
+    encoder = blank_encoder(settings.encoder)
+    with torch.device("meta"):
+        network = (FrameClassifier if settings.task == "cls" else FrameSegmenter)(encoder)
+        set_strategy(network, settings.strategy or "full", settings.lora)
+    return trainable_parameters(network)
+
+
+def _figures(card: ModelCard) -> dict[str, float]:
+    """Figures of the test part that a model's card holds, without the counts."""
+    test = card.metrics.get("test")
+    if not isinstance(test, Mapping):
+        return {}
+    return {name: value for name, value in test.items() if isinstance(value, float)}
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+
+
+def _let_go_of_memory() -> None:
+    """Begin the next run with the memory that the last one held."""
+    gc.collect()
+    if torch.cuda.is_available():
+        empty_cache(torch.device("cuda"))
