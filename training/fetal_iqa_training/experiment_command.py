@@ -2,13 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.asking import Asked, asking
-from fetal_iqa_training.experiments.plan import find_weights
+from fetal_iqa_training.experiments.plan import Weights, find_weights
 from fetal_iqa_training.experiments.rows import TABLES, Row, choose_rows
 from fetal_iqa_training.reporting import command_line
 from napari_fetal_iqa import places
@@ -29,13 +29,13 @@ Results = tuple["RowResult", ...]
 def _run(
     asked: Asked,
     rows: Sequence[Row],
+    weights: Weights,
     teller: "Teller",
     after_run: Callable[[Results], None] = lambda results: None,
 ) -> Results:
     """Make all runs of rows; name the rows that fail as they do."""
     from fetal_iqa_training.experiments.running import Runner
 
-    weights = find_weights(asked.plan, rows, places.weights())
     runner = Runner(asked.plan, weights, teller.listen, command_line())
     runner.check(rows)
     named: set[str] = set()
@@ -67,7 +67,8 @@ def _table(name: str, asked: Asked) -> None:
     rows = choose_rows(table.rows, asked.rows)
     with telling(asked.json_progress) as teller:
         write = partial(write_table, table, asked.plan, command_line())
-        results = _run(asked, rows, teller, write)
+        weights = find_weights(asked.plan, rows, places.weights())
+        results = _run(asked, rows, weights, teller, write)
         teller.done(table_files(table, asked.plan))
         _end(results)
 
@@ -110,6 +111,34 @@ def table4(asked: Asked) -> None:
 def rank(asked: Asked) -> None:
     """Ranks of the LoRA from 4 to 128, on its usual targets and with queries, keys and values."""
     _table("rank", asked)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment embeddings --data acouslic --out paper "
+    "--rows fetalclip --rows densenet121"
+)
+@asking
+def embeddings(
+    asked: Asked,
+    frames: Annotated[
+        int, typer.Option(min=5, help="Test frames at most, drawn by the seed.")
+    ] = 3000,
+) -> None:
+    """PCA and t-SNE of what the last layer sees, before and after training, by label.
+
+    Every classifier of table1; the picture is of the first run, the separation of all.
+    """
+    from fetal_iqa_training.experiments.embeddings import embed_rows
+    from fetal_iqa_training.experiments.embeddings_report import write_embeddings
+    from fetal_iqa_training.experiments.telling import telling
+
+    rows = choose_rows(TABLES["table1"].rows, asked.rows)
+    with telling(asked.json_progress) as teller:
+        weights = find_weights(asked.plan, rows, places.weights())
+        results = _run(asked, rows, weights, teller)
+        embedded = list(embed_rows(asked.plan, weights, results, frames, teller.report))
+        teller.done(write_embeddings(asked.plan, embedded, command_line()))
+        _end(results)
 
 
 def register(app: typer.Typer) -> None:
