@@ -13,6 +13,7 @@ from .errors import ModelError as ModelError
 from .errors import WeightsError as WeightsError
 from .folders import load_model as load_model
 from .folders import save_model as save_model
+from .folders import save_with_card as save_with_card
 from .lora import add_lora as add_lora
 from .lora import merge_lora as merge_lora
 from .lora import set_strategy as set_strategy

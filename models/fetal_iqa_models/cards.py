@@ -3,9 +3,9 @@
 import hashlib
 from importlib import resources
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from fetal_iqa_models.errors import ModelError
 
@@ -93,8 +93,11 @@ class ModelCard(BaseModel):
     taps : four ints or None
         Of a segmenter's feature maps; None for the encoder's own setting.
     lora : LoraSettings or None
+    temperature : float
+        Divides the logit before it becomes a probability (cls): 1 as it was trained, above 1
+        less sure, below 1 surer.
     quality_threshold : float
-        A frame whose probability is higher counts as good (cls).
+        A frame whose probability, at that temperature, is higher counts as good (cls).
     mask_threshold : float
         A pixel whose probability is higher belongs to the abdomen (seg).
     area_threshold : float
@@ -128,6 +131,7 @@ class ModelCard(BaseModel):
     decoder_width: int | None = Field(default=None, ge=1, le=512)
     taps: tuple[int, int, int, int] | None = None
     lora: LoraSettings | None = None
+    temperature: float = Field(default=1.0, gt=0, le=1000)
     quality_threshold: float = Field(default=0.5, ge=0, le=1)
     mask_threshold: float = Field(default=0.5, ge=0, le=1)
     area_threshold: float = Field(default=0.01, ge=0, le=1)
@@ -139,6 +143,12 @@ class ModelCard(BaseModel):
     metrics: dict[str, JsonValue] = Field(default_factory=dict)
     demo: bool = False
     tool_version: str = ""
+
+    @model_validator(mode="after")
+    def _only_a_quality_has_a_temperature(self) -> Self:
+        if self.task != "cls" and self.temperature != 1.0:
+            raise ValueError(f"temperature {self.temperature} of a {self.task} model: only cls has")
+        return self
 
 
 def resolve_model(folder_or_name: Path | str) -> Path:

@@ -4,7 +4,8 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
@@ -18,6 +19,7 @@ from fetal_iqa_models.cards import (
     CARD_FILE,
     ENCODER_FILE,
     HEAD_FILE,
+    MODEL_FILES,
     EncoderWeights,
     LoraSettings,
     ModelCard,
@@ -42,6 +44,16 @@ from fetal_iqa_models.weights.store import WeightsStore
 
 _FLOATS = ("F16", "BF16", "F32")
 _INTEGERS = ("I64",)
+_OF_THE_NETWORK = (
+    "task",
+    "encoder",
+    "encoder_weights",
+    "image_size",
+    "decoder_width",
+    "taps",
+    "lora",
+)
+"""Fields of a card that the files beside it must fit."""
 
 
 def save_model(
@@ -70,19 +82,57 @@ def save_model(
         Where the folder exists, the card is of another network, or the disk refuses.
     """
     folder = Path(folder)
+    with _new_folder(folder) as temporary:
+        card = _completed(card, model)
+        _write(temporary, model, card, half_precision)
+    return folder
+
+
+def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Path:
+    """Write a model anew with another card; its tensors stay as they are, byte by byte.
+
+    Parameters
+    ----------
+    model : path or str
+        Model folder, or the name of a shipped one.
+    folder : path
+        Must not exist yet.
+    card : ModelCard
+        Must tell of the same network.
+
+    Raises
+    ------
+    ModelError
+        Where the folder exists, the card tells of another network, or the disk refuses.
+    """
+    source, folder = resolve_model(model), Path(folder)
+    old = load_card(source)
+    for what in _OF_THE_NETWORK:
+        if getattr(card, what) != getattr(old, what):
+            raise ModelError(f"{source}: the new card has another {what.replace('_', ' ')}")
+    with _new_folder(folder) as temporary:
+        for name in MODEL_FILES:
+            if name != CARD_FILE and (source / name).exists():
+                shutil.copyfile(source / name, temporary / name)
+        _write_card(temporary, card)
+        _flush(temporary)
+    return folder
+
+
+@contextmanager
+def _new_folder(folder: Path) -> Iterator[Path]:
+    """Give a folder to write to that takes its name only when all is written."""
     if folder.exists():
         raise ModelError(f"{folder}: exists already; models are never overwritten, choose another")
-    card = _completed(card, model)
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
         temporary.mkdir(parents=True)
-        _write(temporary, model, card, half_precision)
+        yield temporary
         temporary.rename(folder)
     except OSError as error:
         raise ModelError(f"{folder}: cannot be written ({error.strerror})") from error
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
-    return folder
 
 
 def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
@@ -103,7 +153,7 @@ def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
 
 def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: bool) -> None:
     trunk = model.encoder.trunk
-    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+    _write_card(folder, card)
     tensors = {HEAD_FILE: model.head.state_dict()}
     if card.encoder_weights == "own":
         tensors[ENCODER_FILE] = base_state(trunk)
@@ -117,6 +167,14 @@ def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: b
             for key, value in state.items()
         }
         save_file(stored, folder / name, metadata={"format": "pt"})
+    _flush(folder)
+
+
+def _write_card(folder: Path, card: ModelCard) -> None:
+    (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
+
+
+def _flush(folder: Path) -> None:
     for path in folder.iterdir():
         with path.open("rb+") as file:
             os.fsync(file.fileno())

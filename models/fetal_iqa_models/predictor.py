@@ -40,13 +40,16 @@ class PredictionBatch:
     frames : (n,) int64 array
         Frame numbers, 0-based.
     quality : (n,) float32 array or None
-        Probability that the frame is good; None without a classifier.
+        Probability that the frame is good, at the temperature of the classifier's card; None
+        without a classifier.
     area_fraction : (n,) float32 array or None
         Share of the padded square that the mask covers; None without a segmenter.
     masks : (n, H, W) bool array or None
         On the frames' own grid; None without a segmenter.
     seconds : dict of str to float
         Of each of :data:`STAGES`; frames are read while the batch before is computed.
+    logits : (n,) float32 array or None
+        What the classifier says before the temperature; None without one.
     """
 
     frames: NDArray[np.int64]
@@ -54,6 +57,7 @@ class PredictionBatch:
     area_fraction: NDArray[np.float32] | None
     masks: NDArray[np.bool_] | None
     seconds: dict[str, float] = field(default_factory=dict)
+    logits: NDArray[np.float32] | None = None
 
 
 class _StageClock:
@@ -76,8 +80,9 @@ class FramePredictor:
     """Scores and outlines frames; one pass over them serves both networks.
 
     The networks are copied, their LoRA merged, and run without gradients: in bfloat16 on a
-    CUDA device that has it, else in float32. The caller's networks stay as they are. Results
-    depend on neither batch size nor order beyond rounding.
+    CUDA device that has it, else in float32. A classifier's quality is
+    ``sigmoid(logit / temperature)``, the temperature being that of its card. The caller's
+    networks stay as they are. Results depend on neither batch size nor order beyond rounding.
 
     Parameters
     ----------
@@ -119,6 +124,9 @@ class FramePredictor:
             raise ModelError(f"a batch holds one frame or more, not {batch_size}")
         self.device = choose_device(device)
         self._batches = BatchSize(self.device.type, batch_size)
+        self._temperature = 1.0
+        if classifier is not None and classifier.card is not None:
+            self._temperature = classifier.card.temperature
         self._mask_threshold = 0.5
         if segmenter is not None and segmenter.card is not None:
             self._mask_threshold = segmenter.card.mask_threshold
@@ -241,19 +249,20 @@ class FramePredictor:
         clock.seconds["read"] = read_seconds
         frames = self._upload(images)
         inputs: dict[_Input, Tensor] = {}
-        quality = area_fraction = masks = None
+        quality = logits = area_fraction = masks = None
         if self._classifier is not None:
-            logits = self._run(self._classifier, frames, inputs, clock)
-            quality = logits[:, 0].sigmoid().cpu().numpy()
+            said = self._run(self._classifier, frames, inputs, clock)[:, 0]
+            logits = said.cpu().numpy()
+            quality = (said / self._temperature).sigmoid().cpu().numpy()
         if self._segmenter is not None:
-            logits = self._run(self._segmenter, frames, inputs, clock)
+            outlines = self._run(self._segmenter, frames, inputs, clock)
             with clock.stage("restore"):
-                probabilities = logits[:, 0].sigmoid()
+                probabilities = outlines[:, 0].sigmoid()
                 covered = probabilities > self._mask_threshold
                 area_fraction = covered.float().mean((1, 2)).cpu().numpy()
                 shape = (images.shape[1], images.shape[2])
                 masks = restore_masks(probabilities, shape, self._mask_threshold).cpu().numpy()
-        return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds)
+        return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds, logits)
 
     def _upload(self, images: NDArray[np.uint8]) -> Tensor:
         frames = torch.from_numpy(images)
