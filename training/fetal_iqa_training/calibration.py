@@ -1,6 +1,6 @@
 """Calibration: a quality of 0.8 should mean that 80 % of such frames show the abdomen.
 
-A library on numbers; a model's scores are not changed by it.
+A library on numbers; :mod:`~fetal_iqa_training.calibrating` is about models.
 """
 
 from dataclasses import dataclass
@@ -103,6 +103,15 @@ def expected_calibration_error(scores: ArrayLike, labels: ArrayLike, bins: int =
     return reliability(scores, labels, bins).expected_error
 
 
+def brier_score(scores: ArrayLike, labels: ArrayLike) -> float:
+    """Mean squared difference of scores and labels of 0 and 1 (Brier, Monthly Weather Rev. 1950).
+
+    Of Brier's two classes one is counted, so that 0 is perfect and 1 the worst.
+    """
+    score, label = _pairs(scores, labels)
+    return float(np.mean((score - label) ** 2))
+
+
 def negative_log_likelihood(logits: ArrayLike, labels: ArrayLike, temperature: float = 1) -> float:
     """Mean negative log likelihood of labels, by ``sigmoid(logits / temperature)``, in nats."""
     logit, label = _pairs(logits, labels)
@@ -175,7 +184,9 @@ def draw_reliability(before: Reliability, path: Path, after: Reliability | None 
         aspect="equal", xlim=(0, 1), ylim=(0, 1), xlabel="quality", ylabel="share with an abdomen"
     )
     axes.plot([0, 1], [0, 1], color="0.6", linestyle="--", label="perfect")
-    shown = [("as it is", before, "o")] + ([("calibrated", after, "s")] if after else [])
+    shown = [("before" if after else "as it is", before, "o")]
+    if after:
+        shown.append(("calibrated", after, "s"))
     for name, found, marker in shown:
         filled = found.counts > 0
         axes.plot(

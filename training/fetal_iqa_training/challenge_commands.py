@@ -14,7 +14,17 @@ from fetal_iqa_training.progress import Bars, Progress
 from napari_fetal_iqa import places
 
 if TYPE_CHECKING:
+    from pydantic import JsonValue
+
     from fetal_iqa_training.challenge.scored_folder import SubmissionScore
+
+RulesOption = Annotated[
+    Rules,
+    typer.Option(
+        help="Of the challenge. corrected: as the metrics were meant; literal: as the challenge's "
+        "own evaluation counts, with its quirks."
+    ),
+]
 
 export = typer.Typer(
     help="Write results as others expect them.", no_args_is_help=True, rich_markup_mode=None
@@ -62,13 +72,7 @@ def score(
     data: Annotated[
         Path, typer.Option(help="Data set in the layout of ACOUSLIC-AI.", show_default=False)
     ],
-    rules: Annotated[
-        Rules,
-        typer.Option(
-            help="corrected: as the metrics were meant; literal: as the challenge's own evaluation "
-            "counts, with its quirks."
-        ),
-    ] = "corrected",
+    rules: RulesOption = "corrected",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,
@@ -82,7 +86,14 @@ def score(
 
     with closing(Bars()) as report:
         scored = score_submission(submission, data, rules, report)
-    typer.echo("\n".join(_table(scored)))
+    typer.echo("\n".join(score_table(scored)))
+    tell_scores(scored, scored.as_json(), json_file)
+
+
+def tell_scores(
+    scored: "SubmissionScore", whole: dict[str, "JsonValue"], json_file: Path | None
+) -> None:
+    """Name the cases that were not scored, and write a file; raise where a case was not."""
     for case in scored.missing:
         typer.echo(f"{case}: missing from the submission", err=True)
     for case, wrong in scored.damaged.items():
@@ -90,7 +101,7 @@ def score(
     for case in scored.extra:
         typer.echo(f"{case}: not in the data set; not scored", err=True)
     if json_file is not None:
-        places.write_atomically(json_file, json.dumps(scored.as_json(), indent=2) + "\n")
+        places.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
     if not scored.complete:
         unscored = len(scored.missing) + len(scored.damaged)
         raise TrainingError(
@@ -99,7 +110,8 @@ def score(
         )
 
 
-def _table(scored: "SubmissionScore") -> list[str]:
+def score_table(scored: "SubmissionScore") -> list[str]:
+    """Lines of a table: the figures of each case and their mean."""
     from fetal_iqa_training.challenge.scored_folder import FIGURES
 
     width = max(map(len, [*scored.cases, f"mean of {len(scored.cases)}"]))

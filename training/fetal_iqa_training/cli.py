@@ -8,6 +8,7 @@ import typer
 
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_training import challenge_commands, experiment_command
+from fetal_iqa_training.calibrate_command import calibrate
 from fetal_iqa_training.evaluate_command import evaluate
 from fetal_iqa_training.finetune_command import finetune
 from fetal_iqa_training.fit_command import fit
@@ -58,8 +59,15 @@ app.command(
 )(fit)
 
 app.command(
-    epilog="Example: fetal-iqa-train evaluate --model my-cls --data test-data --json figures.json"
+    epilog="Examples: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
+    "--json figures.json; "
+    "fetal-iqa-train evaluate --challenge --cls my-cls --seg my-seg --data acouslic"
 )(evaluate)
+
+app.command(
+    epilog="Example: fetal-iqa-train calibrate --model my-cls --data acouslic --split split.json "
+    "--out my-cls-calibrated"
+)(calibrate)
 
 app.command(
     epilog="Example: fetal-iqa-train finetune --corrections review.sqlite --task seg "

@@ -1,6 +1,7 @@
 """Data sets by their layout: a folder becomes cases with subjects."""
 
 import json
+from collections.abc import Collection
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -21,7 +22,7 @@ def origin(folder: Path) -> JsonValue:
     return said
 
 
-def list_annotated(folder: Path) -> tuple[AnnotatedCase, ...]:
+def list_annotated(folder: Path, only: Collection[str] | None = None) -> tuple[AnnotatedCase, ...]:
     """List the annotated cases of a data set folder.
 
     Parameters
@@ -29,6 +30,8 @@ def list_annotated(folder: Path) -> tuple[AnnotatedCase, ...]:
     folder : Path
         In the layout of ACOUSLIC-AI (sweeps with masks, which phantoms have too) or of HC18
         (single images with a drawn outline each).
+    only : collection of str, optional
+        Names of the cases to list, where there are such; the others may be damaged.
 
     Raises
     ------
@@ -36,4 +39,6 @@ def list_annotated(folder: Path) -> tuple[AnnotatedCase, ...]:
         Where the folder is in neither layout, or something in it is missing.
     """
     table = find_table(folder)
-    return acouslic_cases(folder) if table is None else outlined_cases(table)
+    if table is None:
+        return acouslic_cases(folder, only)
+    return tuple(case for case in outlined_cases(table) if only is None or case.name in only)

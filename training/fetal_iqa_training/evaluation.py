@@ -16,6 +16,13 @@ from fetal_iqa_models import (
     PredictionBatch,
     load_model,
 )
+from fetal_iqa_training.calibration import (
+    brier_score,
+    calibrated,
+    draw_reliability,
+    expected_calibration_error,
+    reliability,
+)
 from fetal_iqa_training.data_sets import list_annotated
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.figures import FrameFigures
@@ -23,6 +30,8 @@ from fetal_iqa_training.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.learner import AREA_THRESHOLD, Network
 from fetal_iqa_training.outcomes import FrameOutcome
 from fetal_iqa_training.progress import Progress, Report, silent
+from fetal_iqa_training.settings import Part
+from fetal_iqa_training.split_list import cases_of_part
 from napari_fetal_iqa import places
 from napari_fetal_iqa.biometry import measure_abdomen
 
@@ -40,13 +49,17 @@ class Evaluation:
         Frames judged, and how many of them show an abdomen.
     figures : dict
         ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
-        decision; for a segmenter also, on the sweep's own grid, ``dice``, the mean over the
-        positive frames, and ``circumference_error_mm``, the mean absolute difference of the
-        circumferences of the two masks, over the positive frames that both can be measured in.
+        decision. For a classifier also ``ece``, the expected calibration error of its quality, and
+        ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
+        the mean over the positive frames, and ``circumference_error_mm``, the mean absolute
+        difference of the circumferences of the two masks, over the positive frames that both can
+        be measured in.
     curve : dict
         Precision over recall: ``threshold``, ``precision``, ``recall``.
     outcomes : tuple of FrameOutcome
         Frame by frame.
+    logits : (N,) float32 array
+        Of a classifier, before the temperature; empty for a segmenter.
     """
 
     frames: int
@@ -54,6 +67,19 @@ class Evaluation:
     figures: dict[str, float]
     curve: dict[str, list[float]] = field(default_factory=dict)
     outcomes: tuple[FrameOutcome, ...] = ()
+    logits: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), repr=False, compare=False
+    )
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """(N,) float: what each frame was decided by, the quality or the area."""
+        return np.array([one.score for one in self.outcomes])
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """(N,) bool: the truth of each frame."""
+        return np.array([one.positive for one in self.outcomes])
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Give one flat dictionary, rounded to 4 digits, for a model card or a table."""
@@ -98,10 +124,12 @@ def judge(
     )
     figures = FrameFigures()
     outcomes: list[FrameOutcome] = []
+    logits: list[NDArray[np.float32]] = []
     for done, source in enumerate(sources, start=1):
         for batch in predictor.predict(source.frames):
             positive = torch.from_numpy(source.positive[batch.frames])
-            if batch.quality is not None:
+            if batch.quality is not None and batch.logits is not None:
+                logits.append(batch.logits)
                 figures.update(
                     torch.from_numpy(batch.quality > quality_threshold),
                     positive,
@@ -123,7 +151,18 @@ def judge(
     errors_mm = [one.circumference_error_mm for one in outcomes]
     if known := [error for error in errors_mm if error is not None]:
         found["circumference_error_mm"] = sum(known) / len(known)
-    return Evaluation(figures.frames, figures.positives, found, figures.curve(), tuple(outcomes))
+    judged = Evaluation(
+        figures.frames,
+        figures.positives,
+        found,
+        figures.curve(),
+        tuple(outcomes),
+        np.concatenate(logits) if logits else np.zeros(0, np.float32),
+    )
+    if logits:
+        found["ece"] = expected_calibration_error(judged.scores, judged.labels)
+        found["brier"] = brier_score(judged.scores, judged.labels)
+    return judged
 
 
 def _outcomes(
@@ -170,11 +209,13 @@ def evaluate(
     model: Path | str,
     data: Path,
     *,
+    split: Path | None = None,
+    part: Part = "test",
     encoder_weights: Path | None = None,
     device: str = "auto",
     report: Report = silent,
 ) -> Evaluation:
-    """Judge a model folder on all annotated sweeps of a data set.
+    """Judge a model folder on all annotated sweeps of a data set, or on a part of them.
 
     Parameters
     ----------
@@ -182,6 +223,10 @@ def evaluate(
         Model folder, or the name of a shipped one.
     data : Path
         Folder in the ACOUSLIC-AI or the HC18 layout.
+    split : Path, optional
+        List of who is in which part.
+    part : {"training", "validation", "test"}
+        Of that list.
     encoder_weights : Path, optional
         Where the model folder does not hold its encoder; else those fetched before.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -196,5 +241,23 @@ def evaluate(
     ModelError, SweepError, TrainingError
         Where the model or the data cannot be used.
     """
+    cases = list_annotated(data) if split is None else cases_of_part(data, split, part)
     network = load_model(model, encoder_weights, places.weights())
-    return judge(network, frames_of(list_annotated(data)), device=device, report=report)
+    return judge(network, frames_of(cases), device=device, report=report)
+
+
+def draw_quality(judged: Evaluation, path: Path) -> None:
+    """Draw as PNG how far the quality of a classifier is a probability.
+
+    Where its card has a temperature, beside what it would be without.
+
+    Parameters
+    ----------
+    judged : Evaluation
+        Of a classifier.
+    path : Path
+    """
+    plain = calibrated(judged.logits, 1.0)
+    same = np.allclose(plain, judged.scores, atol=1e-6)
+    before, after = (reliability(scores, judged.labels) for scores in (plain, judged.scores))
+    draw_reliability(before, path, None if same else after)

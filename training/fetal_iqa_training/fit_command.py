@@ -15,13 +15,14 @@ from fetal_iqa_training.options import (
     Out,
     PrecisionOption,
     Seed,
+    SplitOption,
     TaskOption,
     Weights,
     checked,
 )
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.reporting import command_line, finish, reporting
-from fetal_iqa_training.settings import FitSettings, Schedule, Strategy
+from fetal_iqa_training.settings import FitSettings, Recipe, Schedule, Strategy
 from napari_fetal_iqa import places
 
 
@@ -47,6 +48,13 @@ def fit(
             "where the encoder takes it and has weights, else full."
         ),
     ] = None,
+    recipe: Annotated[
+        Recipe,
+        typer.Option(
+            help="published: taps, frozen encoder (seg) and LoRA without effect as in the paper's "
+            "own code, to compare with it."
+        ),
+    ] = "ours",
     rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA; alpha is twice that.")] = 8,
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
@@ -62,8 +70,22 @@ def fit(
         float | None, typer.Option(help="Largest norm of the gradient.")
     ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
-    validation_share: Annotated[float, typer.Option(help="Of the subjects.")] = 0.1,
-    test_share: Annotated[float, typer.Option(help="Of the subjects; may be 0.")] = 0.2,
+    split: SplitOption = None,
+    prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="What fetal-iqa-train prepare acouslic --build wrote: frames at the network's "
+            "size and their split, which are then not made again.",
+        ),
+    ] = None,
+    validation_share: Annotated[
+        float, typer.Option(help="Of the subjects; of no use with --split or --prepared.")
+    ] = 0.1,
+    test_share: Annotated[
+        float,
+        typer.Option(help="Of the subjects; may be 0; of no use with --split or --prepared."),
+    ] = 0.2,
     workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
     seed: Seed = 0,
     repeats: Annotated[
@@ -86,18 +108,21 @@ def fit(
 ) -> None:
     """Fit a network to annotated sweeps, by the recipe of arXiv 2507.22802.
 
-    The split is by subject; the epoch with the lowest validation loss is kept and judged on the
-    test subjects. The same command goes on after it was cut off.
+    The split is by subject, drawn by the seed or read from a list; the epoch with the lowest
+    validation loss is kept and judged on the test subjects. A cls model is calibrated on the
+    validation subjects. The same command goes on after it was cut off.
     """
     from fetal_iqa_training.fitting import basis, fit
     from fetal_iqa_training.pretrained import find_pretrained
     from fetal_iqa_training.repeating import repeat_fit
+    from fetal_iqa_training.split_list import SPLIT, read_split
 
     settings = checked(
         FitSettings,
         task=task,
         encoder=encoder,
         strategy=strategy,
+        recipe=recipe,
         lora=LoraSettings(rank=rank, alpha=2 * rank),
         epochs=epochs,
         batch_size=batch_size,
@@ -122,6 +147,8 @@ def fit(
             data,
             weights=weights,
             start_from=start_from,
+            split=split,
+            prepared=prepared,
             demo=demo,
             half_precision=half_precision,
             command=command_line(),
@@ -130,8 +157,15 @@ def fit(
         if repeats == 1:
             finish(out, fit_one(out, settings).metrics, json_progress)
             return
-        begin_with = partial(basis, data, settings, weights, start_from)
-        summary = repeat_fit(fit_one, out, settings, repeats, begin_with)
+        listed = split or (prepared and prepared / SPLIT)
+        summary = repeat_fit(
+            fit_one,
+            out,
+            settings,
+            repeats,
+            partial(basis, data, settings, weights, start_from, split, prepared),
+            bool(read_split(listed).test) if listed else settings.test_share > 0,
+        )
         if json_progress:
             JsonLines().line(event="done", **summary)
         else:

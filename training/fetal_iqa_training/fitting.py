@@ -1,7 +1,6 @@
 """Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
 
 import shutil
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 
@@ -20,19 +19,26 @@ from fetal_iqa_models import (
     model_hash,
     save_model,
     set_strategy,
+    trainable_parameters,
     weights_record,
 )
-from fetal_iqa_training.data_sets import list_annotated, origin
+from fetal_iqa_training.calibrating import calibrate_on, figures_before
+from fetal_iqa_training.data_sets import origin
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
-from fetal_iqa_training.frame_set import FrameDataset, FrameSet, build_frame_set, hash_frames
-from fetal_iqa_training.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.fit_data import choose_data
+from fetal_iqa_training.frame_set import FrameDataset, FrameSet
+from fetal_iqa_training.labelled_frames import frames_of
 from fetal_iqa_training.learner import FrameLearner, Network
 from fetal_iqa_training.loop import Course, run_training
-from fetal_iqa_training.progress import Progress, Report, silent
+from fetal_iqa_training.progress import Report, silent
+from fetal_iqa_training.recipes import (
+    hold_back_as_published,
+    tap_as_published,
+    untrained_adapter_parameters,
+)
 from fetal_iqa_training.sampling import EveryFrame
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.splitting import CaseSplit, split_by_subject
 from napari_fetal_iqa import places
 
 OWN_LICENCE = "BSD-3-Clause"
@@ -46,6 +52,8 @@ def fit(
     *,
     weights: Path | None = None,
     start_from: Path | None = None,
+    split: Path | None = None,
+    prepared: Path | None = None,
     demo: bool = False,
     half_precision: bool = False,
     command: str = "",
@@ -55,6 +63,8 @@ def fit(
 
     Beside ``out`` a hidden work folder holds frames and checkpoints while it runs; the same
     call goes on from there after it was cut off. The folder ``out`` appears whole at the end.
+    A classifier gets the temperature that fits the validation frames best, so that its quality is
+    a probability.
 
     Parameters
     ----------
@@ -67,6 +77,10 @@ def fit(
         Pretrained weights of the encoder; without it the encoder starts at random.
     start_from : Path, optional
         Model folder to start from, of either task; it becomes the parent.
+    split : Path, optional
+        List of who is in which part; without it the seed decides.
+    prepared : Path, optional
+        Training and validation frames that were built ahead, with their own list.
     demo : bool
         Mark the model as a demo model: not for clinical use.
     half_precision : bool
@@ -88,42 +102,71 @@ def fit(
         Where the encoder, its weights or the data cannot be used.
     """
     check_is_free(out)
-    split = _split(data, settings)
+    chosen = choose_data(data, settings, split, prepared)
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
-    enter(work, _note(data, settings, weights, start_from))
-    figures, training = _learn(network, split, settings, work, report)
+    enter(work, _note(data, settings, weights, start_from, chosen.split))
+    frames, validation = chosen.frame_sets(work, report)
+    if settings.task == "seg" and not frames.positive.any():
+        raise TrainingError("no training frame shows an abdomen: add annotated cases")
+    figures = _learn(network, frames, validation, settings, work, report)
     if half_precision:
         network.half().float()
-    metrics: dict[str, JsonValue] = {"validation": figures}
-    if split.test:
-        judged = judge(network, frames_of(split.test), device=settings.device, report=report)
-        metrics["test"] = judged.as_metrics()
-    training |= {"command": command, "data": origin(data), "weights": _sha256(weights)}
+    training: dict[str, JsonValue] = {
+        "settings": settings.model_dump(mode="json"),
+        "frames": len(frames),
+        "positives": int(frames.positive.sum()),
+        "trainable_parameters": trainable_parameters(network),
+        "untrained_adapter_parameters": untrained_adapter_parameters(network),
+        "command": command,
+        "data": origin(data),
+        "split": chosen.split,
+        "weights": _sha256(weights),
+    }
     if parent is not None and parent.card is not None:
         training["started_from"] = parent.card.training
-    card = _card(network, weights, training, metrics, demo, parent)
+    card = _card(network, weights, frames.data_hash, training, demo, parent)
+    if isinstance(network, FrameClassifier):
+        calibration = calibrate_on(network, validation, settings.device, report)
+        figures |= calibration.figures
+        training["calibration"] = calibration.note
+        card = card.model_copy(update={"temperature": calibration.temperature})
+    del frames, validation  # their files are open, and go with the work folder
+    metrics: dict[str, JsonValue] = {"validation": figures}
+    network.card = card
+    if chosen.cases.test:
+        tested = frames_of(chosen.cases.test)
+        judged = judge(network, tested, device=settings.device, report=report)
+        metrics["test"] = judged.as_metrics() | figures_before(judged)
+    card = card.model_copy(update={"metrics": metrics})
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
 
 
 def basis(
-    data: Path, settings: FitSettings, weights: Path | None = None, start_from: Path | None = None
+    data: Path,
+    settings: FitSettings,
+    weights: Path | None = None,
+    start_from: Path | None = None,
+    split: Path | None = None,
+    prepared: Path | None = None,
 ) -> dict[str, JsonValue]:
     """Say what a fit begins with beside its settings, to compare with :func:`basis_of` a model.
 
-    Reads all training frames.
+    Reads all training frames, unless they were built ahead.
 
     Returns
     -------
     dict
-        Hashes of the training ``"data"``, the pretrained ``"weights"`` and the ``"start_from"``
-        model; None where there is none.
+        Hashes of the training ``"data"``, the list of the ``"split"``, the pretrained
+        ``"weights"`` and the ``"start_from"`` model; None where there is none.
     """
+    chosen = choose_data(data, settings, split, prepared)
     return {
-        "data": hash_frames(frames_of(_split(data, settings).training)),
+        "data": chosen.training_hash,
+        "split": chosen.split,
         "weights": _sha256(weights),
         "start_from": None if start_from is None else model_hash(start_from),
     }
@@ -133,6 +176,7 @@ def basis_of(card: ModelCard) -> dict[str, JsonValue]:
     """Say what the fit of a model began with, as :func:`basis` does."""
     return {
         "data": card.training_data,
+        "split": card.training.get("split"),
         "weights": card.training.get("weights"),
         "start_from": card.parent,
     }
@@ -159,13 +203,19 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
         Where there is no such encoder, or the weights or the strategy do not fit it.
     """
     has_lora = encoder_spec(settings.encoder).lora_targets is not None
-    strategy = settings.strategy or ("lora" if has_lora and weights is not None else "full")
+    published = settings.recipe == "published"
+    takes_lora = published or (has_lora and weights is not None)
+    strategy = settings.strategy or ("lora" if takes_lora else "full")
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         encoder = load_encoder(settings.encoder, weights)
+        if published:
+            tap_as_published(encoder)
         kind = FrameClassifier if settings.task == "cls" else FrameSegmenter
         network = kind(encoder)
         set_strategy(network, strategy, settings.lora)
+        if published:
+            hold_back_as_published(network)
     return network
 
 
@@ -185,7 +235,7 @@ def take_weights(network: Network, folder: Path) -> Network:
         Where its encoder is another one, or carries an adapter.
     """
     other = load_model(folder, weights_folder=places.weights())
-    if other.encoder.spec != network.encoder.spec or other.lora is not None:
+    if other.encoder.spec.name != network.encoder.spec.name or other.lora is not None:
         raise TrainingError(
             f"{folder}: its encoder is {other.encoder.spec.name}"
             f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
@@ -199,35 +249,26 @@ def take_weights(network: Network, folder: Path) -> Network:
     return other
 
 
-def _split(data: Path, settings: FitSettings) -> CaseSplit:
-    return split_by_subject(
-        list_annotated(data),
-        settings.validation_share,
-        settings.test_share,
-        settings.seed if settings.split_seed is None else settings.split_seed,
-    )
-
-
 def _sha256(weights: Path | None) -> str | None:
     return None if weights is None else weights_record(weights, places.weights()).sha256
 
 
 def _learn(
-    network: Network, split: CaseSplit, settings: FitSettings, work: Path, report: Report
-) -> tuple[JsonValue, dict[str, JsonValue]]:
-    """Train in place; give the best epoch's figures and what the card says of the training."""
-    size = network.encoder.spec.image_size
-    training = _frame_set(split.training, size, work / "training", report)
-    validation = _frame_set(split.validation, size, work / "validation", report)
-    if settings.task == "seg" and not training.positive.any():
-        raise TrainingError("no training frame shows an abdomen: add annotated cases")
+    network: Network,
+    frames: FrameSet,
+    validation: FrameSet,
+    settings: FitSettings,
+    work: Path,
+    report: Report,
+) -> dict[str, JsonValue]:
+    """Train in place; give the best epoch's figures."""
     learner = FrameLearner(network, settings)
     run_training(
         learner,
         DataLoader(
-            FrameDataset(training),
+            FrameDataset(frames),
             batch_size=settings.batch_size,
-            sampler=EveryFrame(len(training), settings.copies, settings.seed),
+            sampler=EveryFrame(len(frames), settings.copies, settings.seed),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
         ),
@@ -237,18 +278,20 @@ def _learn(
         Course(epochs=settings.epochs),
         report,
     )
-    return learner.best_validation(), {
-        "settings": settings.model_dump(mode="json"),
-        "data_hash": training.data_hash,
-        "frames": len(training),
-        "positives": int(training.positive.sum()),
-    }
+    return learner.best_validation()
 
 
-def _note(data: Path, settings: FitSettings, weights: Path | None, start_from: Path | None) -> str:
+def _note(
+    data: Path,
+    settings: FitSettings,
+    weights: Path | None,
+    start_from: Path | None,
+    split: str | None,
+) -> str:
     """Say what a work folder's checkpoints come from; only the very same may go on with them."""
     begun_from = None if start_from is None else model_hash(start_from)
-    return f"{data.resolve()}\n{_sha256(weights)}\n{begun_from}\n{settings.model_dump_json()}\n"
+    begun_with = f"{data.resolve()}\n{split}\n{_sha256(weights)}\n{begun_from}\n"
+    return f"{begun_with}{settings.model_dump_json()}\n"
 
 
 def enter(work: Path, note: str) -> None:
@@ -260,23 +303,11 @@ def enter(work: Path, note: str) -> None:
         started.write_text(note, encoding="utf-8")
 
 
-def _frame_set(
-    cases: Sequence[AnnotatedCase], image_size: int, folder: Path, report: Report
-) -> FrameSet:
-    total = sum(case.n_sources for case in cases)
-    return build_frame_set(
-        frames_of(cases),
-        image_size,
-        folder,
-        lambda done: report(Progress("reading", done, total)),
-    )
-
-
 def _card(
     network: Network,
     weights: Path | None,
+    data_hash: str,
     training: dict[str, JsonValue],
-    metrics: dict[str, JsonValue],
     demo: bool,
     parent: Network | None,
 ) -> ModelCard:
@@ -295,9 +326,8 @@ def _card(
         image_size=spec.image_size,
         licence=OWN_LICENCE if weights is None else spec.licence,
         parent=None if parent is None else parent.hash,
-        training_data=str(training.pop("data_hash")),
+        training_data=data_hash,
         training=training,
-        metrics=metrics,
         demo=demo,
         tool_version=version("napari-fetal-iqa"),
     )

@@ -58,7 +58,8 @@ def build_frame_set(
     image_size : int
         Side S of the network's square input.
     folder : Path
-        Made where it is missing; holds ``frames`` and ``masks``, S x S bytes a frame each.
+        Made where it is missing; holds ``frames`` and ``masks``, S x S bytes a frame each, and
+        ``positive``, a byte a frame.
     report : callable, optional
         Called with the number of sources taken in so far.
 
@@ -69,40 +70,66 @@ def build_frame_set(
     """
     folder.mkdir(parents=True, exist_ok=True)
     positive: list[NDArray[np.bool_]] = []
-    digest = hashlib.sha256()
-    paths = folder / "frames", folder / "masks"
-    with paths[0].open("wb") as frames_file, paths[1].open("wb") as masks_file:
+    data_hash = DataHash()
+    with (
+        (folder / "frames").open("wb") as frames_file,
+        (folder / "masks").open("wb") as masks_file,
+    ):
         for done, source in enumerate(sources, start=1):
-            _take_in(digest, source)
+            data_hash.take_in(source)
             for frames, masks in _chunks(source):
                 frames_file.write(resize_frames(frames, image_size).tobytes())
                 masks_file.write(resize_masks(masks, image_size).tobytes())
             positive.append(source.positive)
             report(done)
     labels = np.concatenate(positive) if positive else np.zeros(0, bool)
-    shape = (len(labels), image_size, image_size)
+    (folder / "positive").write_bytes(labels.tobytes())
+    return open_frame_set(folder, image_size, data_hash.hexdigest())
+
+
+def open_frame_set(folder: Path, image_size: int, data_hash: str) -> FrameSet:
+    """Open what :func:`build_frame_set` made, memory-mapped.
+
+    Raises
+    ------
+    OSError, ValueError
+        Where a file is missing or too short.
+    """
+    positive = np.fromfile(folder / "positive", np.bool_)
+    shape = (len(positive), image_size, image_size)
     return FrameSet(
-        frames=_mapped(paths[0], np.uint8, shape),
-        masks=_mapped(paths[1], np.bool_, shape),
-        positive=labels,
-        data_hash=digest.hexdigest(),
+        frames=_mapped(folder / "frames", np.uint8, shape),
+        masks=_mapped(folder / "masks", np.bool_, shape),
+        positive=positive,
+        data_hash=data_hash,
     )
 
 
 def hash_frames(sources: Iterable[LabelledFrames]) -> str:
     """Give the ``data_hash`` that a frame set of these sources has, without making it."""
-    digest = hashlib.sha256()
+    data_hash = DataHash()
     for source in sources:
-        _take_in(digest, source)
-    return digest.hexdigest()
+        data_hash.take_in(source)
+    return data_hash.hexdigest()
 
 
-def _take_in(digest: "hashlib._Hash", source: LabelledFrames) -> None:
-    for frames, masks in _chunks(source):
-        digest.update(repr(frames.shape).encode())
-        digest.update(frames.tobytes())
-        digest.update(masks.tobytes())
-    digest.update(source.positive.tobytes())
+class DataHash:
+    """Running ``data_hash`` of sources, taken in one after the other."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def take_in(self, source: LabelledFrames) -> None:
+        """Add the frames, masks and labels of a source."""
+        for frames, masks in _chunks(source):
+            self._digest.update(repr(frames.shape).encode())
+            self._digest.update(frames.tobytes())
+            self._digest.update(masks.tobytes())
+        self._digest.update(source.positive.tobytes())
+
+    def hexdigest(self) -> str:
+        """Give the hash of what was taken in so far."""
+        return self._digest.hexdigest()
 
 
 def _chunks(source: LabelledFrames) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:

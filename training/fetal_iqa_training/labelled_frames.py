@@ -1,6 +1,6 @@
 """Frames and what is known of them: where every training set and every evaluation begins."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -70,19 +70,38 @@ def frames_of(cases: Iterable[AnnotatedCase]) -> Iterator[LabelledFrames]:
         yield from case.read()
 
 
-def acouslic_cases(folder: Path) -> tuple[AnnotatedCase, ...]:
+def acouslic_cases(folder: Path, only: Collection[str] | None = None) -> tuple[AnnotatedCase, ...]:
     """List the cases of a folder in the ACOUSLIC-AI layout that have an annotated sweep.
+
+    Parameters
+    ----------
+    folder : Path
+    only : collection of str, optional
+        uuids of the cases to list; volumes of the others may be missing.
 
     Raises
     ------
     SweepError
         Where the folder is not in that layout.
+    TrainingError
+        Where a volume of a case to list is missing.
     """
+    cases = list_cases(folder, must_exist=only is None)
+    if only is not None:
+        cases = [case for case in cases if case.uuid in only]
+        _check_are_there(cases)
     return tuple(
         AnnotatedCase(case.uuid, case.subject_id, annotated, partial(acouslic_frames, [case]))
-        for case in list_cases(folder)
+        for case in cases
         if (annotated := sum(ac_mm is not None for ac_mm in case.ac_mm))
     )
+
+
+def _check_are_there(cases: Iterable[AcouslicCase]) -> None:
+    for case in cases:
+        for path in (case.image_path, case.mask_path):
+            if not path.is_file():
+                raise TrainingError(f"{path}: missing; copy case {case.uuid} again")
 
 
 def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:

@@ -6,7 +6,7 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import BaseModel, ValidationError
 
-from fetal_iqa_training.settings import Device, Precision, Task
+from fetal_iqa_training.settings import Device, Part, Precision, Task
 
 _S = TypeVar("_S", bound=BaseModel)
 
@@ -30,6 +30,14 @@ DeviceOption = Annotated[Device, typer.Option(help="Where to compute.")]
 PrecisionOption = Annotated[
     Precision, typer.Option(help="auto: bf16 where the device has it, else fp32.")
 ]
+SplitOption = Annotated[
+    Path | None,
+    typer.Option(
+        metavar="FILE",
+        help="Who is in which part: what fetal-iqa-train prepare acouslic --out wrote.",
+    ),
+]
+PartOption = Annotated[Part, typer.Option(help="Of the split; of use with --split alone.")]
 JsonProgress = Annotated[
     bool, typer.Option("--json-progress", help="Write progress as JSON lines on stdout.")
 ]

@@ -1,4 +1,4 @@
-"""``fetal-iqa-train prepare``: is this data set what it should be, and who trains on which case."""
+"""``fetal-iqa-train prepare``: is this data set what it should be, who trains on which case."""
 
 import json
 from contextlib import closing
@@ -23,7 +23,9 @@ def _prepare() -> None:
     """Keep ``acouslic`` a command of its own though it is the only one."""
 
 
-@prepare.command(epilog="Example: fetal-iqa-train prepare acouslic DATA --out split.json")
+@prepare.command(
+    epilog="Example: fetal-iqa-train prepare acouslic DATA --out split.json --build prepared"
+)
 def acouslic(
     folder: Annotated[
         Path, typer.Argument(metavar="DIR", help="Data set in the layout of ACOUSLIC-AI.")
@@ -31,6 +33,17 @@ def acouslic(
     out: Annotated[
         Path | None, typer.Option(help="Write the split to this JSON file, by uuid.")
     ] = None,
+    build: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write training and validation frames at the network's size to this new folder, "
+            "for fetal-iqa-train fit --prepared.",
+        ),
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option(min=16, max=4096, help="Side of the network's input, for --build.")
+    ] = 224,
     leave_out_damaged: Annotated[
         bool,
         typer.Option("--leave-out-damaged", help="Split the other cases, and end with success."),
@@ -46,10 +59,16 @@ def acouslic(
 
     Every volume is read to its end, one at a time. A damaged case is named with what is wrong;
     unless it is left out on request, nothing is written and the exit code is 1. What only differs
-    from the public data set is told, and no failure.
+    from the public data set is told, and no failure. With --build, one sweep is in memory at a
+    time.
     """
     from fetal_iqa_training.acouslic_check import check_data_set
+    from fetal_iqa_training.split_list import write_split
 
+    if build is not None:
+        from fetal_iqa_training.prepared import build_prepared, check_is_new
+
+        check_is_new(build)
     with closing(Bars()) as report:
         found = check_data_set(folder, report)
     for case, wrong in found.damaged.items():
@@ -57,7 +76,13 @@ def acouslic(
     refused = bool(found.damaged) and not leave_out_damaged
     split = None
     if not refused:
-        split = _split(found, (validation_share, test_share), seed, out)
+        wanted = out is not None or build is not None
+        split = _split(found, (validation_share, test_share), seed, wanted)
+    if split is not None and out is not None:
+        write_split(out, split, found.damaged)
+    if split is not None and build is not None:
+        with closing(Bars()) as report:
+            build_prepared(folder, split, found.damaged, image_size, build, report)
     typer.echo(json.dumps(_as_json(found, split), indent=2) if as_json else _told(found, split))
     if refused:
         raise TrainingError(
@@ -67,20 +92,17 @@ def acouslic(
 
 
 def _split(
-    found: "DataSetCheck", shares: tuple[float, float], seed: int, out: Path | None
+    found: "DataSetCheck", shares: tuple[float, float], seed: int, wanted: bool
 ) -> dict[str, Any] | None:
-    """Split the sound cases; None where they are too few and nobody asked for a list."""
-    from fetal_iqa_training.split_list import split_list, write_split
+    """Split the sound cases; None where they are too few and nobody asked for it."""
+    from fetal_iqa_training.split_list import split_list
 
     try:
-        split = split_list((check.case for check in found.sound), shares, seed)
+        return split_list((check.case for check in found.sound), shares, seed)
     except TrainingError:
-        if out is not None:
+        if wanted:
             raise
         return None
-    if out is not None:
-        write_split(out, split, found.damaged)
-    return split
 
 
 def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, Any]:

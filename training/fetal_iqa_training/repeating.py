@@ -22,6 +22,7 @@ def repeat_fit(
     settings: FitSettings,
     runs: int,
     begin_with: Callable[[], dict[str, JsonValue]],
+    has_test: bool | None = None,
 ) -> dict[str, JsonValue]:
     """Fit several times on the same split and summarise the test figures, as the paper does.
 
@@ -40,6 +41,8 @@ def repeat_fit(
     begin_with : callable
         Gives the :func:`~fetal_iqa_training.fitting.basis` of these fits; asked where a model
         folder is there already.
+    has_test : bool, optional
+        Whether there is a test part; by default where the settings give it a share.
 
     Returns
     -------
@@ -53,8 +56,8 @@ def repeat_fit(
         Where there is no test part, ``out`` is a model folder, or a model folder in it was
         fitted otherwise than is asked for.
     """
-    if not settings.test_share:
-        raise TrainingError("repeated runs are summarised on the test part: give it a share")
+    if not (settings.test_share if has_test is None else has_test):
+        raise TrainingError("repeated runs are summarised on the test part: it has no subject")
     if (out / "model.json").exists():
         raise TrainingError(f"{out}: is a model folder; choose another for the repeated runs")
     split_seed = settings.seed if settings.split_seed is None else settings.split_seed
@@ -78,7 +81,7 @@ def _check_is_the_same_fit(
     folder: Path, card: ModelCard, settings: FitSettings, begun_with: Mapping[str, JsonValue]
 ) -> None:
     said = card.training.get("settings")
-    was = {**basis_of(card), **(said if isinstance(said, Mapping) else {})}
+    was = {**basis_of(card), **(_completed(said) if isinstance(said, Mapping) else {})}
     wanted = {**begun_with, **settings.model_dump(mode="json")}
     changes_nothing = {"workers"}
     others = sorted(
@@ -91,6 +94,12 @@ def _check_is_the_same_fit(
             f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
             "move it away, or choose another folder for these runs"
         )
+
+
+def _completed(said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
+    """Fill in the settings that the card of an earlier version does not have yet."""
+    defaults = FitSettings.model_validate({"task": "cls", "encoder": ""}).model_dump(mode="json")
+    return {**defaults, **said}
 
 
 def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fetal_iqa_models import LoraSettings
 
@@ -11,6 +11,8 @@ Device = Literal["auto", "cuda", "mps", "cpu"]
 Strategy = Literal["lora", "linear", "full"]
 Schedule = Literal["constant", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
+Recipe = Literal["ours", "published"]
+Part = Literal["training", "validation", "test"]
 
 
 class RunSettings(BaseModel):
@@ -75,6 +77,10 @@ class FitSettings(RunSettings):
     strategy : {"lora", "linear", "full"}, optional
         LoRA and head, head alone, or everything. By default LoRA where the encoder takes it and
         has pretrained weights, else everything.
+    recipe : {"ours", "published"}
+        Published does as the published code does where we do otherwise, to compare the two: it
+        taps blocks 6, 8, 12 and 24 of 24 for segmentation, trains the decoder alone there, and
+        for classification leaves the LoRA on the attention's output projection untrained.
     epochs : int
         The weights of the epoch with the lowest validation loss are kept.
     copies : int
@@ -92,11 +98,20 @@ class FitSettings(RunSettings):
 
     encoder: str
     strategy: Strategy | None = None
+    recipe: Recipe = "ours"
     epochs: int = Field(5, ge=1)
     copies: int = Field(2, ge=0)
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
     split_seed: int | None = Field(None, ge=0)
+
+    @field_validator("recipe")
+    @classmethod
+    def _published_is_lora(cls, recipe: Recipe, info: ValidationInfo) -> Recipe:
+        strategy = info.data.get("strategy")
+        if recipe == "published" and strategy not in (None, "lora"):
+            raise ValueError(f"the published recipe trains LoRA, not {strategy}")
+        return recipe
 
 
 class FinetuneSettings(RunSettings):

@@ -1,20 +1,149 @@
 """A split by subject, written down: who trains, who chooses the epoch, who judges."""
 
+import hashlib
 import json
-from collections.abc import Iterable
+from collections import Counter
+from collections.abc import Iterable, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
+from typing import Annotated
 
-from pydantic import JsonValue
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from fetal_iqa_training.data_sets import list_annotated
+from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.labelled_frames import AnnotatedCase, acouslic_frames
-from fetal_iqa_training.splitting import split_by_subject
+from fetal_iqa_training.settings import Part
+from fetal_iqa_training.splitting import CaseSplit, split_by_subject
 from napari_fetal_iqa.io import AcouslicCase
 from napari_fetal_iqa.places import write_atomically
 
 Shares = tuple[float, float]
 """Of validation and test, in subjects."""
+
+SPLIT = "split.json"
+"""Name of the list where it lies beside what was built by it."""
+
+PARTS: tuple[Part, ...] = ("training", "validation", "test")
+
+_LARGEST = 2**24
+_Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SplitList(BaseModel):
+    """Which cases are in which part, by name; a case is in one part or in none.
+
+    Parameters
+    ----------
+    training, validation, test : tuple of str
+        uuids of ACOUSLIC-AI cases, or image names of HC18 without their ending.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
+
+    training: tuple[_Name, ...] = Field(min_length=1)
+    validation: tuple[_Name, ...] = Field(min_length=1)
+    test: tuple[_Name, ...]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All cases of the three parts."""
+        return self.training + self.validation + self.test
+
+    @property
+    def sha256(self) -> str:
+        """Hash of who is in which part, whatever the order and whatever else the file says."""
+        parts = {part: sorted(getattr(self, part)) for part in PARTS}
+        return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+def read_split(path: Path) -> SplitList:
+    """Read what ``fetal-iqa-train prepare acouslic`` wrote.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is missing, larger than 16 MB, no such list, or names a case twice.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST + 1)
+    except OSError as error:
+        raise TrainingError(f"{path}: cannot be read ({error.strerror})") from None
+    if len(content) > _LARGEST:
+        raise TrainingError(f"{path}: larger than 16 MB, so not a list of a split")
+    try:
+        split = SplitList.model_validate_json(content)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"])) or "the file"
+        reason = " ".join(f"{where}: {first['msg']}".split())[:200]
+        raise TrainingError(
+            f"{path}: not a split ({reason}); write one with `fetal-iqa-train prepare acouslic`"
+        ) from None
+    name, times = Counter(split.names).most_common(1)[0]
+    if times > 1:
+        raise TrainingError(f"{path}: names case {name[:50]!r} {times} times; prepare it again")
+    return split
+
+
+def listed_cases(data: Path, path: Path) -> tuple[CaseSplit, SplitList]:
+    """Give the cases of a data set as a list has them; those that it does not name are left out.
+
+    Parameters
+    ----------
+    data : Path
+        Folder in the ACOUSLIC-AI or the HC18 layout; damage in cases that the list leaves out
+        does not matter.
+    path : Path
+        The list.
+
+    Returns
+    -------
+    CaseSplit
+        In the order of the data set, as a split by seed has them.
+    SplitList
+
+    Raises
+    ------
+    TrainingError
+        Where the list is no such list, names a case that the data set does not have annotated, or
+        has a subject on two sides.
+    SweepError
+        Where the folder is in neither layout.
+    """
+    split = read_split(path)
+    cases = {case.name: case for case in list_annotated(data, split.names)}
+    if lost := [name for name in split.names if name not in cases]:
+        more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
+        raise TrainingError(
+            f"{path}: names case {lost[0][:50]!r}{more}, not among the annotated ones of {data}; "
+            "choose the data that was split, or prepare it again"
+        )
+    sides: dict[str, Part] = {}
+    for part in PARTS:
+        for name in getattr(split, part):
+            subject = cases[name].subject_id
+            if sides.setdefault(subject, part) != part:
+                raise TrainingError(
+                    f"{path}: subject {subject[:50]!r} is in {sides[subject]} and, by case "
+                    f"{name[:50]!r}, in {part}; prepare the split again"
+                )
+    return CaseSplit(**{part: _of(cases, getattr(split, part)) for part in PARTS}), split
+
+
+def cases_of_part(data: Path, path: Path, part: Part) -> tuple[AnnotatedCase, ...]:
+    """Give the cases of one part, as :func:`listed_cases` does; there must be one."""
+    cases: tuple[AnnotatedCase, ...] = getattr(listed_cases(data, path)[0], part)
+    if not cases:
+        raise TrainingError(f"{path}: its part {part} has no case; choose another part")
+    return cases
+
+
+def _of(cases: dict[str, AnnotatedCase], names: Sequence[str]) -> tuple[AnnotatedCase, ...]:
+    chosen = set(names)
+    return tuple(case for name, case in cases.items() if name in chosen)
 
 
 def split_list(cases: Iterable[AcouslicCase], shares: Shares, seed: int) -> dict[str, JsonValue]:
