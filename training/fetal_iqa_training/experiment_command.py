@@ -9,7 +9,7 @@ import typer
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.asking import Asked, asking
 from fetal_iqa_training.experiments.plan import Weights, find_weights
-from fetal_iqa_training.experiments.rows import TABLES, Row, choose_rows
+from fetal_iqa_training.experiments.rows import CLS, SEG, TABLES, Row, choose_rows
 from fetal_iqa_training.reporting import command_line
 from napari_fetal_iqa import places
 
@@ -139,6 +139,59 @@ def embeddings(
         embedded = list(embed_rows(asked.plan, weights, results, frames, teller.report))
         teller.done(write_embeddings(asked.plan, embedded, command_line()))
         _end(results)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment threshold --data acouslic --out paper"
+)
+@asking
+def threshold(asked: Asked) -> None:
+    """Move the threshold on the mask's area, and fit a rule on mask and CLS.
+
+    The threshold goes from 0.1 % to 5 %; one is chosen on validation frames only. The rule is
+    fitted on validation frames, too, and tries to win back SEG's lost precision. Both are judged on
+    test frames, with the CLS and SEG of each run.
+    """
+    from fetal_iqa_training.experiments.telling import telling
+    from fetal_iqa_training.experiments.threshold_report import study, write_threshold
+    from fetal_iqa_training.experiments.threshold_runs import score_runs
+
+    with telling(asked.json_progress) as teller:
+        weights, results = _both(asked, teller)
+        scored = score_runs(asked.plan, weights, results, teller.report)
+        found = study(list(scored), asked.plan.common.seed)
+        teller.done(write_threshold(asked.plan, results, found, command_line()))
+        _end(results)
+        if found.rule_failure is not None:
+            raise TrainingError(found.rule_failure)
+
+
+@experiment.command(epilog="Example: fetal-iqa-train experiment sweeps --data acouslic --out paper")
+@asking
+def sweeps(asked: Asked) -> None:
+    """Find out what blind sweeps are for, over whole test cases, all frames of all sweeps.
+
+    Sweeps needed until a good frame is found, hits of the chosen frame, the error of its
+    circumference, and what smoothing along time changes.
+    """
+    from fetal_iqa_training.experiments.sweeps_report import study_runs, write_sweeps
+    from fetal_iqa_training.experiments.telling import telling
+
+    with telling(asked.json_progress) as teller:
+        weights, results = _both(asked, teller)
+        studied = list(study_runs(asked.plan, weights, results, teller.report))
+        teller.done(write_sweeps(asked.plan, results, studied, command_line()))
+        _end(results)
+
+
+def _both(asked: Asked, teller: "Teller") -> tuple[Weights, tuple["RowResult", "RowResult"]]:
+    """Make the runs of FetalCLIP_CLS and FetalCLIP_SEG."""
+    rows = choose_rows((CLS, SEG), asked.rows)
+    if len(rows) < 2:
+        raise TrainingError("this experiment takes CLS and SEG together: leave --rows away")
+    weights = find_weights(asked.plan, rows, places.weights())
+    cls, seg = _run(asked, rows, weights, teller)
+    return weights, (cls, seg)
 
 
 def register(app: typer.Typer) -> None:

@@ -9,7 +9,13 @@ from typing import Annotated, Any
 import typer
 
 from fetal_iqa_training.experiments.plan import Plan
-from fetal_iqa_training.options import DeviceOption, JsonProgress, PrecisionOption, checked
+from fetal_iqa_training.options import (
+    DeviceOption,
+    JsonProgress,
+    PrecisionOption,
+    SplitOption,
+    checked,
+)
 from fetal_iqa_training.settings import FitSettings
 
 Data = Annotated[
@@ -58,8 +64,19 @@ def _ask(
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
-    validation_share: Annotated[float, typer.Option(help="Of the subjects.")] = 0.1,
-    test_share: Annotated[float, typer.Option(help="Of the subjects; more than 0.")] = 0.2,
+    validation_share: Annotated[float, typer.Option(help="Of the subjects; without a list.")] = 0.1,
+    test_share: Annotated[
+        float, typer.Option(help="Of the subjects; without a list; more than 0.")
+    ] = 0.2,
+    split: SplitOption = None,
+    prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Training and validation frames that fetal-iqa-train prepare acouslic built, "
+            "with their split: they are not read anew for every run.",
+        ),
+    ] = None,
     workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
     precision: PrecisionOption = "auto",
     weights: Annotated[
@@ -99,7 +116,17 @@ def _ask(
         device=device,
         precision=precision,
     )
-    plan = Plan(data, out, runs, common, _files(weights or []), from_scratch, encoder)
+    plan = Plan(
+        data,
+        out,
+        runs,
+        common,
+        given_weights=_files(weights or []),
+        from_scratch=from_scratch,
+        split=split,
+        prepared=prepared,
+        stand_in=encoder,
+    )
     return Asked(plan, tuple(rows or ()), json_progress)
 
 

@@ -95,13 +95,13 @@ def embed_rows(
     """
     seed = plan.common.seed
     kept: dict[int, PartFrames] = {}
-    with TemporaryDirectory(prefix="fetal-iqa-") as folder:
+    with TemporaryDirectory(prefix="fetal-iqa-", ignore_cleanup_errors=True) as folder:
         for result in results:
             if not result.runs:
                 continue
             size = encoder_spec(result.encoder).image_size
             if size not in kept:
-                frames = read_part(plan.split().test, size, Path(folder) / str(size), report)
+                frames = read_part(plan.split_cases().test, size, Path(folder) / str(size), report)
                 kept[size] = frames.sample(limit, seed)
             if len(kept[size]) < FEWEST_FRAMES:
                 raise TrainingError("the test part has too few frames to embed; add cases")

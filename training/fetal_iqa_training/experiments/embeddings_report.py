@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fetal_iqa_training.experiments.embeddings import EmbeddedRow
 from fetal_iqa_training.experiments.plan import Plan
-from fetal_iqa_training.experiments.tables import Cells, as_csv, markdown_table
+from fetal_iqa_training.experiments.tables import Cells, as_csv, document, markdown_table
 from fetal_iqa_training.experiments.writing import about, write_json
 from napari_fetal_iqa.places import write_atomically
 
@@ -41,7 +41,6 @@ def separation_csv(rows: Sequence[EmbeddedRow]) -> str:
 
 def separation_markdown(rows: Sequence[EmbeddedRow], about: Sequence[str]) -> str:
     """Write the separation of all rows for people."""
-    warnings = sorted({f"**{row.result.warning}**" for row in rows if row.result.warning})
     lines = [
         [
             row.result.row.title,
@@ -61,16 +60,11 @@ def separation_markdown(rows: Sequence[EmbeddedRow], about: Sequence[str]) -> st
     headers = [
         "system", "training", "silhouette before", "after", "balanced before", "after", "runs",
     ]  # fmt: skip
-    return (
-        "\n\n".join(
-            [
-                "# Embeddings: how far frames with and without an abdomen lie apart",
-                *warnings,
-                *about,
-                markdown_table(headers, lines),
-                "Silhouette in the whole embedding, -1 to 1; balanced: mean of the two kinds' "
-                "means. The paper's figures: not in the facts at hand.",
-            ]
-        )
-        + "\n"
-    )
+    parts = [
+        *about,
+        markdown_table(headers, lines),
+        "Silhouette in the whole embedding, -1 to 1; balanced: mean of the two kinds' means. The "
+        "paper's figures: not in the facts at hand.",
+    ]
+    title = "Embeddings: how far frames with and without an abdomen lie apart"
+    return document(title, [row.result for row in rows], parts)

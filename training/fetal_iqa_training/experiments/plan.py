@@ -4,12 +4,13 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fetal_iqa_training.data_sets import list_annotated
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.rows import Row
+from fetal_iqa_training.experiments.rows import CLS, Row
+from fetal_iqa_training.fit_data import FitData, choose_data
 from fetal_iqa_training.pretrained import find_pretrained
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.splitting import CaseSplit, split_by_subject
+from fetal_iqa_training.split_list import SPLIT
+from fetal_iqa_training.splitting import CaseSplit
 
 Weights = Mapping[str, Path | None]
 """File of each encoder's pretrained weights; None for one that starts at random."""
@@ -33,6 +34,9 @@ class Plan:
         Files of pretrained weights by encoder, in place of those fetched before.
     from_scratch : bool
         Start all encoders at random.
+    split, prepared : Path, optional
+        List of who is in which part, or frames that were built ahead with their own list; without
+        either the seed decides.
     stand_in : str, optional
         A small encoder that takes the place of every row's, at random: a trial, no result.
     """
@@ -43,6 +47,8 @@ class Plan:
     common: FitSettings
     given_weights: Mapping[str, Path] = field(default_factory=dict)
     from_scratch: bool = False
+    split: Path | None = None
+    prepared: Path | None = None
     stand_in: str | None = None
 
     @property
@@ -67,6 +73,7 @@ class Plan:
             "encoder": self.encoder_of(row),
             "strategy": row.strategy,
             "lora": row.lora,
+            "recipe": row.recipe,
             "seed": seed,
             "split_seed": self.split_seed,
         }
@@ -78,20 +85,30 @@ class Plan:
         name = row.name + (started if self.stand_in or self.from_scratch else "")
         return self.out / "models" / name / f"seed-{seed}"
 
-    def split(self) -> CaseSplit:
-        """Cases for training, validation and test: those of every run.
+    def data_of(self, row: Row) -> FitData:
+        """Data of every run of a row.
 
         Raises
         ------
         SweepError, TrainingError
             Where the data cannot be used.
         """
-        return split_by_subject(
-            list_annotated(self.data),
-            self.common.validation_share,
-            self.common.test_share,
-            self.split_seed,
-        )
+        settings = self.settings_of(row, self.common.seed)
+        return choose_data(self.data, settings, self.split, self.prepared)
+
+    def split_cases(self) -> CaseSplit:
+        """Cases for training, validation and test: those of every run of every row.
+
+        Raises
+        ------
+        SweepError, TrainingError
+            Where the data cannot be used, or there is no test part to judge by.
+        """
+        listed = self.split or (self.prepared and self.prepared / SPLIT)
+        cases = choose_data(self.data, self.settings_of(CLS, self.common.seed), listed).cases
+        if not cases.test:
+            raise TrainingError("experiments are judged on the test part: give it a share")
+        return cases
 
 
 def find_weights(plan: Plan, rows: Iterable[Row], store: Path) -> Weights:

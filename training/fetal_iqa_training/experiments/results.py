@@ -55,12 +55,15 @@ class RunResult:
         Of the test part.
     cost : Cost or None
         None where nobody measured it.
+    trainable : int or None
+        Parameters that were trained, as the model's card says.
     """
 
     seed: int
     folder: Path
     figures: Mapping[str, float]
     cost: Cost | None
+    trainable: int | None = None
 
 
 @dataclass(frozen=True)
@@ -74,8 +77,6 @@ class RowResult:
         That it was run with: the row's own, or its stand-in.
     random : bool
         The encoder started at random.
-    trainable : int
-        Parameters that were trained.
     runs : tuple of RunResult
     failure : str, optional
         Why a run could not be finished.
@@ -84,7 +85,6 @@ class RowResult:
     row: Row
     encoder: str
     random: bool
-    trainable: int
     runs: tuple[RunResult, ...] = ()
     failure: str | None = None
 
@@ -96,11 +96,17 @@ class RowResult:
         return "random weights: not the paper's system" if self.random else None
 
     @property
+    def trainable(self) -> int | None:
+        """Parameters that were trained; None before the first run."""
+        return self.runs[0].trainable if self.runs else None
+
+    @property
     def training(self) -> str:
         """How it is trained, for people."""
         if self.row.strategy != "lora":
             return {"linear": "head alone", "full": "in full"}[self.row.strategy]
-        return f"LoRA, rank {self.row.lora.rank}" + (", with qkv" if self.row.with_qkv else "")
+        words = f"LoRA, rank {self.row.lora.rank}" + (", with qkv" if self.row.with_qkv else "")
+        return words + (", as the published code" if self.row.recipe == "published" else "")
 
     def figure(self, name: str) -> Spread | None:
         """Summarise a figure over the runs; None where not every run has it."""
@@ -130,6 +136,7 @@ class RowResult:
             "warning": self.warning,
             "task": row.task,
             "strategy": row.strategy,
+            "recipe": row.recipe,
             "lora": row.lora.model_dump(mode="json") if row.strategy == "lora" else None,
             "trainable_parameters": self.trainable,
             "figures": {

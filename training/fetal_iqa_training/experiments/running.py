@@ -3,31 +3,24 @@
 import gc
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from pathlib import Path
 
 import torch
 from pydantic import ValidationError
 
 from fetal_iqa_models import (
-    FrameClassifier,
-    FrameSegmenter,
     ModelCard,
     load_card,
-    set_strategy,
-    trainable_parameters,
     weights_record,
 )
-from fetal_iqa_models.encoders import blank_encoder
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.cost import CostMeter, read_cost
+from fetal_iqa_training.experiments.cost import Cost, CostMeter, read_cost
 from fetal_iqa_training.experiments.plan import Plan, Weights
 from fetal_iqa_training.experiments.results import RowResult, RunResult
 from fetal_iqa_training.experiments.rows import Row
 from fetal_iqa_training.fitting import basis_of, fit
-from fetal_iqa_training.frame_set import hash_frames
-from fetal_iqa_training.labelled_frames import frames_of
 from fetal_iqa_training.progress import Report
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa import places
@@ -64,20 +57,14 @@ class Runner:
     listen : callable
     command : str
         Noted in the models' cards.
-
-    Raises
-    ------
-    TrainingError
-        Where there is no test part to judge by.
     """
 
     def __init__(self, plan: Plan, weights: Weights, listen: Listen, command: str = "") -> None:
-        if not plan.common.test_share:
-            raise TrainingError("experiments are judged on the test part: give it a share")
         self._plan = plan
         self._weights = weights
         self._listen = listen
         self._command = command
+        self._hashes: dict[str, str | None] | None = None
 
     def check(self, rows: Sequence[Row]) -> None:
         """Refuse, before anything is trained, models in the way that were fitted otherwise.
@@ -85,11 +72,10 @@ class Runner:
         Raises
         ------
         TrainingError
-            Where the data cannot be used, or a model is no run of this experiment.
-        ModelError
-            Where an encoder cannot be built or trained so.
+            Where the data cannot be used, there is no test part, or a model is no run of this
+            experiment.
         """
-        self._plan.split()
+        self._plan.split_cases()
         for row in rows:
             for seed in self._plan.seeds:
                 self._finished(row, seed)
@@ -123,17 +109,11 @@ class Runner:
 
     def _kept(self, row: Row) -> RowResult:
         encoder = self._plan.encoder_of(row)
-        result = RowResult(row, encoder, self._weights[encoder] is None, 0)
-        try:
-            trainable = count_trainable(self._plan.settings_of(row, self._plan.common.seed))
-        except ModelError as error:
-            return replace(result, failure=str(error))
         runs = (self._finished(row, seed) for seed in self._plan.seeds)
-        return replace(result, trainable=trainable, runs=tuple(run for run in runs if run))
+        kept = tuple(run for run in runs if run)
+        return RowResult(row, encoder, self._weights[encoder] is None, kept)
 
     def _tried(self, result: RowResult, seed: int, place: Place) -> RowResult:
-        if result.failure is not None:
-            return result
         try:
             run = self._fitted(result.row, seed, self._listen(place))
         except (FetalIqaError, ModelError, OSError, RuntimeError, MemoryError) as error:
@@ -156,10 +136,12 @@ class Runner:
             folder,
             settings,
             weights=self._weights[settings.encoder],
+            split=self._plan.split,
+            prepared=self._plan.prepared,
             command=self._command,
             report=meter,
         )
-        return RunResult(seed, folder, _figures(card), meter.finish())
+        return _result(seed, folder, card, meter.finish())
 
     def _finished(self, row: Row, seed: int) -> RunResult | None:
         """Give a run that was made before; refuse one that was made otherwise."""
@@ -168,48 +150,47 @@ class Runner:
             return None
         card = load_card(folder)
         settings = self._plan.settings_of(row, seed)
-        others = self._differences(card, settings)
-        if others:
+        if others := self._differences(card, row, settings):
             raise TrainingError(
                 f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
                 "move it away, or choose another --out"
             )
         cost = read_cost(folder.with_name(f"{folder.name}.cost.json"))
-        return RunResult(seed, folder, _figures(card), cost)
+        return _result(seed, folder, card, cost)
 
-    def _differences(self, card: ModelCard, settings: FitSettings) -> list[str]:
+    def _differences(self, card: ModelCard, row: Row, settings: FitSettings) -> list[str]:
+        """Name what a model was fitted with otherwise than is asked for."""
         try:
             was = FitSettings.model_validate(card.training.get("settings"))
         except ValidationError:
             return ["settings"]
         changes_nothing = {"workers"}
-        names = sorted(
+        names = [
             name
             for name in FitSettings.model_fields.keys() - changes_nothing
             if getattr(was, name) != getattr(settings, name)
-        )
-        begun = basis_of(card)
+        ]
         weights = self._weights[settings.encoder]
         record = None if weights is None else weights_record(weights, places.weights())
-        if begun["weights"] != (None if record is None else record.sha256):
-            names.append("weights")
-        if begun["data"] != self._data_hash:
-            names.append("data")
-        return names
+        begun_with = self._data(row) | {"weights": None if record is None else record.sha256}
+        begun = basis_of(card)
+        return sorted(names + [name for name in begun_with if begun[name] != begun_with[name]])
 
-    @cached_property
-    def _data_hash(self) -> str:
-        """Of the training part, which all runs share; read once, and only where it must be."""
-        return hash_frames(frames_of(self._plan.split().training))
+    def _data(self, row: Row) -> dict[str, str | None]:
+        """Hashes of the training frames and of the split, which all runs share.
+
+        Read once, and only where there is a model to compare with.
+        """
+        if self._hashes is None:
+            data = self._plan.data_of(row)
+            self._hashes = {"data": data.training_hash, "split": data.split}
+        return self._hashes
 
 
-def count_trainable(settings: FitSettings) -> int:
-    """Count the parameters that a fit trains, without making its tensors."""
-    encoder = blank_encoder(settings.encoder)
-    with torch.device("meta"):
-        network = (FrameClassifier if settings.task == "cls" else FrameSegmenter)(encoder)
-        set_strategy(network, settings.strategy or "full", settings.lora)
-    return trainable_parameters(network)
+def _result(seed: int, folder: Path, card: ModelCard, cost: Cost | None) -> RunResult:
+    trainable = card.training.get("trainable_parameters")
+    known = trainable if isinstance(trainable, int) else None
+    return RunResult(seed, folder, _figures(card), cost, known)
 
 
 def _figures(card: ModelCard) -> dict[str, float]:

@@ -44,6 +44,7 @@ def rows_as_csv(results: Sequence[RowResult]) -> str:
             "strategy": row.strategy,
             "rank": row.lora.rank if row.strategy == "lora" else None,
             "with_qkv": row.with_qkv,
+            "recipe": row.recipe,
             "trainable": result.trainable,
             "trainable_paper": row.paper.get("trainable"),
             "runs": len(result.runs),
@@ -98,12 +99,9 @@ def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]
     about : sequence of str
         What there is to say above it.
     """
-    warnings = sorted({f"**{result.warning}**" for result in results if result.warning})
     failures = [f"- {r.row.name}: {r.failure}" for r in results if r.failure is not None]
     columns = _columns(table, results)
     parts = [
-        f"# {table.title}",
-        *warnings,
         *about,
         markdown_table(
             [header for header, _ in columns],
@@ -114,7 +112,13 @@ def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]
     ]
     if failures:
         parts.append("Not finished:\n\n" + "\n".join(failures))
-    return "\n\n".join(parts) + "\n"
+    return document(table.title, results, parts)
+
+
+def document(title: str, results: Iterable[RowResult], parts: Iterable[str]) -> str:
+    """Write paragraphs of Markdown below a title and what the results are not."""
+    warnings = sorted({f"**{result.warning}**" for result in results if result.warning})
+    return "\n\n".join([f"# {title}", *warnings, *parts]) + "\n"
 
 
 def markdown_table(headers: Sequence[str], lines: Iterable[Sequence[str]]) -> str:

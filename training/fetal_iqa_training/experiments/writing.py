@@ -62,11 +62,16 @@ def about(plan: Plan, command: str) -> list[str]:
     seeds = ", ".join(map(str, plan.seeds))
     made = origin(plan.data)
     phantoms = isinstance(made, Mapping) and "phantoms" in made
+    split = (
+        "as listed"
+        if plan.split or plan.prepared
+        else f"seed {plan.split_seed}, {common.validation_share:.0%} validation, "
+        f"{common.test_share:.0%} test"
+    )
     return [
         f"`{command}`",
-        f"Seeds {seeds}; one split by subject (seed {plan.split_seed}, "
-        f"{common.validation_share:.0%} validation, {common.test_share:.0%} test); "
-        f"epochs: {common.epochs}, frames a batch: {common.batch_size}, augmented copies of each "
-        f"frame: {common.copies}, AdamW at {common.learning_rate:g}.",
+        f"Seeds {seeds}; one split by subject ({split}); epochs: {common.epochs}, frames a "
+        f"batch: {common.batch_size}, augmented copies of each frame: {common.copies}, AdamW at "
+        f"{common.learning_rate:g}.",
         *(["Data: simulated phantoms, no patients."] if phantoms else []),
     ]
