@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
-from fetal_iqa_models import mobile
+from fetal_iqa_models import mobile, ultrasam, usfm
 from fetal_iqa_models.errors import WeightsError
 from fetal_iqa_models.weights.recording import unreadable
 
@@ -101,8 +101,8 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
         A timm model; its own tensors are looked at for name and shape only.
     tensors : mapping of str to Tensor
         An open_clip checkpoint (``visual.*`` and the text side, which is left out),
-        MobileFetalCLIP's (``visual.trunk.*``), or one with timm's own keys; a classifier that
-        the trunk does not have is left out too.
+        MobileFetalCLIP's (``visual.trunk.*``), USFM's, UltraSam's, or one with timm's own keys; a
+        classifier that the trunk does not have is left out too.
     path : Path
         Where they were read from, for messages.
 
@@ -123,6 +123,10 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
     elif any(key.startswith("visual.") for key in tensors):
         _check_sides(tensors, "visual.", path)
         tensors = _visual_tower(tensors, trunk, expected, path)
+    elif usfm.is_checkpoint(tensors):
+        tensors = usfm.encoder(tensors)
+    elif ultrasam.is_checkpoint(tensors):
+        tensors = ultrasam.encoder(tensors)
     else:
         _check_sizes(expected, tensors, path)
         tensors = _timm_keys(tensors, trunk)

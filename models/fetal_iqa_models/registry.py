@@ -1,111 +1,19 @@
 """The table of encoders: everything about a backbone is data; adding one is adding a row."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from fetal_iqa_models.errors import ModelError
-
-CLIP_MEAN = (0.48145466, 0.4578275, 0.40821073)
-CLIP_STD = (0.26862954, 0.26130258, 0.27577711)
-IMAGENET_MEAN = (0.485, 0.456, 0.406)
-IMAGENET_STD = (0.229, 0.224, 0.225)
-HALF = (0.5, 0.5, 0.5)
-
-OPEN_LICENCES = ("Apache-2.0", "BSD-3-Clause", "MIT")
-"""Any other licence restricts what the weights may be used for."""
-
-_TERMS = {
-    "CC-BY-NC-4.0": "for non-commercial use only, with attribution",
-    "DINOv3 License": "with terms of its own",
-}
-
-TRANSFORMER_LORA = ("attn.proj", "mlp.fc1", "mlp.fc2")
-"""Attention output and MLP of every block, as in FetalCLIP's paper; ``attn.qkv`` can be added."""
-
-DEPTH_24 = (5, 11, 17, 23)
-"""Blocks 6, 12, 18 and 24 of 24: evenly spaced, as in UNETR (Hatamizadeh et al. 2022)."""
-DEPTH_12 = (2, 5, 8, 11)
-PYRAMID = (1, 2, 3, 4)
-"""Strides 4, 8, 16 and 32 of a network whose first tap is at stride 2."""
-
-
-@dataclass(frozen=True)
-class WeightsSource:
-    """Where pretrained weights are published.
-
-    Parameters
-    ----------
-    repository : str
-        Repository on the Hugging Face hub.
-    file : str
-        File in it.
-    size : int, optional
-        Bytes, where known.
-    sha256 : str, optional
-        Of the file, where known.
-    revision : str
-        Of the repository: a branch or a commit.
-    """
-
-    repository: str
-    file: str
-    size: int | None = None
-    sha256: str | None = None
-    revision: str = "main"
-
-
-@dataclass(frozen=True)
-class EncoderSpec:
-    """One row of the table of encoders.
-
-    Parameters
-    ----------
-    name : str
-    timm_name : str
-        Architecture that timm builds.
-    taps : tuple of int
-        Four indices for ``forward_intermediates``, shallow to deep: features for segmentation.
-    timm_options : mapping
-        Further arguments of ``timm.create_model``.
-    image_size : int
-        Side of the square input in pixels.
-    mean, std : (float, float, float)
-        Normalisation of the input, in shares of full intensity.
-    lora_targets : tuple of str or None
-        Layers that get LoRA, by the ends of their names: ``"attn.proj"`` is that layer of every
-        block, and not ``patch_embed.proj``. None where the encoder is
-        convolutional and is tuned in full or not at all.
-    decoder_width : int
-        Channels of the finest decoder stage where this encoder segments.
-    source : WeightsSource or None
-        None where there are no published weights: the encoder is trained by whoever uses it.
-    licence : str
-        Of the published weights.
-    """
-
-    name: str
-    timm_name: str
-    taps: tuple[int, int, int, int]
-    timm_options: Mapping[str, Any] = field(default_factory=dict)
-    image_size: int = 224
-    mean: tuple[float, float, float] = IMAGENET_MEAN
-    std: tuple[float, float, float] = IMAGENET_STD
-    lora_targets: tuple[str, ...] | None = None
-    decoder_width: int = 24
-    source: WeightsSource | None = None
-    licence: str = "none published"
-
-    @property
-    def restricted(self) -> bool:
-        """Whether the licence of the published weights must be accepted before they are fetched."""
-        return self.source is not None and self.licence not in OPEN_LICENCES
-
-    @property
-    def terms(self) -> str:
-        """The licence, and in a few words what it allows where that is less than everything."""
-        allows = _TERMS.get(self.licence)
-        return f"{self.licence}, {allows}" if allows else self.licence
+from fetal_iqa_models.specs import (
+    CLIP_MEAN,
+    CLIP_STD,
+    DEPTH_12,
+    DEPTH_24,
+    HALF,
+    PYRAMID,
+    TRANSFORMER_LORA,
+    EncoderSpec,
+    WeightsSource,
+)
 
 
 def _timm(
@@ -261,9 +169,48 @@ _ROWS = (
     _dinov3("small", DEPTH_12),
     _dinov3("base", DEPTH_12),
     _dinov3("large", DEPTH_24),
+    EncoderSpec(
+        "usfm",  # BEiT-B/16 with one relative position bias for all blocks; see usfm.py
+        "beit_base_patch16_224",
+        DEPTH_12,
+        timm_options={
+            "num_classes": 0,
+            "global_pool": "avg",
+            "use_rel_pos_bias": False,
+            "use_shared_rel_pos_bias": True,
+        },
+        lora_targets=TRANSFORMER_LORA,
+        source=WeightsSource(
+            "openmedlab/USFM",
+            "USFM_latest.pth",
+            sha256="d5fdab3edd140e4ca61471bb4087f91cd7ff2ce270db71b9cab30feda881bd17",
+            page="https://drive.google.com/file/d/1KRwXZgYterH895Z8EpXpR1L1eSMMJo4q/view",
+        ),
+        licence="CC-BY-NC-4.0",
+    ),
+    EncoderSpec(
+        "ultrasam",  # SAM's ViT-B at its own size; see ultrasam.py
+        "samvit_base_patch16",
+        DEPTH_12,
+        timm_options={"num_classes": 0},
+        image_size=1024,
+        lora_targets=TRANSFORMER_LORA,
+        source=WeightsSource(
+            "CAMMA-public/UltraSam",
+            "UltraSam.pth",
+            page="https://s3.unistra.fr/camma_public/github/ultrasam/UltraSam.pth",
+        ),
+        licence="unknown",
+    ),
 )
 
 _TABLE = {row.name: row for row in _ROWS}
+
+_CANNOT_BE_BUILT = {
+    "mofo": "MOFO (Multi-Organ FOundation model) is published without the names and shapes of its "
+    "encoder's tensors, so no checkpoint of it could be checked",
+}
+"""Encoders that others compare with, and why there is no row."""
 
 
 def list_encoders() -> tuple[str, ...]:
@@ -277,10 +224,11 @@ def encoder_spec(name: str) -> EncoderSpec:
     Raises
     ------
     ModelError
-        Where the table has no such name.
+        Where the table has no such name; says why where others have such an encoder.
     """
-    try:
+    if name in _TABLE:
         return _TABLE[name]
-    except KeyError:
-        known = ", ".join(_TABLE)
-        raise ModelError(f"no encoder is called {name!r}; choose one of: {known}") from None
+    known = ", ".join(_TABLE)
+    if reason := _CANNOT_BE_BUILT.get(name.lower()):
+        raise ModelError(f"{name}: cannot be built: {reason}; choose one of: {known}")
+    raise ModelError(f"no encoder is called {name!r}; choose one of: {known}")

@@ -1,10 +1,21 @@
 import math
+from pathlib import Path
 
 import pytest
 import timm
 import torch
 
-from fetal_iqa_models import Encoder, FrameSegmenter, ModelError, encoder_spec, list_encoders
+from fetal_iqa_models import (
+    Encoder,
+    FrameSegmenter,
+    ModelError,
+    WeightsError,
+    WeightsStore,
+    encoder_spec,
+    fetch_weights,
+    list_encoders,
+    load_encoder,
+)
 
 PAPER_BASELINES = {
     "densenet121": "densenet121",
@@ -17,7 +28,10 @@ PAPER_BASELINES = {
     "vit_s": "vit_small_patch16_224.augreg_in21k_ft_in1k",
 }
 
-ARCHITECTURE_ONLY = ("fetalclip", "fetalclip-tiny", "mobilefetalclip", "resnet-demo", "swin-demo")
+ARCHITECTURE_ONLY = (
+    *("fetalclip", "fetalclip-tiny", "mobilefetalclip", "resnet-demo", "swin-demo"),
+    *("usfm", "ultrasam"),
+)
 """Built by timm, with weights that are not timm's."""
 
 
@@ -79,3 +93,16 @@ def test_fetalclip_is_the_published_architecture() -> None:
 def test_an_unknown_encoder_is_refused_with_the_names_there_are() -> None:
     with pytest.raises(ModelError, match=r"'resnet51'.*resnet50"):
         encoder_spec("resnet51")
+
+
+def test_an_encoder_that_others_have_and_we_cannot_build_is_refused_with_the_reason() -> None:
+    assert "mofo" not in list_encoders()
+    for name in ("mofo", "MOFO"):
+        with pytest.raises(ModelError, match=r"cannot be built: .*without the names and shapes"):
+            load_encoder(name)
+
+
+def test_weights_that_are_not_on_the_hub_are_to_be_fetched_by_hand(tmp_path: Path) -> None:
+    for name, place in (("usfm", "drive.google.com"), ("ultrasam", "s3.unistra.fr")):
+        with pytest.raises(WeightsError, match=rf"{place}.*weights import {name}"):
+            fetch_weights(name, WeightsStore(tmp_path), accept_licence=True)

@@ -59,8 +59,8 @@ app.command(
 )(fit)
 
 app.command(
-    epilog="Examples: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
-    "--json figures.json; "
+    epilog="Example: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
+    "--json figures.json, or "
     "fetal-iqa-train evaluate --challenge --cls my-cls --seg my-seg --data acouslic"
 )(evaluate)
 

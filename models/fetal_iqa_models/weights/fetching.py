@@ -44,6 +44,11 @@ def fetch_weights(
         raise WeightsError(f"{encoder} has no published weights; import a file of your own")
     if here := _published(encoder, store):
         return here
+    if source.page is not None:
+        raise WeightsError(
+            f"the weights of {encoder} ({spec.terms}) are not on the hub: download "
+            f"{source.page} and give it to: weights import {encoder} {source.file}"
+        )
     if spec.restricted and not accept_licence:
         raise WeightsError(
             f"the weights of {encoder} ({source.repository}) are under {spec.terms}; "
