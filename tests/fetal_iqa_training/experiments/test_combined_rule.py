@@ -30,6 +30,7 @@ from fetal_iqa_training.experiments.combined_rule_study import (
     SYSTEMS,
     study_combined_rule,
 )
+from fetal_iqa_training.experiments.intervals import Estimate
 
 
 @pytest.fixture(autouse=True)
@@ -251,9 +252,27 @@ def test_a_case_is_never_judged_by_a_fit_that_knew_it(monkeypatch):
 def test_where_a_feature_tells_the_precision_is_won_without_losing_recall(study):
     verdict = study.verdict()
     assert "precision is won, no loss of recall is shown" in verdict
+    agreeing = study.differences[RECALL_KEPT, "SEG and CLS"]["recall"]
+    assert f"its recall {agreeing.value:+.4f} (95 % interval {agreeing.low:+.4f}" in verdict
     difference = study.differences[RECALL_KEPT, "SEG"]
     assert difference["precision"].low > 0.05
     assert study.figures[RECALL_KEPT][:, 1] == pytest.approx(study.figures["SEG"][:, 1], abs=0.06)
+
+
+@pytest.mark.parametrize(
+    ("precision", "recall", "said"),
+    [
+        ((0.1, 0.2), (-0.1, 0.1), "precision is won, no loss of recall is shown"),
+        ((0.1, 0.2), (-0.2, -0.1), "precision is won, recall is lost"),
+        ((-0.1, 0.2), (-0.1, 0.1), "no gain is shown"),
+        ((-0.2, -0.1), (0.1, 0.2), "precision is lost"),
+        ((None, None), (None, None), "too few cases to tell"),
+    ],
+)
+def test_the_verdict_says_what_the_intervals_show(study, precision, recall, said):
+    found = {"precision": Estimate(0.0, *precision), "recall": Estimate(0.0, *recall)}
+    changed = study.differences | {(RECALL_KEPT, "SEG"): found}
+    assert f"against SEG alone: {said}." in replace(study, differences=changed).verdict()
 
 
 def test_where_nothing_tells_the_verdict_says_so():
