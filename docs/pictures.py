@@ -7,7 +7,9 @@ xvfb-run -a -s "-screen 0 1920x1080x24" python docs/pictures.py
 """
 
 import argparse
+import itertools
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -20,7 +22,6 @@ from PIL import Image
 
 SIZES = ((1280, 800), (1920, 1080))
 THEMES = ("dark", "light")
-SECONDS = 1000
 
 
 def wait_until(condition: Callable[[], bool], seconds: float = 300) -> None:
@@ -129,6 +130,7 @@ def reviewers(widget) -> None:
     choice = widget.page.reviewers.choice
     choice.setCurrentIndex(choice.findText("Where BM disagrees"))
     choice.activated.emit(choice.currentIndex())
+    show_section(widget, widget.page.saved)
 
 
 def corrected(widget) -> None:
@@ -142,16 +144,14 @@ def corrected(widget) -> None:
     widget._show_saved()
     widget.page.learn.expand(animate=False)
     wait_until(widget.page.learn.form.refresh.isEnabled)
-    show_section(widget)
+    show_section(widget, widget.page.learn)
 
 
-def show_section(widget) -> None:
-    """Scroll the panel so that the section Learn is seen."""
+def show_section(widget, section) -> None:
+    """Scroll the panel so that a section is seen."""
     settle(0.3)
-    scroll = widget._pages.currentWidget()
-    scroll.ensureWidgetVisible(widget.page.learn, 0, 0)
-    bar = scroll.verticalScrollBar()
-    bar.setValue(min(bar.maximum(), widget.page.learn.y()))
+    bar = widget._pages.currentWidget().verticalScrollBar()
+    bar.setValue(min(bar.maximum(), section.y()))
 
 
 def learning(widget) -> None:
@@ -165,14 +165,14 @@ def learning(widget) -> None:
     wait_until(
         lambda: widget.learning.job is None or panel.results or panel.watch.curves.drawn[0] > 40
     )
-    show_section(widget)
+    show_section(widget, widget.page.learn)
 
 
 def learnt(widget) -> None:
     """The old and the new model of the outlines stand beside each other."""
     learning(widget)
     wait_until(lambda: widget.learning.job is None or widget.page.learn.results)
-    show_section(widget)
+    show_section(widget, widget.page.learn)
 
 
 STATES = {
@@ -187,6 +187,17 @@ STATES = {
 }
 
 
+def picture(reach: Callable, size: tuple[int, int], theme: str, home: Path, path: Path) -> None:
+    """Bring a new window, which has its data in ``home``, to a state, and write its picture."""
+    os.environ["FETAL_IQA_HOME"] = str(home)
+    with window(size, theme) as widget:
+        reach(widget)
+        settle()
+        shot = widget.viewer.screenshot(canvas_only=False, flash=False)
+        Image.fromarray(shot[..., :3]).save(path, quality=88)
+        print(path.name, flush=True)
+
+
 def main() -> None:
     """Make the pictures that were asked for."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -198,18 +209,17 @@ def main() -> None:
     if options.sweep:
         states["real"] = lambda widget: real(widget, options.sweep)
     options.out.mkdir(parents=True, exist_ok=True)
-    for name, reach in states.items():
-        for size in SIZES:
-            for theme in THEMES:
-                with tempfile.TemporaryDirectory() as home:
-                    os.environ["FETAL_IQA_HOME"] = home
-                    with window(size, theme) as widget:
-                        reach(widget)
-                        settle()
-                        path = options.out / f"{name}-{size[0]}-{theme}.jpg"
-                        shot = widget.viewer.screenshot(canvas_only=False, flash=False)
-                        Image.fromarray(shot[..., :3]).save(path, quality=88)
-                        print(path.name)
+    with tempfile.TemporaryDirectory() as folder:
+        done = Path(folder) / "done"  # the phantom, analysed: made once, and not for each picture
+        picture(phantom, SIZES[0], THEMES[0], done, Path(folder) / "unused.jpg")
+        for name, size, theme in itertools.product(states, SIZES, THEMES):
+            home = Path(folder) / f"{name}-{size[0]}-{theme}"
+            shutil.copytree(
+                done / "cache",
+                home / "cache",
+                ignore=shutil.ignore_patterns("analyses") if name == "analysing" else None,
+            )
+            picture(states[name], size, theme, home, options.out / f"{home.name}.jpg")
 
 
 if __name__ == "__main__":

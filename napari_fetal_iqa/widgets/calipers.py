@@ -17,7 +17,7 @@ _DIAMETER_DOTS = 15
 _ENDS = 4
 _N_POINTS = _OUTLINE_DOTS + 2 * _DIAMETER_DOTS + _ENDS
 _COLOUR = "white"
-_DOTS_ACROSS, _CROSSES_ACROSS = 300, 45
+_DOTS_ACROSS, _CROSSES_ACROSS = 190, 45
 """How many dots, and how many crosses, side by side would be as wide as a frame."""
 
 

@@ -38,10 +38,13 @@ _TOOLS = (
     ("Clear", "clear_mask", "No abdomen here: clear the mask"),
     ("Revert", "revert", "Back to the model's label and mask"),
 )
-_WHO = {
+_MODEL = f"<span style='color:{colours.MODEL}'>●</span> model"
+_EXPERT = f"<span style='color:{colours.EXPERT}'>◆</span> expert"
+_WHOSE = {Source.MODEL: f"{_MODEL}'s outline", Source.EXPERT: f"{_EXPERT}'s outline"}
+_NOT_MEASURED = {
     Source.NOBODY: "no outline",
-    Source.MODEL: f"<span style='color:{colours.MODEL}'>●</span> model's outline",
-    Source.EXPERT: f"<span style='color:{colours.EXPERT}'>◆</span> expert's outline",
+    Source.MODEL: f"{_MODEL}: nothing to measure",
+    Source.EXPERT: f"{_EXPERT}: nothing to measure",
 }
 _NO_AC = "<span style='font-size:15pt'>AC –</span>"
 _MOVING = "…"
@@ -127,11 +130,10 @@ class FramePanel(QWidget):
 
     def show_measurement(self, view: FrameView) -> None:
         """Show what the outline of a frame measures, and whose it is."""
-        who = _WHO[view.mask_source]
         measured = view.measurement
         if measured is None:
             self.circumference.setText(_NO_AC)
-            self.diameters.setText(who)
+            self.diameters.setText(_NOT_MEASURED[view.mask_source])
             return
         weeks = gestational_age_weeks(measured.circumference_mm)
         age = format_gestational_age(weeks) if weeks is not None else "age out of range"
@@ -141,4 +143,4 @@ class FramePanel(QWidget):
         )
         longer, shorter = measured.diameters_mm
         cut = ", cut by the edge" if measured.truncated else ""
-        self.diameters.setText(f"{shorter:.1f} × {longer:.1f} mm{cut}, {who}")
+        self.diameters.setText(f"{shorter:.1f} × {longer:.1f} mm{cut}, {_WHOSE[view.mask_source]}")

@@ -114,7 +114,7 @@ class ReviewWidget(QWidget):
     def _build(self) -> None:
         self.empty = EmptyPage()
         self.opener = SweepOpener(self)
-        self.page = ReviewPage(self.settings)
+        self.page = ReviewPage(self.settings, lambda: self.keeper.store.path)
         self.page.learn.set_palette(palette_of(self.viewer.theme))
         self.learning = Learning(
             self.page.learn,
@@ -243,6 +243,7 @@ class ReviewWidget(QWidget):
         self._show_timeline(False)
         self._clear_desk()
         self.learning.close()
+        self.page.export.close_process()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)

@@ -1,5 +1,8 @@
 """The panel while a sweep is open, in reading order: what, how good, what to do, what next."""
 
+from collections.abc import Callable
+from pathlib import Path
+
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QCheckBox,
@@ -14,6 +17,7 @@ from superqt import QCollapsible
 
 from napari_fetal_iqa.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.export_panel import ExportPanel
 from napari_fetal_iqa.widgets.frame_panel import FramePanel
 from napari_fetal_iqa.widgets.learning_panel import LearningPanel, without_margins
 from napari_fetal_iqa.widgets.reviewers_panel import ReviewersPanel
@@ -29,7 +33,7 @@ class ReviewPage(QWidget):
     asked = Signal(str)
     fully_reviewed = Signal(bool)
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, store: Callable[[], Path]) -> None:
         super().__init__()
         self.about = QLabel()
         self.about.setWordWrap(True)
@@ -58,6 +62,11 @@ class ReviewPage(QWidget):
         folded.addWidget(self.settings)
         without_margins(folded)
         self.learn = LearningPanel()
+        self.export = ExportPanel(store)
+        exporting = QCollapsible("Export")
+        exporting.toggleButton().setToolTip("Write all corrections as a data set")
+        exporting.addWidget(self.export)
+        without_margins(exporting)
 
         column = QVBoxLayout(self)
         column.addWidget(self.about)
@@ -78,6 +87,7 @@ class ReviewPage(QWidget):
         column.addWidget(self.reviewers)
         column.addWidget(folded)
         column.addWidget(self.learn)
+        column.addWidget(exporting)
         column.addLayout(self._bottom_row())
         column.addStretch()
 

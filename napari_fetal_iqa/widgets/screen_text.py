@@ -3,7 +3,7 @@
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
-_COLOUR = "white"
+_COLOUR = None  # napari's own choice, legible on the canvas of either theme
 _LETTERS = "AC 0123456789.xmp"
 _LETTER_MS = 30
 

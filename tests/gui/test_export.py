@@ -1,0 +1,60 @@
+"""The section Export: all corrections as a data set, without holding the window up."""
+
+import numpy as np
+from napari.layers import Labels
+
+from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.io.acouslic import list_cases
+
+SECONDS = 1000
+
+
+def done(panel) -> bool:
+    return panel.export.isEnabled() and bool(panel.said.text())
+
+
+def test_corrections_become_a_data_set(
+    window, show, tiny_settings, phantom, store, tmp_path, qtbot
+):
+    path = tmp_path / "patient.mha"
+    write_volume(path, phantom.sweep.frames, phantom.sweep.spacing_mm)
+    widget = window()
+    show(widget, read_sweep(path))
+    frame = int(np.argmax((phantom.masks > 0).sum((1, 2))))
+    widget.review_actions.go(frame)
+    widget.review_actions.label_optimal()
+    outline = widget.desk.overlay.layer
+    assert isinstance(outline, Labels)
+    outline.paint((frame, 70, 90), 2)
+    qtbot.waitUntil(lambda: bool(store.corrections(widget.desk.session.sweep.identity)))
+    panel = widget.page.export
+
+    panel.start(str(tmp_path / "data"))
+    assert not panel.export.isEnabled()
+    assert panel.cancel.isVisibleTo(panel)
+    qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
+
+    assert panel.said.text().splitlines()[0] == "Done: 1 sweep written to data"
+    (case,) = list_cases(tmp_path / "data")
+    assert "patient" not in case.uuid
+
+
+def test_nothing_to_export_is_one_line(desk, tmp_path, qtbot):
+    panel = desk.page.export
+
+    panel.start(str(tmp_path / "data"))
+    qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
+
+    assert "no corrections to export" in panel.said.text()
+    assert not (tmp_path / "data").exists()
+
+
+def test_an_export_that_is_cancelled_leaves_the_window_ready(desk, tmp_path):
+    panel = desk.page.export
+
+    panel.start(str(tmp_path / "data"))
+    panel.cancel.click()
+
+    assert panel.export.isEnabled()
+    assert not panel.cancel.isVisibleTo(panel)
+    assert panel.said.text().startswith("Cancelled")
