@@ -73,6 +73,40 @@ def test_a_card_with_a_foreign_field_or_value_is_refused_by_name(
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize("value", [0, -1, 1e9, "NaN", "Infinity", "hot", None])
+def test_a_temperature_is_a_positive_number(folder: Path, value: Any) -> None:
+    content = json.loads(CARD.model_dump_json()) | {"task": "cls", "temperature": value}
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"not a model card: temperature"):
+        load_card(folder)
+
+
+def test_only_a_classifier_has_a_temperature(folder: Path) -> None:
+    content = json.loads(CARD.model_dump_json()) | {"temperature": 1.5}
+    (folder / "model.json").write_text(json.dumps(content))
+    with pytest.raises(ModelError, match=r"temperature 1\.5 of a seg model"):
+        load_card(folder)
+    (folder / "model.json").write_text(json.dumps(content | {"task": "cls"}))
+    assert load_card(folder).temperature == 1.5
+
+
+def test_a_card_from_before_there_was_a_temperature_has_1(folder: Path) -> None:
+    content = json.loads(CARD.model_dump_json())
+    del content["temperature"]
+    (folder / "model.json").write_text(json.dumps(content))
+    assert load_card(folder).temperature == 1
+    assert load_card("demo-cls").temperature == 1
+
+
+def test_another_temperature_is_another_model(folder: Path) -> None:
+    content = json.loads(CARD.model_dump_json()) | {"task": "cls"}
+    hashes = set()
+    for temperature in (1.0, 2.0):
+        (folder / "model.json").write_text(json.dumps(content | {"temperature": temperature}))
+        hashes.add(model_hash(folder))
+    assert len(hashes) == 2
+
+
 def test_a_hostile_fields_name_stays_on_one_short_line(folder: Path) -> None:
     content = json.loads(CARD.model_dump_json()) | {"a\nb" * 1000: 1}
     (folder / "model.json").write_text(json.dumps(content))

@@ -23,6 +23,7 @@ from fetal_iqa_models import (
     load_model,
     model_hash,
     save_model,
+    save_with_card,
     set_strategy,
     weights_record,
 )
@@ -60,6 +61,37 @@ def test_a_network_survives_being_saved_and_loaded(
         "encoder.safetensors",
     }
     assert [p.name for p in folder.parent.iterdir()] == ["model"]
+
+
+def test_a_model_with_another_card_has_the_same_tensors_byte_by_byte(
+    saved: tuple[Network, Path], images: torch.Tensor, tmp_path: Path
+) -> None:
+    network, folder = saved
+    card = load_card(folder).model_copy(update={"name": "another", "area_threshold": 0.02})
+    (folder / "note.txt").write_text("not of the model")
+    again = save_with_card(folder, tmp_path / "again", card)
+    assert load_card(again) == card
+    assert torch.equal(load_model(again)(images), network(images))
+    names = {path.name for path in folder.iterdir()} - {"note.txt"}
+    assert {path.name for path in again.iterdir()} == names
+    for name in names - {"model.json"}:
+        assert (again / name).read_bytes() == (folder / name).read_bytes()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "model"]
+
+
+@pytest.mark.parametrize(
+    "change", [{"encoder": "vit_s"}, {"lora": None}, {"taps": (0, 1, 2, 2)}, {"image_size": 64}]
+)
+def test_a_card_that_tells_of_other_tensors_is_refused(
+    saved: tuple[Network, Path], tmp_path: Path, change: dict[str, Any]
+) -> None:
+    _, folder = saved
+    card = load_card(folder).model_copy(update=change)
+    with pytest.raises(ModelError, match="the new card has another"):
+        save_with_card(folder, tmp_path / "again", card)
+    with pytest.raises(ModelError, match="exists already"):
+        save_with_card(folder, folder, load_card(folder))
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
 
 
 def test_a_loaded_network_can_be_trained_on(saved: tuple[Network, Path]) -> None:

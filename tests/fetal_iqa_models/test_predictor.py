@@ -134,6 +134,21 @@ def test_the_cards_mask_threshold_counts(
     assert len(set(areas)) == 3
 
 
+def test_the_cards_temperature_divides_the_logits(
+    classifier: FrameClassifier, frames: NDArray[np.uint8], make_card: Make
+) -> None:
+    without = next(FramePredictor(classifier, device="cpu").predict(frames))
+    for temperature in (0.5, 1.0, 3.0):
+        classifier.card = make_card(classifier, temperature=temperature)
+        batch = next(FramePredictor(classifier, device="cpu").predict(frames))
+        assert batch.quality is not None
+        assert batch.logits is not None
+        np.testing.assert_array_equal(batch.logits, without.logits)
+        expected = 1 / (1 + np.exp(-batch.logits.astype(float) / temperature))
+        np.testing.assert_allclose(batch.quality, expected, atol=1e-6)
+        assert (batch.quality > 0.5).tolist() == (without.logits > 0).tolist()
+
+
 def test_the_callers_networks_stay_as_they_are(
     classifier: FrameClassifier, frames: NDArray[np.uint8]
 ) -> None:

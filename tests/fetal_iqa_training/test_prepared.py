@@ -252,14 +252,14 @@ def test_prepare_builds_without_a_damaged_case_and_fit_uses_it(folder, tmp_path,
     prepare = ["prepare", "acouslic", folder, "--build", built, "--image-size", 56]
     assert command(*prepare)[0] == 1
     assert not built.exists()
-    code, told, err = command(*prepare, "--leave-out-damaged")
+    code, _, err = command(*prepare, "--leave-out-damaged")
     assert code == 0
     assert err.startswith("case4: case4.mha: expected a MetaImage header")
     split = json.loads((built / "split.json").read_text())
     assert list(split["left_out"]) == ["case4"]
     fit = ["fit", "--data", folder, "--task", "cls", "--encoder", "fetalclip-tiny"]
     quick = ["--epochs", 1, "--copies", 0, "--device", "cpu", "--from-scratch"]
-    code, told, err = command(*fit, *quick, "--out", model, "--prepared", built)
+    code, _, err = command(*fit, *quick, "--out", model, "--prepared", built)
     assert code == 0, err
     card = json.loads((model / "model.json").read_text())
     assert card["training"]["frames"] == 30 * len(split["training"])

@@ -62,8 +62,9 @@ def find_temperature(judged: Evaluation) -> float:
     Raises
     ------
     TrainingError
-        Where all frames are of one kind, or their logits tell them apart without a fault or not
-        at all: then no temperature is more likely than any other beyond it.
+        Where all frames are of one kind; where their logits tell them apart without a fault or not
+        at all, so that the likelihood has no optimum; or where the most likely temperature makes
+        the expected calibration error larger, as of scores that lean to one side.
     """
     temperature = fit_temperature(judged.logits, judged.labels)
     lowest, highest = TEMPERATURES
@@ -71,6 +72,15 @@ def find_temperature(judged: Evaluation) -> float:
         raise TrainingError(
             f"the {judged.frames} frames to calibrate by are told apart without a fault, or not "
             "at all, so that any temperature would do; calibrate on more frames"
+        )
+    before, after = (
+        expected_calibration_error(calibrated(judged.logits, t), judged.labels)
+        for t in (1.0, temperature)
+    )
+    if after > before:
+        raise TrainingError(
+            f"no temperature calibrates these scores better than 1: the expected error would go "
+            f"from {before:.4f} to {after:.4f}"
         )
     return temperature
 

@@ -126,12 +126,13 @@ def fit(
     }
     if parent is not None and parent.card is not None:
         training["started_from"] = parent.card.training
-    card = _card(network, weights, frames.data_hash, training, demo, parent)
+    temperature = 1.0
     if isinstance(network, FrameClassifier):
         calibration = calibrate_on(network, validation, settings.device, report)
+        temperature = calibration.temperature
         figures |= calibration.figures
         training["calibration"] = calibration.note
-        card = card.model_copy(update={"temperature": calibration.temperature})
+    card = _card(network, weights, frames.data_hash, training, demo, parent, temperature)
     del frames, validation  # their files are open, and go with the work folder
     metrics: dict[str, JsonValue] = {"validation": figures}
     network.card = card
@@ -310,6 +311,7 @@ def _card(
     training: dict[str, JsonValue],
     demo: bool,
     parent: Network | None,
+    temperature: float,
 ) -> ModelCard:
     spec = network.encoder.spec
     encoder_is_new = any(
@@ -324,6 +326,7 @@ def _card(
         if weights is None or encoder_is_new
         else weights_record(weights, places.weights()),
         image_size=spec.image_size,
+        temperature=temperature,
         licence=OWN_LICENCE if weights is None else spec.licence,
         parent=None if parent is None else parent.hash,
         training_data=data_hash,
