@@ -57,8 +57,8 @@ def _ask(
     rows: Annotated[
         list[str] | None,
         typer.Option(
-            help="Only these rows: a row's name, an encoder, a task, or a pattern such as "
-            "'*-linear'; may be given several times."
+            help="Only these rows: a row's name, an encoder, a task, a pattern such as '*-linear', "
+            "or paper; may be given several times."
         ),
     ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = 5,

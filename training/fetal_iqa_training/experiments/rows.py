@@ -115,6 +115,8 @@ SYSTEMS = (
     Row("DINOv3 ViT-S", "dinov3_vits", "lora", in_paper=False),
     Row("DINOv3 ViT-B", "dinov3_vitb", "lora", in_paper=False),
     Row("DINOv3 ViT-L", "dinov3_vitl", "lora", in_paper=False),
+    Row("USFM", "usfm", "lora", in_paper=False),
+    Row("UltraSam", "ultrasam", "lora", in_paper=False),
 )
 """Classifiers; those that are not in the paper are of a newer benchmark, arXiv 2605.27796."""
 
@@ -196,7 +198,8 @@ def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> tuple[Row, ...]:
     ----------
     rows : sequence of Row
     wanted : sequence of str
-        Names of rows, encoders or tasks, or patterns of names such as ``*-linear``. None for all.
+        Names of rows, encoders or tasks, patterns of names such as ``*-linear``, or ``paper`` for
+        those that the paper has. None for all.
 
     Raises
     ------
@@ -205,6 +208,8 @@ def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> tuple[Row, ...]:
     """
 
     def fits(row: Row, asked: str) -> bool:
+        if asked == "paper":
+            return row.in_paper
         return asked in (row.encoder, row.task) or fnmatchcase(row.name, asked)
 
     for asked in wanted:
