@@ -27,7 +27,7 @@ def run(monkeypatch, capsys, *arguments):
     return end.value.code or 0, captured.out, captured.err
 
 
-@pytest.mark.parametrize("command", ["phantoms", "fit", "evaluate", "finetune"])
+@pytest.mark.parametrize("command", ["phantoms", "fit", "evaluate", "calibrate", "finetune"])
 def test_help_of_each_command_shows_an_example(command):
     shown = CliRunner().invoke(cli.app, [command, "--help"])
     assert shown.exit_code == 0
@@ -36,7 +36,7 @@ def test_help_of_each_command_shows_an_example(command):
 
 def test_help_names_the_commands():
     shown = CliRunner().invoke(cli.app, ["--help"])
-    for command in ("phantoms", "fit", "evaluate", "finetune"):
+    for command in ("phantoms", "fit", "evaluate", "calibrate", "finetune"):
         assert command in shown.output
 
 

@@ -231,7 +231,7 @@ def test_the_frames_and_masks_of_one_case_are_in_memory_at_a_time(build, monkeyp
     monkeypatch.setattr("napari_fetal_iqa.io.pixel_block.InflatingFrames", Counted)
     build()
     assert len(most) == 10  # of the five cases for training and validation
-    assert max(most) <= 3  # a case's two, while the first of the next is opened
+    assert max(most) == 2
 
 
 @pytest.fixture

@@ -155,3 +155,4 @@ def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
                 spacing_mm=volume.spacing_mm,
                 field_of_view=volume.field_of_view,
             )
+        del volume, masks  # a volume is large: not beside the next
