@@ -83,6 +83,13 @@ def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     save_png(drawing, path)
 
 
+def mark(drawing: Figure, results: Sequence[RowResult]) -> Figure:
+    """Write above a picture what its results are not, if they are no results of the paper's."""
+    if warnings := _warnings(results):
+        drawing.suptitle("\n".join(warnings), fontsize=10)
+    return drawing
+
+
 def save_png(drawing: Figure, path: Path) -> None:
     """Write a picture whole or not at all.
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fetal_iqa_training.experiments.plan import Plan, Weights
-from fetal_iqa_training.experiments.plots import save_png
+from fetal_iqa_training.experiments.plots import mark, save_png
 from fetal_iqa_training.experiments.results import spread
 from fetal_iqa_training.experiments.sweeps import SMOOTHING_FRAMES, SweepStudy, study_sweeps
 from fetal_iqa_training.experiments.sweeps_plot import draw_smoothing, draw_success
@@ -97,8 +97,8 @@ def write_sweeps(plan: Plan, results: Pair, runs: Sequence[SweepRun], command: s
     studies: list[JsonValue] = [{"seed": run.seed, **run.study.as_json()} for run in runs]
     models: list[JsonValue] = [result.as_json() for result in results]
     write_json(everything, "sweeps", plan, command, {"models": models, "runs": studies})
-    save_png(draw_success(runs[0].study), picture)
-    save_png(draw_smoothing(runs[0].study), smoothing_picture)
+    save_png(mark(draw_success(runs[0].study), results), picture)
+    save_png(mark(draw_smoothing(runs[0].study), results), smoothing_picture)
     write_atomically(markdown, _markdown(plan, results, runs, command))
     return [str(plan.out / f"sweeps{end}") for end in ends]
 

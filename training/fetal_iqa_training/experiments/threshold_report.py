@@ -12,7 +12,7 @@ from fetal_iqa_training.experiments.combined_rule_study import (
     study_combined_rule,
 )
 from fetal_iqa_training.experiments.plan import Plan
-from fetal_iqa_training.experiments.plots import save_png
+from fetal_iqa_training.experiments.plots import mark, save_png
 from fetal_iqa_training.experiments.results import Spread, spread
 from fetal_iqa_training.experiments.rows import SEG
 from fetal_iqa_training.experiments.tables import as_csv, document, markdown_table
@@ -69,11 +69,11 @@ def write_threshold(plan: Plan, results: Pair, found: ThresholdResults, command:
     files = [base.with_suffix(f".{end}") for end in ("md", "csv", "json", "png")]
     markdown, table, everything, picture = files
     write_atomically(table, as_csv(found.threshold.rows()))
-    save_png(draw_threshold(found.threshold), picture)
+    save_png(mark(draw_threshold(found.threshold), results), picture)
     if found.rule is not None:
         rule_table, rule_picture = (plan.out / f"combined_rule.{end}" for end in ("csv", "png"))
         write_atomically(rule_table, as_csv(found.rule.rows()))
-        save_png(draw_combined_rule(found.rule), rule_picture)
+        save_png(mark(draw_combined_rule(found.rule), results), rule_picture)
         files += [rule_table, rule_picture]
     rule: JsonValue = (
         {"failure": found.rule_failure} if found.rule is None else found.rule.as_json()
