@@ -166,6 +166,7 @@ def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path
     assert is_drawn(out / f"{name}.png")
 
 
+@pytest.mark.slow
 def test_threshold_and_sweeps_share_models_and_can_be_checked_frame_by_frame(experiment, tmp_path):
     out = tmp_path / "out"
     ran = experiment("threshold", "--runs", 1)

@@ -93,7 +93,7 @@ def test_markdown_has_ours_the_papers_and_the_difference_to_fetalclip():
     assert (last[f1], last[f1 + 1]) == ("0.7000 ± 0.0000", "0.7570")
     accuracy = head.index("accuracy")  # of the paper alone
     assert (first[accuracy + 1], last[accuracy + 1]) == ("", "0.9575")
-    difference = head.index("F1 less that of FetalCLIP, run by run")
+    difference = head.index("F1 less that of FetalCLIP_CLS, run by run")
     assert (first[difference], last[difference]) == ("-0.1500 ± 0.0707", "")
 
 
