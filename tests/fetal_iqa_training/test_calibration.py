@@ -8,6 +8,7 @@ from torchmetrics.functional.classification import binary_calibration_error
 
 from fetal_iqa_training.calibration import (
     TEMPERATURES,
+    brier_score,
     calibrated,
     draw_reliability,
     expected_calibration_error,
@@ -141,3 +142,16 @@ def test_the_diagram_is_a_picture(tmp_path):
     with Image.open(tmp_path / "new" / "reliability.png") as picture:
         colours = np.asarray(picture.convert("RGB")).reshape(-1, 3)
     assert len(np.unique(colours, axis=0)) > 10
+
+
+def test_the_brier_score_by_hand_and_at_its_ends():
+    assert brier_score([0.8, 0.3], [1, 0]) == pytest.approx((0.2**2 + 0.3**2) / 2)
+    assert brier_score([1.0, 0.0], [1, 0]) == 0
+    assert brier_score([0.0, 1.0], [1, 0]) == 1
+
+
+@given(st.floats(0, 1), st.lists(st.booleans(), min_size=1, max_size=50))
+def test_of_one_promise_the_brier_score_is_its_gap_and_the_labels_own_spread(score, labels):
+    share = np.mean(labels)
+    expected = (score - share) ** 2 + share * (1 - share)  # Murphy 1973: reliability, uncertainty
+    assert brier_score([score] * len(labels), labels) == pytest.approx(expected, abs=1e-9)

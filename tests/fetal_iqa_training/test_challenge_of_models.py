@@ -31,8 +31,8 @@ def models(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models")
     for task, epochs in (("cls", 1), ("seg", 2)):
         settings = FitSettings(
-            task=task, encoder="fetalclip-tiny", epochs=epochs, copies=0, batch_size=16, device="cpu",
-            learning_rate=2e-3, head_rate=5.0, test_share=0.0,
+            task=task, encoder="fetalclip-tiny", epochs=epochs, copies=0, batch_size=16,
+            device="cpu", learning_rate=2e-3, head_rate=5.0, test_share=0.0,
         )  # fmt: skip
         fit(data, folder / task, settings)
     return {task: folder / task for task in ("cls", "seg")}

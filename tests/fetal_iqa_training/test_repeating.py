@@ -74,6 +74,8 @@ def test_runs_that_are_there_are_kept(runs, tmp_path):
         ({}, {"data": "e" * 64}, "data"),
         ({}, {"weights": "f" * 64}, "weights"),
         ({}, {"start_from": "f" * 64}, "start_from"),
+        ({}, {"split": "f" * 64}, "split"),
+        ({"recipe": "published"}, {}, "recipe"),
     ],
 )
 def test_runs_that_were_fitted_otherwise_are_refused(runs, tmp_path, more, other, named):
@@ -89,6 +91,31 @@ def test_runs_with_another_number_of_workers_are_the_same(runs, tmp_path):
     fit_one, _ = runs
     whole = repeat(fit_one, tmp_path / "out", settings(), 2)
     assert repeat(fit_one, tmp_path / "out", settings(workers=3), 2) == whole
+
+
+def test_runs_of_a_version_that_did_not_know_a_setting_had_its_default(runs, tmp_path):
+    fit_one, asked = runs
+
+    def earlier(folder, asked_for):
+        card = fit_one(folder, asked_for)
+        del card.training["settings"]["recipe"]
+        (folder / "model.json").write_text(card.model_dump_json())
+        return card
+
+    whole = repeat(earlier, tmp_path / "out", settings(), 2)
+    asked.clear()
+    assert repeat(fit_one, tmp_path / "out", settings(), 2) == whole
+    assert asked == []
+
+
+def test_the_list_of_the_split_says_whether_there_is_a_test_part(runs, tmp_path):
+    fit_one, asked = runs
+    with pytest.raises(TrainingError, match="test part"):
+        repeating.repeat_fit(fit_one, tmp_path, settings(), 2, lambda: BASIS, has_test=False)
+    assert asked == []
+    given = settings(test_share=0)
+    whole = repeating.repeat_fit(fit_one, tmp_path, given, 2, lambda: BASIS, has_test=True)
+    assert whole["seeds"] == [5, 6]
 
 
 def test_without_a_test_part_or_in_a_model_folder_it_is_refused(runs, tmp_path):
