@@ -37,7 +37,6 @@ def _run(
     from fetal_iqa_training.experiments.running import Runner
 
     runner = Runner(asked.plan, weights, teller.listen, command_line())
-    runner.check(rows)
     named: set[str] = set()
     results: Results = ()
     for results in runner.run(rows):

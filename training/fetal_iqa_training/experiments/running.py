@@ -8,11 +8,7 @@ from pathlib import Path
 import torch
 from pydantic import ValidationError
 
-from fetal_iqa_models import (
-    ModelCard,
-    load_card,
-    weights_record,
-)
+from fetal_iqa_models import ModelCard, load_card, weights_record
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_training.errors import TrainingError
@@ -66,24 +62,11 @@ class Runner:
         self._command = command
         self._hashes: dict[str, str | None] | None = None
 
-    def check(self, rows: Sequence[Row]) -> None:
-        """Refuse, before anything is trained, models in the way that were fitted otherwise.
-
-        Raises
-        ------
-        TrainingError
-            Where the data cannot be used, there is no test part, or a model is no run of this
-            experiment.
-        """
-        self._plan.split_cases()
-        for row in rows:
-            for seed in self._plan.seeds:
-                self._finished(row, seed)
-
     def run(self, rows: Sequence[Row]) -> Iterator[tuple[RowResult, ...]]:
         """Make what is missing of all rows, and give the results so far after every run.
 
-        A row that fails is left with its finished runs and the reason; the next goes on.
+        Before anything is trained, models in the way that were fitted otherwise are refused. A row
+        that fails is left with its finished runs and the reason; the next goes on.
 
         Yields
         ------
@@ -93,8 +76,10 @@ class Runner:
         Raises
         ------
         TrainingError
-            Where the process was told to end.
+            Where the data cannot be used, there is no test part, a model is no run of this
+            experiment, or the process was told to end.
         """
+        self._plan.split_cases()
         results = [self._kept(row) for row in rows]
         yield tuple(results)
         for index, row in enumerate(rows):

@@ -37,12 +37,7 @@ def paired_runs(results: Pair) -> list[tuple[RunResult, RunResult]]:
     return pairs
 
 
-def score_runs(
-    plan: Plan,
-    weights: Weights,
-    results: Pair,
-    report: Report,
-) -> Iterator[ScoredRun]:
+def score_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> Iterator[ScoredRun]:
     """Score the validation and test frames by each run's CLS and SEG; write them frame by frame.
 
     Parameters
