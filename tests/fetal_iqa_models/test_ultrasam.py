@@ -8,7 +8,15 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from fetal_iqa_models import WeightsError, encoder_spec, load_encoder, registry
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    WeightsError,
+    encoder_spec,
+    load_encoder,
+    registry,
+    set_strategy,
+)
 from fetal_iqa_models.checkpoints import match_trunk
 from fetal_iqa_models.encoders import blank_encoder
 
@@ -179,3 +187,14 @@ def test_a_file_that_differs_in_one_tensor_is_refused(tmp_path: Path, change, sa
     change(tensors)
     with pytest.raises(WeightsError, match=said):
         load_encoder("ultrasam", save(tensors, tmp_path / "f.pth"))
+
+
+@pytest.mark.usefixtures("small")
+@pytest.mark.parametrize("kind", [FrameClassifier, FrameSegmenter])
+def test_its_lora_trains(kind) -> None:
+    network = kind(load_encoder("ultrasam"))
+    set_strategy(network, "lora")
+    network(torch.randn(2, 3, 64, 64)).sum().backward()
+    trained = {n: p for n, p in network.named_parameters() if p.requires_grad}
+    assert len([name for name in trained if ".lora_" in name]) == 4 * 3 * 2
+    assert all(parameter.grad is not None for parameter in trained.values())

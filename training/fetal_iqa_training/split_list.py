@@ -114,7 +114,7 @@ def listed_cases(data: Path, path: Path) -> tuple[CaseSplit, SplitList]:
         Where the folder is in neither layout.
     """
     split = read_split(path)
-    cases = {case.name: case for case in list_annotated(data, split.names)}
+    cases = {case.name: case for case in list_annotated(data, frozenset(split.names))}
     if lost := [name for name in split.names if name not in cases]:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise TrainingError(
