@@ -63,20 +63,21 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 ONCE = {
-    "test_before_after",
-    "test_finetuning",
-    "test_fitting",
     "test_fuzz",
     "test_kill",
+    "test_networks",
     "test_phantom_anatomy",
-    "test_phantom_cases",
     "test_phantom_physics",
+    "test_registry",
     "test_samples",
 }
-"""Modules that take long and whose subject is the same on every Python."""
+"""Modules that take long and whose subject is the same on every Python. So is the training's, but
+for its commands."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        if item.path.stem in ONCE:
+        module = item.path.stem
+        of_training = "fetal_iqa_training" in item.path.parts and module != "test_cli"
+        if module in ONCE or of_training:
             item.add_marker(pytest.mark.once)

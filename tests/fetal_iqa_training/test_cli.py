@@ -83,6 +83,7 @@ def test_the_whole_way_by_commands(data, tmp_path, monkeypatch, capsys):
     code, out, err = run(
         monkeypatch, capsys, "finetune", "--corrections", tmp_path / "review.sqlite", "--task",
         "seg", "--base", model, "--out", child, "--sweeps", data, "--epochs", 1, "--device", "cpu",
+        "--reference", data, "--rehearse", data,
     )  # fmt: skip
     assert code == 0, err
     card = json.loads((child / "model.json").read_text())

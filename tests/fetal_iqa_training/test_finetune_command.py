@@ -123,6 +123,40 @@ def test_both_tasks_need_a_base_each(
     assert message in err
 
 
+FULL_AT = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+sys.argv[1:] = sys.argv[2:]
+from fetal_iqa_training.cli import main
+main()
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the disk is made full as Linux can")
+@pytest.mark.parametrize("room", [20_000, 120_000], ids=["frames", "checkpoint"])
+def test_a_disk_that_is_full_is_one_line_and_leaves_no_model(
+    bases,  # noqa: F811
+    corrected,  # noqa: F811
+    tmp_path,
+    room,
+):
+    store, _, _ = corrected
+    arguments = [
+        "finetune", "--corrections", store, "--task", "cls", "--base", bases / "cls", "--out",
+        tmp_path / "mine", "--steps", "3", "--batch-size", "4", "--device", "cpu",
+    ]  # fmt: skip
+    done = subprocess.run(
+        [sys.executable, "-c", FULL_AT, str(room), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 1, done.stderr
+    (line,) = [line for line in done.stderr.splitlines() if "Error" in line]
+    assert "disk" in line
+    assert "Traceback" not in done.stderr
+    assert not (tmp_path / "mine").exists()
+
+
 def test_several_processes_train_one_task_at_a_time(tmp_path, monkeypatch, capsys):
     code, _, err = run(
         monkeypatch, capsys, "finetune", "--corrections", "s", "--task", "both", "--out", "o",

@@ -354,6 +354,7 @@ def test_one_frame_in_five_of_each_kind_is_kept_back_and_none_is_learnt_from_too
     assert (len(learnt), len(kept_back)) == (20, 0)
 
 
+@pytest.mark.slow
 def test_two_processes_make_the_model_that_one_makes(bases, corrected, tmp_path):
     store, _, _ = corrected
     command = [
