@@ -11,7 +11,10 @@ SMOOTHING_FRAMES = 2.0
 
 
 def best_frame(
-    score: ArrayLike, positive: NDArray[np.bool_], bounds: Sequence[tuple[int, int]]
+    score: ArrayLike,
+    positive: NDArray[np.bool_],
+    bounds: Sequence[tuple[int, int]],
+    smoothing_frames: float = SMOOTHING_FRAMES,
 ) -> int:
     """Choose the frame to measure.
 
@@ -28,6 +31,8 @@ def best_frame(
         Frames on which every model finds the abdomen.
     bounds : sequence of (start, stop)
         Frame range of each sweep.
+    smoothing_frames : float
+        Standard deviation of the Gaussian along time; 0 for none.
 
     Returns
     -------
@@ -38,5 +43,7 @@ def best_frame(
     if not positive[start:stop].any():
         return -1
     known = np.nan_to_num(np.asarray(score, float)[start:stop])
-    smooth = scipy.ndimage.gaussian_filter1d(known, SMOOTHING_FRAMES, mode="constant")
+    smooth = known
+    if smoothing_frames:
+        smooth = scipy.ndimage.gaussian_filter1d(known, smoothing_frames, mode="constant")
     return start + int(np.argmax(np.where(positive[start:stop], smooth, -np.inf)))

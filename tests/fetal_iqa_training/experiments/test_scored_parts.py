@@ -16,9 +16,10 @@ from fetal_iqa_training.experiments.scored_parts import score_part
 from fetal_iqa_training.experiments.sweeps import study_sweeps
 from fetal_iqa_training.experiments.sweeps_report import SweepRun, write_sweeps
 from fetal_iqa_training.experiments.threshold_report import study, write_threshold
-from fetal_iqa_training.experiments.whole_cases import analyse_cases, choose_frame
+from fetal_iqa_training.experiments.whole_cases import analyse_cases
 from fetal_iqa_training.labelled_frames import frames_of
 from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa.analysis.best_frame import best_frame
 
 
 def silent(progress):
@@ -98,7 +99,7 @@ def test_a_rule_that_cannot_be_fitted_leaves_the_threshold(data, models, results
 def test_sweeps_are_summarised_over_runs(data, tiny_models, results, plan, tmp_path):
     folders = tiny_models["cls"], tiny_models["seg"]
     cases, thresholds = analyse_cases(data, {"case1", "case2"}, folders, None, "cpu", silent)
-    found = study_sweeps(cases, choose_frame, thresholds)
+    found = study_sweeps(cases, best_frame, thresholds)
     write_sweeps(plan, results, [SweepRun(0, found), SweepRun(1, found)], "command")
     with (tmp_path / "sweeps.csv").open() as file:
         rows = list(csv.DictReader(file))

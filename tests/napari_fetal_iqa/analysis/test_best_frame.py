@@ -40,6 +40,15 @@ def test_the_best_frame_is_always_a_positive_one(frames):
     assert positive[best] if positive.any() else best == -1
 
 
+@given(st.lists(st.tuples(st.floats(0, 1), st.booleans()), min_size=40, max_size=40))
+def test_without_smoothing_the_highest_score_of_the_sweep_with_most_positives_wins(frames):
+    quality, positive = (np.array(part) for part in zip(*frames, strict=True))
+    best = best_frame(quality, positive, BOUNDS, smoothing_frames=0)
+    start, stop = max(BOUNDS, key=lambda bound: positive[slice(*bound)].sum())
+    inside = [frame for frame in range(start, stop) if positive[frame]]
+    assert best == max(inside, key=lambda frame: (quality[frame], -frame), default=-1)
+
+
 def test_frames_without_a_score_count_as_zero():
     quality = np.full(40, np.nan)
     quality[7] = 0.3

@@ -12,9 +12,10 @@ from fetal_iqa_training.experiments.sweeps import SMOOTHING_FRAMES, SweepStudy, 
 from fetal_iqa_training.experiments.sweeps_plot import draw_smoothing, draw_success
 from fetal_iqa_training.experiments.tables import as_csv, document, markdown_table
 from fetal_iqa_training.experiments.threshold_runs import Pair, paired_runs
-from fetal_iqa_training.experiments.whole_cases import analyse_cases, choose_frame, lines_of
+from fetal_iqa_training.experiments.whole_cases import analyse_cases, lines_of
 from fetal_iqa_training.experiments.writing import about, write_json
 from fetal_iqa_training.progress import Report
+from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.places import write_atomically
 
 Row = Mapping[str, object]
@@ -82,7 +83,7 @@ def study_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> I
         )
         frames = as_csv(line for case in cases for line in lines_of(case))
         write_atomically(plan.out / "sweeps" / f"frames-seed-{cls.seed}.csv", frames)
-        found = study_sweeps(cases, choose_frame, thresholds, seed=plan.common.seed)
+        found = study_sweeps(cases, best_frame, thresholds, seed=plan.common.seed)
         yield SweepRun(cls.seed, found)
 
 

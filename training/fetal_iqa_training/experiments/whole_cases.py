@@ -1,11 +1,9 @@
 """Whole cases, all frames of all sweeps, as CLS and SEG see them: for the study of blind sweeps."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
-import scipy
-from numpy.typing import NDArray
 
 from fetal_iqa_training.challenge.scored_folder import read_truth
 from fetal_iqa_training.errors import TrainingError
@@ -81,41 +79,10 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
         quality=np.where(black, np.float32(0), analysis.quality),
         area_fraction=np.where(black, np.float32(0), analysis.area_fraction),
         ac_mm=analysis.ac_mm,
-        labels=np.array([int(np.max(mask)) for mask in truth.masks]),
+        labels=truth.planes,
         sweep=np.repeat(np.arange(SWEEPS_PER_CASE), length),
         reference_ac_mm=np.array([np.nan if ac is None else ac for ac in case.ac_mm]),
     )
-
-
-def choose_frame(
-    score: NDArray[np.floating],
-    positive: NDArray[np.bool_],
-    bounds: Sequence[tuple[int, int]],
-    smoothing_frames: float,
-) -> int:
-    """Choose as :func:`napari_fetal_iqa.analysis.best_frame.best_frame`, smoothed as one likes.
-
-    Parameters
-    ----------
-    score : (T,) float
-    positive : (T,) bool
-    bounds : sequence of (start, stop)
-        Of the sweeps that were done.
-    smoothing_frames : float
-        Standard deviation of the Gaussian along time; 0 for none.
-
-    Returns
-    -------
-    int
-        0-based frame, or -1 where none is positive.
-    """
-    start, stop = max(bounds, key=lambda bound: int(positive[slice(*bound)].sum()))
-    if not positive[start:stop].any():
-        return -1
-    smooth = np.nan_to_num(np.asarray(score, float)[start:stop])
-    if smoothing_frames:
-        smooth = scipy.ndimage.gaussian_filter1d(smooth, smoothing_frames, mode="constant")
-    return start + int(np.argmax(np.where(positive[start:stop], smooth, -np.inf)))
 
 
 def lines_of(case: SweepCase) -> Iterator[dict[str, object]]:
