@@ -194,7 +194,7 @@ def picture(reach: Callable, size: tuple[int, int], theme: str, home: Path, path
         reach(widget)
         settle()
         shot = widget.viewer.screenshot(canvas_only=False, flash=False)
-        Image.fromarray(shot[..., :3]).save(path, quality=88)
+        Image.fromarray(shot[..., :3]).save(path, quality=80)
         print(path.name, flush=True)
 
 
