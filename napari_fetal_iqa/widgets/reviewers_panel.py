@@ -66,12 +66,15 @@ def _said(agreement: Agreement) -> str:
     if not agreement.labelled and not agreement.outlined:
         return f"{other} and you corrected no frame in common"
     kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"
-    parts = [f"{agreement.labelled} labels{kappa}"]
+    parts = [f"{_counted(agreement.labelled, 'label')}{kappa}"]
     if agreement.dice is not None:
-        parts.append(f"{agreement.outlined} outlines, Dice {agreement.dice:.2f}")
-    count = len(agreement.disagreements)
-    frames = "frame" if count == 1 else "frames"
+        parts.append(f"{_counted(agreement.outlined, 'outline')}, Dice {agreement.dice:.2f}")
+    to_settle = _counted(len(agreement.disagreements), "frame")
     return (
-        f"Both: {'; '.join(parts)}.<br>{count} {frames} to settle, marked ✕; outlines of "
+        f"Both: {'; '.join(parts)}.<br>{to_settle} to settle, marked ✕; outlines of "
         f"{other} are <span style='color:{colours.OTHER}'>purple</span>"
     )
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"
