@@ -69,7 +69,7 @@ def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
     choose(widget, "Where BM disagrees")
     panel = widget.page.reviewers
     assert "2 labels, kappa 0.00" in panel.agreement.text()
-    assert "1 outlines, Dice" in panel.agreement.text()
+    assert "1 outline, Dice" in panel.agreement.text()
     assert list(widget.timeline._data.disagreements) == [10, 11]
     widget.review_actions.go(30)
     widget.review_actions.go_next_to_review()
