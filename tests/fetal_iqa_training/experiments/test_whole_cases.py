@@ -1,8 +1,10 @@
+import shutil
+
 import numpy as np
 
 from fetal_iqa_training.experiments.whole_cases import analyse_cases
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.acouslic import list_cases
+from napari_fetal_iqa.io.acouslic import IMAGES, list_cases
 
 
 def test_whole_cases_have_all_frames_their_labels_and_what_is_not_annotated(data, tiny_models):
@@ -27,3 +29,11 @@ def test_a_case_that_was_analysed_before_is_not_analysed_again(data, tiny_models
     again = analyse_cases(data, {"case1"}, models, None, "cpu", lambda progress: None)[0][0]
     assert np.array_equal(first.quality, again.quality)
     assert np.array_equal(first.ac_mm, again.ac_mm, equal_nan=True)
+
+
+def test_a_volume_that_is_missing_elsewhere_does_not_matter(data, tiny_models, tmp_path):
+    models = tiny_models["cls"], tiny_models["seg"]
+    folder = shutil.copytree(data, tmp_path / "data")
+    (folder / IMAGES / "case0.mha").unlink()
+    cases, _ = analyse_cases(folder, {"case1"}, models, None, "cpu", lambda progress: None)
+    assert [case.name for case in cases] == ["case1"]

@@ -29,7 +29,7 @@ def analyse_cases(
     Parameters
     ----------
     data : Path
-        Folder in the ACOUSLIC-AI layout.
+        Folder in the ACOUSLIC-AI layout; damage in cases that are not named does not matter.
     names : collection of str
         uuids of the cases.
     models : (Path, Path)
@@ -52,7 +52,7 @@ def analyse_cases(
         Where the data are in another layout, or a case is damaged.
     """
     analyser = Analyser(*models, device, encoder_weights=weights)
-    wanted = [case for case in list_cases(data) if case.uuid in names]
+    wanted = [case for case in list_cases(data, must_exist=False) if case.uuid in names]
     if not wanted:
         raise TrainingError(f"{data}: has none of the cases to analyse; choose the data split")
     cases = []
