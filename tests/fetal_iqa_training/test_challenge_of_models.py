@@ -125,6 +125,26 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(data, models,
 
 
 @pytest.mark.parametrize(
+    ("parts", "wrong"),
+    [
+        ({"test": ["case2", "ghost"]}, "names case 'ghost', not among the annotated ones"),
+        ({"test": []}, "its part test has no case"),
+    ],
+)
+def test_evaluate_challenge_refuses_a_split_that_does_not_fit(
+    data, tmp_path, command, parts, wrong
+):
+    split = {"training": ["case0"], "validation": ["case1"]} | parts
+    (tmp_path / "s.json").write_text(json.dumps(split))
+    code, _, err = command(
+        "--challenge", "--cls", "demo-cls", "--data", data, "--split", tmp_path / "s.json"
+    )
+    assert code == 1
+    assert wrong in err
+    assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
     "arguments",
     [
         ["--challenge"],

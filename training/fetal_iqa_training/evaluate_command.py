@@ -18,7 +18,7 @@ from fetal_iqa_training.options import (
 )
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.reporting import reporting
-from fetal_iqa_training.settings import Device
+from fetal_iqa_training.settings import Device, Part
 from napari_fetal_iqa import places
 
 
@@ -115,7 +115,7 @@ def _challenge(
     cls: str | None,
     seg: str | None,
     split: Path | None,
-    part: str,
+    part: Part,
     weights: Path | None,
     rules: Rules,
     json_file: Path | None,
@@ -123,9 +123,9 @@ def _challenge(
     json_progress: bool,
 ) -> None:
     from fetal_iqa_training.challenge.from_models import score_models
-    from fetal_iqa_training.split_list import read_split
+    from fetal_iqa_training.split_list import names_of_part
 
-    only = None if split is None else getattr(read_split(split), part)
+    only = None if split is None else names_of_part(data, split, part)
     with reporting(json_progress) as report:
         scored, setup = score_models(
             data,

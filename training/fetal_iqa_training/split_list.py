@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -16,7 +16,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.labelled_frames import AnnotatedCase, acouslic_frames
 from fetal_iqa_training.settings import Part
 from fetal_iqa_training.splitting import CaseSplit, split_by_subject
-from napari_fetal_iqa.io import AcouslicCase
+from napari_fetal_iqa.io import AcouslicCase, list_cases
 from napari_fetal_iqa.places import write_atomically
 
 Shares = tuple[float, float]
@@ -115,7 +115,13 @@ def listed_cases(data: Path, path: Path) -> tuple[CaseSplit, SplitList]:
     """
     split = read_split(path)
     cases = {case.name: case for case in list_annotated(data, frozenset(split.names))}
-    if lost := [name for name in split.names if name not in cases]:
+    _check_fits(split, {name: case.subject_id for name, case in cases.items()}, path, data)
+    return CaseSplit(**{part: _of(cases, getattr(split, part)) for part in PARTS}), split
+
+
+def _check_fits(split: SplitList, subject_of: Mapping[str, str], path: Path, data: Path) -> None:
+    """Refuse a list that names a case that is not annotated, or has a subject on two sides."""
+    if lost := [name for name in split.names if name not in subject_of]:
         more = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
         raise TrainingError(
             f"{path}: names case {lost[0][:50]!r}{more}, not among the annotated ones of {data}; "
@@ -124,21 +130,44 @@ def listed_cases(data: Path, path: Path) -> tuple[CaseSplit, SplitList]:
     sides: dict[str, Part] = {}
     for part in PARTS:
         for name in getattr(split, part):
-            subject = cases[name].subject_id
+            subject = subject_of[name]
             if sides.setdefault(subject, part) != part:
                 raise TrainingError(
                     f"{path}: subject {subject[:50]!r} is in {sides[subject]} and, by case "
                     f"{name[:50]!r}, in {part}; prepare the split again"
                 )
-    return CaseSplit(**{part: _of(cases, getattr(split, part)) for part in PARTS}), split
 
 
 def cases_of_part(data: Path, path: Path, part: Part) -> tuple[AnnotatedCase, ...]:
     """Give the cases of one part, as :func:`listed_cases` does; there must be one."""
     cases: tuple[AnnotatedCase, ...] = getattr(listed_cases(data, path)[0], part)
+    _check_is_filled(cases, path, part)
+    return cases
+
+
+def names_of_part(data: Path, path: Path, part: Part) -> tuple[str, ...]:
+    """Name the cases of one part of ACOUSLIC-AI data; their volumes may be missing.
+
+    Raises
+    ------
+    SweepError, TrainingError
+        As of :func:`listed_cases`, and where the part has no case.
+    """
+    split = read_split(path)
+    annotated = {
+        case.uuid: case.subject_id
+        for case in list_cases(data, must_exist=False)
+        if any(ac_mm is not None for ac_mm in case.ac_mm)
+    }
+    _check_fits(split, annotated, path, data)
+    names: tuple[str, ...] = getattr(split, part)
+    _check_is_filled(names, path, part)
+    return names
+
+
+def _check_is_filled(cases: Sequence[object], path: Path, part: Part) -> None:
     if not cases:
         raise TrainingError(f"{path}: its part {part} has no case; choose another part")
-    return cases
 
 
 def _of(cases: dict[str, AnnotatedCase], names: Sequence[str]) -> tuple[AnnotatedCase, ...]:
