@@ -140,6 +140,9 @@ def test_weights_are_given_by_encoder(experiment):
     ran = experiment("table4", "--weights", "weights.pt")
     assert ran.code == 2
     assert "NAME=FILE" in ran.err
+    ran = experiment("table4", "--weights", "fetalclp=weights.pt")
+    assert ran.code == 1
+    assert ran.err.startswith("Error: no encoder is called 'fetalclp'; choose one of: fetalclip,")
 
 
 def test_without_a_test_part_nothing_is_trained(experiment, tmp_path):

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from fetal_iqa_models import encoder_spec
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.rows import CLS, Row
 from fetal_iqa_training.fit_data import FitData, choose_data
@@ -125,7 +126,11 @@ def find_weights(plan: Plan, rows: Iterable[Row], store: Path) -> Weights:
     ------
     TrainingError
         Names all encoders whose weights are not here.
+    ModelError
+        Where weights are given for an encoder that there is not.
     """
+    for name in plan.given_weights:
+        encoder_spec(name)  # raises where there is none: a slip would choose other weights
     encoders = list(dict.fromkeys(map(plan.encoder_of, rows)))
     if plan.stand_in or plan.from_scratch:
         return dict.fromkeys(encoders)
