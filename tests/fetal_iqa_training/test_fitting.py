@@ -60,6 +60,13 @@ def fitted(data, tmp_path_factory):
     return folder, card, events
 
 
+@pytest.mark.parametrize("task", ["cls", "seg"])
+def test_a_training_that_does_not_converge_makes_no_model(data, tmp_path, task):
+    with pytest.raises(TrainingError, match="choose a learning rate below 1e\\+30"):
+        fit(data, tmp_path / "model", tiny(task, learning_rate=1e30, **FEW))
+    assert not (tmp_path / "model").exists()
+
+
 def test_a_segmenter_learns_to_outline(fitted):
     _, card, _ = fitted
     assert card.metrics["test"]["dice"] > 0.7

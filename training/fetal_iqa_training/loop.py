@@ -143,7 +143,7 @@ def run_training(
     DeviceError
         Where the device is not there.
     TrainingError
-        Where the process was interrupted or told to end.
+        Where the process was interrupted or told to end, or the weights are no numbers.
     """
     lightning.seed_everything(settings.seed, verbose=False)
     chosen = choose_device(settings.device).type
@@ -199,6 +199,11 @@ def run_training(
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)
     learner.cpu().eval()
+    if not all(parameter.isfinite().all() for parameter in learner.parameters()):
+        raise TrainingError(
+            "the training did not converge, its weights are no numbers: choose a learning rate "
+            f"below {settings.learning_rate:g}"
+        )
 
 
 def _checkpoint_to_go_on_with(folder: Path) -> Path | None:
