@@ -52,6 +52,14 @@ def test_pca_is_that_of_the_singular_values(blobs):
     assert found.variance == pytest.approx(singular[:2] ** 2 / (singular**2).sum(), abs=1e-5)
 
 
+@pytest.mark.parametrize("value", [0.0, 0.1])
+def test_embeddings_that_are_all_the_same_are_one_point(value):
+    found = project(np.full((40, 64), value, np.float32), seed=0)
+    assert found.variance == (0, 0)
+    assert not found.pca.any()
+    assert not found.tsne.any()
+
+
 def test_the_same_seed_gives_the_same_picture_and_kinds_that_part_part_in_it(blobs):
     points, positive = blobs
     found = project(points, seed=3)

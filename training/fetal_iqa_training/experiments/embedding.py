@@ -78,13 +78,16 @@ def project(embeddings: Embeddings, seed: int) -> Projection:
     Parameters
     ----------
     embeddings : (N, D) float array
-        N of 5 or more.
+        N of 5 or more. Where all are the same, all points are the origin.
     seed : int
         Of t-SNE; the same seed gives the same picture.
     """
     from sklearn.decomposition import PCA
     from sklearn.manifold import TSNE
 
+    if (embeddings == embeddings[0]).all():  # a dead encoder: t-SNE would divide by zero
+        points = np.zeros((len(embeddings), 2))
+        return Projection(points, (0.0, 0.0), points)
     count = min(*embeddings.shape, _KEPT_FOR_TSNE)
     pca = PCA(count, svd_solver="full").fit(embeddings.astype(np.float64))
     components = pca.transform(embeddings.astype(np.float64))
