@@ -2,8 +2,8 @@
 
     python benchmarks/learning_curve.py [--frames 5 10 20 40 80] [--seeds 3] [--out FOLDER]
 
-A simulated expert, who is the phantoms' truth, corrects frames of four sweeps of the shifted
-scanner, through the same store as the window: either those that the window suggests, as many of
+A simulated expert, who is the phantoms' truth, corrects frames of four sweeps of a coarse and
+glaring scanner, through the same store as the window: either those that the window suggests, as many of
 each sweep and in its order, or frames drawn at random. The demo models are fine-tuned on them with
 a preset and judged on other phantoms of that scanner, and on phantoms of the scanner that they were
 trained on, which shows what they forget. Each seed has phantoms of its own. Finished runs are kept
@@ -37,7 +37,18 @@ from napari_fetal_iqa.places import remember_location
 
 POOL, TEST = 4, 3
 POLICIES = ("suggested", "random")
-SETTINGS = replace(PhantomSettings.small().shifted(), n_sweeps=6)
+_SHIFTED = PhantomSettings.small().shifted()
+SETTINGS = replace(
+    _SHIFTED,
+    n_sweeps=6,
+    gain_db=_SHIFTED.gain_db + 6,
+    dynamic_range_db=_SHIFTED.dynamic_range_db * 0.7,
+    speckle_size=_SHIFTED.speckle_size * 1.5,
+    shadow=2.5,
+    noise_db=_SHIFTED.noise_db + 8,
+)
+"""A scanner still further from the one that the demo models know: the shifted one alone costs few
+outlines (Dice 0.91)."""
 FIGURES = {
     "cls": (("f1", "CLS F1"),),
     "seg": (("dice", "SEG Dice"), ("f1", "SEG F1"), ("circumference_error_mm", "AC error, mm")),

@@ -54,6 +54,8 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 _TIMELINE_HEIGHT = 220
+_LAID_OUT_MS = 50
+"""By then the window has made room for the timeline; a narrow one grows."""
 _STILL_MS = 120
 """How long a frame stays before it is measured: longer than from frame to frame of a scrub."""
 
@@ -177,7 +179,7 @@ class ReviewWidget(QWidget):
         if self._timeline_dock is not None:
             self._timeline_dock.setVisible(shown)
         if shown and not was_shown:
-            QTimer.singleShot(0, self._fit)
+            QTimer.singleShot(_LAID_OUT_MS, self._fit)
 
     def _action(self, name: str) -> Callable[[], None]:
         action: Callable[[], None] = getattr(self.review_actions, name, None) or getattr(self, name)

@@ -324,10 +324,9 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
 ):
     store, _, _ = corrected
     old = OldData(reference=data, rehearsal=data)
-    card = finetune(
-        [store], bases / "seg", tmp_path / "child", quick("seg", rehearsal=2), old_data=old
-    )
-    assert card.training["rehearsed"] == 10 * 5 * 6
+    settings = quick("seg", rehearsal=2, rehearse_alike=True)
+    card = finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    assert card.training["rehearsed"] == 2 * 10 * 5 * 6  # as they are, and as the corrected ones
     assert card.training["frames"] == 12
     assert card.metrics["child"]["reference"]["frames"] == 300
     assert "dice" in card.metrics["intervals"]["reference"]

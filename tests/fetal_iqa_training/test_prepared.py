@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 from fetal_iqa_models import LoraSettings
 from fetal_iqa_training import cli
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fit_data import choose_data
 from fetal_iqa_training.fitting import basis, basis_of, fit
 from fetal_iqa_training.labelled_frames import acouslic_frames
 from fetal_iqa_training.prepared import build_prepared, open_part, read_prepared
@@ -120,6 +121,13 @@ def test_training_reads_no_volume_that_was_built_but_for_the_test_part(
     monkeypatch.setattr("fetal_iqa_training.labelled_frames.acouslic_frames", noted)
     fit(data, tmp_path / "m", settings(copies=0), prepared=prepared)
     assert sorted(read) == sorted(json.loads((prepared / "split.json").read_text())["test"])
+
+
+def test_the_end_of_reading_is_told_as_where_the_sweeps_are_read(ready, tmp_path):
+    data, prepared = ready
+    told = []
+    choose_data(data, settings(), prepared=prepared).frame_sets(tmp_path, told.append)
+    assert [(one.event, one.done == one.total) for one in told] == [("reading", True)]
 
 
 def test_the_frames_are_mapped_from_the_disk(ready):

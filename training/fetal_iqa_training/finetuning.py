@@ -21,6 +21,7 @@ from fetal_iqa_training.evaluation import Evaluation, judge
 from fetal_iqa_training.finding_sweeps import SweepFinder
 from fetal_iqa_training.fitting import check_is_free, enter
 from fetal_iqa_training.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
+from fetal_iqa_training.grey_levels import GreyLevels
 from fetal_iqa_training.labelled_frames import LabelledFrames
 from fetal_iqa_training.learner import FrameLearner, Network
 from fetal_iqa_training.lesson import Lesson, prepare_lesson
@@ -187,14 +188,18 @@ class _Bench:
     def frame_set(self, rehearsal: Path | None, folder: Path) -> tuple[FrameSet, int]:
         """Build the training frames, corrected ones first; give also how many those are."""
         corrected = 0
+        levels = GreyLevels(self.settings.seed)
 
         def frames() -> Iterator[LabelledFrames]:
             nonlocal corrected
             for source in self._frames_of(self.lesson.split.training):
                 corrected += len(source.positive)
+                levels.see(source.frames)
                 yield source
-            if rehearsal is not None:
-                yield from old_frames(rehearsal)
+            for source in old_frames(rehearsal) if rehearsal else ():
+                yield source
+                if self.settings.rehearse_alike:
+                    yield replace(source, frames=levels.lend(source.frames))
 
         size = self.network.encoder.spec.image_size
         report = self.report

@@ -49,10 +49,12 @@ class FitData:
     def frame_sets(self, work: Path, report: Report) -> tuple[FrameSet, FrameSet]:
         """Give the training and validation frames, built in a work folder if need be."""
         if self.folder is not None and self.prepared is not None:
-            return (
+            parts = (
                 open_part(self.folder, self.prepared, "training"),
                 open_part(self.folder, self.prepared, "validation"),
             )
+            report(Progress("reading", len(parts), len(parts)))  # the first epoch begins here
+            return parts
         return (
             _built(self.cases.training, self.image_size, work / "training", report),
             _built(self.cases.validation, self.image_size, work / "validation", report),

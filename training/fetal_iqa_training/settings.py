@@ -135,6 +135,9 @@ class FinetuneSettings(RunSettings):
     rehearsal : 0, 1 or 2
         Frames of earlier data for every two corrected ones, where there is such data: the model
         forgets less.
+    rehearse_alike : bool
+        Rehearse each of these frames in the grey levels of a corrected one, too: the outlines of
+        earlier data then teach what the new scanner looks like.
     """
 
     steps: int | None = Field(None, ge=1)
@@ -143,6 +146,7 @@ class FinetuneSettings(RunSettings):
     patience: int | None = Field(None, ge=1)
     blend: float = Field(1.0, gt=0, le=1)
     rehearsal: int = Field(0, ge=0, le=2)
+    rehearse_alike: bool = False
 
 
 STEPS_A_ROUND = 15
@@ -169,9 +173,15 @@ PRESETS: dict[Preset, dict[str, object]] = {
 }
 """What a preset changes of :class:`FinetuneSettings`, but for what :func:`preset_of` adds."""
 
+_GENTLY: dict[str, object] = {
+    "head_rate": 1.0,
+    "per_frame": True,
+    "blend": 0.75,
+    "rehearse_alike": True,
+}
 _OUTLINES: dict[Preset, dict[str, object]] = {
-    "quick": {"learning_rate": 3e-4, "head_rate": 1.0, "per_frame": True, "blend": 0.5},
-    "careful": {"learning_rate": 1e-4, "head_rate": 1.0, "per_frame": True, "blend": 0.5},
+    "quick": _GENTLY | {"learning_rate": 3e-4},
+    "careful": _GENTLY | {"learning_rate": 1e-4},
 }
 
 
