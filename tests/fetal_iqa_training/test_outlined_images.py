@@ -37,6 +37,14 @@ def write(folder, names, box=(20, 10, 100, 80), flat=False):
     return folder
 
 
+def test_an_image_that_is_missing_matters_only_where_it_is_asked_for(tmp_path):
+    folder = write(tmp_path, ["003_HC", "006_HC"])
+    (folder / "images" / "006_HC.png").unlink()
+    assert [case.name for case in list_annotated(folder, {"003_HC"})] == ["003_HC"]
+    with pytest.raises(TrainingError, match=r"006_HC\.png is missing"):
+        list_annotated(folder, {"006_HC"})
+
+
 @pytest.mark.parametrize("flat", [False, True])
 def test_each_image_is_a_case_of_the_subject_in_its_name(tmp_path, flat):
     cases = list_annotated(write(tmp_path, ["003_HC", "006_HC", "006_2HC"], flat=flat))

@@ -41,4 +41,4 @@ def list_annotated(folder: Path, only: Collection[str] | None = None) -> tuple[A
     table = find_table(folder)
     if table is None:
         return acouslic_cases(folder, only)
-    return tuple(case for case in outlined_cases(table) if only is None or case.name in only)
+    return outlined_cases(table, only)

@@ -11,7 +11,7 @@ The number before the first ``_`` of a file name is the subject. Van den Heuvel 
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -35,13 +35,19 @@ def find_table(folder: Path) -> Path | None:
     return next(iter(sorted(folder.glob(_TABLES))), None)
 
 
-def outlined_cases(table: Path) -> tuple[AnnotatedCase, ...]:
+def outlined_cases(table: Path, only: Collection[str] | None = None) -> tuple[AnnotatedCase, ...]:
     """List the images that a table names.
+
+    Parameters
+    ----------
+    table : Path
+    only : collection of str, optional
+        Names of the images to list, without their ending; the others may be missing.
 
     Raises
     ------
     TrainingError
-        Where the table cannot be read, or names an image that is not there.
+        Where the table cannot be read, or names an image to list that is not there.
     """
     try:
         with table.open(newline="", encoding="utf-8") as file:
@@ -50,7 +56,11 @@ def outlined_cases(table: Path) -> tuple[AnnotatedCase, ...]:
         raise TrainingError(
             f"{table}: expected file name and pixel size in mm on each line ({error})"
         ) from None
-    return tuple(_case(table.parent, name, pixel_mm) for name, pixel_mm in rows)
+    return tuple(
+        _case(table.parent, name, pixel_mm)
+        for name, pixel_mm in rows
+        if only is None or Path(name).stem in only
+    )
 
 
 def _case(folder: Path, name: str, pixel_mm: float) -> AnnotatedCase:
