@@ -15,6 +15,7 @@ from fetal_iqa_models import (
     load_model,
     model_hash,
     save_model,
+    save_with_card,
 )
 from fetal_iqa_training import cli
 from fetal_iqa_training.calibrating import calibrate, find_temperature
@@ -134,6 +135,14 @@ def test_calibrating_twice_is_calibrating_once(unsure, data, split, tmp_path):
     assert again.temperature == first.temperature
     assert again.quality_threshold == pytest.approx(first.quality_threshold)
     assert again.name == first.name
+
+
+def test_a_threshold_that_no_float32_could_keep_is_refused(unsure, data, split, tmp_path):
+    strict = load_card(unsure).model_copy(update={"quality_threshold": 1 - 1e-9})
+    save_with_card(unsure, tmp_path / "strict", strict)
+    with pytest.raises(TrainingError, match="too near 1 to tell frames apart"):
+        calibrate(tmp_path / "strict", data, tmp_path / "out", split=split, device="cpu")
+    assert not (tmp_path / "out").exists()
 
 
 def test_nothing_is_overwritten_and_a_segmenter_has_no_temperature(

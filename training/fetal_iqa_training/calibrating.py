@@ -16,6 +16,7 @@ from fetal_iqa_models import (
     model_hash,
     save_with_card,
 )
+from fetal_iqa_models.cards import CARD_FILE
 from fetal_iqa_training.calibration import (
     TEMPERATURES,
     brier_score,
@@ -162,7 +163,8 @@ def calibrate(
     Raises
     ------
     ModelError, SweepError, TrainingError
-        Where ``out`` exists, the model is a segmenter, or the data cannot be used.
+        Where ``out`` exists, the model is a segmenter, the data cannot be used, or no quality
+        threshold would keep the decisions.
     """
     if out.exists():
         raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
@@ -208,9 +210,20 @@ def calibrate(
 _CALIBRATED = ", calibrated"
 
 
+_LARGEST_LOGIT = 10.0
+"""Of a threshold below 1; of qualities nearer to 1, float32 tells few apart."""
+
+
 def _same_decisions(old: ModelCard, temperature: float) -> float:
     """Give the quality threshold that the same frames exceed at another temperature."""
-    return float(expit(logit(old.quality_threshold) * old.temperature / temperature))
+    threshold = float(logit(old.quality_threshold)) * old.temperature / temperature
+    if _LARGEST_LOGIT < threshold < float("inf"):
+        raise TrainingError(
+            f"at the temperature {temperature:.4f} the quality threshold "
+            f"{old.quality_threshold:g} would be too near 1 to tell frames apart; lower it in "
+            f"{CARD_FILE} first"
+        )
+    return float(expit(threshold))
 
 
 def _passing(sources: Iterable[LabelledFrames], seen: DataHash) -> Iterator[LabelledFrames]:
