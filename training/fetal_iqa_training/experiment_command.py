@@ -175,7 +175,9 @@ def sweeps(asked: Asked) -> None:
     """
     from fetal_iqa_training.experiments.sweeps_report import study_runs, write_sweeps
     from fetal_iqa_training.experiments.telling import telling
+    from napari_fetal_iqa.io import list_cases
 
+    list_cases(asked.plan.data, must_exist=False)  # single images are no sweeps
     with telling(asked.json_progress) as teller:
         weights, results = _both(asked, teller)
         studied = list(study_runs(asked.plan, weights, results, teller.report))

@@ -145,6 +145,19 @@ def test_weights_are_given_by_encoder(experiment):
     assert ran.err.startswith("Error: no encoder is called 'fetalclp'; choose one of: fetalclip,")
 
 
+def test_sweeps_of_single_images_are_refused_before_anything_is_trained(experiment, tmp_path):
+    (tmp_path / "images").mkdir()
+    table = ["filename,pixel size(mm)", *(f"{n:03d}_HC.png,0.1" for n in range(10))]
+    (tmp_path / "pixel_size_and_hc.csv").write_text("\n".join(table))
+    for name in range(10):
+        (tmp_path / "images" / f"{name:03d}_HC.png").touch()
+        (tmp_path / "images" / f"{name:03d}_HC_Annotation.png").touch()
+    ran = experiment("sweeps", "--data", tmp_path)
+    assert ran.code == 1
+    assert "expected an ACOUSLIC-AI data set" in ran.err
+    assert "run 1" not in ran.err
+
+
 def test_without_a_test_part_nothing_is_trained(experiment, tmp_path):
     ran = experiment("table4", "--test-share", 0)
     assert ran.code == 1
