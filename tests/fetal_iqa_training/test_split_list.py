@@ -43,6 +43,11 @@ def test_what_prepare_writes_is_the_split_of_its_seed(data, listed):
     assert [list(getattr(read, part)) for part in PARTS] == [split[part] for part in PARTS]
 
 
+def test_no_list_is_made_that_no_fit_takes(data):
+    with pytest.raises(TrainingError, match="needs validation subjects"):
+        split_list(list_cases(data), (0.0, 0.2), seed=0)
+
+
 def test_the_hash_tells_who_is_in_which_part_and_nothing_else(listed, tmp_path):
     path, split = listed
     shuffled = {part: split[part][::-1] for part in PARTS}

@@ -184,7 +184,7 @@ def split_list(cases: Iterable[AcouslicCase], shares: Shares, seed: int) -> dict
     ----------
     cases : iterable of AcouslicCase
     shares : (float, float)
-        Of the subjects, for validation and for test.
+        Of the subjects, for validation and for test; that of validation is not 0.
     seed : int
 
     Returns
@@ -196,7 +196,7 @@ def split_list(cases: Iterable[AcouslicCase], shares: Shares, seed: int) -> dict
     Raises
     ------
     TrainingError
-        Where there are too few subjects.
+        Where there are too few subjects, or none for validation.
     """
     cases = list(cases)
     annotated = [
@@ -204,6 +204,8 @@ def split_list(cases: Iterable[AcouslicCase], shares: Shares, seed: int) -> dict
         for case in cases
         if (sweeps := sum(ac_mm is not None for ac_mm in case.ac_mm))
     ]
+    if not shares[0]:
+        raise TrainingError("a training needs validation subjects: give them a share above 0")
     split = split_by_subject(annotated, *shares, seed=seed)
     used = {case.name for case in annotated}
     return {
