@@ -63,6 +63,11 @@ class Plan:
         chosen = self.common.split_seed
         return self.common.seed if chosen is None else chosen
 
+    @property
+    def listed(self) -> Path | None:
+        """The list of who is in which part; None where the seed decides."""
+        return self.split or (self.prepared and self.prepared / SPLIT)
+
     def encoder_of(self, row: Row) -> str:
         """Name of the encoder that a row is run with."""
         return self.stand_in or row.encoder
@@ -105,8 +110,8 @@ class Plan:
         SweepError, TrainingError
             Where the data cannot be used, or there is no test part to judge by.
         """
-        listed = self.split or (self.prepared and self.prepared / SPLIT)
-        cases = choose_data(self.data, self.settings_of(CLS, self.common.seed), listed).cases
+        settings = self.settings_of(CLS, self.common.seed)
+        cases = choose_data(self.data, settings, self.listed).cases
         if not cases.test:
             raise TrainingError("experiments are judged on the test part: give it a share")
         return cases

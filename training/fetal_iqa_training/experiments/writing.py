@@ -13,6 +13,7 @@ from fetal_iqa_training.experiments.plots import draw_ranks, draw_rows
 from fetal_iqa_training.experiments.results import RowResult
 from fetal_iqa_training.experiments.rows import Table
 from fetal_iqa_training.experiments.tables import as_markdown, rows_as_csv, runs_as_csv
+from fetal_iqa_training.split_list import read_split
 from napari_fetal_iqa.places import write_atomically
 
 
@@ -45,6 +46,7 @@ def write_json(
         "command": command,
         "seeds": list(plan.seeds),
         "split_seed": plan.split_seed,
+        "split": read_split(plan.listed).sha256 if plan.listed else None,
         "settings": plan.common.model_dump(
             mode="json", exclude={"task", "encoder", "strategy", "lora", "seed", "split_seed"}
         ),
@@ -64,7 +66,7 @@ def about(plan: Plan, command: str) -> list[str]:
     phantoms = isinstance(made, Mapping) and "phantoms" in made
     split = (
         "as listed"
-        if plan.split or plan.prepared
+        if plan.listed
         else f"seed {plan.split_seed}, {common.validation_share:.0%} validation, "
         f"{common.test_share:.0%} test"
     )
