@@ -48,9 +48,11 @@ def start(request_cls):
 
 def all_events(job):
     events = []
-    while job.running or (new := job.events()):
-        events += job.events() if job.running else new
-        time.sleep(0.01)
+    running = True
+    while running or new:
+        running = job.running
+        new = job.events()
+        events += new
     return events
 
 
