@@ -130,9 +130,9 @@ def tests(programs, arguments, with_gui):
     if with_gui and not has_screen():
         pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + pytest
     # One thread each: the tests themselves run side by side. With bytecode: they start many
-    # processes, and to compile torch's sources anew takes each of them ten seconds. Those with a window come after the
-    # others, in a process of their own that torch never enters: torch's compiler and software
-    # OpenGL each bring an LLVM, and the two in one process crash.
+    # processes, and to compile torch's sources anew takes each of them ten seconds. Those with a
+    # window come after the others, in a process of their own that torch never enters: torch's
+    # compiler and software OpenGL each bring an LLVM, and the two in one process crash.
     quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
     quiet.pop("PYTHONDONTWRITEBYTECODE", None)
     if arguments:

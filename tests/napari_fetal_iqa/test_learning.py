@@ -48,12 +48,13 @@ def start(request_cls):
 
 def all_events(job):
     events = []
-    running = True
-    while running or new:
+    while True:
         running = job.running
         new = job.events()
         events += new
-    return events
+        if not running and not new:
+            return events
+        time.sleep(0.01)
 
 
 def test_it_is_followed_to_its_end(start):

@@ -193,7 +193,7 @@ def preset_of(preset: Preset, task: Task) -> dict[str, object]:
     Outlines are learnt more gently than frame quality, with the Dice loss of each frame and a
     quarter of the way back to the parent: few frames, of which many are hard negatives, otherwise
     make the outlines that a model knew worse. And earlier data is rehearsed in the grey levels of
-    the corrected frames, too. On phantoms of a scanner on which the demo model's Dice is 0.52, seed
-    0 of ``benchmarks/learning_curve.py`` with 20 corrected frames, that gave 0.71, and 0.67 without.
+    the corrected frames, too. On phantoms of a scanner on which the demo model's Dice is 0.52 (seed
+    0 of ``benchmarks/learning_curve.py``, 20 corrected frames) that gave 0.71, and 0.67 without.
     """
     return PRESETS[preset] | (_OUTLINES.get(preset, {}) if task == "seg" else {})
