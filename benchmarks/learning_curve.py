@@ -5,9 +5,10 @@
 A simulated expert, who is the phantoms' truth, corrects frames of four sweeps of a coarse and
 glaring scanner, through the same store as the window: either those that the window suggests, as
 many of each sweep and in its order, or frames drawn at random. The demo models are fine-tuned on
-them with a preset and judged on other phantoms of that scanner, and on phantoms of the scanner that they were
-trained on, which shows what they forget. Each seed has phantoms of its own. Finished runs are kept
-in the folder; the same command goes on. Prints a table and draws the picture.
+them with a preset and judged on other phantoms of that scanner, and on phantoms of the scanner
+that they were trained on, which shows what they forget. Each seed has phantoms of its own.
+Finished runs are kept in the folder; the same command goes on. Prints a table and draws the
+picture.
 """
 
 import argparse
