@@ -126,6 +126,7 @@ def test_a_disk_that_refuses_is_one_line(data, tmp_path, monkeypatch, capsys):
     assert "file" in err
 
 
+@pytest.mark.once
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
 def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data, tmp_path):
     command = [

@@ -3,15 +3,18 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fetal_iqa_models import encoder_spec
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.rows import CLS, Row
-from fetal_iqa_training.fit_data import FitData, choose_data
 from fetal_iqa_training.pretrained import find_pretrained
 from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.split_list import SPLIT
 from fetal_iqa_training.splitting import CaseSplit
+
+if TYPE_CHECKING:
+    from fetal_iqa_training.fit_data import FitData
 
 Weights = Mapping[str, Path | None]
 """File of each encoder's pretrained weights; None for one that starts at random."""
@@ -91,7 +94,7 @@ class Plan:
         name = row.name + (started if self.stand_in or self.from_scratch else "")
         return self.out / "models" / name / f"seed-{seed}"
 
-    def data_of(self, row: Row) -> FitData:
+    def data_of(self, row: Row) -> "FitData":
         """Data of every run of a row.
 
         Raises
@@ -99,6 +102,8 @@ class Plan:
         SweepError, TrainingError
             Where the data cannot be used.
         """
+        from fetal_iqa_training.fit_data import choose_data  # brings torch
+
         settings = self.settings_of(row, self.common.seed)
         return choose_data(self.data, settings, self.split, self.prepared)
 
@@ -110,6 +115,8 @@ class Plan:
         SweepError, TrainingError
             Where the data cannot be used, or there is no test part to judge by.
         """
+        from fetal_iqa_training.fit_data import choose_data  # brings torch
+
         settings = self.settings_of(CLS, self.common.seed)
         cases = choose_data(self.data, settings, self.listed).cases
         if not cases.test:
