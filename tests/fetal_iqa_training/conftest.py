@@ -1,5 +1,6 @@
-"""A data set that a tiny network learns in seconds: bright discs on dark noise."""
+"""A data set that a tiny network learns in seconds, bright discs on dark noise; the command."""
 
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from fetal_iqa_training import cli
 from napari_fetal_iqa.io.acouslic import write_case
+from napari_fetal_iqa.io.inflating import InflatingFrames
 from napari_fetal_iqa.io.writing import write_volume
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -53,3 +56,38 @@ def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]
         return write_volume(tmp_path / f"sweep{seed}.mha", frames, (1.0, 1.0)), masks
 
     return write
+
+
+@pytest.fixture
+def command(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> Callable[..., tuple[int, str, str]]:
+    """Run ``fetal-iqa-train`` in this process; give exit code, output and errors."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        return int(end.value.code or 0), said.out, said.err
+
+    return run
+
+
+@pytest.fixture
+def volumes_in_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """How many volumes were in memory, at every opening of one."""
+    alive: set[int] = set()
+    counts: list[int] = []
+
+    class Counted(InflatingFrames):
+        def __init__(self, *arguments: object) -> None:
+            super().__init__(*arguments)  # type: ignore[arg-type]
+            alive.add(id(self))
+            counts.append(len(alive))
+
+        def __del__(self) -> None:
+            alive.discard(id(self))
+
+    monkeypatch.setattr("napari_fetal_iqa.io.pixel_block.InflatingFrames", Counted)
+    return counts

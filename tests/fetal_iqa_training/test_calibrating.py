@@ -1,7 +1,6 @@
 """The temperature of a model: found, kept in its folder, applied where it speaks."""
 
 import json
-import sys
 
 import numpy as np
 import pytest
@@ -17,7 +16,6 @@ from fetal_iqa_models import (
     save_model,
     save_with_card,
 )
-from fetal_iqa_training import cli
 from fetal_iqa_training.calibrating import calibrate, find_temperature
 from fetal_iqa_training.calibration import expected_calibration_error, fit_temperature
 from fetal_iqa_training.errors import TrainingError
@@ -186,18 +184,6 @@ def test_a_fit_that_cannot_be_calibrated_says_why_and_keeps_1(data, tmp_path):
     assert card.temperature == 1
     assert card.training["calibration"].startswith("none: ")
     assert card.metrics["validation"]["ece"] == card.metrics["validation"]["ece_before"]
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
 
 
 def test_calibrate_and_evaluate_by_commands(unsure, data, split, tmp_path, command):

@@ -2,12 +2,11 @@
 
 import json
 import shutil
-import sys
+from functools import partial
 
 import pytest
 
 from fetal_iqa_models import model_hash
-from fetal_iqa_training import cli
 from fetal_iqa_training.challenge.from_models import score_models
 from fetal_iqa_training.challenge.scored_folder import score_submission
 from fetal_iqa_training.challenge.submission import export_submission
@@ -82,18 +81,13 @@ def test_a_model_of_the_other_task_and_a_data_set_without_cases_are_refused(data
 
 
 @pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", "evaluate", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+def evaluated(command):
+    return partial(command, "evaluate")
 
 
-def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(data, models, tmp_path, command):
+def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(
+    data, models, tmp_path, evaluated
+):
     folder = shutil.copytree(data, tmp_path / "data")
     write_split(tmp_path / "s.json", split_list(list_cases(folder), (0.2, 0.3), 1), {})
     part = json.loads((tmp_path / "s.json").read_text())["test"]
@@ -101,7 +95,7 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(data, models,
         "--challenge", "--cls", models["cls"], "--seg", models["seg"], "--data", folder,
         "--split", tmp_path / "s.json", "--json", tmp_path / "scores.json", "--device", "cpu",
     ]  # fmt: skip
-    code, out, err = command(*ask, "--rules", "literal")
+    code, out, err = evaluated(*ask, "--rules", "literal")
     assert (code, err) == (0, "")
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == sorted(part)
@@ -114,11 +108,11 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(data, models,
         model_hash(models["seg"]),
     ]
     (folder / IMAGES / f"{part[0]}.mha").unlink()
-    code, out, err = command(*ask)
+    code, out, err = evaluated(*ask)
     assert code == 1
     assert err.splitlines()[0].startswith(f"{part[0]}: {part[0]}.mha: no such file")
     assert "1 of 3 cases were not scored" in err.splitlines()[-1]
-    code, out, err = command(*ask, "--json-progress")
+    code, out, err = evaluated(*ask, "--json-progress")
     assert code == 1
     done = [json.loads(line) for line in out.splitlines() if '"done"' in line]
     assert any(line["event"] == "done" and line["scored"] == 2 for line in done)
@@ -132,11 +126,11 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(data, models,
     ],
 )
 def test_evaluate_challenge_refuses_a_split_that_does_not_fit(
-    data, tmp_path, command, parts, wrong
+    data, tmp_path, evaluated, parts, wrong
 ):
     split = {"training": ["case0"], "validation": ["case1"]} | parts
     (tmp_path / "s.json").write_text(json.dumps(split))
-    code, _, err = command(
+    code, _, err = evaluated(
         "--challenge", "--cls", "demo-cls", "--data", data, "--split", tmp_path / "s.json"
     )
     assert code == 1
@@ -156,7 +150,7 @@ def test_evaluate_challenge_refuses_a_split_that_does_not_fit(
         ["--model", "demo-cls", "--part", "training set"],
     ],
 )
-def test_what_does_not_go_together_is_bad_usage(arguments, command):
-    code, _, err = command("--data", "d", *arguments)
+def test_what_does_not_go_together_is_bad_usage(arguments, evaluated):
+    code, _, err = evaluated("--data", "d", *arguments)
     assert code == 2
     assert "Traceback" not in err

@@ -1,19 +1,17 @@
 import csv
 import json
 import shutil
-import sys
+from functools import partial
 
 import numpy as np
 import pytest
 import SimpleITK
 
-from fetal_iqa_training import cli
 from fetal_iqa_training.acouslic_check import check_data_set
 from fetal_iqa_training.phantom_cases import write_phantoms
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import list_cases, read_sweep, write_case, write_volume
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE
-from napari_fetal_iqa.io.inflating import InflatingFrames
 from napari_fetal_iqa.sweep import SweepVolume
 
 from .conftest import FRAMES_PER_SWEEP, SHAPE, disc_volume
@@ -28,16 +26,8 @@ def folder(data, tmp_path):
 
 
 @pytest.fixture
-def prepare(monkeypatch, capsys):
-    def run(*arguments):
-        command = ["fetal-iqa-train", "prepare", "acouslic", *map(str, arguments)]
-        monkeypatch.setattr(sys, "argv", command)
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+def prepare(command):
+    return partial(command, "prepare", "acouslic")
 
 
 def edit_masks(folder, case, edit):
@@ -207,22 +197,10 @@ def test_too_few_subjects_are_an_error_only_where_a_list_is_asked_for(tmp_path, 
     assert "only 1 annotated subjects" in err
 
 
-def test_one_volume_is_in_memory_at_a_time(folder, monkeypatch):
-    alive, most = set(), []
-
-    class Counted(InflatingFrames):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            alive.add(id(self))
-            most.append(len(alive))
-
-        def __del__(self):
-            alive.discard(id(self))
-
-    monkeypatch.setattr("napari_fetal_iqa.io.pixel_block.InflatingFrames", Counted)
+def test_one_volume_is_in_memory_at_a_time(folder, volumes_in_memory):
     assert len(check_data_set(folder).sound) == 10
-    assert len(most) == 20
-    assert max(most) == 1
+    assert len(volumes_in_memory) == 20
+    assert max(volumes_in_memory) == 1
 
 
 def test_phantoms_are_a_sound_data_set(tmp_path):

@@ -3,7 +3,6 @@
 import json
 import os
 import shutil
-import sys
 
 import numpy as np
 import pytest
@@ -11,7 +10,6 @@ import torch
 from safetensors.torch import load_file
 
 from fetal_iqa_models import LoraSettings
-from fetal_iqa_training import cli
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fit_data import choose_data
 from fetal_iqa_training.fitting import basis, basis_of, fit
@@ -21,7 +19,6 @@ from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.split_list import read_split, split_list, write_split
 from napari_fetal_iqa.io import list_cases
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE
-from napari_fetal_iqa.io.inflating import InflatingFrames
 
 SHARES = (0.3, 0.5)
 
@@ -224,34 +221,10 @@ def test_it_appears_whole_or_not_at_all_and_never_over_another(build, folder, tm
         build()
 
 
-def test_the_frames_and_masks_of_one_case_are_in_memory_at_a_time(build, monkeypatch):
-    alive, most = set(), []
-
-    class Counted(InflatingFrames):
-        def __init__(self, *arguments):
-            super().__init__(*arguments)
-            alive.add(id(self))
-            most.append(len(alive))
-
-        def __del__(self):
-            alive.discard(id(self))
-
-    monkeypatch.setattr("napari_fetal_iqa.io.pixel_block.InflatingFrames", Counted)
+def test_the_frames_and_masks_of_one_case_are_in_memory_at_a_time(build, volumes_in_memory):
     build()
-    assert len(most) == 10  # of the five cases for training and validation
-    assert max(most) == 2
-
-
-@pytest.fixture
-def command(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return end.value.code or 0, captured.out, captured.err
-
-    return run
+    assert len(volumes_in_memory) == 10  # of the five cases for training and validation
+    assert max(volumes_in_memory) == 2
 
 
 def test_prepare_builds_without_a_damaged_case_and_fit_uses_it(folder, tmp_path, command):

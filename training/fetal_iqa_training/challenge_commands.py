@@ -18,13 +18,10 @@ if TYPE_CHECKING:
 
     from fetal_iqa_training.challenge.scored_folder import SubmissionScore
 
-RulesOption = Annotated[
-    Rules,
-    typer.Option(
-        help="Of the challenge. corrected: as the metrics were meant; literal: as the challenge's "
-        "own evaluation counts, with its quirks."
-    ),
-]
+RULES = typer.Option(
+    help="Of the challenge. corrected: as the metrics were meant; literal: as the challenge's "
+    "own evaluation counts, with its quirks."
+)
 
 export = typer.Typer(
     help="Write results as others expect them.", no_args_is_help=True, rich_markup_mode=None
@@ -72,7 +69,7 @@ def score(
     data: Annotated[
         Path, typer.Option(help="Data set in the layout of ACOUSLIC-AI.", show_default=False)
     ],
-    rules: RulesOption = "corrected",
+    rules: Annotated[Rules, RULES] = "corrected",
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fetal_iqa_training.challenge.rules import Rules
-from fetal_iqa_training.challenge_commands import RulesOption, score_table, tell_scores
+from fetal_iqa_training.challenge_commands import RULES, score_table, tell_scores
 from fetal_iqa_training.options import (
     Data,
     DeviceOption,
@@ -51,7 +51,7 @@ def evaluate(
     seg: Annotated[
         str | None, typer.Option(help="Model that outlines it, for --challenge.")
     ] = None,
-    rules: RulesOption = "corrected",
+    rules: Annotated[Rules | None, RULES] = None,
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
@@ -70,12 +70,25 @@ def evaluate(
                 "takes --cls and --seg, or one of them, and no --model or --reliability",
                 param_hint="--challenge",
             )
-        _challenge(data, cls, seg, split, part, weights, rules, json_file, device, json_progress)
+        _challenge(
+            data,
+            cls,
+            seg,
+            split,
+            part,
+            weights,
+            rules or "corrected",
+            json_file,
+            device,
+            json_progress,
+        )
         return
     if model is None or cls is not None or seg is not None:
         raise typer.BadParameter(
             "give one model, or --challenge with --cls and --seg", param_hint="--model"
         )
+    if rules is not None:
+        raise typer.BadParameter("are the challenge's: give --challenge, too", param_hint="--rules")
     from fetal_iqa_models import load_card, model_hash
     from fetal_iqa_training.errors import TrainingError
     from fetal_iqa_training.evaluation import draw_quality, evaluate

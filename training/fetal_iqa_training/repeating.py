@@ -9,7 +9,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_models import ModelCard, load_card
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting import basis_of
+from fetal_iqa_training.same_fit import check_is_the_same_fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.places import write_atomically
 
@@ -70,36 +70,11 @@ def repeat_fit(
     if kept:
         begun_with = begin_with()
         for folder, card in kept.items():
-            _check_is_the_same_fit(folder, card, asked[folder], begun_with)
+            check_is_the_same_fit(folder, card, asked[folder], begun_with)
     cards = [kept.get(folder) or fit_one(folder, run) for folder, run in asked.items()]
     summary: dict[str, JsonValue] = {"seeds": list(seeds), "figures": _spread(cards)}
     write_atomically(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return summary
-
-
-def _check_is_the_same_fit(
-    folder: Path, card: ModelCard, settings: FitSettings, begun_with: Mapping[str, JsonValue]
-) -> None:
-    said = card.training.get("settings")
-    was = {**basis_of(card), **(_completed(said) if isinstance(said, Mapping) else {})}
-    wanted = {**begun_with, **settings.model_dump(mode="json")}
-    changes_nothing = {"workers"}
-    others = sorted(
-        name
-        for name in (was.keys() | wanted.keys()) - changes_nothing
-        if was.get(name) != wanted.get(name)
-    )
-    if others:
-        raise TrainingError(
-            f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
-            "move it away, or choose another folder for these runs"
-        )
-
-
-def _completed(said: Mapping[str, JsonValue]) -> dict[str, JsonValue]:
-    """Fill in the settings that the card of an earlier version does not have yet."""
-    defaults = FitSettings.model_validate({"task": "cls", "encoder": ""}).model_dump(mode="json")
-    return {**defaults, **said}
 
 
 def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:

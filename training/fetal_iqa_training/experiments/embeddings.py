@@ -22,7 +22,8 @@ from fetal_iqa_training.experiments.embedding import (
 from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
 from fetal_iqa_training.experiments.plan import Plan, Weights
 from fetal_iqa_training.experiments.plots import save_png
-from fetal_iqa_training.experiments.results import RowResult, Spread, spread
+from fetal_iqa_training.experiments.results import RowResult
+from fetal_iqa_training.experiments.spread import Spread, spread
 from fetal_iqa_training.experiments.tables import as_csv
 from fetal_iqa_training.fitting import build_network
 from fetal_iqa_training.progress import Report

@@ -46,10 +46,13 @@ class PartFrames:
         if len(self) <= limit:
             return self
         random = np.random.default_rng(seed)
+        kinds = np.flatnonzero(self.positive), np.flatnonzero(~self.positive)
+        share = round(limit * len(kinds[0]) / len(self))
+        most = limit - min(1, len(kinds[1]))  # at least one of each kind that there is
+        n_positive = min(max(share, min(1, len(kinds[0]))), most)
         chosen = [
-            random.choice(kind, max(1, round(limit * len(kind) / len(self))), replace=False)
-            for kind in (np.flatnonzero(self.positive), np.flatnonzero(~self.positive))
-            if len(kind)
+            random.choice(kind, count, replace=False)
+            for kind, count in zip(kinds, (n_positive, limit - n_positive), strict=True)
         ]
         rows = np.sort(np.concatenate(chosen))
         return PartFrames(

@@ -1,7 +1,7 @@
 """What the runs of a row gave: figures run by run, their mean and standard deviation."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.experiments.cost import Cost
 from fetal_iqa_training.experiments.rows import Row
+from fetal_iqa_training.experiments.spread import Spread, spread
 
 FIGURES = (
     "dice",
@@ -19,27 +20,6 @@ FIGURES = (
     "average_precision",
     "circumference_error_mm",
 )
-
-
-@dataclass(frozen=True)
-class Spread:
-    """Mean and sample standard deviation over runs; no deviation for one run."""
-
-    mean: float
-    std: float | None
-    runs: int
-
-    def __str__(self) -> str:
-        """Write as tables do: ``0.7570 ± 0.0123``."""
-        return f"{self.mean:.4f}" + ("" if self.std is None else f" ± {self.std:.4f}")
-
-
-def spread(values: Sequence[float]) -> Spread | None:
-    """Summarise the runs of a row; None where there is none."""
-    if not values:
-        return None
-    std = statistics.stdev(values) if len(values) > 1 else None
-    return Spread(statistics.mean(values), std, len(values))
 
 
 @dataclass(frozen=True)

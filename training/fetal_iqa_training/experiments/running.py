@@ -6,19 +6,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
-from pydantic import ValidationError
+from pydantic import JsonValue
 
 from fetal_iqa_models import ModelCard, load_card, weights_record
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
-from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.cost import Cost, CostMeter, read_cost
 from fetal_iqa_training.experiments.plan import Plan, Weights
 from fetal_iqa_training.experiments.results import RowResult, RunResult
 from fetal_iqa_training.experiments.rows import Row
-from fetal_iqa_training.fitting import basis_of, fit
+from fetal_iqa_training.fitting import fit
 from fetal_iqa_training.progress import Report
-from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.same_fit import check_is_the_same_fit
 from napari_fetal_iqa import places
 from napari_fetal_iqa.errors import FetalIqaError
 
@@ -135,31 +134,14 @@ class Runner:
             return None
         card = load_card(folder)
         settings = self._plan.settings_of(row, seed)
-        if others := self._differences(card, row, settings):
-            raise TrainingError(
-                f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
-                "move it away, or choose another --out"
-            )
+        check_is_the_same_fit(folder, card, settings, self._begun_with(row, settings.encoder))
         cost = read_cost(folder.with_name(f"{folder.name}.cost.json"))
         return _result(seed, folder, card, cost)
 
-    def _differences(self, card: ModelCard, row: Row, settings: FitSettings) -> list[str]:
-        """Name what a model was fitted with otherwise than is asked for."""
-        try:
-            was = FitSettings.model_validate(card.training.get("settings"))
-        except ValidationError:
-            return ["settings"]
-        changes_nothing = {"workers"}
-        names = [
-            name
-            for name in FitSettings.model_fields.keys() - changes_nothing
-            if getattr(was, name) != getattr(settings, name)
-        ]
-        weights = self._weights[settings.encoder]
+    def _begun_with(self, row: Row, encoder: str) -> dict[str, JsonValue]:
+        weights = self._weights[encoder]
         record = None if weights is None else weights_record(weights, places.weights())
-        begun_with = self._data(row) | {"weights": None if record is None else record.sha256}
-        begun = basis_of(card)
-        return sorted(names + [name for name in begun_with if begun[name] != begun_with[name]])
+        return {**self._data(row), "weights": None if record is None else record.sha256}
 
     def _data(self, row: Row) -> dict[str, str | None]:
         """Hashes of the training frames and of the split, which all runs share.

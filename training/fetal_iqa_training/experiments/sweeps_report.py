@@ -7,7 +7,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.experiments.plan import Plan, Weights
 from fetal_iqa_training.experiments.plots import mark, save_png
-from fetal_iqa_training.experiments.results import spread
+from fetal_iqa_training.experiments.spread import spread
 from fetal_iqa_training.experiments.sweeps import SMOOTHING_FRAMES, SweepStudy, study_sweeps
 from fetal_iqa_training.experiments.sweeps_plot import draw_smoothing, draw_success
 from fetal_iqa_training.experiments.tables import as_csv, document, markdown_table

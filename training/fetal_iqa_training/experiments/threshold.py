@@ -6,7 +6,7 @@ the test frames themselves (how much there is to win, and no honest figure), and
 best on the validation frames.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +15,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.intervals import rounded
+from fetal_iqa_training.experiments.spread import spread
 
 PAPER_SHARE = 0.01
 """Of the square, arXiv 2507.22802."""
@@ -209,13 +210,11 @@ def precision_recall_f1(
     return _share(hit, called), _share(hit, true), _share(2 * hit, called + true)
 
 
-def mean_and_std(values: ArrayLike) -> dict[str, float | None]:
+def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
     """Give ``mean`` and the sample ``std`` of one number a run; of one run no std."""
-    of_run = np.asarray(values, np.float64)
-    return {
-        "mean": rounded(of_run.mean()),
-        "std": rounded(of_run.std(ddof=1)) if len(of_run) > 1 else None,
-    }
+    found = spread(values)
+    assert found is not None
+    return {"mean": rounded(found.mean), "std": rounded(found.std)}
 
 
 def _check(frames: ScoredFrames, part: str) -> None:

@@ -13,8 +13,8 @@ from fetal_iqa_training.experiments.combined_rule_study import (
 )
 from fetal_iqa_training.experiments.plan import Plan
 from fetal_iqa_training.experiments.plots import mark, save_png
-from fetal_iqa_training.experiments.results import Spread, spread
 from fetal_iqa_training.experiments.rows import SEG
+from fetal_iqa_training.experiments.spread import Spread, spread
 from fetal_iqa_training.experiments.tables import as_csv, document, markdown_table
 from fetal_iqa_training.experiments.threshold import ThresholdStudy, study_threshold
 from fetal_iqa_training.experiments.threshold_plot import draw_threshold
@@ -70,8 +70,10 @@ def write_threshold(plan: Plan, results: Pair, found: ThresholdResults, command:
     markdown, table, everything, picture = files
     write_atomically(table, as_csv(found.threshold.rows()))
     save_png(mark(draw_threshold(found.threshold), results), picture)
+    rule_table, rule_picture = (plan.out / f"combined_rule.{end}" for end in ("csv", "png"))
+    for earlier in (rule_table, rule_picture):
+        earlier.unlink(missing_ok=True)
     if found.rule is not None:
-        rule_table, rule_picture = (plan.out / f"combined_rule.{end}" for end in ("csv", "png"))
         write_atomically(rule_table, as_csv(found.rule.rows()))
         save_png(mark(draw_combined_rule(found.rule), results), rule_picture)
         files += [rule_table, rule_picture]
