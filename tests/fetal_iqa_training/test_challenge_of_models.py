@@ -154,3 +154,9 @@ def test_what_does_not_go_together_is_bad_usage(arguments, evaluated):
     code, _, err = evaluated("--data", "d", *arguments)
     assert code == 2
     assert "Traceback" not in err
+
+
+def test_rules_without_the_challenge_are_refused(data, models, evaluated):
+    code, _, err = evaluated("--model", models["cls"], "--data", data, "--rules", "literal")
+    assert code == 2
+    assert "--challenge" in err

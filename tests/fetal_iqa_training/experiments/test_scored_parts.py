@@ -8,7 +8,7 @@ import pytest
 
 from fetal_iqa_models import FramePredictor, load_model
 from fetal_iqa_training.data_sets import list_annotated
-from fetal_iqa_training.experiments.part_frames import read_part
+from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
 from fetal_iqa_training.experiments.plan import Plan
 from fetal_iqa_training.experiments.results import RowResult, RunResult
 from fetal_iqa_training.experiments.rows import CLS, SEG
@@ -66,6 +66,20 @@ def test_frames_are_scored_as_prediction_scores_them(data, models, tmp_path):
     assert set(rule.case) == {"subject0", "subject1"}
 
 
+@pytest.mark.parametrize(
+    ("n", "positives"), [(60, 0), (60, 1), (60, 29), (60, 59), (60, 60), (8, 3)]
+)
+def test_a_sample_has_as_many_frames_as_are_asked_for_and_both_kinds(n, positives):
+    positive = np.arange(n) < positives
+    frames = np.arange(n, dtype=np.uint8)[:, None, None]
+    part = PartFrames(frames, positive, *[np.array(["s"] * n)] * 2, np.arange(n))
+    sample = part.sample(10, seed=0)
+    assert len(sample) == min(n, 10)
+    assert len(set(sample.number)) == len(sample)
+    assert set(sample.positive) == set(positive)
+    assert abs(sample.positive.mean() - positive.mean()) < 0.1
+
+
 def test_both_studies_of_the_threshold_are_written(data, models, results, plan, tmp_path):
     cases = list_annotated(data)
     validation = score_part(*models, read_part(cases[:3], 56, tmp_path / "v", silent), "cpu")
@@ -90,6 +104,7 @@ def test_a_rule_that_cannot_be_fitted_leaves_the_threshold(data, models, results
     one = score_part(*models, read_part(cases[:1], 56, tmp_path / "v", silent), "cpu")
     found = study([(one, one)], seed=0)
     assert "needs 2 or more" in found.rule_failure
+    (tmp_path / "combined_rule.csv").write_text("of an earlier call")
     write_threshold(plan, results, found, "command")
     assert f"Not fitted: {found.rule_failure}" in (tmp_path / "threshold.md").read_text()
     assert (tmp_path / "threshold.png").exists()
