@@ -34,8 +34,9 @@ __all__ = ["FrameView", "ReviewSession", "Source"]
 class ReviewSession:
     """What the models say of a sweep, overruled by what the expert says.
 
-    Knows no widget: ``frames_changed`` tells with the frame numbers what to paint anew. Every
-    correction is on disk when its call returns.
+    Knows no widget: ``frames_changed`` tells with the frame numbers what to paint anew, and
+    ``frames_computed`` of which frames results came. Every correction is on disk when its call
+    returns.
 
     Parameters
     ----------
@@ -45,6 +46,7 @@ class ReviewSession:
     """
 
     frames_changed = Signal(tuple)
+    frames_computed = Signal(tuple)
 
     def __init__(self, sweep: SweepVolume, store: CorrectionStore, reviewer: str) -> None:
         self.sweep = sweep
@@ -55,6 +57,7 @@ class ReviewSession:
         self.comparison: Comparison | None = None
         self._queue = ReviewQueue(self._candidates)
         self.frames_changed.connect(self._forget)
+        self.frames_computed.connect(self._forget)
         with suppress(StoreUnwritableError):  # it waits, as what is said of it will
             store.add_sweep(sweep)
         self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
@@ -143,7 +146,7 @@ class ReviewSession:
         if self.analysis is None:
             raise RuntimeError("results without an analysis")
         self.analysis.add(results)
-        self.frames_changed.emit(tuple(results.frames.tolist()))
+        self.frames_computed.emit(tuple(results.frames.tolist()))
 
     def set_thresholds(self, thresholds: tuple[float, float] | None) -> None:
         """Count frames as positive from other scores on, of quality and area, in this review.

@@ -24,8 +24,6 @@ from napari_fetal_iqa.widgets.screen_text import ScreenText
 from napari_fetal_iqa.widgets.selection import FrameRange
 from napari_fetal_iqa.widgets.timeline_data import TimelineData
 
-AT_ONCE = 16
-"""As many frames are shown at once; more, one after the other while the window is idle."""
 _SLICE_SECONDS = 0.01
 _LEFT_ALONE_MS = 500
 
@@ -61,27 +59,27 @@ class Desk:
         self.navigator.go(self.navigator.frame if place is None else place)
 
     def paint(self, frames: Collection[int]) -> None:
-        """Put the masks that count on these frames: a few at once, many when there is time."""
-        if len(frames) <= AT_ONCE:
-            for frame in frames:
-                self._paint(frame)
-            self.overlay.refresh()
-            return
+        """Put the masks that count on these frames, now."""
+        for frame in frames:
+            self._paint(frame)
+        self.overlay.refresh()
+
+    def paint_in_turns(self, frames: Collection[int]) -> None:
+        """Put the masks that count on these frames while the window is idle, the shown first."""
         if self.navigator.frame in frames:
-            self._paint(self.navigator.frame)
-            self.overlay.refresh()
+            self._waiting = {self.navigator.frame: None, **self._waiting}
         self._waiting.update(dict.fromkeys(frames))
         self._when_idle.start()
 
     def _paint_some(self) -> None:
         end = time.perf_counter() + _SLICE_SECONDS
-        shown = self.navigator.frame in self._waiting
         while self._waiting and time.perf_counter() < end:
             frame = next(iter(self._waiting))
             del self._waiting[frame]
             self._paint(frame)
-        if shown and self.navigator.frame not in self._waiting:
-            self.overlay.refresh()
+            if frame == self.navigator.frame:
+                self.overlay.refresh()  # takes as long as many frames
+                break
         if not self._waiting:
             self._when_idle.stop()
 

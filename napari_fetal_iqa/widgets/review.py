@@ -36,7 +36,7 @@ from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.actions import Actions
 from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background import get_to_know, import_what_sweeps_need
-from napari_fetal_iqa.widgets.desk import AT_ONCE, Desk
+from napari_fetal_iqa.widgets.desk import Desk
 from napari_fetal_iqa.widgets.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.empty_page import EmptyPage
 from napari_fetal_iqa.widgets.later import Later
@@ -53,6 +53,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_AT_ONCE = 16
+"""As many frames that the expert changed are shown at once; more, and computed ones, in turns."""
 _TIMELINE_HEIGHT = 220
 _LAID_OUT_MS = 50
 """By then the window has made room for the timeline; a narrow one grows."""
@@ -316,6 +318,7 @@ class ReviewWidget(QWidget):
         self.desk.ellipse.drawn.connect(self.review_actions.take_ellipse)
         self.desk.selection.changed.connect(self.timeline.show_range)
         session.frames_changed.connect(self._paint)
+        session.frames_computed.connect(self._paint_in_turns)
         self.page.frame.setEnabled(True)
         self._offer_reviewers()
         self._show_saved()
@@ -366,22 +369,32 @@ class ReviewWidget(QWidget):
         desk, self.desk, self.layer = self.desk, None, None
         if desk is not None:
             desk.session.frames_changed.disconnect(self._paint)
+            desk.session.frames_computed.disconnect(self._paint_in_turns)
             desk.leave()
         self._check_models()
 
     # From the session to pixels --------------------------------------------------------------
 
     def _paint(self, frames: Collection[int]) -> None:
-        desk = self.desk
-        if desk is None:
+        if self.desk is None:
             return
-        desk.paint(frames)
+        if len(frames) > _AT_ONCE:
+            self._paint_in_turns(frames)
+            return
+        self.desk.paint(frames)
+        self._ask_to_show(frames)
+        self._later.now()
+
+    def _paint_in_turns(self, frames: Collection[int]) -> None:
+        if self.desk is not None:
+            self.desk.paint_in_turns(frames)
+            self._ask_to_show(frames)
+
+    def _ask_to_show(self, frames: Collection[int]) -> None:
         jobs = [self._show_frame, self._show_all_frames, self._show_next]
-        if desk.navigator.frame in frames:
+        if self.desk is not None and self.desk.navigator.frame in frames:
             jobs.insert(1, self._show_still)
         self._later.ask(*jobs)
-        if len(frames) <= AT_ONCE:
-            self._later.now()
 
     def _show_all_frames(self) -> None:
         if self.desk is not None:

@@ -9,7 +9,9 @@ import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QAbstractButton, QApplication, QProgressBar
 
+from napari_fetal_iqa.analysis import Analysis, FrameResults
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.masks import encode_mask
 from napari_fetal_iqa.review import Source
 from napari_fetal_iqa.settings import Settings, load_settings, save_settings
 from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE, MODEL_VALUE
@@ -81,6 +83,35 @@ def test_the_analysis_paints_masks_and_scores(desk, qtbot):
     desk.review_actions.go(31)
     assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.said
     assert analysis.setup.cls_model.id in desk.page.work.models.text()
+
+
+def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(desk, phantom, qtbot):
+    mask = phantom.masks[np.argmax((phantom.masks > 0).sum((1, 2)))] > 0
+    frames = np.array([3, 4, 5])
+    desk.review_actions.go(5)
+    desk.desk.session.begin_analysis(Analysis(phantom.sweep))
+    qtbot.waitUntil(lambda: desk._later.idle and not desk.desk._when_idle.isActive())
+
+    desk._results_came(
+        FrameResults(
+            frames=frames,
+            quality=np.full(3, 0.9, np.float32),
+            area_fraction=np.full(3, mask.mean(), np.float32),
+            masks=(encode_mask(mask),) * 3,
+            ac_mm=np.full(3, np.nan),
+            lit=np.ones(3, bool),
+            seconds={},
+        )
+    )
+
+    layer = desk.desk.overlay.layer.data
+    assert not layer[frames].any()  # this turn is over before anything is drawn
+    assert not desk._later.idle
+    desk.desk._paint_some()
+    assert [bool(layer[frame].any()) for frame in frames] == [False, False, True]
+    qtbot.waitUntil(lambda: desk._later.idle and not desk.desk._when_idle.isActive())
+    assert all(np.array_equal(layer[frame] == MODEL_VALUE, mask) for frame in frames)
+    assert desk.page.frame.quality.said == "Quality 0.90"
 
 
 def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
