@@ -1,6 +1,8 @@
 import numpy as np
 
 from fetal_iqa_training.grey_levels import GreyLevels
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 
 
 def made(seed, low, high):
@@ -49,3 +51,18 @@ def test_black_frames_lend_nothing_and_stay_black():
     black, bright, dim = np.zeros((40, 60), np.uint8), made(1, 100, 250), made(0, 5, 60)
     assert not levels_of(bright).lend(black[None]).any()
     assert (levels_of(black).lend(dim[None]) == dim).all()
+
+
+def test_a_phantom_takes_the_grey_levels_of_real_ultrasound(real_data):
+    real = np.asarray(read_sweep(real_data / "fetal_head_sweep.mha").frames[100:120])
+    phantom = np.asarray(make_phantom(PhantomSettings.small(), seed=3).sweep.frames[:4])
+    found = levels_of(*real).lend(phantom)
+    assert ((found == 0) == (phantom == 0)).all()
+
+    def quartiles(frames):
+        return np.array([np.quantile(frame[frame > 0], [0.25, 0.5, 0.75]) for frame in frames])
+
+    lowest, highest = quartiles(real).min(0), quartiles(real).max(0)
+    assert (quartiles(found) >= lowest - 2).all()
+    assert (quartiles(found) <= highest + 2).all()
+    assert np.abs(quartiles(found) - quartiles(phantom)).max() > 5  # it was another scanner's
