@@ -88,9 +88,9 @@ def measure_abdomen(
     """Measure the abdominal circumference of one mask.
 
     Only the largest connected part of the mask counts, by its outer contour. On rasterised
-    ellipses with semi-axes of 20 pixels or more the circumference is true to 0.5 % (the tests
-    hold it to that; 0.03 % on average); with semi-axes of 10 to 12 pixels it was up to 0.7 % off,
-    of 5 to 10 pixels 1.4 %. Smoothing the mask before its contour is taken makes it no better.
+    ellipses with semi-axes of 20 to 70 pixels the circumference is that of a mean radius true to
+    0.14 pixels (the tests hold it to that): within 0.7 % at 20 pixels, 0.2 % at 70, and with no
+    bias. Smoothing the mask before its contour is taken makes it no better.
 
     Parameters
     ----------

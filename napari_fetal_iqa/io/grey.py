@@ -97,8 +97,11 @@ def _mixed(frame: NDArray[Any]) -> NDArray[Any]:
 def _windowed(grey: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     with np.errstate(invalid="ignore"):  # signalling NaN
         grey = np.nan_to_num(grey.astype(np.float64), nan=low, posinf=high, neginf=low)
-    # Halves, because the difference of two floats may be too large for one.
-    return np.rint((grey / 2 - low / 2) / (high / 2 - low / 2) * 255)
+    # Halves, because the difference of two floats may be too large for one, or nothing at all.
+    span = high / 2 - low / 2
+    if span == 0:
+        return np.where(grey > low, 255, 0)
+    return np.rint((grey / 2 - low / 2) / span * 255)
 
 
 def _window(frames: Any, values: Any) -> tuple[float, float] | None:

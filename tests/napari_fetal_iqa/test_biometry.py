@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 from scipy import integrate, ndimage, special
@@ -47,7 +47,14 @@ def test_ramanujan_is_the_integrated_perimeter(a: float, ratio: float) -> None:
     assert ramanujan_perimeter(b, a) == ramanujan_perimeter(a, b)
 
 
+PIXEL_ERROR = 0.14
+"""Of the mean radius: what is lost where a circle's edge falls between rows and columns. Of 20.25
+pixels about the middle of one, 0.13 are lost."""
+
+
 @settings(max_examples=50, deadline=None)
+@example((1.0, 0.5), (20.0, 20.0), (0.0, 0.25), False, 0.0)
+@example((1.0, 1.0), (20.25, 20.25), (0.0, 0.0), False, 0.0)
 @given(
     spacing=st.tuples(st.floats(0.3, 1.0), st.floats(0.3, 1.0)),
     axes_px=st.tuples(st.floats(20, 70), st.floats(20, 70)),
@@ -55,7 +62,7 @@ def test_ramanujan_is_the_integrated_perimeter(a: float, ratio: float) -> None:
     tilted=st.booleans(),
     angle=st.floats(0, 180),
 )
-def test_rasterised_ellipses_measure_within_half_a_percent(
+def test_rasterised_ellipses_measure_to_a_seventh_of_a_pixel(
     spacing: tuple[float, float],
     axes_px: tuple[float, float],
     offset: tuple[float, float],
@@ -71,7 +78,8 @@ def test_rasterised_ellipses_measure_within_half_a_percent(
     mask = ellipse_mask((2 * half[0] + 1, 2 * half[1] + 1), spacing, center, axes_mm, angle)
     measured = measure_abdomen(mask, spacing)
     assert measured is not None
-    assert measured.circumference_mm == pytest.approx(integrated_perimeter(*axes_mm), rel=0.005)
+    true_mm = integrated_perimeter(*axes_mm)
+    assert measured.circumference_mm == pytest.approx(true_mm, rel=PIXEL_ERROR / min(axes_px))
     assert measured.semi_axes_mm == pytest.approx(sorted(axes_mm, reverse=True), rel=0.02)
     assert measured.center_px == pytest.approx(center, abs=0.3)
     assert not measured.truncated

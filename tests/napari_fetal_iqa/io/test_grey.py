@@ -48,6 +48,10 @@ def test_nan_is_dark_and_infinities_are_the_ends_of_the_range():
     assert to_grey_frames(frames).tolist() == [[[0, 0, 255, 255, 0]]]
 
 
+def test_the_least_contrast_that_there_can_be_is_shown():
+    assert to_grey_frames(np.array([[[0.0, 5e-324]]])).tolist() == [[[0, 255]]]
+
+
 @pytest.mark.parametrize("value", [0.0, np.nan])
 def test_a_volume_without_contrast_is_black(value):
     assert not to_grey_frames(np.full((2, 3, 4), value)).any()
