@@ -96,7 +96,7 @@ class Calipers:
         self.layer.data = np.concatenate([outline_px, *diameters, ends_px.reshape(_ENDS, 2)])
         longer, shorter = lengths
         unit = self._unit
-        said = f"AC {circumference:.1f} {unit}   {longer:.1f} x {shorter:.1f} {unit}"
+        said = f"AC {circumference:.1f} {unit}\n{longer:.1f} × {shorter:.1f} {unit}"
         self._show(said, crosses=True)
 
     def _show(self, said: str, crosses: bool) -> None:

@@ -143,4 +143,4 @@ class FramePanel(QWidget):
         )
         longer, shorter = measured.diameters_mm
         cut = ", cut by the edge" if measured.truncated else ""
-        self.diameters.setText(f"{shorter:.1f} × {longer:.1f} mm{cut}, {_WHOSE[view.mask_source]}")
+        self.diameters.setText(f"{longer:.1f} × {shorter:.1f} mm{cut}, {_WHOSE[view.mask_source]}")

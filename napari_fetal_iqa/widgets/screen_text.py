@@ -1,15 +1,15 @@
-"""The line below the frame, in napari's own text overlay: one for the whole life of a window."""
+"""The words below the frame, in napari's own text overlay: one for the whole life of a window."""
 
 from napari.components import ViewerModel
 from qtpy.QtCore import QTimer
 
 _COLOUR = None  # napari's own choice, legible on the canvas of either theme
-_LETTERS = "AC 0123456789.xmp"
+_LETTERS = "AC 0123456789.×mp"
 _LETTER_MS = 30
 
 
 class ScreenText:
-    """Says one line; each letter is drawn once unseen before, as napari's first time takes 20 ms.
+    """Says a few words; each letter is drawn once unseen, as napari's first time takes 20 ms.
 
     Parameters
     ----------
@@ -39,7 +39,7 @@ class ScreenText:
         self._letters.start()
 
     def say(self, said: str) -> None:
-        """Say this, in place of what was said; an empty line says nothing."""
+        """Say this, in place of what was said; an empty text says nothing."""
         self.said = said
         if not self._ready:
             self._letters.start()
