@@ -24,6 +24,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import evaluate
 from fetal_iqa_training.finetuning import finetune
 from fetal_iqa_training.old_data import reference_phantoms
@@ -187,7 +188,7 @@ def do_seed(seed: int, options: argparse.Namespace) -> None:
                     found = run(
                         scanner, task, chosen[policy][:count], options.preset, seed, folder / name
                     )
-                except Exception as error:  # too few of a kind: the model stays as it is
+                except TrainingError as error:  # too few of a kind: the model stays as it is
                     found = {"refused": str(error)}
                 path.write_text(json.dumps(found))
                 print(name, json.dumps(found), flush=True)

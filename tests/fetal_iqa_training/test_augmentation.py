@@ -52,6 +52,19 @@ def test_a_copy_is_shifted_by_at_most_a_fifth_and_keeps_its_scale(seed):
     assert moved.numpy().sum() == pytest.approx(disc().sum(), rel=0.08)
 
 
+def test_copies_are_magnified_and_reduced_up_to_the_limit_with_their_masks():
+    magnified = replace(PLACE_ONLY, shift=0.0, rotation_deg=0.0, magnification=1.5)
+    mask = disc()
+    factors = []
+    for seed in range(80):
+        frame, moved = magnified(mask.astype(np.uint8) * np.uint8(255), mask, seed)
+        assert np.logical_xor(frame.numpy() > 127, moved.numpy()).sum() < 0.1 * moved.numpy().sum()
+        factors.append(np.sqrt(moved.numpy().sum() / mask.sum()))
+    assert 1 / 1.53 < min(factors) < 0.72
+    assert 1.4 < max(factors) < 1.53
+    assert np.median(factors) == pytest.approx(1, abs=0.1)
+
+
 def test_rotation_reaches_but_does_not_pass_its_limit():
     turned = replace(PLACE_ONLY, shift=0.0)
     bar = np.zeros((64, 64), bool)

@@ -1,4 +1,4 @@
-"""Augmented copies of a frame and its mask: light, local contrast, place.
+"""Augmented copies of a frame and its mask: light, local contrast, place, size.
 
 Every choice is drawn from the generator that the caller seeds, so that a copy depends on its
 seed alone, whichever worker makes it and whatever was drawn before.
@@ -32,6 +32,8 @@ class Augmentation:
         Largest shift, as a share of the square's side.
     rotation_deg : float
         Largest rotation to either side.
+    magnification : float
+        Factors are drawn from ``1 / x .. x``, as often above 1 as below; 1 in the paper.
 
     References
     ----------
@@ -45,6 +47,7 @@ class Augmentation:
     clahe_clip_limit: float = 0.01
     shift: float = 0.2
     rotation_deg: float = 20.0
+    magnification: float = 1.0
 
     def __call__(
         self, frame: NDArray[np.uint8], mask: NDArray[np.bool_], seed: int
@@ -71,6 +74,7 @@ class Augmentation:
         angle = random.uniform(-self.rotation_deg, self.rotation_deg)
         side = frame.shape[-1]
         shift = np.rint(random.uniform(-self.shift, self.shift, size=2) * side)
+        magnification = self.magnification ** random.uniform(-1, 1)
         if equalise:
             frame = equalise_locally(frame, self.clahe_clip_limit)
         image = torch.from_numpy(np.array(frame))[None]
@@ -79,7 +83,7 @@ class Augmentation:
         moved = {
             "angle": angle,
             "translate": [int(shift[0]), int(shift[1])],
-            "scale": 1.0,
+            "scale": magnification,
             "shear": [0.0, 0.0],
         }
         image = transforms.affine(image, interpolation=InterpolationMode.BILINEAR, **moved)

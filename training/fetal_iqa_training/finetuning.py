@@ -13,6 +13,7 @@ from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
+from fetal_iqa_training.augmentation import Augmentation
 from fetal_iqa_training.before_after import changed, intervals, per_sweep
 from fetal_iqa_training.corrected_frames import CorrectedSweep, corrected_frames
 from fetal_iqa_training.distributed import Share, rank
@@ -30,6 +31,7 @@ from fetal_iqa_training.old_data import old_frames, reference_phantoms, rehearsa
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.sampling import BalancedDraws, EveryFrame
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
+from fetal_iqa_training.speckle import respeckle
 from napari_fetal_iqa import places
 
 _SHOWN = 64
@@ -189,6 +191,7 @@ class _Bench:
         """Build the training frames, corrected ones first; give also how many those are."""
         corrected = 0
         levels = GreyLevels(self.settings.seed)
+        random = np.random.default_rng(self.settings.seed)
 
         def frames() -> Iterator[LabelledFrames]:
             nonlocal corrected
@@ -199,7 +202,8 @@ class _Bench:
             for source in old_frames(rehearsal) if rehearsal else ():
                 yield source
                 if self.settings.rehearse_alike:
-                    yield replace(source, frames=levels.lend(source.frames))
+                    alike = levels.lend(respeckle(source.frames, random))
+                    yield replace(source, frames=alike)
 
         size = self.network.encoder.spec.image_size
         report = self.report
@@ -249,7 +253,7 @@ def _learn(
         draws = min(settings.steps, STEPS_A_ROUND) * settings.batch_size
         sampler = BalancedDraws(kinds, draws, settings.seed)
     shown = kept_back if len(kept_back) else learnt[:_SHOWN]
-    dataset = FrameDataset(frames)
+    dataset = FrameDataset(frames, Augmentation(magnification=settings.magnification))
     run_training(
         FrameLearner(network, settings),
         DataLoader(

@@ -43,22 +43,23 @@ class GreyLevels:
             elif (place := int(self._random.integers(self._seen))) < _FRAMES:
                 self._sample[place] = pixels
 
-    def lend(self, frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def lend(self, frames: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
         """Give frames these grey levels, each those of one frame drawn at random.
 
         Parameters
         ----------
-        frames : (n, H, W) uint8 array
+        frames : (n, H, W) array
+            At least 0.
 
         Returns
         -------
         (n, H, W) uint8 array
-            The same where no frame was seen.
+            The same, limited to 255, where no frame was seen.
         """
-        alike = frames.copy()
-        for frame in alike if self._sample else ():
+        alike = frames.clip(0, 255).astype(np.uint8)
+        for frame, lent in zip(frames, alike, strict=True) if self._sample else ():
             inside = frame > 0
             levels = self._sample[self._random.integers(len(self._sample))]
             if inside.any():
-                frame[inside] = np.rint(match_histograms(frame[inside], levels)).clip(1, 255)
+                lent[inside] = np.rint(match_histograms(frame[inside], levels)).clip(1, 255)
         return alike

@@ -136,8 +136,11 @@ class FinetuneSettings(RunSettings):
         Frames of earlier data for every two corrected ones, where there is such data: the model
         forgets less.
     rehearse_alike : bool
-        Rehearse each of these frames in the grey levels of a corrected one, too: the outlines of
-        earlier data then teach what the new scanner looks like.
+        Rehearse each of these frames in speckle of another grain and the grey levels of a corrected
+        one, too: the outlines of earlier data then teach what the new scanner looks like.
+    magnification : float
+        Augmented copies are magnified by up to this, or reduced as much: 1 for neither, as in the
+        paper.
     """
 
     steps: int | None = Field(None, ge=1)
@@ -147,6 +150,7 @@ class FinetuneSettings(RunSettings):
     blend: float = Field(1.0, gt=0, le=1)
     rehearsal: int = Field(0, ge=0, le=2)
     rehearse_alike: bool = False
+    magnification: float = Field(1.0, ge=1, le=2)
 
 
 STEPS_A_ROUND = 15
@@ -178,6 +182,7 @@ _GENTLY: dict[str, object] = {
     "per_frame": True,
     "blend": 0.75,
     "rehearse_alike": True,
+    "magnification": 1.35,
 }
 _OUTLINES: dict[Preset, dict[str, object]] = {
     "quick": _GENTLY | {"learning_rate": 3e-4},
