@@ -211,7 +211,7 @@ def gathered(results: dict, task: str, policy: str, figure: str) -> dict[int, li
 
 
 def print_table(results: dict) -> None:
-    print(f"{'':24}{'frames':>7}" + "".join(f"{policy:>22}" for policy in POLICIES))
+    print(f"{'':24}{'frames':>7}" + "".join(f"{policy:>26}" for policy in POLICIES))
     for task, figures in FIGURES.items():
         for figure, title in (*figures, ("forgotten", f"{task} forgotten")):
             columns = [gathered(results, task, policy, figure) for policy in POLICIES]
@@ -220,7 +220,7 @@ def print_table(results: dict) -> None:
                     f"{statistics.mean(v):.3f} ({min(v):.3f}..{max(v):.3f})" if v else ""
                     for v in (column.get(count, []) for column in columns)
                 ]
-                print(f"{title:24}{count:7}" + "".join(f"{cell:>22}" for cell in cells))
+                print(f"{title:24}{count:7}" + "".join(f"{cell:>26}" for cell in cells))
 
 
 def draw(results: dict, path: Path) -> None:

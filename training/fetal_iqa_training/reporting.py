@@ -1,6 +1,7 @@
 """How the commands tell how far they are and how they ended: bars for people, lines for others."""
 
 import json
+import os
 import shlex
 import sys
 from collections.abc import Iterator, Mapping
@@ -40,5 +41,23 @@ def finish(
 
 
 def command_line() -> str:
-    """Give the command that runs, for a model's card."""
-    return shlex.join(["fetal-iqa-train", *sys.argv[1:]])
+    """Give the command that runs, for a model's card: without places and people.
+
+    Models are passed on, and a folder may be called after a patient. What is a path, or names a
+    reviewer, is written as its option in capitals.
+    """
+    words = ["fetal-iqa-train"]
+    option = ""
+    for word in sys.argv[1:]:
+        if word.startswith("-"):
+            option, equals, value = word.partition("=")
+            words.append(option + equals + _shown(option, value))
+        else:
+            words.append(_shown(option, word))
+    return shlex.join(words)
+
+
+def _shown(option: str, value: str) -> str:
+    a_place = "/" in value or "\\" in value or os.path.exists(value)
+    private = a_place or (option == "--reviewer" and value)
+    return (option.strip("-").upper() or "PATH") if private else value
