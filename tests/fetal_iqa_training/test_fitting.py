@@ -263,6 +263,36 @@ def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):
     assert json.loads((tmp_path / "lora" / "model.json").read_text())["lora"]["rank"] == 2
 
 
+def test_a_head_alone_learns_what_it_would_if_the_encoder_saw_every_frame_anew(
+    data, tmp_path, monkeypatch
+):
+    settings = tiny("cls", strategy="linear", epochs=2, schedule="cosine", **FEW)
+    card = fit(data, tmp_path / "kept", settings)
+    monkeypatch.setattr("fetal_iqa_training.fitting.has_frozen_encoder", lambda network: False)
+    anew = fit(data, tmp_path / "anew", settings)
+    kept, expected = weights(tmp_path / "kept"), weights(tmp_path / "anew")
+    assert all(torch.allclose(kept[name], expected[name], atol=1e-6) for name in expected)
+    assert card.metrics["validation"] == anew.metrics["validation"]
+
+
+def test_a_frozen_encoder_sees_each_frame_and_each_copy_once_also_after_a_cut(data, tmp_path):
+    settings = tiny("cls", strategy="linear", epochs=2, copies=1, **FEW)
+    events = []
+
+    def cut_in_the_second_epoch(event):
+        events.append(event)
+        if event.event == "step" and event.done == 10:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(data, tmp_path / "model", settings, report=cut_in_the_second_epoch)
+    encoded = [(e.done, e.total) for e in events if e.event == "encoding"]
+    fit(data, tmp_path / "model", settings, report=events.append)
+    assert [(e.done, e.total) for e in events if e.event == "encoding"] == encoded
+    taught = load_card(tmp_path / "model").training["frames"]
+    assert next(total for done, total in encoded if done == total) == 2 * taught
+
+
 def test_half_precision_halves_the_files(data, tmp_path, fitted):
     fit(data, tmp_path / "half", tiny("seg"), half_precision=True)
     size = sum(path.stat().st_size for path in (tmp_path / "half").glob("*.safetensors"))

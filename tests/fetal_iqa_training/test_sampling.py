@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetal_iqa_training.distributed import Share
-from fetal_iqa_training.sampling import BalancedDraws, EveryFrame
+from fetal_iqa_training.sampling import BalancedDraws, EveryFrame, same_copies
 
 
 def balanced(positive, draws, seed):
@@ -23,6 +23,17 @@ def test_every_frame_comes_once_as_it_is_and_as_so_many_copies(n_frames, copies,
     assert plain == Counter(range(n_frames))
     assert copied == Counter({frame: copies for frame in range(n_frames) if copies})
     assert len(draws) == len(EveryFrame(n_frames, copies, seed))
+
+
+@given(n_frames=st.integers(1, 40), copies=st.integers(0, 3), seed=st.integers(0, 1000))
+def test_the_same_copies_are_listed_frame_after_frame(n_frames, copies, seed):
+    draws = same_copies(n_frames, copies, seed)
+    assert [draw.frame for draw in draws] == list(range(n_frames)) * (1 + copies)
+    assert all(draw.seed is None for draw in draws[:n_frames])
+    seeds = [draw.seed for draw in draws[n_frames:]]
+    assert None not in seeds
+    assert len(set(seeds)) == len(seeds)
+    assert same_copies(n_frames, copies, seed) == draws
 
 
 def test_order_and_copies_are_the_seeds_and_new_in_each_epoch():

@@ -3,10 +3,11 @@
 import shutil
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import torch
 from pydantic import JsonValue
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset
 
 from fetal_iqa_models import (
     FrameClassifier,
@@ -28,6 +29,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation import judge
 from fetal_iqa_training.fit_data import choose_data
 from fetal_iqa_training.frame_set import FrameDataset, FrameSet
+from fetal_iqa_training.frozen_encoder import HeadLearner, encode, has_frozen_encoder
 from fetal_iqa_training.labelled_frames import frames_of
 from fetal_iqa_training.learner import FrameLearner, Network
 from fetal_iqa_training.loop import Course, run_training
@@ -263,17 +265,32 @@ def _learn(
     report: Report,
 ) -> dict[str, JsonValue]:
     """Train in place; give the best epoch's figures."""
-    learner = FrameLearner(network, settings)
+    training: Dataset[Any]
+    looked_at: Dataset[Any]
+    if has_frozen_encoder(network):
+        learner: FrameLearner = HeadLearner(network, settings)
+        training, looked_at = (
+            encode(learner, part, copies, settings, work / f"{name}-features", report)
+            for name, part, copies in (
+                ("training", frames, settings.copies),
+                ("validation", validation, 0),
+            )
+        )
+        sampler = EveryFrame(len(training), 0, settings.seed)
+    else:
+        learner = FrameLearner(network, settings)
+        training, looked_at = FrameDataset(frames), FrameDataset(validation)
+        sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     run_training(
         learner,
         DataLoader(
-            FrameDataset(frames),
+            training,
             batch_size=settings.batch_size,
-            sampler=EveryFrame(len(frames), settings.copies, settings.seed),
+            sampler=sampler,
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
         ),
-        DataLoader(FrameDataset(validation), batch_size=settings.batch_size),
+        DataLoader(looked_at, batch_size=settings.batch_size),
         work,
         settings,
         Course(epochs=settings.epochs),

@@ -78,6 +78,11 @@ class FrameLearner(lightning.LightningModule):
         normalised: Tensor = (grey - self._mean) / self._std
         return normalised
 
+    def logits(self, frames: Tensor) -> Tensor:
+        """Answer of the network to (N, S, S) uint8 frames."""
+        logits: Tensor = self.model(self.normalise(frames))
+        return logits
+
     def loss(self, logits: Tensor, masks: Tensor, positive: Tensor) -> Tensor:
         """Loss of the task: cross-entropy of the labels, or Dice loss of the masks."""
         if isinstance(self.model, FrameClassifier):
@@ -97,7 +102,7 @@ class FrameLearner(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         """One step on (frames, masks, positive)."""
         frames, masks, positive = batch
-        return self.loss(self.model(self.normalise(frames)), masks, positive)
+        return self.loss(self.logits(frames), masks, positive)
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last pass."""
@@ -107,7 +112,7 @@ class FrameLearner(lightning.LightningModule):
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         """Judge one batch as it is in use: thresholds of the paper, at the network's size."""
         frames, masks, positive = batch
-        logits = self.model(self.normalise(frames))
+        logits = self.logits(frames)
         self._validation_loss.update(self.loss(logits, masks, positive), weight=len(frames))
         if isinstance(self.model, FrameClassifier):
             self._figures.update(logits.squeeze(1) > 0, positive)

@@ -18,10 +18,11 @@ class Progress:
     event : str
         ``"writing"`` of phantoms, ``"reading"`` while frames are read, ``"step"`` after a
         training step, ``"validation"`` after a pass over the validation frames,
+        ``"encoding"`` while a frozen encoder sees the frames,
         ``"evaluating"`` while a model is judged.
     done, total : int
-        Of sweeps while reading or evaluating, else of training steps; total is 0 where it is
-        not known.
+        Of sweeps while reading or evaluating, of frames while encoding, else of training
+        steps; total is 0 where it is not known.
     loss : float, optional
         Of a step, or the mean over the validation frames.
     metrics : dict
@@ -46,10 +47,10 @@ def silent(progress: Progress) -> None:
 class JsonLines:
     """Write each event as one JSON line, for other programs.
 
-    Lines are ``{"event": "reading" | "step" | "validation" | "evaluating", "done", "total",
-    "loss", "metrics"}``, before a fine-tuning ``{"event": "summary", ...}`` of what there is to
-    learn from, and from the commands one last ``{"event": "done", "model", "hash",
-    "metrics"}`` or ``{"event": "error", "message"}``.
+    Lines are ``{"event": "reading" | "encoding" | "step" | "validation" | "evaluating",
+    "done", "total", "loss", "metrics"}``, before a fine-tuning ``{"event": "summary", ...}`` of
+    what there is to learn from, and from the commands one last ``{"event": "done", "model",
+    "hash", "metrics"}`` or ``{"event": "error", "message"}``.
 
     Parameters
     ----------
@@ -102,6 +103,7 @@ class Bars:
             words = {
                 "writing": "Writing",
                 "reading": "Reading",
+                "encoding": "Encoding",
                 "step": "Learning",
                 "evaluating": "Judging",
             }

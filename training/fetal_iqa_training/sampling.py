@@ -43,6 +43,17 @@ class EveryFrame(Sampler[Draw]):
             yield Draw(frame, seed if copy else None)
 
 
+def same_copies(n_frames: int, copies: int, seed: int) -> list[Draw]:
+    """List each frame as it is, then each as a first copy, and so on, for use in every epoch."""
+    random = np.random.default_rng(seed)
+    seeds = random.integers(_LARGEST_SEED, size=(copies, n_frames)).tolist()
+    return [
+        Draw(frame, seed)
+        for of_copy in ([None] * n_frames, *seeds)
+        for frame, seed in enumerate(of_copy)
+    ]
+
+
 class BalancedDraws(Sampler[Draw]):
     """A budget of draws in each epoch, as many of each kind of frame however few there are of it.
 

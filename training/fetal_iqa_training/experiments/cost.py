@@ -69,7 +69,7 @@ class CostMeter:
     def __call__(self, progress: Progress) -> None:
         """Take an event into account."""
         now = time.perf_counter()
-        if progress.event == "reading":
+        if progress.event in ("reading", "encoding"):
             self._epoch_began = now
         elif progress.event == "validation":
             self._note(now, (now - self._epoch_began,))
