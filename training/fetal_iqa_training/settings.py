@@ -197,9 +197,9 @@ def preset_of(preset: Preset, task: Task) -> dict[str, object]:
     slower and stops early, so that it forgets less; ``paper`` is the recipe of arXiv 2507.22802.
     Outlines are learnt more gently than frame quality, with the Dice loss of each frame and a
     quarter of the way back to the parent: few frames, of which many are hard negatives, otherwise
-    make the outlines that a model knew worse. And earlier data is rehearsed as the new scanner might
-    show it, and copies are magnified or reduced. On phantoms of a scanner on which the demo model's
-    Dice is 0.52 (seed 0 of ``benchmarks/learning_curve.py``, 20 corrected frames) grey levels raised
-    what was learnt from 0.67 to 0.71, speckle to 0.77, magnification to 0.80.
+    make the outlines that a model knew worse. And earlier data is rehearsed as the new scanner
+    might show it, and copies are magnified or reduced. On phantoms of a scanner on which the demo
+    model's Dice is 0.52 (seed 0 of ``benchmarks/learning_curve.py``, 20 corrected frames) grey
+    levels raised what was learnt from 0.67 to 0.71, speckle to 0.77, magnification to 0.80.
     """
     return PRESETS[preset] | (_OUTLINES.get(preset, {}) if task == "seg" else {})
