@@ -193,8 +193,7 @@ def picture(reach: Callable, size: tuple[int, int], theme: str, home: Path, path
     with window(size, theme) as widget:
         reach(widget)
         settle()
-        overlay, text = widget.viewer.canvas.overlays.text, widget._screen_text
-        wait_until(lambda: overlay.text == text.said)  # its letters take a while at first
+        wait_until(lambda: widget.screen_text.settled)  # its letters take a while at first
         shot = widget.viewer.screenshot(canvas_only=False, flash=False)
         Image.fromarray(shot[..., :3]).save(path, quality=80)
         print(path.name, flush=True)

@@ -72,6 +72,9 @@ def _finish(viewer: napari.Viewer, widget: ReviewWidget, screenshot: Path) -> No
     widget.review_actions.go_best()
 
     def picture() -> None:
+        if not widget.screen_text.settled:
+            QTimer.singleShot(_SETTLE_MS, picture)
+            return
         screenshot.parent.mkdir(parents=True, exist_ok=True)
         viewer.screenshot(str(screenshot), canvas_only=False, flash=False)
         viewer.close()

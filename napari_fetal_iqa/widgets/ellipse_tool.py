@@ -14,7 +14,7 @@ from napari_fetal_iqa.widgets.calipers import Calipers
 
 _REACH_PX = 14
 """How near, on the canvas, the pointer must be to a handle to take it."""
-HINT = "Click or drag one diameter,\nthen the other"
+HINT = "Click or drag\none diameter,\nthen the other"
 
 
 class EllipseTool:

@@ -166,7 +166,8 @@ class ReviewWidget(QWidget):
         return timeline
 
     @cached_property
-    def _screen_text(self) -> ScreenText:
+    def screen_text(self) -> ScreenText:
+        """The words below the frame."""
         return ScreenText(self.viewer, soon=HINT)
 
     def _fit(self) -> None:
@@ -313,7 +314,7 @@ class ReviewWidget(QWidget):
         except StoreError as error:
             self._trouble(str(error))
             return
-        self.desk = Desk(self.viewer, layer, session, self._screen_text)
+        self.desk = Desk(self.viewer, layer, session, self.screen_text)
         self.desk.overlay.stroke.connect(self.review_actions.stroke)
         self.desk.ellipse.drawn.connect(self.review_actions.take_ellipse)
         self.desk.selection.changed.connect(self.timeline.show_range)

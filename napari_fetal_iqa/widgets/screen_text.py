@@ -26,7 +26,7 @@ class ScreenText:
     def __init__(self, viewer: ViewerModel, soon: str = "") -> None:
         self.said = ""
         self._overlay = viewer.canvas.overlays.text
-        self._undrawn = dict.fromkeys(_LETTERS + soon)
+        self._undrawn = dict.fromkeys((_LETTERS + soon).replace("\n", ""))
         self._letters = QTimer()
         self._letters.setInterval(_LETTER_MS)
         self._letters.timeout.connect(self._draw_letter)
@@ -54,6 +54,11 @@ class ScreenText:
         self._overlay.text, self._overlay.color, self._overlay.visible = "", _COLOUR, False
 
     @property
+    def settled(self) -> bool:
+        """Whether what is said stands there."""
+        return self._overlay.text == self.said
+
+    @property
     def _ready(self) -> bool:
         """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
         return not (self._undrawn.keys() & self.said if self.said else self._undrawn)
@@ -63,6 +68,7 @@ class ScreenText:
             self._letters.stop()
             self._overlay.text, self._overlay.color = self.said, _COLOUR
         else:
-            letter = next(iter(self._undrawn))
+            needed = (letter for letter in self._undrawn if letter in self.said)
+            letter = next(needed, next(iter(self._undrawn)))
             del self._undrawn[letter]
             self._overlay.text, self._overlay.color = letter, "transparent"

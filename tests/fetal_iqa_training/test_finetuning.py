@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import scipy
 import torch
 from safetensors.torch import load_file
 
@@ -17,9 +18,11 @@ from fetal_iqa_models import (
     model_hash,
     save_model,
 )
+from fetal_iqa_training import finetuning
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.finetuning import OldData, _kept_back, _kinds, finetune
 from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.frame_set import Draw
 from fetal_iqa_training.hold_out import is_held_out
 from fetal_iqa_training.loop import Course
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings, FitSettings
@@ -330,6 +333,50 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
     assert card.training["frames"] == 12
     assert card.metrics["child"]["reference"]["frames"] == 300
     assert "dice" in card.metrics["intervals"]["reference"]
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """Collects the loaders that the training gets its examples from, and trains nothing."""
+    loaders = []
+    monkeypatch.setattr(finetuning, "run_training", lambda _, loader, *rest: loaders.append(loader))
+    return loaders
+
+
+def test_earlier_frames_are_rehearsed_in_another_speckle_and_the_new_grey_levels(
+    bases, tmp_path, data, taught
+):
+    frames, masks = disc_volume(50)
+    store = correct(tmp_path, frames // 4 + 150, masks, range(12))
+    old = OldData(rehearsal=data)
+    settings = quick("seg", rehearsal=2, rehearse_alike=True)
+    finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    dataset, rounded = taught[0].dataset, 2  # resizing rounds
+    sweep = 6  # frames
+    for number in range(12 + 3, len(dataset), 2 * sweep):
+        plain, outline, _ = dataset[number]
+        alike, same_outline, _ = dataset[number + sweep]
+        assert outline.any()
+        assert torch.equal(outline, same_outline)
+        inside = (plain > 0) & (alike > 0)
+        assert alike[inside].min() >= 150 - rounded
+        assert alike[inside].max() <= 255 // 4 + 150 + rounded
+        order = scipy.stats.spearmanr(plain[inside], alike[inside]).statistic
+        assert order < 0.95  # grey levels alone leave the order as it was
+
+
+@pytest.mark.parametrize("magnification", [1.0, 1.5])
+def test_copies_are_magnified_as_far_as_the_settings_say(
+    bases, corrected, tmp_path, taught, magnification
+):
+    store, _, _ = corrected
+    settings = quick("seg", magnification=magnification)
+    finetune([store], bases / "seg", tmp_path / "child", settings)
+    dataset = taught[0].dataset
+    frame = next(n for n in range(12) if dataset[n][1].any())
+    area = int(dataset[frame][1].sum())
+    areas = [int(dataset[Draw(frame, seed)][1].sum()) / area for seed in range(60)]
+    assert max(areas) == pytest.approx(magnification**2, rel=0.15)
 
 
 def test_rehearsed_frames_have_their_share_of_every_step():

@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
 import scipy
+from scipy.ndimage import gaussian_filter
 
 from fetal_iqa_training.grey_levels import GreyLevels
 from fetal_iqa_training.speckle import respeckle
+from napari_fetal_iqa.io import read_sweep
 
 
 def respeckled(frame, seed=0, copies=1):
@@ -71,3 +73,24 @@ def test_anatomy_is_still_there_in_the_grey_levels_of_another_scanner():
     assert found.max() < 120
     for one in found:
         assert one[disc].mean() > one[~disc].mean() + 20
+
+
+def test_a_real_head_keeps_its_anatomy_and_its_fan(real_data):
+    frames = read_sweep(real_data / "fetal_head_sweep.mha").frames[100:116]
+    found = respeckle(frames, np.random.default_rng(5))
+    assert ((found == 0) == (frames == 0)).all()
+    coarse, fine = np.transpose(
+        [
+            (
+                alike(gaussian_filter(frame, 4), gaussian_filter(speckled, 4), frame > 0),
+                alike(frame, speckled, frame > 0),
+            )
+            for frame, speckled in zip(frames.astype(float), found, strict=True)
+        ]
+    )
+    assert coarse.min() > 0.7
+    assert fine.mean() < 0.85
+
+
+def alike(one, other, inside):
+    return np.corrcoef(one[inside], other[inside])[0, 1]

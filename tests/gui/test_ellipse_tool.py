@@ -51,7 +51,7 @@ def drawing(desk):
 
 
 def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
-    text = drawing._screen_text
+    text = drawing.screen_text
     assert "diameter" in text.said
     assert not drawing.viewer.scene.camera.mouse_pan
     drag(drawing, (80, 60), (80, 120))
@@ -103,9 +103,9 @@ def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
     drag(desk, (60, 90), (50, 90))
     assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
     desk.review_actions.next_frame()
-    assert "diameter" in desk._screen_text.said
+    assert "diameter" in desk.screen_text.said
     desk.review_actions.previous_frame()
-    assert desk._screen_text.said.startswith("AC ")
+    assert desk.screen_text.said.startswith("AC ")
 
 
 def test_another_tool_gives_the_mouse_back(drawing):

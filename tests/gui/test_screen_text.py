@@ -1,18 +1,46 @@
-"""The line below the frame can be read, whatever the theme."""
+"""The words below the frame can be read, whatever the theme, and soon."""
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+
+from napari_fetal_iqa.widgets.ellipse_tool import HINT
+from napari_fetal_iqa.widgets.screen_text import ScreenText
+
+NARROWEST_CANVAS_PX = 298
+"""In the narrowest window that napari's docks allow."""
+
+
+def shown(desk, qtbot, said):
+    """Say this on the bare canvas; give a picture of its lower left corner, (rows, columns)."""
+    viewer, text = desk.viewer, desk.screen_text
+    viewer.layers[0].visible = False
+    text.say(said)
+    qtbot.waitUntil(lambda: text.settled, timeout=20_000)
+    canvas = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int).sum(2)
+    return canvas[-90:]
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_line_is_legible_in_either_theme(desk, qtbot, theme):
-    viewer, text = desk.viewer, desk._screen_text
-    viewer.theme = theme
-    viewer.layers[0].visible = False  # beside the frame, on the bare canvas
-    text.say("AC 123.4 mm")
-    qtbot.waitUntil(lambda: viewer.canvas.overlays.text.text == text.said, timeout=20_000)
+def test_the_words_are_legible_in_either_theme(desk, qtbot, theme):
+    desk.viewer.theme = theme
+    assert np.ptp(shown(desk, qtbot, "AC 123.4 mm")[-40:, :200]) > 300
 
-    canvas = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
-    corner = canvas[-40:, :200]
 
-    assert np.ptp(corner.sum(2)) > 300
+@pytest.mark.parametrize("said", ["AC 388.8 mm\n128.8 × 118.8 mm", HINT])
+def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, said):
+    corner = shown(desk, qtbot, said)
+    written = np.flatnonzero(np.ptp(corner, axis=0) > 100)
+    assert 100 < written.max() < NARROWEST_CANVAS_PX
+
+
+def test_letters_that_are_waited_for_are_drawn_first(qtbot):
+    text = ScreenText(ViewerModel(), soon="click\nhere")
+    text.begin()
+    text.say("he\nhe")
+    for _ in "he":
+        assert not text.settled
+        text._draw_letter()
+    text._draw_letter()
+    assert text.settled
+    text.end()

@@ -158,7 +158,7 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
     assert calipers.layer.visible
     measured = desk.desk.session.view(shown).measurement
-    text, drawn = desk._screen_text, desk.viewer.canvas.overlays.text
+    text, drawn = desk.screen_text, desk.viewer.canvas.overlays.text
     assert text.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
     qtbot.waitUntil(lambda: drawn.text == text.said)
     assert drawn.color is None  # no longer transparent: napari's own, legible on the canvas
@@ -208,7 +208,7 @@ def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
 
 
 def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(desk, show, phantom, qtbot):
-    text, drawn = desk._screen_text, []
+    text, drawn = desk.screen_text, []
     desk.viewer.canvas.overlays.text.events.text.connect(drawn.append)
     qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
     assert len([letter for letter in drawn if len(letter) == 1]) > 5
