@@ -140,13 +140,14 @@ def tests(programs, arguments, with_gui):
         return
     cover = ["--cov", "--cov-report="] if with_gui else []
     quick = "not slow and not gpu and " + ("" if with_gui else "not once and ")
-    call(*pytest, "-q", "-m", quick + "not gui", "-n", "auto", *cover, env=quiet)
+    # A worker takes from another only at the end: neighbours share what their module set up.
+    beside = ["--dist", "worksteal", "-n"]
+    call(*pytest, "-q", "-m", quick + "not gui", *beside, "auto", *cover, env=quiet)
     if with_gui:
         cover += ["--cov-append", "--cov-report=term", "--cov-fail-under=90"]
         # these alone: to collect the others imports torch
         windows = ["tests/gui", "tests/napari_fetal_iqa/io/test_in_napari.py"]
-        beside = ["-n", "2", "--dist", "worksteal"]
-        call(*pytest, "-q", "-m", quick + "gui", *windows, *beside, *cover, env=quiet)
+        call(*pytest, "-q", "-m", quick + "gui", *windows, *beside, "2", *cover, env=quiet)
 
 
 def main():

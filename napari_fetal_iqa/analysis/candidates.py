@@ -9,24 +9,25 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.analysis.result import Analysis
 
-POSITIVE: Final = 0.40
+POSITIVE: Final = 0.70
 """Weight of a frame with the abdomen: it is what is measured and exported, and outlines are learnt
-from nothing else. As much as the next two can bring, so that they take turns with it: on phantoms
-of an unknown scanner half of the first 20 frames then show an abdomen (with 0.20 it was a tenth),
-and half show a frame of which the model is wrong."""
-UNCERTAIN: Final = 0.25
+from nothing else. So high that each run of abdomen is shown before the frames that are in doubt: of
+blind sweeps one frame in forty shows it, and on a scanner that a model does not know most of the
+frames where it finds one do not."""
+UNCERTAIN: Final = 0.125
 """Weight of a score near its threshold: that answer teaches the model the most."""
-DISAGREEING: Final = 0.20
+DISAGREEING: Final = 0.10
 """Weight of two models that disagree: one of them is wrong."""
-SUDDEN: Final = 0.15
+SUDDEN: Final = 0.075
 """Weight of a jump in time: anatomy comes and goes gradually at the pace of a sweep."""
 
 MARGIN: Final = 0.2
 """How far from its threshold a score, 0 to 1, stops being uncertain."""
-FLOOR: Final = 0.1
+FLOOR: Final = 0.05
 """Frames worth less, and not positive, are no candidates: clear negatives."""
 NEAR_FRAMES: Final = 5
-"""Frames of one sweep this close look alike: each that was seen halves the worth of the rest."""
+"""Frames of one sweep this close look alike: each that was seen halves the worth of the rest, and
+an abdomen that is there is found in most of them."""
 
 
 def candidates(
@@ -51,7 +52,7 @@ def candidates(
     Returns
     -------
     list of int
-        Frames with an abdomen by the model, always; and others whose own worth is 0.1 or more.
+        Frames with an abdomen by the model, always; and others whose own worth is 0.05 or more.
 
     References
     ----------
@@ -84,7 +85,8 @@ def worth(analysis: Analysis, bounds: Sequence[tuple[int, int]]) -> NDArray[np.f
 
     - uncertain: 1 where the score is at its threshold, falling linearly to 0 at 0.2 from it;
     - disagreeing: 1 where quality says yes and area no, or the other way round;
-    - positive: 1 where every model that spoke finds the abdomen;
+    - positive: where every model that spoke finds the abdomen, the share of the frames within 5
+      of it, in the same sweep, where they do: what flickers is more often wrong;
     - sudden: distance of the score from the mean of its neighbours in time, of the same sweep.
 
     The score is the quality; where there is none, half the area over its threshold, at most 1.
@@ -115,10 +117,20 @@ def worth(analysis: Analysis, bounds: Sequence[tuple[int, int]]) -> NDArray[np.f
     terms = (
         UNCERTAIN * np.nan_to_num(uncertain)
         + DISAGREEING * disagreeing
-        + POSITIVE * (analysis.labels() == 1)
+        + POSITIVE * _steady(analysis.labels() == 1, bounds)
         + SUDDEN * _sudden(score, bounds)
     )
     return np.where(known, terms, 0.0)
+
+
+def _steady(found: NDArray[np.bool_], bounds: Sequence[tuple[int, int]]) -> NDArray[np.float64]:
+    steady = np.zeros(len(found))
+    around = np.ones(2 * NEAR_FRAMES + 1)
+    for start, stop in bounds:
+        there = np.array([found[start:stop], np.ones(stop - start)])
+        some, every = scipy.ndimage.correlate1d(there, around, mode="constant")
+        steady[start:stop] = found[start:stop] * some / every
+    return steady
 
 
 def _sudden(score: NDArray[np.float64], bounds: Sequence[tuple[int, int]]) -> NDArray[np.float64]:

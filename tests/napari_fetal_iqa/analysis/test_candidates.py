@@ -86,9 +86,25 @@ def test_each_reason_counts_by_its_weight(quality, area, term):
 
 def test_a_jump_in_time_counts_by_its_height():
     flash = worth(analysis_of(quality_of(f12=YES)), BOUNDS)
-    assert flash[12] == pytest.approx(POSITIVE + SUDDEN * (YES - NO))
+    assert flash[12] == pytest.approx(POSITIVE / 11 + SUDDEN * (YES - NO))
     assert flash[13] == pytest.approx(SUDDEN * (YES - NO) / 2)
     assert flash[14] == 0
+
+
+def test_an_abdomen_that_stays_is_worth_more_than_one_that_flickers():
+    stays = worth(analysis_of(plateau(0, 8, YES)), BOUNDS)
+    assert stays[2] == pytest.approx(POSITIVE)  # frames 0 to 7 are those near it in its sweep
+    assert stays[3] == pytest.approx(POSITIVE * 8 / 9)
+    assert stays[7] == pytest.approx(POSITIVE * 6 / 11 + SUDDEN * (YES - NO) / 2)
+    of_next_sweep = worth(analysis_of(plateau(20, 40, YES)), BOUNDS)
+    assert of_next_sweep[20] == pytest.approx(POSITIVE)
+
+
+def test_each_run_of_abdomen_comes_before_doubt():
+    quality = plateau(2, 13, YES)
+    quality[17], quality[25:36], quality[38] = 0.5, YES, 0.5
+    found = order(analysis_of(quality, np.where(quality > 0.5, 0.05, 0.0)))
+    assert set(found[:2]) == {7, 30}
 
 
 def test_sweeps_do_not_jump_into_each_other():
@@ -103,15 +119,14 @@ def test_doubt_comes_before_certainty():
 
 def test_frames_near_one_chosen_wait():
     frames = plateau(4, 12, YES)
-    frames[30] = 0.8
+    frames[25:31] = YES
     found = order(analysis_of(frames))
-    assert found[0] == 30
-    assert sorted(found) == [*range(4, 12), 30]
-    assert found[1:3] == [4, 11]  # the ends jump; the frames between them are near one or both
+    assert found[:2] == [6, 25]  # not 7, which is worth more than 25 but is near 6
+    assert sorted(found) == [*range(4, 12), *range(25, 31)]
 
 
 def test_nearness_ends_with_the_sweep():
-    quality = quality_of(f19=0.501, f20=0.501, f25=0.54)
+    quality = quality_of(f19=0.499, f20=0.499, f25=0.46)
     assert order(analysis_of(quality)) == [19, 20, 25]
     one_sweep = ((0, 40),)
     assert order(analysis_of(quality, bounds=one_sweep), bounds=one_sweep) == [19, 25, 20]
