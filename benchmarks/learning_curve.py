@@ -156,10 +156,11 @@ def main() -> None:
     parser.add_argument("--preset", default="quick", choices=PRESETS)
     parser.add_argument("--tasks", nargs="+", default=["cls", "seg"])
     parser.add_argument("--policies", nargs="+", default=list(POLICIES))
-    parser.add_argument("--out", type=Path, default=Path("learning-curve"))
+    parser.add_argument("--out", type=Path, help="learning-curve, or learning-curve-field")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--only-table", action="store_true")
     options = parser.parse_args()
+    options.out = options.out or Path("learning-curve" + "-field" * options.field)
     logging.getLogger("napari_fetal_iqa").setLevel(logging.ERROR)
     options.out.mkdir(parents=True, exist_ok=True)
     if not options.only_table:

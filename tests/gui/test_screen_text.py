@@ -1,9 +1,12 @@
 """The words below the frame can be read, whatever the theme, and soon."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 from napari.components import ViewerModel
 
+from napari_fetal_iqa.widgets import demo
 from napari_fetal_iqa.widgets.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.screen_text import ScreenText
 
@@ -44,3 +47,20 @@ def test_letters_that_are_waited_for_are_drawn_first(qtbot):
     text._draw_letter()
     assert text.settled
     text.end()
+
+
+def test_the_demos_picture_waits_for_the_words(qtbot, monkeypatch, tmp_path):
+    monkeypatch.setattr(demo, "_SETTLE_MS", 5)
+    said, taken = SimpleNamespace(settled=False), []
+    viewer = SimpleNamespace(
+        screenshot=lambda *_, **__: taken.append(said.settled), close=lambda: taken.append("closed")
+    )
+    widget = SimpleNamespace(
+        screen_text=said, review_actions=SimpleNamespace(go_best=lambda: taken.append("best"))
+    )
+    demo._finish(viewer, widget, tmp_path / "picture.png")
+    qtbot.wait(50)
+    assert taken == ["best"]
+    said.settled = True
+    qtbot.waitUntil(lambda: "closed" in taken)
+    assert taken == ["best", True, "closed"]
