@@ -163,6 +163,8 @@ def run_training(
     if course.stop_file is not None:
         callbacks.append(_StopFile(course.stop_file))
     devices, num_nodes = course.spread
+    # a net for errors of others, which costs a fill of every new tensor
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     trainer = lightning.Trainer(
         accelerator=chosen,
         devices=devices,
