@@ -118,16 +118,20 @@ def demo(programs, arguments):
     call(programs / ("napari-fetal-iqa" + EXE), "demo", *arguments)
 
 
-def tests(programs, arguments, with_gui):
-    """Run every check, then every test but the slow ones; arguments go to pytest."""
+def tests(programs, arguments, on_default, with_once):
+    """Run every check, then every test but the slow ones; arguments go to pytest.
+
+    Checks and window are left out where ``on_default`` is false, coverage and the tests that are
+    the same on every Python where ``with_once`` is.
+    """
     python = programs / ("python" + EXE)
-    if with_gui:
+    if on_default:
         call(programs / ("ruff" + EXE), "check", ".")
         call(programs / ("ruff" + EXE), "format", "--check", ".")
         call(programs / ("lint-imports" + EXE))
         call(programs / ("mypy" + EXE))
     pytest = [python, "-m", "pytest"]
-    if with_gui and not has_screen():
+    if on_default and not has_screen():
         pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + pytest
     # One thread each: the tests themselves run side by side. With bytecode: they start many
     # processes, and to compile torch's sources anew takes each of them ten seconds. Those with a
@@ -138,16 +142,21 @@ def tests(programs, arguments, with_gui):
     if arguments:
         call(*pytest, *arguments, env=quiet)
         return
-    cover = ["--cov", "--cov-report="] if with_gui else []
-    quick = "not slow and not gpu and " + ("" if with_gui else "not once and ")
-    # A worker takes from another only at the end: neighbours share what their module set up.
-    beside = ["--dist", "worksteal", "-n"]
-    call(*pytest, "-q", "-m", quick + "not gui", *beside, "auto", *cover, env=quiet)
-    if with_gui:
-        cover += ["--cov-append", "--cov-report=term", "--cov-fail-under=90"]
-        # these alone: to collect the others imports torch
+    monitored = "import sys; sys.exit(sys.version_info < (3, 12))"
+    if subprocess.run([str(python), "-c", monitored], check=False).returncode == 0:
+        quiet["COVERAGE_CORE"] = "sysmon"  # costs half of what the older way costs
+    quick = "not slow and not gpu and " + ("" if with_once else "not once and ")
+    runs = [["-m", quick + "not gui", "-n", "auto"]]
+    if on_default:  # these folders alone: to collect the others imports torch
         windows = ["tests/gui", "tests/napari_fetal_iqa/io/test_in_napari.py"]
-        call(*pytest, "-q", "-m", quick + "gui", *windows, *beside, "2", *cover, env=quiet)
+        runs.append(["-m", quick + "gui", "-n", "2", *windows])
+    for run in runs:
+        if with_once:
+            run += ["--cov"] if run is runs[0] else ["--cov", "--cov-append"]
+            figure = ["--cov-report=term", "--cov-fail-under=90"]
+            run += figure if run is runs[-1] else ["--cov-report="]
+        # A worker takes from another only at the end: neighbours share what their module set up.
+        call(*pytest, "-q", "--dist", "worksteal", *run, env=quiet)
 
 
 def main():
@@ -160,20 +169,25 @@ def main():
         "--python",
         help="version or path; gets an environment of its own, whose tests leave the window out",
     )
+    parser.add_argument(
+        "--not-once",
+        action="store_true",
+        help="leave out tests that are the same on every Python, and the coverage",
+    )
     options, arguments = parser.parse_known_args()
     folder = HERE / (".venv" if not options.python else ".venv-" + Path(options.python).name)
     if options.job == "demo":
         demo(set_up(folder, options.python), arguments)
     elif options.job == "tests":
         programs = set_up(folder, options.python, developing=True)
-        tests(programs, arguments, with_gui=not options.python)
+        tests(programs, arguments, not options.python, not options.not_once)
     else:
         shutil.rmtree(str(HERE / ".venv"), ignore_errors=True)
         programs = set_up(HERE / ".venv", constrained=False, developing=True)
         environment = {**os.environ, "VIRTUAL_ENV": str(HERE / ".venv")}
         with open(str(HERE / "constraints.txt"), "w") as file:
             call(find_uv(), "pip", "freeze", "--exclude-editable", env=environment, stdout=file)
-        tests(programs, [], with_gui=True)
+        tests(programs, [], on_default=True, with_once=True)
 
 
 if __name__ == "__main__":

@@ -155,7 +155,7 @@ def main() -> None:
     parser.add_argument("--field", action="store_true", help="one frame in forty with an abdomen")
     parser.add_argument("--preset", default="quick", choices=PRESETS)
     parser.add_argument("--tasks", nargs="+", default=["cls", "seg"])
-    parser.add_argument("--policies", nargs="+", default=list(POLICIES))
+    parser.add_argument("--policies", nargs="+", default=list(POLICIES), choices=POLICIES)
     parser.add_argument("--out", type=Path, help="learning-curve, or learning-curve-field")
     parser.add_argument("--picture", type=Path)
     parser.add_argument("--only-table", action="store_true")
@@ -178,7 +178,8 @@ def do_seed(seed: int, options: argparse.Namespace) -> None:
     folder.mkdir(exist_ok=True)
     scanner = Scanner(seed, folder, FIELD if options.field else SETTINGS)
     most = max(options.frames)
-    chosen = {"suggested": scanner.suggested(most), "random": scanner.random(most, seed)}
+    choose = {"suggested": scanner.suggested, "random": lambda most: scanner.random(most, seed)}
+    chosen = {policy: choose[policy](most) for policy in options.policies}
     for task in options.tasks:
         base = options.out / f"{task}-base-0-{seed}.json"
         if not base.exists():

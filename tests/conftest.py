@@ -63,13 +63,25 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 
 ONCE = {
+    "test_batching",
+    "test_best_frame",
+    "test_cache",
+    "test_candidates",
+    "test_checkpoints",
+    "test_encoders",
     "test_fuzz",
     "test_kill",
+    "test_lora",
+    "test_mobile",
     "test_networks",
+    "test_phantom",
     "test_phantom_anatomy",
     "test_phantom_physics",
     "test_registry",
+    "test_remote",
     "test_samples",
+    "test_ultrasam",
+    "test_usfm",
 }
 """Modules that take long and whose subject is the same on every Python. So is the training's, but
 for its commands."""

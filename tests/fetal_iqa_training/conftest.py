@@ -1,7 +1,7 @@
 """A data set that a tiny network learns in seconds, bright discs on dark noise; the command."""
 
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from fetal_iqa_training import cli
+from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.acouslic import write_case
 from napari_fetal_iqa.io.inflating import InflatingFrames
 from napari_fetal_iqa.io.writing import write_volume
+from napari_fetal_iqa.places import remember_location
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (42, 56)
@@ -45,6 +50,55 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         ac_mm = [100.0] * 5 + [None]
         write_case(folder, f"case{number}", sweep, masks, ac_mm, f"subject{number}")
     return folder
+
+
+@pytest.fixture(scope="session")
+def bases(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tiny model of each task, fitted to bright discs."""
+    folder = tmp_path_factory.mktemp("bases")
+    for task in ("cls", "seg"):
+        settings = FitSettings(
+            task=task,
+            encoder="fetalclip-tiny",
+            epochs=4,
+            copies=0,
+            batch_size=16,
+            learning_rate=2e-3,
+            head_rate=5.0,
+            gradient_clip=1.0,
+            test_share=0,
+            device="cpu",
+        )
+        fit(data, folder / task, settings)
+    return folder
+
+
+@pytest.fixture
+def corrected(tmp_path: Path) -> tuple[Path, NDArray[np.uint8], NDArray[np.uint8]]:
+    """A store in which an expert has labelled and outlined 12 frames of a sweep."""
+    frames, masks = disc_volume(50)
+    return correct(tmp_path, frames, masks, range(12)), frames, masks
+
+
+def correct(
+    tmp_path: Path,
+    frames: NDArray[np.uint8],
+    masks: NDArray[np.uint8],
+    numbers: Iterable[int],
+    name: str = "sweep",
+) -> Path:
+    """Label and outline some frames by the truth, in a store that may be there already."""
+    path = write_volume(tmp_path / f"{name}.mha", frames, (1.0, 1.0))
+    sweep = read_sweep(path)
+    remember_location(sweep.identity, path)
+    with CorrectionStore(tmp_path / "review.sqlite") as store:
+        store.add_sweep(sweep)
+        for number in numbers:
+            label = Label(int(masks[number].max()))
+            store.set_label(sweep.identity, number, label, "AK")
+            if label:
+                store.set_mask(sweep.identity, number, masks[number] > 0, "AK")
+    return tmp_path / "review.sqlite"
 
 
 @pytest.fixture

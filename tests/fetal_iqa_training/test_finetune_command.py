@@ -1,5 +1,4 @@
 import json
-import os
 import subprocess
 import sys
 
@@ -10,16 +9,15 @@ from napari_fetal_iqa.learning_progress import summaries
 from napari_fetal_iqa.learning_request import LearningRequest
 from napari_fetal_iqa.settings import Settings, save_settings
 
-from .conftest import disc_volume
+from .conftest import correct, disc_volume
 from .test_cli import run
-from .test_finetuning import bases, correct, corrected  # noqa: F401 - fixtures
 
 
 def lines(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):  # noqa: F811
+def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
     store, _, _ = corrected
     code = (
         "import sys\nfrom fetal_iqa_training.cli import main\n"
@@ -49,7 +47,7 @@ def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-def test_the_trainer_understands_what_the_window_asks(corrected, bases):  # noqa: F811
+def test_the_trainer_understands_what_the_window_asks(corrected, bases):
     store, _, _ = corrected
     request = LearningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
     done = subprocess.run(request.dry_run(), capture_output=True, text=True, check=False)
@@ -74,8 +72,8 @@ def test_a_dry_run_says_what_there_is_too_little_of(tmp_path, monkeypatch, capsy
 
 
 def test_both_tasks_are_learnt_from_the_models_in_use(
-    bases,  # noqa: F811
-    corrected,  # noqa: F811
+    bases,
+    corrected,
     tmp_path,
     monkeypatch,
     capsys,
@@ -106,8 +104,8 @@ def test_both_tasks_are_learnt_from_the_models_in_use(
     [(["cls"], "0 bases for seg"), (["cls", "cls"], "2 bases for cls")],
 )
 def test_both_tasks_need_a_base_each(
-    bases,  # noqa: F811
-    corrected,  # noqa: F811
+    bases,
+    corrected,
     tmp_path,
     monkeypatch,
     capsys,
@@ -124,38 +122,30 @@ def test_both_tasks_need_a_base_each(
     assert message in err
 
 
-FULL_AT = """
-import resource, sys
-resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-sys.argv[1:] = sys.argv[2:]
-from fetal_iqa_training.cli import main
-main()
-"""
+@pytest.fixture
+def files_up_to():
+    """Let this process write files of so many bytes and no more, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows sets no limit on files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
 
 
-@pytest.mark.skipif(os.name == "nt", reason="Windows sets no limit on the size of files")
 @pytest.mark.parametrize("room", [20_000, 120_000], ids=["frames", "checkpoint"])
 def test_a_disk_that_is_full_is_one_line_and_leaves_no_model(
-    bases,  # noqa: F811
-    corrected,  # noqa: F811
-    tmp_path,
-    room,
+    bases, corrected, tmp_path, monkeypatch, capsys, files_up_to, room
 ):
     store, _, _ = corrected
-    arguments = [
-        "finetune", "--corrections", store, "--task", "cls", "--base", bases / "cls", "--out",
-        tmp_path / "mine", "--steps", "3", "--batch-size", "4", "--device", "cpu",
-    ]  # fmt: skip
-    done = subprocess.run(
-        [sys.executable, "-c", FULL_AT, str(room), *map(str, arguments)],
-        capture_output=True,
-        text=True,
-        env={name: value for name, value in os.environ.items() if "COVERAGE" not in name},
-    )
-    assert done.returncode == 1, done.stderr
-    (line,) = [line for line in done.stderr.splitlines() if "Error" in line]
-    assert "disk" in line
-    assert "Traceback" not in done.stderr
+    files_up_to(room)
+    code, _, err = run(
+        monkeypatch, capsys, "finetune", "--corrections", store, "--task", "cls", "--base",
+        bases / "cls", "--out", tmp_path / "mine", "--steps", "3", "--batch-size", "4",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 1
+    last = err.splitlines()[-1]
+    assert last.startswith("Error:")
+    assert "disk" in last
     assert not (tmp_path / "mine").exists()
 
 

@@ -1,6 +1,5 @@
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -21,63 +20,18 @@ from fetal_iqa_models import (
 from fetal_iqa_training import finetuning
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.finetuning import OldData, _kept_back, _kinds, finetune
-from fetal_iqa_training.fitting import fit
 from fetal_iqa_training.frame_set import Draw
 from fetal_iqa_training.hold_out import is_held_out
 from fetal_iqa_training.loop import Course
-from fetal_iqa_training.settings import PRESETS, FinetuneSettings, FitSettings
-from napari_fetal_iqa.corrections import CorrectionStore, Label
+from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.io import read_sweep, write_volume
-from napari_fetal_iqa.places import remember_location
 
-from .conftest import disc_volume
+from .conftest import correct, disc_volume
 
 
 def quick(task, **settings):
     few = {"steps": 25, "batch_size": 8, "device": "cpu"}
     return FinetuneSettings(task=task, **PRESETS["quick"] | few | settings)
-
-
-@pytest.fixture(scope="module")
-def bases(data, tmp_path_factory):
-    """A tiny model of each task, fitted to bright discs."""
-    folder = tmp_path_factory.mktemp("bases")
-    for task in ("cls", "seg"):
-        settings = FitSettings(
-            task=task,
-            encoder="fetalclip-tiny",
-            epochs=4,
-            copies=0,
-            batch_size=16,
-            learning_rate=2e-3,
-            head_rate=5.0,
-            gradient_clip=1.0,
-            test_share=0,
-            device="cpu",
-        )
-        fit(data, folder / task, settings)
-    return folder
-
-
-@pytest.fixture
-def corrected(tmp_path):
-    """A store in which an expert has labelled and outlined 12 frames of a sweep."""
-    frames, masks = disc_volume(50)
-    return correct(tmp_path, frames, masks, range(12)), frames, masks
-
-
-def correct(tmp_path: Path, frames, masks, numbers, name="sweep") -> Path:
-    path = write_volume(tmp_path / f"{name}.mha", frames, (1.0, 1.0))
-    sweep = read_sweep(path)
-    remember_location(sweep.identity, path)
-    with CorrectionStore(tmp_path / "review.sqlite") as store:
-        store.add_sweep(sweep)
-        for number in numbers:
-            label = Label(int(masks[number].max()))
-            store.set_label(sweep.identity, number, label, "AK")
-            if label:
-                store.set_mask(sweep.identity, number, masks[number] > 0, "AK")
-    return tmp_path / "review.sqlite"
 
 
 def weights(folder):
