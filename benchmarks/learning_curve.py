@@ -224,7 +224,7 @@ def print_table(results: dict) -> None:
             columns = [gathered(results, task, policy, figure) for policy in POLICIES]
             for count in sorted(set().union(*columns)):
                 cells = [
-                    f"{statistics.mean(v):.3f} ({min(v):.3f}..{max(v):.3f})" if v else ""
+                    f"{statistics.mean(v):z.3f} ({min(v):z.3f}..{max(v):z.3f})" if v else ""
                     for v in (column.get(count, []) for column in columns)
                 ]
                 print(f"{title:24}{count:7}" + "".join(f"{cell:>26}" for cell in cells))

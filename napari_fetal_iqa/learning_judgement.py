@@ -66,7 +66,7 @@ class Figure:
 
     def shown(self, value: float, sign: bool = False) -> str:
         """Write a value of this figure."""
-        return f"{value:{'+' if sign else ''}.{self.digits}f}"
+        return f"{value:{'+' if sign else ''}z.{self.digits}f}"  # z: no negative zero
 
 
 @dataclass(frozen=True)

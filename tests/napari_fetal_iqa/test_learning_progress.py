@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from napari_fetal_iqa.learning_judgement import judge
+from napari_fetal_iqa.learning_judgement import Figure, judge
 from napari_fetal_iqa.learning_progress import LearningProgress, duration, summaries
 
 
@@ -125,3 +125,10 @@ def test_frames_that_changed_are_listed_and_nonsense_is_not():
     found = judge(done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None}))
     assert [(item.sweep, item.frame) for item in found.better] == [("abc", 3)]
     assert found.worse == ()
+
+
+def test_what_rounds_to_nothing_is_no_negative_zero():
+    figure = Figure("dice", "Dice", 0.912, 0.909, None, 2, less_is_better=False)
+    assert figure.shown(figure.after - figure.before, sign=True) == "+0.00"
+    assert figure.shown(figure.after - figure.before) == "0.00"
+    assert figure.shown(-0.02) == "-0.02"
