@@ -18,6 +18,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/gui" in item.path.as_posix():
             item.add_marker("gui")
+    # the longest first: last, it would run alone
+    items.sort(key=lambda item: item.path.stem != "test_story")
 
 
 @pytest.fixture(scope="session")
