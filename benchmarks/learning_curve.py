@@ -243,23 +243,19 @@ def draw(results: dict, path: Path) -> None:
         for task, figures in FIGURES.items()
         for figure in (*figures, ("forgotten", f"{task.upper()} forgotten"))
     ]
+    counts = sorted({int(name.split("-")[2]) for name in results})
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")
     for axis, (task, name, title) in zip(axes.flat, panels, strict=True):
         for policy, colour, mark in zip(
             POLICIES, (colours.EXPERT, colours.MODEL), "os", strict=True
         ):
             values = gathered(results, task, policy, name)
-            counts = list(values)
-            axis.plot(
-                range(len(counts)),
-                [statistics.mean(v) for v in values.values()],
-                marker=mark,
-                color=colour,
-                label=policy,
-            )
-            for place, of_count in enumerate(values.values()):
+            places = [counts.index(count) for count in values]
+            means = [statistics.mean(of_count) for of_count in values.values()]
+            axis.plot(places, means, marker=mark, color=colour, label=policy)
+            for place, of_count in zip(places, values.values(), strict=True):
                 axis.plot([place] * len(of_count), of_count, ".", color=colour, alpha=0.4)
-            axis.set_xticks(range(len(counts)), counts)
+        axis.set_xticks(range(len(counts)), counts)
         axis.set_title(title, fontsize=10)
         axis.set_xlabel("corrected frames")
     axes.flat[0].legend()
