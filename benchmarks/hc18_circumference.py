@@ -16,8 +16,8 @@ import numpy as np
 from scipy.ndimage import binary_fill_holes
 from skimage.io import imread
 
-from fetal_iqa_training.outlined_images import close_outline, fill_outline
-from napari_fetal_iqa.biometry import measure_abdomen
+from fetal_iqa_training.data.hc18 import close_outline, fill_outline
+from napari_fetal_iqa.geometry.biometry import measure_abdomen
 
 DATA = Path(os.environ.get("FETAL_IQA_DATA", Path(__file__).parents[2] / "shared" / "data"))
 

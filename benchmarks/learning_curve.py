@@ -27,8 +27,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import numpy as np
 
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation import evaluate
-from fetal_iqa_training.finetuning import finetune
+from fetal_iqa_training.evaluation.evaluate import evaluate
+from fetal_iqa_training.fitting.finetune import finetune
 from fetal_iqa_training.old_data import reference_phantoms
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings, preset_of
 from napari_fetal_iqa.analysis import analyse_sweep
@@ -37,7 +37,7 @@ from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.io.acouslic import write_case
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
-from napari_fetal_iqa.places import remember_location
+from napari_fetal_iqa.storage.paths import remember_location
 
 POOL, TEST = 4, 3
 POLICIES = ("suggested", "random")

@@ -15,14 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from fetal_iqa_models import load_model
-from fetal_iqa_training.evaluation import judge
-from fetal_iqa_training.finetuning import finetune
-from fetal_iqa_training.labelled_frames import AnnotatedCase, frames_of
-from fetal_iqa_training.outlined_images import find_table, outlined_cases
+from fetal_iqa_training.data.hc18 import find_table, outlined_cases
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.evaluation.evaluate import judge
+from fetal_iqa_training.fitting.finetune import finetune
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings, preset_of
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.places import remember_location
+from napari_fetal_iqa.storage.paths import remember_location
 
 TEST = 60
 

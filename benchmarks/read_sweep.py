@@ -63,7 +63,7 @@ def measure(reader: str, path: str, task: str) -> None:
     """Print seconds and the growth of memory in MB; runs in a process of its own."""
     import SimpleITK  # noqa: F401  # imports are not what is compared
 
-    import napari_fetal_iqa.io.metaimage  # noqa: F401
+    import napari_fetal_iqa.io.formats.metaimage  # noqa: F401
 
     before = peak_mb()
     start = time.perf_counter()

@@ -26,7 +26,7 @@ BATCH = 64
 
 def sweep_and_masks(n_frames: int):
     """Speckle in a field of view, and an ellipse that grows and shrinks."""
-    from napari_fetal_iqa.ellipse import Ellipse
+    from napari_fetal_iqa.geometry.ellipse import Ellipse
     from napari_fetal_iqa.sweep import SweepVolume
 
     speckle = np.random.default_rng(0).integers(1, 255, (16, *SHAPE), dtype=np.uint8)
@@ -39,7 +39,7 @@ def sweep_and_masks(n_frames: int):
 def all_results(masks):
     """What the networks would say of every frame."""
     from napari_fetal_iqa.analysis import FrameResults
-    from napari_fetal_iqa.masks import encode_mask
+    from napari_fetal_iqa.geometry.mask_codec import encode_mask
 
     n_frames = len(masks)
     codes = [encode_mask(mask) for mask in masks]
@@ -92,7 +92,7 @@ def bare(sweep, masks, steps: int) -> np.ndarray:
     """Time napari alone."""
     import napari
 
-    from napari_fetal_iqa.io.napari_layers import sweep_layer
+    from napari_fetal_iqa.contributions.layers import sweep_layer
 
     viewer = napari.Viewer(show=False)
     viewer.window.resize(*SIZE)
@@ -117,8 +117,8 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
     from qtpy.QtCore import QTimer
 
     from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, ModelRef
-    from napari_fetal_iqa.io.napari_layers import sweep_layer
-    from napari_fetal_iqa.settings import Settings
+    from napari_fetal_iqa.contributions.layers import sweep_layer
+    from napari_fetal_iqa.storage.settings import Settings
     from napari_fetal_iqa.widgets import ReviewWidget
 
     viewer = napari.Viewer(show=False)

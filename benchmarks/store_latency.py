@@ -20,8 +20,8 @@ import numpy as np
 from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, Label
 from napari_fetal_iqa.corrections.events import new_uid
 from napari_fetal_iqa.corrections.rows import EVENT_COLUMNS
-from napari_fetal_iqa.ellipse import Ellipse
-from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.geometry.ellipse import Ellipse
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (562, 744)

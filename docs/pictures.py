@@ -47,7 +47,7 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
     """Open napari with the review widget."""
     import napari
 
-    from napari_fetal_iqa.settings import Settings
+    from napari_fetal_iqa.storage.settings import Settings
     from napari_fetal_iqa.widgets import ReviewWidget
 
     viewer = napari.Viewer()
@@ -103,7 +103,7 @@ def real(widget, sweep: Path) -> None:
 
 def ellipse(widget) -> None:
     """The best frame's outline is being drawn anew as an ellipse."""
-    from napari_fetal_iqa.ellipse import Handle
+    from napari_fetal_iqa.geometry.ellipse import Handle
 
     phantom(widget)
     widget.review_actions.ellipse()

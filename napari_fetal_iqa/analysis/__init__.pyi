@@ -1,8 +1,7 @@
-from .choosing import choose_models as choose_models
 from .files import write_results as write_results
-from .order import FrameQueue as FrameQueue
-from .order import coarse_to_fine as coarse_to_fine
-from .remote import RemoteAnalyser as RemoteAnalyser
+from .frame_order import FrameQueue as FrameQueue
+from .frame_order import coarse_to_fine as coarse_to_fine
+from .models import choose_models as choose_models
 from .result import Analysis as Analysis
 from .result import AnalysisSetup as AnalysisSetup
 from .result import FrameResults as FrameResults
@@ -10,3 +9,4 @@ from .result import ModelRef as ModelRef
 from .result import Thresholds as Thresholds
 from .run import Analyser as Analyser
 from .run import analyse_sweep as analyse_sweep
+from .worker_client import RemoteAnalyser as RemoteAnalyser

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.corrections.events import TOOL_VERSION
+from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
@@ -87,7 +87,7 @@ def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
 def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:
     hashes = [(model.hash, model.encoder_weights) for model in setup.models]
     names = [name[:16] for pair in hashes for name in pair if name]
-    return places.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
+    return paths.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
 
 
 def _made(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, object]:

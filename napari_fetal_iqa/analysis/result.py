@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.analysis.best_frame import best_frame
-from napari_fetal_iqa.biometry import AbdomenMeasurement, measure_abdomen
-from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 NOT_COMPUTED = -1
@@ -91,7 +91,7 @@ class FrameResults:
     area_fraction : (n,) float32 array or None
         Share of the padded square that the mask covers; None without a segmenter.
     masks : tuple of bytes or None
-        Packed (H, W) masks, see :mod:`napari_fetal_iqa.masks`.
+        Packed (H, W) masks, see :mod:`napari_fetal_iqa.geometry.mask_codec`.
     ac_mm : (n,) float64 array
         Abdominal circumference; nan without a mask or a spacing.
     lit : (n,) bool array

@@ -10,14 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 import fetal_iqa_models
-from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis import cache
-from napari_fetal_iqa.analysis.choosing import ChosenModel, choose_models
-from napari_fetal_iqa.analysis.order import coarse_to_fine
+from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
+from napari_fetal_iqa.analysis.models import ChosenModel, choose_models
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
-from napari_fetal_iqa.biometry import measure_abdomen
 from napari_fetal_iqa.errors import AnalysisError
-from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
 if TYPE_CHECKING:
@@ -206,7 +206,7 @@ def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
         return None
     own = model.card.encoder_weights == "own"
     given = None if own else encoder_weights
-    return fetal_iqa_models.load_model(model.folder, given, weights_folder=places.weights())
+    return fetal_iqa_models.load_model(model.folder, given, weights_folder=paths.weights())
 
 
 def _joined(parts: list[NDArray | None]) -> NDArray | None:

@@ -11,7 +11,7 @@ from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.models_in_use import Task, locate, reference_in_use
+from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
 
 ClsModel = Annotated[
     str | None,
@@ -63,7 +63,7 @@ def analyse(
     """
     # here, for the other commands need not wait for what these import
     from napari_fetal_iqa.analysis import Analyser, choose_models
-    from napari_fetal_iqa.cli.job import AnalysisJob
+    from napari_fetal_iqa.cli.batch import AnalysisJob
 
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
@@ -119,7 +119,7 @@ def _told(error: Exception, path: Path) -> Exception:
     """Give an error in the words of this tool."""
     if isinstance(error, FetalIqaError | ModelError):
         return error
-    from napari_fetal_iqa.cli.job import in_one_line
+    from napari_fetal_iqa.cli.batch import in_one_line
 
     return AnalysisError(
         f"{path.name}: the analysis failed ({in_one_line(error)}); free memory and disk, check "

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
-from napari_fetal_iqa.corrections.checking import check_store
-from napari_fetal_iqa.corrections.merging import merge as merge_stores
-from napari_fetal_iqa.corrections.overview import ReviewerCounts, overview
+from napari_fetal_iqa.corrections.integrity import check_store
+from napari_fetal_iqa.corrections.merge import merge as merge_stores
+from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.corrections.export import ExportedCase
@@ -100,7 +100,7 @@ def export(
     Example: napari-fetal-iqa corrections export my-data --sweeps archive
     """
     from napari_fetal_iqa.corrections.export import export_case  # takes half a second
-    from napari_fetal_iqa.corrections.finding import SweepFinder
+    from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 
     path = _existing(store)
     finder = SweepFinder(sweeps or ())
@@ -150,7 +150,7 @@ def merge(
     """
     if not other.is_file():
         raise StoreError(f"{other}: there is no corrections store; check the path")
-    with CorrectionStore(store or places.default_store()) as opened:
+    with CorrectionStore(store or paths.default_store()) as opened:
         done = merge_stores(opened, other)
         typer.echo(
             f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
@@ -159,7 +159,7 @@ def merge(
 
 
 def _existing(store: Path | None) -> Path:
-    path = store or places.default_store()
+    path = store or paths.default_store()
     if not path.exists():
         raise StoreError(
             f"{path}: there is no corrections store yet; correct a frame in the window, or give "
@@ -187,7 +187,7 @@ def _warnings(done: "ExportedCase") -> Iterator[str]:
 
 def _name(identity: str) -> str | None:
     """Name of the file that held a sweep when it was last opened on this machine."""
-    place = places.known_location(identity)
+    place = paths.known_location(identity)
     return None if place is None else place.name
 
 

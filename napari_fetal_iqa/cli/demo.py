@@ -36,8 +36,8 @@ def demo(
     """
     if headless:
         from napari_fetal_iqa.analysis import Analyser, choose_models
-        from napari_fetal_iqa.cli.job import AnalysisJob
-        from napari_fetal_iqa.samples import demo_sweep
+        from napari_fetal_iqa.cli.batch import AnalysisJob
+        from napari_fetal_iqa.contributions.sample_data import demo_sweep
 
         setup = choose_models("demo-cls", "demo-seg").setup()
         AnalysisJob(setup, Analyser, out).run(demo_sweep())

@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from napari_fetal_iqa.io.listing import is_picture, natural_order
-from napari_fetal_iqa.io.reading import find_reader
+from napari_fetal_iqa.io.discovery import is_picture, natural_order
+from napari_fetal_iqa.io.read import find_reader
 
 
 def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:

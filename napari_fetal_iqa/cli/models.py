@@ -9,8 +9,8 @@ import typer
 
 from fetal_iqa_models import ModelCard, model_id
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.model_library import ModelEntry, ModelLibrary
-from napari_fetal_iqa.parent_and_child import IN_WORDS, hold_out, is_worse
+from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
+from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
 app = typer.Typer(
     help="Models on this machine: list them, see where they come from, use, go back, delete.",

@@ -10,7 +10,7 @@ import fetal_iqa_models
 from fetal_iqa_models import StoredWeights, WeightsStore
 from fetal_iqa_models.errors import WeightsError
 from fetal_iqa_models.registry import EncoderSpec
-from napari_fetal_iqa import places
+from napari_fetal_iqa.storage import paths as places
 
 app = typer.Typer(
     help="Pretrained weights of the encoders: what there is, get it, check it.",

@@ -11,7 +11,7 @@ from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.masks import decode_mask
+from napari_fetal_iqa.geometry.mask_codec import decode_mask
 
 DICE_AGREES = 0.8
 """Two outlines of one abdomen that overlap less are worth a second look."""

@@ -54,8 +54,8 @@ class Event:
     label : Label, optional
         Of a label event; None takes the reviewer's label back to the model's.
     mask : bytes, optional
-        Of a mask event, packed by :func:`~napari_fetal_iqa.masks.encode_mask`; None takes the
-        reviewer's mask back to the model's.
+        Of a mask event, packed by :func:`~napari_fetal_iqa.geometry.mask_codec.encode_mask`; None
+        takes the reviewer's mask back to the model's.
     accepted : bool
         The reviewer confirmed the model's prediction instead of changing it.
     answers : str, optional

@@ -15,7 +15,7 @@ class FrameCorrection:
     frame : int
     label : Label or None
     mask : bytes or None
-        Packed by :func:`~napari_fetal_iqa.masks.encode_mask`.
+        Packed by :func:`~napari_fetal_iqa.geometry.mask_codec.encode_mask`.
     accepted : bool
         All that is said confirms the model.
     reviewer : str

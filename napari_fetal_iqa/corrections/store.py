@@ -26,7 +26,7 @@ from napari_fetal_iqa.corrections.rows import (
     sweep_of_row,
 )
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
-from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 

@@ -1,8 +1,8 @@
 """Opening and writing sweeps; one module per family of formats."""
 
 from napari_fetal_iqa.io.acouslic import AcouslicCase, list_cases, write_case
-from napari_fetal_iqa.io.reading import read_sweep
-from napari_fetal_iqa.io.writing import write_volume
+from napari_fetal_iqa.io.read import read_sweep
+from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.sweep import SweepInfo, describe
 
 __all__ = [

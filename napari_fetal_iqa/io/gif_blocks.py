@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.frame_stack import check_frame_size
+from napari_fetal_iqa.io.frames.frame_stack import check_frame_size
 
 MAX_PIXELS_PER_BYTE = 2731
 """A code of 12 bits stands for at most 4096 pixels; nothing expands more (section F)."""

@@ -5,11 +5,11 @@ from collections.abc import Callable
 import numpy as np
 
 from napari_fetal_iqa.corrections import Label
-from napari_fetal_iqa.ellipse import Ellipse
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.review import ReviewSession
-from napari_fetal_iqa.widgets.desk import Desk
-from napari_fetal_iqa.widgets.navigation import Navigator
+from napari_fetal_iqa.geometry.ellipse import Ellipse
+from napari_fetal_iqa.review.session import ReviewSession
+from napari_fetal_iqa.widgets.viewer.navigator import Navigator
+from napari_fetal_iqa.widgets.viewer.sweep_view import Desk
 
 
 class Actions:

@@ -6,10 +6,10 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QTimer
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.settings import Settings, suggested_reviewer
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import Settings, suggested_reviewer
 from napari_fetal_iqa.widgets.review import ReviewWidget
 
 _SETTLE_MS = 500
@@ -32,7 +32,7 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     """
     viewer = napari.Viewer(title="Fetal IQA demo")
     viewer.window.resize(*SCREENSHOT_SIZE)
-    store = CorrectionStore(places.cache() / "demo-corrections.sqlite")
+    store = CorrectionStore(paths.cache() / "demo-corrections.sqlite")
     widget = ReviewWidget(viewer, store, settings=Settings(reviewer=suggested_reviewer()))
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     tell = _Once(lambda: say("First score on screen"))

@@ -21,35 +21,40 @@ from qtpy.QtWidgets import (
 )
 from superqt.utils import create_worker
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis import cache
-from napari_fetal_iqa.analysis.remote import RemoteAnalyser
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.io.napari_layers import sweep_layer
-from napari_fetal_iqa.learning_judgement import Judgement, take_into_use
-from napari_fetal_iqa.review import ReviewSession
-from napari_fetal_iqa.settings import Settings, load_settings, save_changes, suggested_reviewer
+from napari_fetal_iqa.finetuning.report import Judgement, take_into_use
+from napari_fetal_iqa.review.session import ReviewSession
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import (
+    Settings,
+    load_settings,
+    save_changes,
+    suggested_reviewer,
+)
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.actions import Actions
-from napari_fetal_iqa.widgets.analysis_runner import AnalysisRunner
-from napari_fetal_iqa.widgets.background import get_to_know, import_what_sweeps_need
-from napari_fetal_iqa.widgets.desk import Desk
-from napari_fetal_iqa.widgets.ellipse_tool import HINT
-from napari_fetal_iqa.widgets.empty_page import EmptyPage
-from napari_fetal_iqa.widgets.later import Later
-from napari_fetal_iqa.widgets.layer_sweep import sweep_of
-from napari_fetal_iqa.widgets.learning import Learning
-from napari_fetal_iqa.widgets.opener import SweepOpener
-from napari_fetal_iqa.widgets.review_page import ReviewPage
-from napari_fetal_iqa.widgets.screen_text import ScreenText
-from napari_fetal_iqa.widgets.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background.idle_queue import Later
+from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
+from napari_fetal_iqa.widgets.background.tasks import get_to_know, import_what_sweeps_need
+from napari_fetal_iqa.widgets.finetuning.controller import Learning
+from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
+from napari_fetal_iqa.widgets.panels.welcome import EmptyPage
 from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
+from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
+from napari_fetal_iqa.widgets.viewer.sweep_view import Desk
 
 if TYPE_CHECKING:
-    from napari_fetal_iqa.widgets.timeline import Timeline
+    from napari_fetal_iqa.widgets.timeline.widget import Timeline
 
 logger = logging.getLogger(__name__)
 
@@ -150,7 +155,7 @@ class ReviewWidget(QWidget):
     @cached_property
     def timeline(self) -> "Timeline":
         """The dock under the frames; made with the first sweep, for its imports take long."""
-        from napari_fetal_iqa.widgets.timeline import Timeline
+        from napari_fetal_iqa.widgets.timeline.widget import Timeline
 
         timeline = Timeline()
         timeline.set_palette(palette_of(self.viewer.theme))
@@ -488,7 +493,7 @@ class ReviewWidget(QWidget):
             self.page.learn.say("")
             self.review_actions.go(frame)
             return
-        path = places.known_location(identity)
+        path = paths.known_location(identity)
         where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
         self.page.learn.say(f"Frame {frame} is one of another sweep: {where}")
 

@@ -16,7 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fetal_iqa.widgets import own_keys
+from napari_fetal_iqa.widgets import focus
 
 
 @dataclass(frozen=True)
@@ -138,9 +138,9 @@ class KeyBindings(QObject):
 
     def _focus_changed(self, _: QWidget | None, focused: QWidget | None) -> None:
         typing = isinstance(focused, QLineEdit | QAbstractSpinBox | QTextEdit | QPlainTextEdit)
-        pressing = own_keys.takes_keys(focused)
+        pressing = focus.takes_keys(focused)
         for shortcut in self._shortcuts:
-            needed = pressing and shortcut.key().toString() in own_keys.KEYS
+            needed = pressing and shortcut.key().toString() in focus.KEYS
             shortcut.setEnabled(self._active and not typing and not needed)
 
     def remove(self) -> None:

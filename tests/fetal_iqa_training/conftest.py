@@ -9,14 +9,14 @@ import pytest
 from numpy.typing import NDArray
 
 from fetal_iqa_training import cli
-from fetal_iqa_training.fitting import fit
+from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.acouslic import write_case
-from napari_fetal_iqa.io.inflating import InflatingFrames
-from napari_fetal_iqa.io.writing import write_volume
-from napari_fetal_iqa.places import remember_location
+from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.io.write import write_volume
+from napari_fetal_iqa.storage.paths import remember_location
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (42, 56)
@@ -143,5 +143,5 @@ def volumes_in_memory(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         def __del__(self) -> None:
             alive.discard(id(self))
 
-    monkeypatch.setattr("napari_fetal_iqa.io.pixel_block.InflatingFrames", Counted)
+    monkeypatch.setattr("napari_fetal_iqa.io.formats.pixel_block.InflatingFrames", Counted)
     return counts

@@ -6,10 +6,10 @@ import pytest
 from napari.utils._proxies import PublicOnlyProxy
 
 from napari_fetal_iqa.analysis import RemoteAnalyser
+from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.io.napari_layers import sweep_layer
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
-from napari_fetal_iqa.settings import Settings, save_settings
+from napari_fetal_iqa.storage.settings import Settings, save_settings
 
 SECONDS = 1000
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.ellipse import Ellipse
-from napari_fetal_iqa.frame_view import Source
+from napari_fetal_iqa.geometry.ellipse import Ellipse
+from napari_fetal_iqa.review.frame_view import Source
 
 
 class Press:

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.gui
 def later(qapp):
     from qtpy.QtCore import QObject
 
-    from napari_fetal_iqa.widgets.later import Later
+    from napari_fetal_iqa.widgets.background.idle_queue import Later
 
     parent = QObject()
     yield Later(parent)

@@ -9,13 +9,15 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_fetal_iqa import learning, learning_request, models_in_use
-from napari_fetal_iqa.learning import LearningJob
-from napari_fetal_iqa.learning_request import models_folder
-from napari_fetal_iqa.settings import load_settings
+from napari_fetal_iqa.finetuning import job as learning
+from napari_fetal_iqa.finetuning import request
+from napari_fetal_iqa.finetuning.job import LearningJob
+from napari_fetal_iqa.finetuning.request import models_folder
+from napari_fetal_iqa.model_library import in_use
+from napari_fetal_iqa.storage.settings import load_settings
 
 SECONDS = 1000
-FAKE = Path(__file__).parents[1] / "napari_fetal_iqa" / "fake_trainer.py"
+FAKE = Path(__file__).parents[1] / "napari_fetal_iqa" / "finetuning" / "fake_trainer.py"
 
 
 @pytest.fixture
@@ -25,7 +27,7 @@ def trainer(monkeypatch):
     def choose(*how):
         command = [sys.executable, str(FAKE), *how]
         monkeypatch.setattr(learning, "trainer_command", lambda: command)
-        monkeypatch.setattr(learning_request, "trainer_command", lambda: command)
+        monkeypatch.setattr(request, "trainer_command", lambda: command)
 
     choose()
     yield choose
@@ -136,7 +138,7 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     result.use.click()
     assert desk.settings.seg_model == desk.page.settings.seg_model.text() == folder
     assert load_settings().seg_model == folder
-    assert models_in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
+    assert in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
         before,
         folder,
     ]

@@ -11,10 +11,10 @@ from qtpy.QtWidgets import QAbstractButton, QApplication, QProgressBar
 
 from napari_fetal_iqa.analysis import Analysis, FrameResults
 from napari_fetal_iqa.corrections import Label
-from napari_fetal_iqa.masks import encode_mask
-from napari_fetal_iqa.review import Source
-from napari_fetal_iqa.settings import Settings, load_settings, save_settings
-from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE, MODEL_VALUE
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.review.session import Source
+from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
+from napari_fetal_iqa.widgets.viewer.mask_layer import EXPERT_VALUE, MODEL_VALUE
 
 Key = Qt.Key
 SECONDS = 1000

@@ -6,7 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa.corrections import Label
-from napari_fetal_iqa.widgets.overlay import EXPERT_VALUE
+from napari_fetal_iqa.widgets.viewer.mask_layer import EXPERT_VALUE
 
 SECONDS = 1000
 

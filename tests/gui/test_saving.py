@@ -4,9 +4,9 @@ import sqlite3
 
 import pytest
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.corrections.schema import SCHEMA_VERSION
+from napari_fetal_iqa.storage import paths
 
 SECONDS = 1000
 
@@ -18,7 +18,7 @@ def store():
 
 @pytest.fixture
 def path():
-    return places.default_store()
+    return paths.default_store()
 
 
 def saved(widget):

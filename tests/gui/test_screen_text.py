@@ -7,8 +7,8 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_fetal_iqa.widgets import demo
-from napari_fetal_iqa.widgets.ellipse_tool import HINT
-from napari_fetal_iqa.widgets.screen_text import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 
 NARROWEST_CANVAS_PX = 298
 """In the narrowest window that napari's docks allow."""

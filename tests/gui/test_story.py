@@ -10,7 +10,7 @@ from qtpy.QtWidgets import QApplication
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
-from napari_fetal_iqa.settings import Settings, save_settings
+from napari_fetal_iqa.storage.settings import Settings, save_settings
 
 SECONDS = 1000
 

@@ -6,10 +6,10 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_fetal_iqa.corrections import Label
-from napari_fetal_iqa.widgets.selection import FrameRange
 from napari_fetal_iqa.widgets.theme import palette_of
-from napari_fetal_iqa.widgets.timeline import Timeline
-from napari_fetal_iqa.widgets.timeline_data import TimelineData, describe
+from napari_fetal_iqa.widgets.timeline.data import TimelineData, describe
+from napari_fetal_iqa.widgets.timeline.widget import Timeline
+from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
 
 Key = Qt.Key
 SECONDS = 1000

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import torch.distributed
 from torch.utils.data import Sampler
 
-from fetal_iqa_training.frame_set import Draw
+from fetal_iqa_training.data.frame_set import Draw
 
 
 def rank() -> int:

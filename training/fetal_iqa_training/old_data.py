@@ -6,12 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
-from fetal_iqa_training.data_sets import list_annotated
+from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
+from fetal_iqa_training.data.phantoms import write_phantoms
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.labelled_frames import LabelledFrames, frames_of
-from fetal_iqa_training.phantom_cases import write_phantoms
 from fetal_iqa_training.progress import Report, silent
-from napari_fetal_iqa import places
+from napari_fetal_iqa.storage import paths
 
 REFERENCE_SEED, REFERENCE_CASES = 770_000, 2
 REHEARSAL_SEED, REHEARSAL_CASES = 880_000, 4
@@ -37,7 +37,7 @@ def rehearsal_phantoms(report: Report = silent) -> Path:
 
 
 def _phantoms(name: str, cases: int, seed: int, report: Report) -> Path:
-    folder = places.cache() / "phantoms" / name
+    folder = paths.cache() / "phantoms" / name
     try:
         write_phantoms(folder, cases, seed, "small", report=report)
     except OSError as error:

@@ -7,7 +7,7 @@ from pydantic import JsonValue, ValidationError
 
 from fetal_iqa_models import ModelCard
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting import basis_of
+from fetal_iqa_training.fitting.fit import basis_of
 from fetal_iqa_training.settings import FitSettings
 
 _CHANGES_NOTHING = {"workers"}
@@ -27,7 +27,7 @@ def check_is_the_same_fit(
     settings : FitSettings
         That are asked for.
     begun_with : mapping
-        As :func:`~fetal_iqa_training.fitting.basis` gives it.
+        As :func:`~fetal_iqa_training.fitting.fit.basis` gives it.
 
     Raises
     ------

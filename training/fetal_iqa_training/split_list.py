@@ -11,13 +11,13 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
-from fetal_iqa_training.data_sets import list_annotated
+from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, acouslic_frames
+from fetal_iqa_training.data.split import CaseSplit, split_by_subject
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.labelled_frames import AnnotatedCase, acouslic_frames
 from fetal_iqa_training.settings import Part
-from fetal_iqa_training.splitting import CaseSplit, split_by_subject
 from napari_fetal_iqa.io import AcouslicCase, list_cases
-from napari_fetal_iqa.places import write_atomically
+from napari_fetal_iqa.storage.paths import write_atomically
 
 Shares = tuple[float, float]
 """Of validation and test, in subjects."""

@@ -3,8 +3,8 @@ import logging
 import numpy as np
 import pytest
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.analysis import Analyser, Analysis, analyse_sweep, cache, choose_models
+from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -21,7 +21,7 @@ def setup(tiny_models):
 
 
 def cached_file():
-    (path,) = (places.cache() / "analyses").iterdir()
+    (path,) = (paths.cache() / "analyses").iterdir()
     return path
 
 
@@ -90,8 +90,8 @@ def test_a_flipped_bit_anywhere_gives_the_same_analysis_or_none(analysis, sweep,
 
 
 def test_a_cache_that_cannot_be_written_only_warns(analysis, sweep, setup, caplog):
-    places.cache().mkdir(parents=True)
-    (places.cache() / "analyses").write_text("in the way")
+    paths.cache().mkdir(parents=True)
+    (paths.cache() / "analyses").write_text("in the way")
     with caplog.at_level(logging.WARNING):
         cache.keep(analysis)
     assert "could not be cached" in caplog.text

@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef, Thresholds
-from napari_fetal_iqa.masks import encode_mask
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 CLS = ModelRef(id="cls-0000", hash="0" * 64, name="quality")

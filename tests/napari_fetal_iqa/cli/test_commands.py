@@ -192,7 +192,7 @@ def test_whatever_befalls_one_sweep_the_others_go_on(
             raise error or DeviceError("no memory for a single frame; close other programs")
         write(analysis, out)
 
-    monkeypatch.setattr("napari_fetal_iqa.cli.job.write_results", failing)
+    monkeypatch.setattr("napari_fetal_iqa.cli.batch.write_results", failing)
     code, out, err = run("analyse", folder, "--out", tmp_path / "out", *models, "--frames", "1")
     assert code == 1
     assert out.count("Results in") == 2
@@ -315,7 +315,9 @@ def test_a_wrong_model_is_one_line(run, sweep_file, tmp_path):
 def test_the_demo_without_a_window_writes_the_results(run, monkeypatch, sweep_file, tmp_path):
     from napari_fetal_iqa.io import read_sweep
 
-    monkeypatch.setattr("napari_fetal_iqa.samples.demo_sweep", lambda: read_sweep(sweep_file))
+    monkeypatch.setattr(
+        "napari_fetal_iqa.contributions.sample_data.demo_sweep", lambda: read_sweep(sweep_file)
+    )
     code, out, err = run("demo", "--headless", "--out", tmp_path)
     assert code == 0, err
     assert "Demo models, trained on phantoms only: not for clinical use." in out

@@ -6,9 +6,9 @@ import shutil
 import numpy as np
 import pytest
 
-from napari_fetal_iqa import places
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
+from napari_fetal_iqa.storage import paths
 
 SHAPE = (60, 80)
 
@@ -26,7 +26,7 @@ def write_sweep(tmp_path):
         frames = np.random.default_rng(number).integers(20, 255, (24, *SHAPE), dtype=np.uint8)
         path = write_volume(tmp_path / "sweeps" / f"case_{number}.mha", frames, (0.5, 0.5))
         sweep = read_sweep(path, frames_per_sweep=4)
-        places.remember_location(sweep.identity, path)
+        paths.remember_location(sweep.identity, path)
         return sweep
 
     return write
@@ -34,7 +34,7 @@ def write_sweep(tmp_path):
 
 @pytest.fixture
 def store():
-    with CorrectionStore(places.default_store()) as store:
+    with CorrectionStore(paths.default_store()) as store:
         yield store
 
 
@@ -56,7 +56,7 @@ def said_in_one_line(result, words):
 @pytest.mark.parametrize("command", [["list"], ["check"], ["export", "out"]])
 def test_without_a_store_one_line_says_what_to_do(run, command):
     said_in_one_line(run("corrections", *command), "there is no corrections store yet")
-    assert not places.default_store().exists()
+    assert not paths.default_store().exists()
 
 
 @pytest.mark.parametrize("command", [["list"], ["check"], ["export", "out"]])
@@ -123,7 +123,7 @@ def test_a_store_without_sweeps_is_said_to_be_empty(run, store):
 
 
 def test_a_sweep_of_another_machine_is_listed_by_its_identity(run, store, sweep):
-    (places.home() / "sweep-locations.json").unlink()
+    (paths.home() / "sweep-locations.json").unlink()
     out = run("corrections", "list")[1]
     assert out.startswith(f"not seen on this machine  {sweep.identity[:8]}")
 
@@ -229,7 +229,7 @@ def test_a_merge_makes_the_store_where_there_is_none(run, store, sweep, tmp_path
 
 def test_a_merge_of_nothing_is_one_line_and_makes_no_store(run, tmp_path):
     said_in_one_line(run("corrections", "merge", tmp_path / "x.sqlite"), "check the path")
-    assert not places.default_store().exists()
+    assert not paths.default_store().exists()
 
 
 @pytest.mark.parametrize("command", ["list", "check", "export", "merge"])

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 
 from fetal_iqa_models import ModelCard, ModelError, model_hash, model_id
-from napari_fetal_iqa import places
 from napari_fetal_iqa.cli.analyse import given_or_in_use
 from napari_fetal_iqa.io import write_volume
-from napari_fetal_iqa.settings import Settings, load_settings, save_settings
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
 
 FIGURES = {
     "parent": {"hold_out": {"frames": 40, "f1": 0.8}, "corrections": {"f1": 0.7}},
@@ -25,7 +25,7 @@ def make_model():
     """Makes a model folder, as far as anyone can tell without torch; gives its folder and id."""
 
     def make(name, task="cls", parent=None, metrics=None, title=None):
-        folder = places.models() / name
+        folder = paths.models() / name
         folder.mkdir(parents=True)
         card = ModelCard(
             name=title or name,
@@ -84,7 +84,7 @@ def test_show_says_lineage_and_figures_before_and_after(run, make_model):
     make_model("mine", parent="demo-cls", metrics=FIGURES)
     code, out, err = run("models", "show", "mine")
     assert (code, err) == (0, "")
-    assert model_hash(places.models() / "mine") in out
+    assert model_hash(paths.models() / "mine") in out
     parent = model_id("cls", model_hash("demo-cls"))
     assert f"made from:  {parent} (resnet-demo cls, demo)" in out
     assert [line.split() for line in out.split("hold-out:")[1].splitlines()[:3]] == [

@@ -21,7 +21,8 @@ DRIVER = """
 import json, os, resource, signal, sys, time
 from pathlib import Path
 from napari_fetal_iqa.cli import main
-import napari_fetal_iqa.io.dicom_folder, napari_fetal_iqa.io.pictures, napari_fetal_iqa.io.video
+from napari_fetal_iqa.io.formats import pictures, video
+from napari_fetal_iqa.io.formats.dicom import folder
 
 outcomes = {}
 for path in sys.argv[1:]:

@@ -60,7 +60,7 @@ def test_the_fuzzer_notices_a_reader_that_asks_for_gigabytes(tmp_path):
 
 
 def test_every_ending_is_fuzzed(tmp_path):
-    from napari_fetal_iqa.io.reading import READERS
+    from napari_fetal_iqa.io.read import READERS
 
     fuzzed = set()
     for name, write in FORMATS.items():

@@ -14,7 +14,7 @@ import sys
 from pathlib import Path
 import numpy as np
 from napari_fetal_iqa.io import read_sweep
-import napari_fetal_iqa.io.metaimage
+import napari_fetal_iqa.io.formats.metaimage
 
 def peak_kb():
     return int(Path("/proc/self/status").read_text().split("VmHWM:")[1].split()[0])

@@ -16,7 +16,7 @@ from fetal_iqa_training.challenge.metrics import (
     normalised_absolute_error,
 )
 from fetal_iqa_training.challenge.rules import TOLERANCE_FRAMES, WORST_HAUSDORFF_PX, Rules
-from napari_fetal_iqa.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.sweep import Bounds, Frames
 
 

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from fetal_iqa_models import EncoderSpec, choose_device, preprocess
-from fetal_iqa_training.frame_set import build_frame_set
-from fetal_iqa_training.labelled_frames import AnnotatedCase, LabelledFrames
+from fetal_iqa_training.data.frame_set import build_frame_set
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
 from fetal_iqa_training.progress import Progress, Report
 
 BATCH = 32

@@ -1,0 +1,105 @@
+"""Which models shall speak: their names, hashes and thresholds, known before torch is."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fetal_iqa_models
+from fetal_iqa_models.weights.recording import weights_record
+from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.storage import paths
+
+if TYPE_CHECKING:
+    from fetal_iqa_models import ModelCard
+
+
+@dataclass(frozen=True)
+class ChosenModel:
+    """A model folder that was checked to be of the right task.
+
+    Parameters
+    ----------
+    folder : Path
+    card : ModelCard
+    reference : ModelRef
+    """
+
+    folder: Path
+    card: "ModelCard"
+    reference: ModelRef
+
+
+@dataclass(frozen=True)
+class ChosenModels:
+    """The classifier and the segmenter, either of which may be None, but not both."""
+
+    cls: ChosenModel | None
+    seg: ChosenModel | None
+
+    def setup(self, device: str = "", precision: str = "") -> AnalysisSetup:
+        """Say who speaks, from when on it counts, and where it is computed."""
+        defaults = Thresholds()
+        return AnalysisSetup(
+            cls_model=self.cls.reference if self.cls else None,
+            seg_model=self.seg.reference if self.seg else None,
+            thresholds=Thresholds(
+                quality=self.cls.card.quality_threshold if self.cls else defaults.quality,
+                area=self.seg.card.area_threshold if self.seg else defaults.area,
+            ),
+            device=device,
+            precision=precision,
+        )
+
+
+def choose_models(
+    cls_model: str | Path | None,
+    seg_model: str | Path | None,
+    encoder_weights: Path | None = None,
+) -> ChosenModels:
+    """Find and check the folders of the models; imports no torch.
+
+    Parameters
+    ----------
+    cls_model, seg_model : str or Path, optional
+        Model folders or built-in names; empty or None for none.
+    encoder_weights : Path, optional
+        Pretrained weights of the encoder, for models whose card names none.
+
+    Raises
+    ------
+    AnalysisError
+        Without any model, or with one of the wrong task.
+    fetal_iqa_models.ModelError
+        Where a folder is missing or no model, or the weights file cannot be read.
+    """
+    chosen = ChosenModels(
+        _choose(cls_model, "cls", encoder_weights), _choose(seg_model, "seg", encoder_weights)
+    )
+    if chosen.cls is None and chosen.seg is None:
+        raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
+    return chosen
+
+
+def _choose(
+    model: str | Path | None, task: str, encoder_weights: Path | None
+) -> ChosenModel | None:
+    if not model:
+        return None
+    folder = fetal_iqa_models.resolve_model(model)
+    card = fetal_iqa_models.load_card(folder)
+    if card.task != task:
+        raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")
+    digest = fetal_iqa_models.model_hash(folder)
+    name = fetal_iqa_models.model_id(task, digest)
+    weights = _weights_sha256(card, encoder_weights)
+    return ChosenModel(folder, card, ModelRef(name, digest, card.name, card.demo, weights))
+
+
+def _weights_sha256(card: "ModelCard", given: Path | None) -> str | None:
+    """Tell which pretrained weights the model will have; loading checks those that it names."""
+    if card.encoder_weights == "own":
+        return None
+    if card.encoder_weights is not None:
+        return card.encoder_weights.sha256
+    return None if given is None else weights_record(given, paths.weights()).sha256

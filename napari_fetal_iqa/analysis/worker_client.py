@@ -1,0 +1,146 @@
+"""The window's side of the analysis process."""
+
+import logging
+import pickle
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Iterator
+from typing import TypeVar
+
+import numpy as np
+
+from napari_fetal_iqa.analysis import worker_process
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
+
+FIRST_BATCH = 4
+LARGEST_BATCH = 64
+BATCH_SECONDS = 0.4
+"""Aim of the time that one batch takes: often enough to watch, rarely enough to be efficient."""
+
+_Expected = TypeVar("_Expected", AnalysisSetup, FrameResults)
+
+
+class RemoteAnalyser:
+    """Runs models in a process of their own; started at first use, kept for the next sweep.
+
+    Calls block, so they belong in a worker thread; :meth:`close` may come from any thread.
+    """
+
+    def __init__(self) -> None:
+        self._process: subprocess.Popen[bytes] | None = None
+        self._loaded: worker_process.Load | None = None
+        self._setup: AnalysisSetup | None = None
+        self._one_at_a_time = threading.Lock()
+        self._batch_size = FIRST_BATCH
+        self._closed = False
+
+    def load(self, cls_model: str, seg_model: str, device: str = "auto") -> AnalysisSetup:
+        """Load models, unless they are loaded already.
+
+        Raises
+        ------
+        AnalysisError
+            One line on what is wrong with a model or the machine.
+        """
+        request = worker_process.Load(cls_model, seg_model, device)
+        with self._one_at_a_time:
+            if self._setup is None or self._loaded != request or not self._alive():
+                self._setup = None
+                self._batch_size = FIRST_BATCH
+                if not self._alive():
+                    self._start()
+                self._setup = self._ask(request, AnalysisSetup)
+                self._loaded = request
+            return self._setup
+
+    def run(self, sweep: SweepVolume, queue: FrameQueue) -> Iterator[FrameResults]:
+        """Analyse the frames of a queue until it is empty; closing the iterator cancels.
+
+        Raises
+        ------
+        AnalysisError
+            Where the models fail or the process dies.
+        """
+        while numbers := queue.take(self._batch_size):
+            request = worker_process.Batch(
+                numbers=np.array(numbers),
+                images=np.stack([np.asarray(sweep.frames[number]) for number in numbers]),
+                spacing_mm=sweep.spacing_mm,
+                field_of_view=sweep.field_of_view,
+            )
+            started = time.perf_counter()
+            with self._one_at_a_time:
+                results = self._ask(request, FrameResults)
+            self._adapt(len(numbers), time.perf_counter() - started)
+            yield results
+
+    def _adapt(self, count: int, seconds: float) -> None:
+        """Choose the next batch's size so that it takes about the aimed time."""
+        wished = round(count * BATCH_SECONDS / max(seconds, 1e-3))
+        self._batch_size = max(1, min(wished, 2 * self._batch_size, LARGEST_BATCH))
+
+    def forget(self) -> None:
+        """Load the models anew next time, even under the same names."""
+        self._setup = None
+
+    def release(self) -> None:
+        """End the process, so that its memory is free; the next use starts another."""
+        self.forget()
+        self._end_process()
+
+    def close(self) -> None:
+        """End the process for good; a call in progress, or a later one, fails."""
+        self._closed = True
+        self._end_process()
+
+    def _end_process(self) -> None:
+        process, self._process = self._process, None
+        if process is not None:
+            process.kill()
+            process.communicate()
+
+    def _alive(self) -> bool:
+        return self._process is not None and self._process.poll() is None
+
+    def _start(self) -> None:
+        self._end_process()
+        if self._closed:
+            raise AnalysisError("the analysis was closed")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", worker_process.__name__],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+
+    def _ask(self, request: worker_process.Request, expected: type[_Expected]) -> _Expected:
+        try:
+            answer = self._exchange(request)
+        except (OSError, EOFError, pickle.UnpicklingError, ValueError):
+            self._setup = None
+            raise AnalysisError(
+                "the analysis process ended unexpectedly, perhaps for want of memory; "
+                "close other programs and analyse again"
+            ) from None
+        if isinstance(answer, worker_process.Failure):
+            if answer.details:
+                logger.error("%s\n%s", answer.said, answer.details)
+            raise AnalysisError(answer.said)
+        if not isinstance(answer, expected):
+            raise AnalysisError(f"the analysis process answered with {type(answer).__name__}")
+        return answer
+
+    def _exchange(
+        self, request: worker_process.Request
+    ) -> worker_process.Request | worker_process.Answer:
+        process = self._process
+        if process is None or process.stdin is None or process.stdout is None:
+            raise EOFError
+        worker_process.send(process.stdin, request)
+        return worker_process.receive(process.stdout)

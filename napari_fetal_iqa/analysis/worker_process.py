@@ -1,0 +1,123 @@
+"""The process in which the window's networks run: frames come in, results go out.
+
+A process of its own keeps the window smooth while torch is loaded and works, keeps a crash or
+an out-of-memory kill away from the expert's strokes, and gives the graphics memory back when it
+ends. (It also keeps the LLVM of torch's compiler apart from that of the graphics driver: the
+two in one process crash on some Linux machines.)
+
+Parent and child speak in pickles over the child's own standard input and output; nobody else
+can write there.
+"""
+
+import logging
+import os
+import pickle
+import sys
+import traceback
+from dataclasses import dataclass
+from typing import IO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
+from napari_fetal_iqa.analysis.run import Analyser
+from napari_fetal_iqa.errors import FetalIqaError
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Load:
+    """Load these models; answered by an AnalysisSetup or a Failure."""
+
+    cls_model: str
+    seg_model: str
+    device: str = "auto"
+
+
+@dataclass(frozen=True, eq=False)
+class Batch:
+    """Analyse these frames, (n, H, W) uint8; answered by FrameResults or a Failure."""
+
+    numbers: NDArray[np.int64]
+    images: NDArray[np.uint8]
+    spacing_mm: tuple[float, float] | None
+    field_of_view: NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What went wrong: one line, and for the curious the rest; None for a user's error."""
+
+    said: str
+    details: str | None = None
+
+
+Request = Load | Batch
+Answer = AnalysisSetup | FrameResults | Failure
+
+
+def send(stream: IO[bytes], message: Request | Answer) -> None:
+    """Write one message."""
+    pickle.dump(message, stream, protocol=5)
+    stream.flush()
+
+
+def receive(stream: IO[bytes]) -> Request | Answer:
+    """Read one message; EOFError where there are no more."""
+    message: Request | Answer = pickle.load(stream)  # noqa: S301 - only parent and child write
+    return message
+
+
+def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
+    """Answer requests until there are no more."""
+    desk = _Desk()
+    while True:
+        try:
+            request = receive(requests)
+        except EOFError:
+            return
+        send(answers, desk.answer(request))
+
+
+class _Desk:
+    def __init__(self) -> None:
+        self._analyser: Analyser | None = None
+
+    def answer(self, request: Request | Answer) -> Answer:
+        try:
+            return self._answer(request)
+        except (FetalIqaError, ModelError) as error:
+            return Failure(str(error))
+        except Exception as error:
+            said = f"the analysis failed: {type(error).__name__}: {error}"
+            return Failure(said, traceback.format_exc())
+
+    def _answer(self, request: Request | Answer) -> Answer:
+        if isinstance(request, Load):
+            self._analyser = None
+            self._analyser = Analyser(
+                request.cls_model or None, request.seg_model or None, request.device
+            )
+            return self._analyser.setup
+        if self._analyser is None or not isinstance(request, Batch):
+            raise RuntimeError("frames came before models")
+        return self._analyser.run_batch(
+            request.numbers, request.images, request.spacing_mm, request.field_of_view
+        )
+
+
+def main() -> None:
+    """Serve the parent; whatever prints goes to standard error."""
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    serve(sys.stdin.buffer, answers)
+
+
+if __name__ == "__main__":
+    # Pickle knows classes by module name: be imported under the real one, not as __main__.
+    from napari_fetal_iqa.analysis import worker_process
+
+    worker_process.main()

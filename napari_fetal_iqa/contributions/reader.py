@@ -1,0 +1,56 @@
+"""What napari calls to open a sweep (npe2 reader contribution)."""
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+
+from napari_fetal_iqa.contributions.layers import LayerData, sweep_layer
+from napari_fetal_iqa.io.discovery import is_dicom, is_picture, walk_files
+from napari_fetal_iqa.io.read import find_reader, read_sweep
+
+LOOK_AT_FILES = 1000
+"""Files of a folder that are looked at to tell whether it is ours."""
+
+ReadFunction = Callable[[str | list[str]], list[LayerData]]
+
+
+def get_reader(path: str | list[str]) -> ReadFunction | None:
+    """Give the function that opens a path, or None where it is not a sweep of ours.
+
+    Decides by the ending, for other files by the DICOM prefix, for folders by whether they hold
+    DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader. What may not
+    be read is taken, so that opening it says why.
+    """
+    if not isinstance(path, str):
+        return None  # files that napari shall stack
+    try:
+        ours = _holds_frames(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
+    except PermissionError:
+        ours = True
+    return read_layers if ours else None
+
+
+def read_layers(path: str | list[str]) -> list[LayerData]:
+    """Open a sweep as one layer.
+
+    Raises
+    ------
+    SweepError
+        Where it cannot be read; napari shows its one line.
+    """
+    paths = [path] if isinstance(path, str) else path
+    return [sweep_layer(read_sweep(one)) for one in paths]
+
+
+def _is_sweep(path: Path) -> bool:
+    if is_picture(path):
+        return False
+    if find_reader(path) is not None:
+        return True
+    return path.is_file() and is_dicom(path)
+
+
+def _holds_frames(folder: Path) -> bool:
+    if any(is_picture(path) for path in folder.iterdir()):
+        return True
+    return any(is_dicom(path) for path in itertools.islice(walk_files(folder), LOOK_AT_FILES))

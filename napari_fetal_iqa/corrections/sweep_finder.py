@@ -1,0 +1,80 @@
+"""From content identity back to the file: where a corrected sweep lies on this machine."""
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.errors import FetalIqaError, SweepError
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.storage.paths import known_location
+from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
+
+
+class SweepFinder:
+    """Finds sweeps by content: where they were last opened, else in the given folders.
+
+    Parameters
+    ----------
+    folders : sequence of Path
+        Searched with their subfolders; a file's content decides, not its name.
+
+    Raises
+    ------
+    SweepError
+        Where a folder is not there; a subclass may name another error.
+    """
+
+    error: type[FetalIqaError] = SweepError
+
+    def __init__(self, folders: Sequence[Path] = ()) -> None:
+        for folder in folders:
+            if not folder.is_dir():
+                raise self.error(f"{folder}: there is no such folder of sweeps; check the path")
+        self._unread = self._candidates(folders)
+        self._found: dict[str, Path] = {}
+
+    def find(self, record: SweepRecord) -> SweepVolume:
+        """Open the sweep of a record; its content is checked the first time.
+
+        Raises
+        ------
+        SweepError
+            Names the file where it is gone or has changed since its frames were corrected.
+        """
+        if record.identity in self._found:
+            return read_sweep(self._found[record.identity])
+        known = known_location(record.identity)
+        if known is not None and self._opens_as(known) == record.identity:
+            return read_sweep(known)
+        for path in self._unread:
+            if self._opens_as(path) == record.identity:
+                return read_sweep(path)
+        frames, rows, columns = record.shape
+        facts = f"sweep {record.identity[:8]}, {frames} frames of {rows} x {columns}"
+        if known is None:
+            raise self.error(
+                f"{facts}: was corrected, but never opened on this machine; give the folder "
+                "that holds it with --sweeps"
+            )
+        what = "has changed since its frames were corrected" if known.exists() else "is gone"
+        raise self.error(
+            f"{known}: {what} ({facts}); give the folder of the original with --sweeps"
+        )
+
+    def _opens_as(self, path: Path) -> str | None:
+        """Content identity of a file, noted for later; None where it is no sweep."""
+        try:
+            identity = read_sweep(path).identity
+        except SweepError as error:
+            logger.info("%s", error)
+            return None
+        self._found[identity] = path
+        return identity
+
+    @staticmethod
+    def _candidates(folders: Iterable[Path]) -> Iterator[Path]:
+        for folder in folders:
+            yield from (path for path in sorted(folder.rglob("*")) if path.is_file())

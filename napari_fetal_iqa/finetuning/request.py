@@ -1,0 +1,74 @@
+"""What shall be learnt, as the trainer's command line."""
+
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from napari_fetal_iqa.model_library.in_use import Task
+from napari_fetal_iqa.storage import paths
+
+NEGATIVES = 20
+"""Frames without an abdomen from each sweep that was marked as fully reviewed."""
+
+Choice = Literal["cls", "seg", "both"]
+
+
+@dataclass(frozen=True)
+class LearningRequest:
+    """What shall be learnt.
+
+    Parameters
+    ----------
+    store : Path
+        Corrections store to learn from.
+    task : {"cls", "seg", "both"}
+    bases : tuple of str
+        Model folders or names of shipped models to go on from: one a task.
+    preset : str
+        ``"quick"``, ``"careful"`` or ``"paper"``.
+    """
+
+    store: Path
+    task: Choice
+    bases: tuple[str, ...]
+    preset: str = "quick"
+
+    @property
+    def tasks(self) -> tuple[Task, ...]:
+        """The tasks, in the order in which they are learnt."""
+        return ("cls", "seg") if self.task == "both" else (self.task,)
+
+    def outs(self, out: Path) -> dict[Task, Path]:
+        """Tell which model folder each task gets."""
+        if self.task == "both":
+            return {task: out.with_name(f"{out.name}-{task}") for task in self.tasks}
+        return {self.task: out}
+
+    def arguments(self, out: Path) -> list[str]:
+        """Give the arguments of the trainer."""
+        bases = [argument for base in self.bases for argument in ("--base", base)]
+        return [
+            "finetune",
+            *("--corrections", str(self.store), "--task", self.task),
+            *bases,
+            *("--out", str(out), "--preset", self.preset, "--device", "auto"),
+            *("--negatives", str(NEGATIVES)),
+            "--json-progress",
+        ]
+
+    def dry_run(self, trainer: Sequence[str] | None = None) -> list[str]:
+        """Give the command that only says what there is to learn from."""
+        out = models_folder() / "dry-run"
+        return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run"]
+
+
+def trainer_command() -> list[str]:
+    """Give the command that starts the trainer."""
+    return [sys.executable, "-m", "fetal_iqa_training"]
+
+
+def models_folder() -> Path:
+    """Folder of the models that this machine learnt."""
+    return paths.models().absolute()

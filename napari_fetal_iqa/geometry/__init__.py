@@ -1,0 +1,1 @@
+"""Outlines as numbers: ellipses, circumference, masks as bytes."""

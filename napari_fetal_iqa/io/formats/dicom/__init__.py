@@ -1,0 +1,1 @@
+"""DICOM ultrasound: files, folders and their pixels."""

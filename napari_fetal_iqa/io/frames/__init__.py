@@ -1,0 +1,1 @@
+"""What every format needs of its frames: grey values, one size, inflating on demand."""

@@ -1,0 +1,143 @@
+"""Which models are in use, and which were before: the settings, and a history beside them."""
+
+import logging
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Literal
+
+from pydantic import TypeAdapter, ValidationError
+
+from fetal_iqa_models.cards import DEMO_MODELS, resolve_model
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import load_settings, save_settings
+
+logger = logging.getLogger(__name__)
+
+Task = Literal["cls", "seg"]
+TASKS: tuple[Task, ...] = ("cls", "seg")
+
+_REMEMBERED = 100
+_HISTORY = TypeAdapter(dict[Task, tuple[str, ...]])
+
+
+def reference_in_use(task: Task) -> str:
+    """Give the model in use for a task, as the settings hold it: a folder or a shipped name.
+
+    Empty where the person at this machine chose to have none.
+    """
+    settings = load_settings()
+    return settings.cls_model if task == "cls" else settings.seg_model
+
+
+def references_in_use() -> list[str]:
+    """Give the models in use for any task."""
+    return [reference for task in TASKS if (reference := reference_in_use(task))]
+
+
+def locate(reference: str) -> Path:
+    """Give the place of a model, by which two ways of writing it are known to be one."""
+    folder = resolve_model(reference) if reference in DEMO_MODELS else reference
+    return Path(os.path.realpath(folder))
+
+
+class UseHistory:
+    """Changes which model is in use, and remembers what was, per task and oldest first.
+
+    What is in use is in the settings and nowhere else: the window changes it there, too.
+
+    Parameters
+    ----------
+    path : Path
+        JSON file; made with the first change.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def references(self) -> list[str]:
+        """Give all that was in use at some time, of any task."""
+        return [reference for remembered in self._load().values() for reference in remembered]
+
+    def take(self, task: Task, reference: str) -> None:
+        """Take a model into use for a task.
+
+        Raises
+        ------
+        ModelError
+            Where the settings or the history cannot be written.
+        """
+        current = reference_in_use(task)
+        if current and locate(current) == locate(reference):
+            return
+        before = [*self._before(task), *([current] if current else [])]
+        self._keep(task, before)  # and again below: a kill in between forgets nothing
+        _put_in_use(task, reference)
+        self._keep(task, [*before, reference])
+
+    def back(self, task: Task, trouble: Callable[[str], str | None]) -> str | None:
+        """Take what was in use before into use again.
+
+        Parameters
+        ----------
+        task : {"cls", "seg"}
+        trouble : callable
+            Says why a model cannot be used any more; such are passed over, with a warning.
+
+        Returns
+        -------
+        str or None
+            What is in use now; None where nothing was before, so that nothing changed.
+        """
+        before = self._before(task)
+        while before:
+            reason = trouble(before[-1])
+            if reason is None:
+                _put_in_use(task, before[-1])
+                self._keep(task, before)
+                return before[-1]
+            logger.warning("passed over, it cannot be used any more: %s", reason)
+            before.pop()
+        return None
+
+    def _before(self, task: Task) -> list[str]:
+        """Give what was in use until what is in use now was."""
+        current = reference_in_use(task)
+        before = list(self._load()[task])
+        while before and current and locate(before[-1]) == locate(current):
+            before.pop()
+        return before
+
+    def _load(self) -> dict[Task, tuple[str, ...]]:
+        none: dict[Task, tuple[str, ...]] = dict.fromkeys(TASKS, ())
+        try:
+            return none | _HISTORY.validate_json(self._path.read_bytes())
+        except FileNotFoundError:
+            return none
+        except (OSError, ValidationError):
+            logger.warning("the history of the models in use is damaged; starting a new one")
+            return none
+
+    def _keep(self, task: Task, references: list[str]) -> None:
+        history = self._load()
+        history[task] = tuple(references[-_REMEMBERED:])
+        try:
+            paths.write_atomically(self._path, _HISTORY.dump_json(history, indent=1).decode())
+        except OSError as error:
+            raise _unwritable(self._path, error) from error
+
+
+def _put_in_use(task: Task, reference: str) -> None:
+    settings = load_settings().model_copy(update={f"{task}_model": reference})
+    try:
+        save_settings(settings)
+    except OSError as error:
+        raise _unwritable(paths.home(), error) from error
+
+
+def _unwritable(path: Path, error: OSError) -> ModelError:
+    return ModelError(
+        f"{path}: what is in use cannot be written ({error.strerror}); free space, or check the "
+        "rights of the folder"
+    )

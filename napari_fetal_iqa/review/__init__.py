@@ -1,0 +1,1 @@
+"""The review of one sweep without a window: what counts, what comes next, who disagrees."""

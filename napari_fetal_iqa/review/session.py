@@ -1,0 +1,381 @@
+"""A review in progress: one sweep, what the models say of it and what the expert says."""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_fetal_iqa.analysis.best_frame import best_frame
+from napari_fetal_iqa.analysis.candidates import candidates
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
+from napari_fetal_iqa.corrections import (
+    Bookmark,
+    CorrectionStore,
+    FrameCorrection,
+    History,
+    Label,
+)
+from napari_fetal_iqa.errors import StoreUnwritableError
+from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.review.comparison import Comparison
+from napari_fetal_iqa.review.frame_view import FrameView, Source
+from napari_fetal_iqa.review.interpolation import fill_gaps
+from napari_fetal_iqa.review.queue import ReviewQueue
+from napari_fetal_iqa.sweep import SweepVolume
+
+__all__ = ["FrameView", "ReviewSession", "Source"]
+
+
+class ReviewSession:
+    """What the models say of a sweep, overruled by what the expert says.
+
+    Knows no widget: ``frames_changed`` tells with the frame numbers what to paint anew, and
+    ``frames_computed`` of which frames results came. Every correction is on disk when its call
+    returns.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    store : CorrectionStore
+    reviewer : str
+    """
+
+    frames_changed = Signal(tuple)
+    frames_computed = Signal(tuple)
+
+    def __init__(self, sweep: SweepVolume, store: CorrectionStore, reviewer: str) -> None:
+        self.sweep = sweep
+        self.analysis: Analysis | None = None
+        self._store = store
+        self._reviewer = reviewer
+        self._shown = reviewer
+        self.comparison: Comparison | None = None
+        self._queue = ReviewQueue(self._candidates)
+        self.frames_changed.connect(self._forget)
+        self.frames_computed.connect(self._forget)
+        with suppress(StoreUnwritableError):  # it waits, as what is said of it will
+            store.add_sweep(sweep)
+        self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
+
+    # Whose review it is --------------------------------------------------------------------
+
+    @property
+    def reviewer(self) -> str:
+        """Under whose name corrections are stored."""
+        return self._reviewer
+
+    @reviewer.setter
+    def reviewer(self, name: str) -> None:
+        bookmark = self._store.bookmark(self.sweep.identity, name)
+        self._reviewer = name
+        self._bookmark = bookmark or Bookmark()
+        self._apply_thresholds()
+        self.show_reviewer(name)
+
+    @property
+    def place(self) -> int | None:
+        """The frame that this reviewer looked at last; None at the first time."""
+        return self._bookmark.frame
+
+    def remember(self, frame: int) -> None:
+        """Keep the place and the thresholds for the next time; where they can be written."""
+        bookmark = replace(self._bookmark, frame=frame)
+        if bookmark != self._store.bookmark(self.sweep.identity, self._reviewer):
+            self._store.set_bookmark(self.sweep.identity, self._reviewer, bookmark)
+
+    @property
+    def fully_reviewed(self) -> bool:
+        """Whether this reviewer looked at every frame: what nothing is said of shows no abdomen."""
+        return self._reviewer in self._store.fully_reviewed(self.sweep.identity)
+
+    @fully_reviewed.setter
+    def fully_reviewed(self, reviewed: bool) -> None:
+        self._store.set_fully_reviewed(self.sweep.identity, self._reviewer, reviewed)
+
+    @property
+    def shown(self) -> str:
+        """Whose corrections are shown; only the reviewer's own can be changed."""
+        return self._shown
+
+    def show_reviewer(self, name: str) -> None:
+        """Show what another reviewer said of the sweep, or what the reviewer said again."""
+        changed = set(self.corrections())
+        self._shown, self.comparison = name, None
+        self._queue.restart()
+        self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
+
+    def other_reviewers(self) -> list[str]:
+        """Name those who said something of this sweep, but for the reviewer."""
+        names = self._store.reviewers(self.sweep.identity)
+        return [name for name in names if name != self._reviewer]
+
+    def compare_with(self, name: str) -> None:
+        """Show the reviewer's own corrections; to review is what the other one says otherwise."""
+        self.show_reviewer(self._reviewer)
+        self.comparison = Comparison(self._store, self.sweep, self._reviewer, name)
+        self._queue.restart()
+        self.frames_changed.emit(self.comparison.agreement.disagreements)
+
+    @property
+    def disagreements(self) -> tuple[int, ...]:
+        """Frames of which the reviewer compared with says otherwise; none without one."""
+        return self.comparison.agreement.disagreements if self.comparison else ()
+
+    def _forget(self) -> None:
+        self._queue.forget()
+        if self.comparison is not None:
+            self.comparison.forget()
+
+    # What the models say -------------------------------------------------------------------
+
+    def begin_analysis(self, analysis: Analysis) -> None:
+        """Take a new analysis, still empty or complete, for that of this sweep."""
+        self.analysis = analysis
+        self._models_thresholds = analysis.setup.thresholds
+        self._apply_thresholds()
+        self._queue.restart()
+        self.frames_changed.emit(tuple(range(len(self.sweep))))
+
+    def add_results(self, results: FrameResults) -> None:
+        """Take in the results of some frames."""
+        if self.analysis is None:
+            raise RuntimeError("results without an analysis")
+        self.analysis.add(results)
+        self.frames_computed.emit(tuple(results.frames.tolist()))
+
+    def set_thresholds(self, thresholds: tuple[float, float] | None) -> None:
+        """Count frames as positive from other scores on, of quality and area, in this review.
+
+        None goes back to the models' own thresholds. Without an analysis nothing changes.
+        """
+        if self.analysis is not None:
+            self._bookmark = replace(self._bookmark, thresholds=thresholds)
+            self._apply_thresholds()
+
+    def _apply_thresholds(self) -> None:
+        if self.analysis is not None:
+            chosen = self._bookmark.thresholds
+            thresholds = Thresholds(*chosen) if chosen else self._models_thresholds
+            self.frames_changed.emit(self.analysis.set_thresholds(thresholds))
+
+    # What counts ---------------------------------------------------------------------------
+
+    def corrections(self) -> dict[int, FrameCorrection]:
+        """Give the corrections of the shown reviewer, by frame number."""
+        return self._store.corrections(self.sweep.identity, self._shown)
+
+    @property
+    def _history(self) -> History:
+        return self._store.history(self.sweep.identity, self._shown)
+
+    def _correction(self, frame: int) -> FrameCorrection | None:
+        return self._history.frame(frame)
+
+    def mask_source(self, frame: int) -> Source:
+        """Tell who drew the mask of a frame that counts."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return Source.EXPERT
+        if self.analysis and self.analysis.packed_mask(frame) is not None:
+            return Source.MODEL
+        return Source.NOBODY
+
+    def mask(self, frame: int) -> NDArray[np.bool_]:
+        """Give the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return decode_mask(correction.mask, self.sweep.shape[1:])
+        if self.analysis:
+            return self.analysis.mask(frame)
+        return np.zeros(self.sweep.shape[1:], bool)
+
+    def labels(self) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """Give the label of every frame that counts, and which of them the expert set.
+
+        Returns
+        -------
+        labels : (T,) int8
+            :class:`Label` values; -1 where nobody said anything.
+        by_expert : (T,) bool
+            Frames of which the expert said something: a label or a mask.
+        """
+        nobody = np.full(len(self.sweep), -1, np.int8)
+        labels = self.analysis.labels() if self.analysis else nobody
+        by_expert = np.zeros(len(labels), bool)
+        for frame, correction in self.corrections().items():
+            by_expert[frame] = True
+            if correction.label is not None:
+                labels[frame] = correction.label
+        return labels, by_expert
+
+    def view(self, frame: int) -> FrameView:
+        """Give all there is to show of one frame."""
+        sweep, frame_in_sweep = self.sweep.locate(frame)
+        correction = self._correction(frame)
+        label, label_source = self._label(frame, correction)
+        scores = self.analysis.scores(frame) if self.analysis else (None, None)
+        return FrameView(
+            frame=frame,
+            sweep=sweep,
+            frame_in_sweep=frame_in_sweep,
+            quality=scores[0],
+            area_fraction=scores[1],
+            label=label,
+            label_source=label_source,
+            mask_source=self.mask_source(frame),
+            measure=partial(self._measure, frame),
+        )
+
+    def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
+        if correction and correction.label is not None:
+            return correction.label, Source.EXPERT
+        if self.analysis and self.analysis.computed[frame]:
+            return Label(int(self.analysis.labels()[frame])), Source.MODEL
+        return None, Source.NOBODY
+
+    def _measure(self, frame: int) -> AbdomenMeasurement | None:
+        mask = self.mask(frame)
+        if self.sweep.spacing_mm is None or not mask.any():
+            return None
+        return measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)
+
+    # What the expert says ------------------------------------------------------------------
+
+    # What cannot be stored counts all the same, on the screen too: it raises StoreUnwritableError
+    # and is stored as soon as it can be.
+
+    @property
+    def unsaved(self) -> int:
+        """How much the expert said that is not on disk yet."""
+        return len(self._store.waiting if self._store.on_disk else self._store.events())
+
+    def save(self) -> None:
+        """Try again to store what could not be stored; every correction does so too."""
+        self._store.write_waiting()
+
+    @contextmanager
+    def _changing(self, frames: tuple[int, ...]) -> Iterator[None]:
+        try:
+            yield
+        finally:
+            if frames:
+                self.frames_changed.emit(frames)
+
+    def set_label(self, frames: Iterable[int], label: Label) -> None:
+        """Label frames, as one action."""
+        frames = tuple(frames)
+        answers = self._answered(frames, "cls_model")
+        with self._changing(frames):
+            self._store.set_label(self.sweep.identity, frames, label, self._reviewer, answers)
+
+    def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
+        """Outline the abdomen of a frame; an empty mask says that there is none."""
+        self._set_masks({frame: mask})
+
+    def _set_masks(self, masks: Mapping[int, NDArray[np.bool_]]) -> None:
+        frames = tuple(masks)
+        answers = self._answered(frames, "seg_model")
+        with self._changing(frames):
+            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
+
+    def copy_previous(self, frame: int) -> bool:
+        """Take the mask that counts on the frame before for this frame's; give whether there was.
+
+        There is none before the first frame of a sweep, and none where that mask is empty.
+        """
+        _, frame_in_sweep = self.sweep.locate(frame)
+        mask = self.mask(frame - 1) if frame_in_sweep else None
+        if mask is None or not mask.any():
+            return False
+        self.set_mask(frame, mask.copy())
+        return True
+
+    def interpolate(self, frame: int) -> tuple[int, ...]:
+        """Outline the frames around this one between the nearest that the expert drew.
+
+        One action, by :func:`~napari_fetal_iqa.review.interpolation.fill_gaps`; labels stay as
+        they are.
+        Gives the frames with a new mask, none where there are not two ends in this sweep.
+        """
+        bounds = self.sweep.bounds[self.sweep.locate(frame)[0]]
+        masks = fill_gaps(frame, bounds, self.corrections(), self.sweep.shape[1:])
+        if masks:
+            self._set_masks(masks)
+        return tuple(masks)
+
+    def revert(self, frame: int) -> None:
+        """Go back to the model's label and mask of a frame, as one action."""
+        with self._changing((frame,)):
+            self._store.revert(self.sweep.identity, frame, self._reviewer)
+
+    def accept(self, frame: int) -> bool:
+        """Confirm the model's label and mask of a frame; give whether there was any to confirm.
+
+        What the expert had set already stays as it is.
+        """
+        label, label_source = self._label(frame, self._correction(frame))
+        mask_source = self.mask_source(frame)
+        if Source.MODEL not in (label_source, mask_source):
+            return False
+        mask = self.mask(frame) if mask_source is Source.MODEL else None
+        with self._changing((frame,)):
+            self._store.accept(
+                self.sweep.identity,
+                frame,
+                self._reviewer,
+                label=label if label_source is Source.MODEL else None,
+                mask=mask,
+                answers=self._answered([frame], "cls_model", "seg_model"),
+            )
+        return True
+
+    def undo(self) -> tuple[int, ...]:
+        """Take back the last action; give the frames that changed."""
+        return self._step(self._store.undo, self._history.next_undo)
+
+    def redo(self) -> tuple[int, ...]:
+        """Bring back what was undone last; give the frames that changed."""
+        return self._step(self._store.redo, self._history.next_redo)
+
+    def _step(self, go: Callable[[str, str], object], action: str | None) -> tuple[int, ...]:
+        frames = tuple(self._history.frames_of(action)) if action else ()
+        with self._changing(frames):
+            go(self.sweep.identity, self._reviewer)
+        return frames
+
+    def _answered(self, frames: Sequence[int], *which: str) -> str | None:
+        """Name the models whose predictions of these frames were there to be seen."""
+        return self.analysis.speakers(frames, *which) if self.analysis else None
+
+    # What next -----------------------------------------------------------------------------
+
+    def _candidates(self) -> list[int]:
+        if self.comparison is not None:
+            return list(self.disagreements)
+        if self.analysis is None:
+            return []
+        return candidates(self.analysis, self.labels()[1], self.sweep.bounds)
+
+    def to_review(self) -> list[int]:
+        """Give the frames worth the expert's time and not yet corrected, in ascending order."""
+        return sorted(self._queue.order)
+
+    def next_to_review(self, frame: int, step: int = 1) -> int | None:
+        """Give the frame to go to from a frame, which is remembered as visited.
+
+        Step 1: the most valuable frame not visited yet, or where all were, the one visited longest
+        ago. Step -1: the frame visited before. None where there is none.
+        """
+        return self._queue.forward(frame) if step > 0 else self._queue.back(frame)
+
+    def best_frame(self) -> int:
+        """Give the frame to measure, or -1: the models' choice among what the expert left."""
+        if self.analysis is None:
+            return -1
+        labels, _ = self.labels()
+        return best_frame(self.analysis.score, labels == Label.OPTIMAL, self.sweep.bounds)

@@ -1,0 +1,101 @@
+"""Runs the analysis from a worker thread and hands its results to the window."""
+
+import logging
+from typing import Any
+
+from qtpy.QtCore import QObject, Signal
+from superqt.utils import create_worker
+
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.tasks import analyse
+
+logger = logging.getLogger(__name__)
+
+
+class AnalysisRunner(QObject):
+    """At most one analysis at a time; keeps the models loaded for the next.
+
+    ``started`` gives the empty analysis, ``results`` some frames' results, ``ended`` whether
+    all frames were done, ``failed`` one line for the person at the desk.
+    """
+
+    started = Signal(object)
+    results = Signal(object)
+    ended = Signal(bool)
+    failed = Signal(str)
+
+    def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._analyser = analyser
+        self._worker: Any = None
+        self._queue: FrameQueue | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether an analysis is going on."""
+        return self._worker is not None
+
+    def start(self, sweep: SweepVolume, settings: Settings, looked_at: int) -> None:
+        """Analyse a sweep with the models of the settings, from the frame being looked at."""
+        self.cancel()
+        self._queue = FrameQueue(len(sweep), looked_at)
+        models = (settings.cls_model, settings.seg_model)
+        worker: Any = create_worker(
+            analyse, self._analyser, sweep, self._queue, *models, _ignore_errors=True
+        )
+        worker.yielded.connect(lambda item: self._take(worker, item))
+        worker.returned.connect(lambda _: self._finish(worker, complete=True))
+        worker.errored.connect(lambda error: self._fail(worker, error))
+        self._worker = worker
+        worker.start()
+
+    def load(self, settings: Settings) -> None:
+        """Load the models in the background; what is wrong with them is said at the analysis."""
+        models = (settings.cls_model, settings.seg_model)
+        create_worker(self._analyser.load, *models, _ignore_errors=True).start()
+
+    def look_at(self, frame: int) -> None:
+        """Let the frames around this one come next."""
+        if self._queue is not None:
+            self._queue.look_at(frame)
+
+    def cancel(self) -> None:
+        """Stop; the results of the batch that is being computed are not waited for."""
+        if self._worker is not None:
+            worker, self._worker = self._worker, None
+            worker.quit()
+            self.ended.emit(False)
+
+    def release(self) -> None:
+        """Stop and free the memory of the models until the next analysis."""
+        self.cancel()
+        create_worker(self._analyser.release, _ignore_errors=True).start()
+
+    def close(self) -> None:
+        """Stop and end the process that holds the models."""
+        self.cancel()
+        self._analyser.close()
+
+    def _take(self, worker: object, item: Analysis | FrameResults) -> None:
+        if worker is self._worker:
+            (self.started if isinstance(item, Analysis) else self.results).emit(item)
+
+    def _finish(self, worker: object, complete: bool) -> None:
+        if worker is self._worker:
+            self._worker = None
+            self.ended.emit(complete)
+
+    def _fail(self, worker: object, error: Exception) -> None:
+        if worker is not self._worker:
+            return
+        self._finish(worker, complete=False)
+        if isinstance(error, FetalIqaError):
+            self.failed.emit(str(error))
+        else:
+            logger.error("analysis failed", exc_info=error)
+            self.failed.emit(f"The analysis failed: {type(error).__name__}: {error}")

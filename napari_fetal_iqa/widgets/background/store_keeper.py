@@ -1,0 +1,96 @@
+"""The window's corrections store: tried again for as long as it cannot be written."""
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_fetal_iqa.corrections import CorrectionStore, move_to_disk, rescue
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.storage import paths
+
+_AGAIN_MS = 2000
+
+
+class StoreKeeper(QObject):
+    """Opens the store when it is first needed and leaves it with nothing unsaved.
+
+    ``saved`` tells that all that waited is on disk; ``moved``, before it, that the store could be
+    opened at last and is another object now. ``troubled`` tells in one line why it cannot be
+    opened.
+
+    Parameters
+    ----------
+    store : CorrectionStore, optional
+        An open one, which its owner closes; by default the user's own.
+    """
+
+    saved = Signal()
+    moved = Signal()
+    troubled = Signal(str)
+
+    def __init__(self, store: CorrectionStore | None, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._store = store
+        self._own = store is None
+        self._timer = QTimer(self)
+        self._timer.setInterval(_AGAIN_MS)
+        self._timer.timeout.connect(self._try_again)
+
+    @property
+    def store(self) -> CorrectionStore:
+        """The store; while its file cannot be opened, one in memory."""
+        if self._store is None:
+            path = paths.default_store()
+            try:
+                self._store = CorrectionStore(path)
+            except StoreError as error:
+                self._store = CorrectionStore(path, "memory")
+                self.troubled.emit(str(error))
+        return self._store
+
+    @property
+    def complete(self) -> bool:
+        """Whether all that was said is on disk; while it is not, saving is tried again."""
+        complete = self.store.on_disk and not self.store.waiting
+        if not complete:
+            self._timer.start()
+        return complete
+
+    def _try_again(self) -> None:
+        try:
+            self._save()
+        except StoreError:
+            return
+        self._timer.stop()
+        self.saved.emit()
+
+    def _save(self) -> None:
+        if self.store.on_disk:
+            self.store.write_waiting()
+        else:
+            self._store = move_to_disk(self.store)
+            self.moved.emit()
+
+    def close(self) -> str | None:
+        """Close the store; say where to find what could not be written to it."""
+        self._timer.stop()
+        if self._store is None:
+            return None
+        try:
+            self._save()
+        except StoreError:
+            return self._rescue(self._store)
+        finally:
+            if self._own:
+                self._store.close()
+        return None
+
+    def _rescue(self, store: CorrectionStore) -> str | None:
+        try:
+            path = rescue(store)
+        except (StoreError, OSError) as error:
+            return f"Corrections could not be saved anywhere: {error}"
+        if path is None:
+            return None
+        return (
+            f"{store.path} could not be written; what was not saved is in {path}: take it over "
+            f"with napari-fetal-iqa corrections merge {path}"
+        )

@@ -1,0 +1,58 @@
+"""Work that runs off the GUI thread. It yields results and touches no viewer and no widget."""
+
+import importlib
+import logging
+from collections.abc import Iterator
+
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
+
+
+def import_what_sweeps_need() -> None:
+    """Import what takes long and is not needed before a sweep is there."""
+    for name in (
+        "napari_fetal_iqa.widgets.timeline.widget",
+        "scipy.ndimage",
+        "skimage.measure.fit",
+    ):
+        importlib.import_module(name)
+
+
+def get_to_know(sweep: SweepVolume) -> SweepVolume:
+    """Compute what takes long of a sweep: its content identity and its field of view."""
+    identity = sweep.identity
+    _ = sweep.field_of_view
+    if sweep.path is not None:
+        try:
+            paths.remember_location(identity, sweep.path)
+        except OSError:
+            logger.warning("where the sweep lies could not be noted; training will ask for it")
+    return sweep
+
+
+def analyse(
+    analyser: RemoteAnalyser, sweep: SweepVolume, queue: FrameQueue, cls_model: str, seg_model: str
+) -> Iterator[Analysis | FrameResults]:
+    """Give the analysis and then, unless it is complete, the results of batch after batch.
+
+    The analysis is the window's own from the moment that it is yielded: one that was cached is
+    complete, another is empty.
+    """
+    try:
+        cached = cache.recall(sweep, choose_models(cls_model, seg_model).setup())
+    except ModelError as error:
+        raise AnalysisError(str(error)) from None
+    if cached is not None:
+        yield cached
+        return
+    yield Analysis(sweep, analyser.load(cls_model, seg_model))
+    yield from analyser.run(sweep, queue)

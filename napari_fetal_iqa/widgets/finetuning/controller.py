@@ -1,0 +1,249 @@
+"""Ties the section Learn to the training that runs, or ran, in a process of its own."""
+
+import time
+from collections.abc import Callable
+
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from fetal_iqa_models.cards import model_id
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.finetuning.job import LearningError, LearningJob, LearningRequest, Outcome
+from napari_fetal_iqa.finetuning.progress import TASK_WORDS, LearningProgress
+from napari_fetal_iqa.finetuning.report import Judgement, judge
+from napari_fetal_iqa.finetuning.request import Choice
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.widgets.finetuning.dry_run import DryRun
+from napari_fetal_iqa.widgets.finetuning.panel import LearningPanel
+
+_LOOK_MS = 300
+
+
+class Learning(QObject):
+    """Starts a training, follows it, and does with the new models what the expert decides.
+
+    ``about_to_start`` tells to free the graphics memory.
+
+    Parameters
+    ----------
+    panel : LearningPanel
+    store : callable
+        Gives the corrections store.
+    settings : callable
+        Gives the settings, whose models are the ones to go on from.
+    take_into_use : callable
+        Told the new model of a task, and whether it was chosen although it is worse; raises
+        :class:`~fetal_iqa_models.ModelError` where it cannot be used.
+    """
+
+    about_to_start = Signal()
+
+    def __init__(
+        self,
+        panel: LearningPanel,
+        store: Callable[[], CorrectionStore],
+        settings: Callable[[], Settings],
+        take_into_use: Callable[[Judgement, bool], None],
+        parent: QObject | None = None,
+    ) -> None:
+        super().__init__(parent)
+        self.panel = panel
+        self.job: LearningJob | None = None
+        self._store = store
+        self._settings = settings
+        self._take_into_use = take_into_use
+        self._progress: LearningProgress | None = None
+        self._judgements: dict[str, Judgement] = {}
+        self._timer = QTimer(self)
+        self._timer.setInterval(_LOOK_MS)
+        self._timer.timeout.connect(self._look)
+        self._dry_run = DryRun(self)
+        self._dry_run.answered.connect(panel.form.show_summaries)
+        self._dry_run.failed.connect(panel.form.show_problem)
+        panel.unfolded.connect(self.count)
+        panel.form.refresh_asked.connect(self.count)
+        panel.form.start_asked.connect(self.start)
+        panel.watch.stop_asked.connect(self.stop)
+        panel.watch.cancel_asked.connect(self.cancel)
+        panel.use_asked.connect(self.use)
+        panel.keep_asked.connect(self.keep)
+        panel.discard_asked.connect(self.discard)
+
+    # Before ------------------------------------------------------------------------------------
+
+    def count(self) -> None:
+        """Ask what there is to learn from, unless a training is shown."""
+        if self.job is not None:
+            return
+        if trouble := self._not_ready():
+            self.panel.form.show_problem(trouble)
+            return
+        self.panel.form.show_looking()
+        self._dry_run.ask(self._request(self._possible()).dry_run())
+
+    def _not_ready(self) -> str | None:
+        store = self._store()
+        if not store.on_disk or store.waiting:
+            return "The corrections are not saved yet; once they are, press Refresh"
+        settings = self._settings()
+        if not settings.cls_model and not settings.seg_model:
+            return "No model is chosen to go on from; choose one in Models and reviewer"
+        return None
+
+    def _possible(self) -> Choice:
+        settings = self._settings()
+        if settings.cls_model and settings.seg_model:
+            return "both"
+        return "cls" if settings.cls_model else "seg"
+
+    def _request(self, task: Choice) -> LearningRequest:
+        settings = self._settings()
+        bases = {"cls": settings.cls_model, "seg": settings.seg_model}
+        chosen = tuple(base for name, base in bases.items() if task in ("both", name))
+        return LearningRequest(self._store().path, task, chosen, self.panel.form.chosen_preset)
+
+    def start(self) -> None:
+        """Start what the form says."""
+        if trouble := self._not_ready():
+            self.panel.form.show_problem(trouble)
+            return
+        self._dry_run.close()
+        self.about_to_start.emit()
+        try:
+            job = LearningJob.start(self._request(self.panel.form.chosen_task))
+        except LearningError as error:
+            self.panel.say(str(error), trouble=True)
+            return
+        self.panel.say("")
+        self._follow(job)
+
+    def find(self) -> None:
+        """Go on with the training that an earlier window started, if there is one."""
+        job = LearningJob.unfinished_or_unread()
+        if job is not None:
+            self._follow(job)
+            self.panel.expand(animate=False)
+
+    # While it learns ---------------------------------------------------------------------------
+
+    def _follow(self, job: LearningJob) -> None:
+        self.job = job
+        self._progress = LearningProgress(job.record.tasks)
+        self.panel.show_watch(job.stopping)
+        self._timer.start()
+        self._look()
+
+    def _look(self) -> None:
+        """Read what is new; once it has ended, show what came of it."""
+        job, progress = self.job, self._progress
+        if job is None or progress is None:
+            return
+        outcome = job.outcome()
+        now = time.monotonic()
+        for event in job.events():
+            progress.take(event, now)
+        if outcome is None:
+            self.panel.watch.show_progress(progress, now)
+        else:
+            self._timer.stop()
+            self._show_outcome(job, outcome)
+
+    def stop(self) -> None:
+        """End early and keep what was learnt."""
+        self._do(lambda job: job.stop())
+        self.panel.watch.show_stopping(True)
+
+    def cancel(self) -> None:
+        """End now and keep nothing."""
+        if self._do(lambda job: job.cancel()):
+            self._finish("Cancelled: nothing of the training is kept")
+
+    def _do(self, act: Callable[[LearningJob], None]) -> bool:
+        if self.job is None:
+            return False
+        try:
+            act(self.job)
+        except LearningError as error:
+            self.panel.say(str(error), trouble=True)
+            return False
+        return True
+
+    # Afterwards --------------------------------------------------------------------------------
+
+    def _show_outcome(self, job: LearningJob, outcome: Outcome) -> None:
+        if outcome.cancelled:  # by another window
+            self._finish("Cancelled: nothing of the training is kept")
+            return
+        open_tasks = job.undecided
+        found = [judge(event) for event in outcome.done]
+        self._judgements = {
+            one.task: one for one in found if one.task in open_tasks and one.folder.is_dir()
+        }
+        if gone := [task for task in open_tasks if task not in self._judgements]:
+            job.put_away(*gone)
+        if not self._judgements:
+            self._finish(outcome.error or "The model that was learnt is not there any more", True)
+            return
+        self.panel.say(outcome.error or "", trouble=True)
+        self.panel.show_results(list(self._judgements.values()), _name_of)
+
+    def use(self, task: str, although_worse: bool = False) -> None:
+        """Analyse with the new model of a task from now on."""
+        judgement = self._judgements.get(task)
+        if judgement is None or (judgement.is_worse and not although_worse):
+            return
+        try:
+            self._take_into_use(judgement, although_worse)
+        except ModelError as error:
+            self.panel.say(str(error), trouble=True)
+            return
+        name = model_id(task, judgement.hash)
+        self._decided(task, f"In use from now on: {name} ({judgement.folder.name})")
+
+    def keep(self, task: str) -> None:
+        """Leave the new model of a task where it is."""
+        judgement = self._judgements.get(task)
+        if judgement is not None:
+            self._decided(
+                task,
+                f"Kept for later: {judgement.folder.name}; to use it, choose its folder in Models "
+                "and reviewer",
+            )
+
+    def discard(self, task: str) -> None:
+        """Delete the new model of a task."""
+        if task in self._judgements and self._do(
+            lambda job: job.discard("cls" if task == "cls" else "seg")
+        ):
+            self._decided(task, f"{TASK_WORDS[task]}: the new model is deleted")
+
+    def _decided(self, task: str, said: str) -> None:
+        del self._judgements[task]
+        if self.job is not None:
+            self.job.put_away(task)
+        if self._judgements:
+            self.panel.take_away(task)
+            self.panel.say(said)
+        else:
+            self._finish(said)
+
+    def _finish(self, said: str, trouble: bool = False) -> None:
+        """Put the training away and show the form again."""
+        self._timer.stop()
+        self.job = self._progress = None
+        self._judgements = {}
+        self.panel.show_form()
+        self.panel.say(said, trouble)
+        if self.panel.isExpanded():
+            self.count()
+
+    def close(self) -> None:
+        """Look no longer; a training goes on."""
+        self._timer.stop()
+        self._dry_run.close()
+
+
+def _name_of(sweep: str) -> str:
+    path = paths.known_location(sweep)
+    return path.name if path is not None else f"sweep {sweep[:8]}"

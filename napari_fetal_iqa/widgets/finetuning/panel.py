@@ -1,0 +1,127 @@
+"""The folded section Learn: before, while and after a model learns from the corrections."""
+
+from collections.abc import Callable, Sequence
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.finetuning.report import Judgement
+from napari_fetal_iqa.widgets.finetuning.form import LearningForm
+from napari_fetal_iqa.widgets.finetuning.monitor import LearningWatch
+from napari_fetal_iqa.widgets.finetuning.result import BeforeAfter
+from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.theme import Palette
+
+_ANY_HEIGHT = 16777215  # Qt's QWIDGETSIZE_MAX
+
+
+def without_margins(folded: QCollapsible) -> None:
+    """Let what is folded be as wide as what is not."""
+    for part in (folded, folded.content()):
+        layout = part.layout()
+        if layout is not None:
+            layout.setContentsMargins(0, 0, 0, 0)
+
+
+class LearningPanel(QCollapsible):
+    """Shows one of three states: the form, a training on its way, or what came of it.
+
+    ``use_asked`` gives task and whether it was chosen although worse, ``keep_asked`` and
+    ``discard_asked`` the task, ``frame_asked`` a sweep's identity and a frame.
+    """
+
+    unfolded = Signal()
+    use_asked = Signal(str, bool)
+    keep_asked = Signal(str)
+    discard_asked = Signal(str)
+    frame_asked = Signal(str, int)
+
+    def __init__(self) -> None:
+        super().__init__("Learn")
+        self.toggleButton().setToolTip("Let the models learn from the corrections")
+        with_own_keys(self.toggleButton())
+        # The height of the content changes with its state; superqt fixes it when it unfolds.
+        self.setDuration(0)
+        self.toggled.connect(self._unfold)
+        self.said = QLabel()
+        self.said.setWordWrap(True)
+        self.said.hide()
+        self.form = LearningForm()
+        self.watch = LearningWatch()
+        self.watch.hide()
+        self.results: dict[str, BeforeAfter] = {}
+        self._results = QVBoxLayout()
+        self._results.setSpacing(12)
+        self._body = QWidget()
+        column = QVBoxLayout(self._body)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.said)
+        column.addWidget(self.watch)
+        column.addLayout(self._results)
+        column.addWidget(self.form)
+        layout = self.content().layout()
+        assert layout is not None
+        layout.addWidget(self._body)
+        without_margins(self)
+        self._body.hide()
+
+    def _unfold(self, unfolded: bool) -> None:
+        self._body.setVisible(unfolded)  # else Tab goes to what nobody sees
+        if unfolded:
+            self.content().setMaximumHeight(_ANY_HEIGHT)
+            self.unfolded.emit()
+
+    def say(self, said: str, trouble: bool = False) -> None:
+        """Say one line at the top; nothing hides it."""
+        self.said.setText(said)
+        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if trouble else "")
+        self.said.setVisible(bool(said))
+
+    def show_form(self) -> None:
+        """Show what can be learnt."""
+        self._show(self.form)
+
+    def show_watch(self, stopping: bool) -> None:
+        """Show a training on its way."""
+        self.watch.begin(stopping)
+        self._show(self.watch)
+
+    def show_results(self, judgements: Sequence[Judgement], name_of: Callable[[str], str]) -> None:
+        """Show what came of a training, for each task."""
+        self._show(None)
+        for judgement in judgements:
+            result = BeforeAfter(judgement, name_of)
+            task = judgement.task
+            result.use_asked.connect(
+                lambda although, task=task: self.use_asked.emit(task, although)
+            )
+            result.keep_asked.connect(lambda task=task: self.keep_asked.emit(task))
+            result.discard_asked.connect(lambda task=task: self.discard_asked.emit(task))
+            result.frame_asked.connect(self.frame_asked)
+            self.results[task] = result
+            self._results.addWidget(result)
+            result.show()
+        before: QWidget = self.toggleButton()
+        for control in (part for result in self.results.values() for part in result.controls):
+            self.setTabOrder(before, control)
+            before = control
+
+    def take_away(self, task: str) -> None:
+        """Show the outcome of a task no longer."""
+        result = self.results.pop(task, None)
+        if result is not None:
+            self._results.removeWidget(result)
+            result.hide()
+            result.deleteLater()
+
+    def _show(self, part: QWidget | None) -> None:
+        for task in list(self.results):
+            self.take_away(task)
+        for one in (self.form, self.watch):
+            one.setVisible(one is part)
+
+    def set_palette(self, palette: Palette) -> None:
+        """Follow the viewer's theme."""
+        self.watch.set_palette(palette)

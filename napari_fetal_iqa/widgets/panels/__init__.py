@@ -1,0 +1,1 @@
+"""The parts of the review panel, one a module."""

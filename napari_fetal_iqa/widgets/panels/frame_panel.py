@@ -1,0 +1,146 @@
+"""The frame being looked at: what is known of it, and what the expert may say of it."""
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import (
+    QButtonGroup,
+    QGridLayout,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
+from napari_fetal_iqa.review.session import FrameView, Source
+from napari_fetal_iqa.widgets.panels.score_bar import ScoreBar
+from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+
+_LABELS = (
+    (Label.OPTIMAL, "Optimal", "label_optimal", "The plane to measure in"),
+    (Label.SUBOPTIMAL, "Suboptimal", "label_suboptimal", "Abdomen, but not the plane to measure"),
+    (Label.NONE, "None", "label_none", "No abdomen to measure in this frame"),
+)
+_TOOLS = (
+    ("Paint", "paint", "Paint on the outline"),
+    ("Erase", "erase", "Erase from the outline"),
+    ("Fill", "fill", "Fill an area of the outline at a click"),
+    ("Polygon", "polygon", "Click the corners of the outline, then press Enter"),
+    ("Ellipse", "ellipse", "Draw two diameters, then drag their ends"),
+    ("Copy", "copy_previous", "Take the outline of the frame before"),
+    (
+        "Interpolate",
+        "interpolate",
+        "Outline the frames between the nearest two that you drew, before and after this one",
+    ),
+    ("Clear", "clear_mask", "No abdomen here: clear the mask"),
+    ("Revert", "revert", "Back to the model's label and mask"),
+)
+_MODEL = f"<span style='color:{colours.MODEL}'>●</span> model"
+_EXPERT = f"<span style='color:{colours.EXPERT}'>◆</span> expert"
+_WHOSE = {Source.MODEL: f"{_MODEL}'s outline", Source.EXPERT: f"{_EXPERT}'s outline"}
+_NOT_MEASURED = {
+    Source.NOBODY: "no outline",
+    Source.MODEL: f"{_MODEL}: nothing to measure",
+    Source.EXPERT: f"{_EXPERT}: nothing to measure",
+}
+_NO_AC = "<span style='font-size:15pt'>AC –</span>"
+_MOVING = "…"
+
+
+class FramePanel(QWidget):
+    """Facts of one frame above the buttons that correct it; ``asked`` names the action."""
+
+    asked = Signal(str)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.place = QLabel()
+        self.place.setToolTip("Sweep and frame in it; in brackets the frame of the whole volume")
+        self.quality = ScoreBar()
+        self.quality.setToolTip("CLS score: how surely the frame shows the abdomen, 0 to 1")
+        self.circumference = QLabel()
+        self.circumference.setToolTip(
+            "Abdominal circumference of the outline, and the gestational age by Hadlock 1984"
+        )
+        self.diameters = QLabel()
+        self.diameters.setToolTip(
+            "The two diameters of the fitted ellipse, and whose outline it is"
+        )
+        self.diameters.setTextFormat(Qt.TextFormat.RichText)
+
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.place)
+        column.addWidget(self.quality)
+        column.addWidget(self.circumference)
+        column.addWidget(self.diameters)
+        column.addLayout(self._label_row())
+        column.addLayout(self._tool_grid())
+        accept = QPushButton(f"Accept and next   {key_of('accept_and_next')}")
+        accept.setToolTip("Confirm label and outline, go on to the next frame to review")
+        accept.clicked.connect(lambda: self.asked.emit("accept_and_next"))
+        column.addWidget(accept)
+
+    def _label_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.label_buttons: dict[Label, QPushButton] = {}
+        group = QButtonGroup(self)
+        for label, text, action, tip in _LABELS:
+            button = QPushButton(f"{key_of(action)} {text}")
+            button.setCheckable(True)
+            button.setToolTip(with_key(tip, action))
+            button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
+            group.addButton(button)
+            self.label_buttons[label] = button
+            row.addWidget(button)
+        self._label_group = group
+        return row
+
+    def _tool_grid(self) -> QGridLayout:
+        grid = QGridLayout()
+        for place, (text, action, tip) in enumerate(_TOOLS):
+            button = QPushButton(f"{text}  {key_of(action)}")
+            button.setToolTip(with_key(tip, action))
+            button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
+            grid.addWidget(button, *divmod(place, 3))
+        return grid
+
+    def show_frame(self, view: FrameView) -> None:
+        """Show what is known of a frame."""
+        self.place.setText(
+            f"<b>Sweep {view.sweep + 1}, frame {view.frame_in_sweep}</b> ({view.frame})"
+        )
+        known = view.quality is not None
+        self.quality.show_score(
+            view.quality, f"Quality {view.quality:.2f}" if known else "Quality: not computed"
+        )
+        self._label_group.setExclusive(False)
+        for label, button in self.label_buttons.items():
+            button.setChecked(label is view.label)
+        self._label_group.setExclusive(True)
+
+    def show_moving(self) -> None:
+        """Show no measurement while frames go by."""
+        if self.diameters.text() != _MOVING:
+            self.circumference.setText(_NO_AC)
+            self.diameters.setText(_MOVING)
+
+    def show_measurement(self, view: FrameView) -> None:
+        """Show what the outline of a frame measures, and whose it is."""
+        measured = view.measurement
+        if measured is None:
+            self.circumference.setText(_NO_AC)
+            self.diameters.setText(_NOT_MEASURED[view.mask_source])
+            return
+        weeks = gestational_age_weeks(measured.circumference_mm)
+        age = format_gestational_age(weeks) if weeks is not None else "age out of range"
+        self.circumference.setText(
+            f"<span style='font-size:15pt'>AC {measured.circumference_mm:.1f} mm</span>"
+            f"&nbsp;&nbsp;&nbsp;{age}"
+        )
+        longer, shorter = measured.diameters_mm
+        cut = ", cut by the edge" if measured.truncated else ""
+        self.diameters.setText(f"{longer:.1f} × {shorter:.1f} mm{cut}, {_WHOSE[view.mask_source]}")

@@ -1,0 +1,149 @@
+"""The panel while a sweep is open, in reading order: what, how good, what to do, what next."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QFrame,
+    QHBoxLayout,
+    QLabel,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.finetuning.panel import LearningPanel, without_margins
+from napari_fetal_iqa.widgets.panels.analysis_panel import WorkPanel
+from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
+from napari_fetal_iqa.widgets.panels.frame_panel import FramePanel
+from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
+from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
+from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
+from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+
+
+class ReviewPage(QWidget):
+    """Lays out the parts; ``asked`` names the action that a button stands for."""
+
+    asked = Signal(str)
+    fully_reviewed = Signal(bool)
+
+    def __init__(self, settings: Settings, store: Callable[[], Path]) -> None:
+        super().__init__()
+        self.about = QLabel()
+        self.about.setWordWrap(True)
+        self.frame = FramePanel()
+        self.frame.asked.connect(self.asked)
+        self.best = QLabel()
+        self.waiting = QLabel()
+        self.reviewed = QCheckBox("Sweep fully reviewed")
+        self.reviewed.setToolTip(
+            "You looked at every frame: those that you said nothing of show no abdomen.\n"
+            "Under Learn, some of them then teach the models what is no abdomen."
+        )
+        self.reviewed.clicked.connect(self.fully_reviewed)
+        self.work = WorkPanel()
+        self.work.analyse_asked.connect(lambda: self.asked.emit("analyse"))
+        self.work.cancel_asked.connect(lambda: self.asked.emit("cancel_analysis"))
+        self.stale = StaleNotice()
+        self.stale.analyse_asked.connect(lambda: self.asked.emit("analyse"))
+        self.stale.shown.connect(self._offer_once)
+        self.saved = QLabel()
+        self.reviewers = ReviewersPanel()
+        self.saved.setToolTip("Every correction is on disk before it is shown as saved")
+        self.settings = SettingsPanel(settings)
+        folded = QCollapsible("Models and reviewer")
+        folded.toggleButton().setToolTip("Which models to use, and who reviews")
+        folded.addWidget(self.settings)
+        without_margins(folded)
+        self.learn = LearningPanel()
+        self.export = ExportPanel(store)
+        exporting = QCollapsible("Export")
+        exporting.toggleButton().setToolTip("Write all corrections as a data set")
+        exporting.addWidget(self.export)
+        without_margins(exporting)
+
+        column = QVBoxLayout(self)
+        column.addWidget(self.about)
+        column.addWidget(_rule())
+        column.addWidget(self.frame)
+        column.addWidget(_rule())
+        column.addLayout(self._row(self.best, "Go", "go_best", "Go to the frame to measure"))
+        column.addLayout(
+            self._row(
+                self.waiting, "Next", "go_next_to_review", "Go to the next frame worth a look"
+            )
+        )
+        column.addWidget(_rule())
+        column.addWidget(self.stale)
+        column.addWidget(self.work)
+        column.addWidget(self.saved)
+        column.addWidget(self.reviewed)
+        column.addWidget(self.reviewers)
+        column.addWidget(folded)
+        column.addWidget(self.learn)
+        column.addWidget(exporting)
+        column.addLayout(self._bottom_row())
+        column.addStretch()
+
+    def _row(self, label: QLabel, text: str, action: str, tip: str) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(label, stretch=1)
+        row.addWidget(self._button(f"{text}  {key_of(action)}", action, tip))
+        return row
+
+    def _offer_once(self, stale: bool) -> None:
+        """Leave the analysis to the notice's own button while there is one."""
+        self.work.analyse.setVisible(not stale and self.work.bar.isHidden())
+
+    def _bottom_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, action, tip in (
+            ("Undo", "undo", "Take back the last correction"),
+            ("Redo", "redo", "Bring back what was undone"),
+            ("Keys  ?", "show_help", "Show all keys"),
+        ):
+            row.addWidget(self._button(text, action, tip))
+        return row
+
+    def _button(self, text: str, action: str, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(with_key(tip, action))
+        button.clicked.connect(lambda: self.asked.emit(action))
+        return button
+
+    def show_sweep(self, sweep: SweepVolume) -> None:
+        """Say which sweep this is."""
+        frames, _, _ = sweep.shape
+        sweeps = len(sweep.bounds)
+        spacing = "no spacing: nothing can be measured"
+        if sweep.spacing_mm is not None:
+            row_mm, column_mm = sweep.spacing_mm
+            same = abs(row_mm - column_mm) < 1e-6 * row_mm
+            spacing = f"{row_mm:.3g} mm" if same else f"{row_mm:.3g} × {column_mm:.3g} mm"
+        self.about.setText(
+            f"<b>{sweep.name}</b><br>{frames} frames, {sweeps} "
+            f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
+        )
+
+    def show_next(self, best: int, waiting: int) -> None:
+        """Say where to go next."""
+        self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
+        self.waiting.setText(f"<b>{waiting}</b> to review")
+
+    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
+        """Say whether everything is on disk."""
+        frames = "frame" if corrected == 1 else "frames"
+        state = "saved" if saved else "<b>not saved</b> yet, trying again"
+        self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, {state}")
+
+
+def _rule() -> QFrame:
+    rule = QFrame()
+    rule.setFrameShape(QFrame.Shape.HLine)
+    return rule

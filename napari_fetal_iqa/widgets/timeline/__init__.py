@@ -1,0 +1,1 @@
+"""The dock below the frames: scores, areas and labels along the sweeps."""

@@ -1,0 +1,1 @@
+"""All that draws in napari's canvas or reads its layers."""

@@ -1,0 +1,142 @@
+"""The masks over the frames: one labels layer, the model's outline blue, the expert's orange."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+from napari.utils.colormaps import DirectLabelColormap
+from numpy.typing import NDArray
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_fetal_iqa import colours
+from napari_fetal_iqa.review.session import Source
+from napari_fetal_iqa.widgets.removing import remove_soon
+
+MODEL_VALUE = 1
+EXPERT_VALUE = 2
+_OUTLINE_PX = 3
+_OUTLINE_OPACITY, _FILLED_OPACITY = 0.9, 0.35
+_VALUES = {Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
+
+
+class MaskOverlay:
+    """The labels layer over a sweep's image layer.
+
+    A stroke begins from whatever outline is shown and makes the whole mask of that frame the
+    expert's. ``stroke`` tells the frame and its new mask, (H, W) bool.
+    """
+
+    stroke = Signal(int, object)
+    released = Signal()
+
+    def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
+        self._viewer = viewer
+        self._dragging = False
+        self._untold: set[int] = set()
+        # Zeros are not in memory until a mask is painted on them.
+        self._data = np.zeros(shape, np.uint8)
+        self._painted: set[int] = set()
+        self.layer: Labels = viewer.add_labels(
+            self._data,
+            name="Abdomen",
+            scale=image.scale,
+            translate=image.translate,
+            units=image.units,
+            axis_labels=image.axis_labels,
+            colormap=DirectLabelColormap(
+                color_dict={
+                    None: colours.EXPERT,
+                    0: "transparent",
+                    MODEL_VALUE: colours.MODEL,
+                    EXPERT_VALUE: colours.EXPERT,
+                }
+            ),
+            opacity=_OUTLINE_OPACITY,
+        )
+        self.layer.contour = _OUTLINE_PX
+        self.layer.n_edit_dimensions = 2
+        self.layer.selected_label = EXPERT_VALUE
+        self.layer.brush_size = max(5, round(shape[2] / 40))
+        self.layer.events.paint.connect(self._on_paint)
+        self.layer.mouse_drag_callbacks.append(self._watch_drag)
+
+    def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
+        """Put a mask on a frame; call :meth:`refresh` when all are put."""
+        np.multiply(mask, _VALUES[source], out=self._data[frame], casting="unsafe")
+        self._painted.add(frame)
+
+    def clear(self, frame: int) -> None:
+        """Take the mask off a frame; call :meth:`refresh` when all are off."""
+        if frame in self._painted:
+            self._data[frame] = 0
+            self._painted.remove(frame)
+
+    def refresh(self) -> None:
+        """Draw the shown frame anew."""
+        self.layer.refresh(thumbnail=False, extent=False)
+
+    def toggle_fill(self) -> None:
+        """Show the masks filled, and see-through; or their outlines again."""
+        filled = self.layer.contour > 0
+        self.layer.contour = 0 if filled else _OUTLINE_PX
+        self.layer.opacity = _FILLED_OPACITY if filled else _OUTLINE_OPACITY
+
+    def scale_brush(self, factor: float) -> None:
+        """Make the brush larger or smaller, by one pixel at least."""
+        size = self.layer.brush_size
+        scaled = round(size * factor)
+        self.layer.brush_size = min(
+            200, max(1, scaled + (scaled == size) * (1 if factor > 1 else -1))
+        )
+
+    def close_polygon(self) -> bool:
+        """Close the polygon that is being drawn; give whether one was."""
+        polygon: Any = self.layer._overlays["polygon"]  # napari's own key binding does the same
+        if self.layer.mode != "polygon" or not polygon.points:
+            return False
+        polygon.add_polygon_to_labels(self.layer)
+        return True
+
+    def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
+        """Tell from when to when a stroke is under way."""
+        self._dragging = layer.mode not in ("pan_zoom", "transform")
+        yield
+        while event.type == "mouse_move":
+            yield
+        self._dragging = False
+        QTimer.singleShot(0, self.tell)
+
+    @property
+    def being_painted(self) -> bool:
+        """Whether the expert is at work on what is shown: nothing may be put over it now."""
+        return self._dragging or bool(self._untold)
+
+    def _on_paint(self, event: Any) -> None:
+        # napari says so before a fill or a polygon is in the data
+        self._untold.update(frame for atom in event.value for frame in _frames_of(atom))
+        QTimer.singleShot(0, self.tell)
+
+    def tell(self) -> None:
+        """Tell of the strokes that are done; this happens by itself once napari is done."""
+        untold, self._untold = sorted(self._untold), set()
+        for frame in untold:
+            self._painted.add(frame)
+            self.stroke.emit(frame, self._data[frame] > 0)
+        if not self._dragging:
+            self.released.emit()
+
+    def remove(self) -> None:
+        """Take the layer off the viewer, once napari is done with what it is doing."""
+        self.layer.events.paint.disconnect(self._on_paint)
+        remove_soon(self._viewer, self.layer)
+
+
+def _frames_of(atom: tuple[Any, ...]) -> list[int]:
+    """Tell which frames one step of napari's paint history changed."""
+    frames = atom[0][0]
+    if isinstance(frames, slice):
+        return list(range(frames.start, frames.stop))
+    return np.unique(frames).tolist()

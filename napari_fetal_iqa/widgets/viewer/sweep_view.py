@@ -1,0 +1,168 @@
+"""One sweep on the desk: its review, its overlay, and the way along its frames."""
+
+import time
+from collections.abc import Collection
+from contextlib import suppress
+
+import numpy as np
+from napari.components import ViewerModel
+from napari.layers import Image
+from numpy.typing import NDArray
+from qtpy.QtCore import QTimer
+
+from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.geometry.ellipse import Ellipse
+from napari_fetal_iqa.review.frame_view import FrameView, Source
+from napari_fetal_iqa.review.session import ReviewSession
+from napari_fetal_iqa.widgets.timeline.data import TimelineData
+from napari_fetal_iqa.widgets.viewer.calipers import Calipers
+from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
+from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
+from napari_fetal_iqa.widgets.viewer.mask_layer import MaskOverlay
+from napari_fetal_iqa.widgets.viewer.navigator import Navigator
+from napari_fetal_iqa.widgets.viewer.reviewer_outline import OtherOutline
+
+_SLICE_SECONDS = 0.01
+_LEFT_ALONE_MS = 500
+
+
+class Desk:
+    """Ties a review session to the layers of a viewer, until :meth:`leave`."""
+
+    def __init__(
+        self, viewer: ViewerModel, layer: Image, session: ReviewSession, text: ScreenText
+    ) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.navigator = Navigator(viewer.dims, layer, session.sweep)
+        self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
+        self.overlay.released.connect(self._paint_held)
+        self.calipers = Calipers(viewer, layer, text)
+        self.ellipse = EllipseTool(viewer, layer, self.calipers)
+        self.other = OtherOutline(viewer, layer)
+        self.selection = FrameRange()
+        self._held: set[int] = set()
+        self._waiting: dict[int, None] = {}
+        self._when_idle = QTimer()  # without an interval it fires whenever there is time
+        self._when_idle.timeout.connect(self._paint_some)
+        self._when_left_alone = QTimer()
+        self._when_left_alone.setSingleShot(True)
+        self._when_left_alone.setInterval(_LEFT_ALONE_MS)
+        self._when_left_alone.timeout.connect(self._remember)
+        for other in viewer.layers:
+            if isinstance(other, Image) and other is not layer:
+                other.visible = False
+        viewer.layers.selection.active = layer
+        place = session.place
+        self.navigator.go(self.navigator.frame if place is None else place)
+
+    def paint(self, frames: Collection[int]) -> None:
+        """Put the masks that count on these frames, now."""
+        for frame in frames:
+            self._paint(frame)
+        self.overlay.refresh()
+
+    def paint_in_turns(self, frames: Collection[int]) -> None:
+        """Put the masks that count on these frames while the window is idle, the shown first."""
+        if self.navigator.frame in frames:
+            self._waiting = {self.navigator.frame: None, **self._waiting}
+        self._waiting.update(dict.fromkeys(frames))
+        self._when_idle.start()
+
+    def _paint_some(self) -> None:
+        end = time.perf_counter() + _SLICE_SECONDS
+        while self._waiting and time.perf_counter() < end:
+            frame = next(iter(self._waiting))
+            del self._waiting[frame]
+            self._paint(frame)
+            if frame == self.navigator.frame:
+                self.overlay.refresh()  # takes as long as many frames
+                break
+        if not self._waiting:
+            self._when_idle.stop()
+
+    def _paint_held(self) -> None:
+        held, self._held = self._held, set()
+        self.paint(held)
+
+    def _paint(self, frame: int) -> None:
+        if self.overlay.being_painted:
+            self._held.add(frame)  # not under the brush
+            return
+        source = self.session.mask_source(frame)
+        if source is Source.NOBODY:
+            self.overlay.clear(frame)
+        else:
+            self.overlay.show(frame, self.session.mask(frame), source)
+
+    def timeline_data(self) -> TimelineData:
+        """Give what the timeline draws."""
+        session = self.session
+        labels, by_expert = session.labels()
+        analysis = session.analysis or Analysis(session.sweep)
+        return TimelineData(
+            bounds=session.sweep.bounds,
+            quality=analysis.quality,
+            area_fraction=analysis.area_fraction,
+            computed=analysis.computed,
+            ac_mm=analysis.ac_mm,
+            labels=labels,
+            by_expert=by_expert,
+            best=session.best_frame(),
+            quality_threshold=analysis.setup.thresholds.quality,
+            area_threshold=analysis.setup.thresholds.area,
+            disagreements=session.disagreements,
+        )
+
+    def show(self, view: FrameView) -> None:
+        """Draw the measurement of the frame on the screen, and let the ellipse tool follow."""
+        self._when_left_alone.start()
+        comparison = self.session.comparison
+        if comparison is None:
+            self.other.show(None)
+        else:
+            self.other.show(comparison.mask(view.frame), comparison.other)
+        self.calipers.show(view.measurement)
+        if self.ellipse.active:
+            self.ellipse.follow(self._ellipse(view))
+
+    def _remember(self) -> None:
+        """Keep the place; where that fails, the corrections' own trouble is told."""
+        with suppress(StoreError):
+            self.session.remember(self.navigator.frame)
+
+    def _ellipse(self, view: FrameView) -> Ellipse | None:
+        measured = view.measurement
+        if measured is None:
+            return None
+        row_mm, column_mm = np.multiply(measured.center_px, measured.spacing_mm).tolist()
+        return Ellipse((row_mm, column_mm), measured.semi_axes_mm, measured.angle_deg)
+
+    def use_ellipse(self) -> None:
+        """Take the ellipse tool."""
+        self.use_tool("pan_zoom")
+        self.ellipse.start(self._ellipse(self.session.view(self.navigator.frame)))
+
+    def mask_of(self, ellipse: Ellipse) -> NDArray[np.bool_]:
+        """Fill an ellipse inside the field of view, (H, W)."""
+        sweep = self.session.sweep
+        filled = ellipse.mask(sweep.shape[1:], sweep.spacing_mm or (1.0, 1.0))
+        return filled & sweep.field_of_view
+
+    def use_tool(self, mode: str) -> None:
+        """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
+        self.ellipse.stop()
+        self.viewer.layers.selection.active = self.overlay.layer
+        self.overlay.layer.mode = mode
+
+    def leave(self) -> None:
+        """Take the overlay off the viewer."""
+        self._when_idle.stop()
+        self._when_left_alone.stop()
+        self._remember()
+        self.ellipse.stop()
+        self.other.remove()
+        self.calipers.remove()
+        self.overlay.remove()

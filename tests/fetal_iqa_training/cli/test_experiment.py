@@ -1,0 +1,312 @@
+"""The command ``fetal-iqa-train experiment`` at the smallest cost there is."""
+
+import csv
+import json
+import subprocess
+import sys
+from dataclasses import dataclass
+from unittest.mock import Mock
+
+import pytest
+from PIL import Image
+from typer.testing import CliRunner
+
+from fetal_iqa_training import cli
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.tables import runner
+
+
+@dataclass(frozen=True)
+class Ran:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self):
+        """Of JSON progress."""
+        return [json.loads(line) for line in self.out.splitlines()]
+
+
+TRIAL = (
+    "--encoder", "fetalclip-tiny", "--epochs", "1", "--copies", "0", "--device", "cpu",
+    "--test-share", "0.3", "--validation-share", "0.3",
+)  # fmt: skip
+
+
+@pytest.fixture
+def experiment(data, tmp_path, monkeypatch, capsys):
+    """Run an experiment as a trial in this process, with results in ``tmp_path / "out"``."""
+
+    def run(name, *options, trial=TRIAL):
+        arguments = ["--data", data, "--out", tmp_path / "out", *trial, *options]
+        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", "experiment", name])
+        sys.argv += map(str, arguments)
+        with pytest.raises(SystemExit) as end:
+            cli.main()
+        said = capsys.readouterr()
+        return Ran(end.value.code or 0, said.out, said.err)
+
+    return run
+
+
+EXPERIMENTS = (
+    "table1", "table2", "table3", "table4", "embeddings", "threshold", "rank", "sweeps",
+)  # fmt: skip
+TWO_ROWS = ("--rows", "densenet121", "--rows", "fetalclip")
+
+
+def read(path):
+    return list(csv.DictReader(path.open()))
+
+
+def is_drawn(path):
+    """Tell whether a picture shows more than one colour."""
+    return len(Image.open(path).convert("RGB").getcolors(1 << 24)) > 10
+
+
+@pytest.mark.parametrize("name", EXPERIMENTS)
+def test_every_experiment_explains_itself_with_an_example(name):
+    shown = CliRunner().invoke(cli.app, ["experiment", name, "--help"])
+    assert shown.exit_code == 0
+    assert f"Example: fetal-iqa-train experiment {name} --data" in " ".join(shown.output.split())
+    assert "--runs" in shown.output
+
+
+def test_a_table_is_made_marked_as_a_trial_and_not_made_again(experiment, tmp_path, monkeypatch):
+    one_row = ("--runs", 2, "--rows", "fetalclip")
+    ran = experiment("table1", *one_row)
+    assert ran.code == 0, ran.err
+    assert ran.err.splitlines() == [
+        f"row 1 of 1, fetalclip-cls-lora: run {number} of 2" for number in (1, 2)
+    ]
+    out = tmp_path / "out"
+    written = json.loads((out / "table1.json").read_text())
+    (row,), (line,) = written["rows"], read(out / "table1.csv")
+    runs = [run["figures"]["accuracy"] for run in row["runs"]]
+    assert row["figures"]["accuracy"]["mean"] == pytest.approx(sum(runs) / 2)
+    assert float(line["accuracy_mean"]) == pytest.approx(sum(runs) / 2, abs=1e-6)
+    assert row["cost"]["seconds"] > row["cost"]["epoch_seconds"] > 0
+    cards = [
+        json.loads((out / "models" / run["model"] / "model.json").read_text())
+        for run in row["runs"]
+    ]
+    assert runs == [card["metrics"]["test"]["accuracy"] for card in cards]
+    assert row["trainable_parameters"] == cards[0]["training"]["trainable_parameters"]
+    assert [card["training"]["settings"]["seed"] for card in cards] == [0, 1]
+    assert cards[0]["training_data"] == cards[1]["training_data"]
+    assert [run["seed"] for run in read(out / "table1-runs.csv")] == ["0", "1"]
+    text = (out / "table1.md").read_text()
+    for marked in (text, row["warning"], line["warning"]):
+        assert "small stand-in encoder fetalclip-tiny, random weights" in marked
+    assert "0.7570" in text
+    assert is_drawn(out / "table1.png")
+
+    monkeypatch.setattr(runner, "fit", Mock(side_effect=AssertionError("fitted again")))
+    again = experiment("table1", *one_row)
+    assert again.code == 0, again.err
+    assert json.loads((out / "table1.json").read_text())["rows"] == written["rows"]
+    other = experiment("table1", *one_row, "--epochs", 2)
+    assert other.code == 1
+    assert "seed-0: was fitted with other epochs than is asked for" in other.err
+
+
+def test_a_row_that_fails_is_named_and_the_others_go_on(experiment, tmp_path, monkeypatch):
+    fit = runner.fit
+
+    def failing(data, out, settings, **options):
+        if settings.strategy == "full":
+            raise RuntimeError("CUDA out of memory. Tried to allocate")
+        return fit(data, out, settings, **options)
+
+    monkeypatch.setattr(runner, "fit", failing)
+    ran = experiment("table1", "--runs", 1, *TWO_ROWS, "--json-progress")
+    assert ran.code == 1
+    first, second = ran.err.splitlines()
+    assert first == "densenet121-cls-full: out of memory"
+    assert second.startswith("Error: 1 of 2 rows failed")
+    failed, made = json.loads((tmp_path / "out" / "table1.json").read_text())["rows"]
+    assert (failed["failure"], failed["runs"]) == ("out of memory", [])
+    assert len(made["runs"]) == 1
+
+    # the lines tell row and run, what failed, and the files
+    place = {"row": "fetalclip-cls-lora", "number": 2, "rows": 2, "run": 1, "runs": 1}
+    begun, failure, second_begun, *progress, done, error = ran.lines
+    assert (begun["event"], begun["number"]) == ("run", 1)
+    assert failure == {"event": "failed", "row": begun["row"], "message": "out of memory"}
+    assert second_begun == {"event": "run", **place}
+    assert {line["event"] for line in progress} >= {"reading", "step", "validation", "evaluating"}
+    assert all(place.items() <= line.items() for line in progress)
+    assert (done["event"], error["event"]) == ("done", "error")
+    assert str(tmp_path / "out" / "table1.md") in done["files"]
+
+
+def test_somebody_who_ends_it_ends_it_and_not_one_row(experiment, monkeypatch):
+    def ended(*arguments, **options):
+        try:
+            raise SystemExit(143)
+        except SystemExit:
+            raise TrainingError("stopped before the end: no model was written") from None
+
+    begun = Mock(side_effect=ended)
+    monkeypatch.setattr(runner, "fit", begun)
+    ran = experiment("table1", "--runs", 1, *TWO_ROWS)
+    assert ran.code == 1
+    assert ran.err.splitlines()[-1] == "Error: stopped before the end: no model was written"
+    assert begun.call_count == 1
+
+
+def test_missing_weights_of_all_rows_are_named_before_anything_is_trained(
+    experiment, tmp_path, monkeypatch
+):
+    monkeypatch.setattr(runner, "fit", Mock(side_effect=AssertionError("fitted")))
+    ran = experiment("table1", *TWO_ROWS, "--rows", "vit_l_clip_400m", trial=())
+    assert ran.code == 1
+    (line,) = ran.err.splitlines()
+    assert line.startswith("Error: the pretrained weights of densenet121, vit_l_clip_400m, fetalc")
+    assert "napari-fetal-iqa weights fetch vit_l_clip_400m" in line
+    assert not (tmp_path / "out").exists()
+    nowhere = tmp_path / "nowhere.pt"
+    ran = experiment("table4", "--weights", f"fetalclip={nowhere}", trial=())
+    assert ran.code == 1
+    assert f"{nowhere}: no such file" in ran.err
+
+
+def test_weights_are_given_by_encoder(experiment):
+    ran = experiment("table4", "--weights", "weights.pt")
+    assert ran.code == 2
+    assert "NAME=FILE" in ran.err
+    ran = experiment("table4", "--weights", "fetalclp=weights.pt")
+    assert ran.code == 1
+    assert ran.err.startswith("Error: no encoder is called 'fetalclp'; choose one of: fetalclip,")
+
+
+def test_sweeps_of_single_images_are_refused_before_anything_is_trained(experiment, tmp_path):
+    (tmp_path / "images").mkdir()
+    table = ["filename,pixel size(mm)", *(f"{n:03d}_HC.png,0.1" for n in range(10))]
+    (tmp_path / "pixel_size_and_hc.csv").write_text("\n".join(table))
+    for name in range(10):
+        (tmp_path / "images" / f"{name:03d}_HC.png").touch()
+        (tmp_path / "images" / f"{name:03d}_HC_Annotation.png").touch()
+    ran = experiment("sweeps", "--data", tmp_path)
+    assert ran.code == 1
+    assert "expected an ACOUSLIC-AI data set" in ran.err
+    assert "run 1" not in ran.err
+
+
+def test_without_a_test_part_nothing_is_trained(experiment, tmp_path):
+    ran = experiment("table4", "--test-share", 0)
+    assert ran.code == 1
+    assert "judged on the test part" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path):
+    ran = experiment("embeddings", "--runs", 1, "--rows", "fetalclip", "--frames", 40)
+    assert ran.code == 0, ran.err
+    out = tmp_path / "out"
+    (row,) = json.loads((out / "embeddings.json").read_text())["rows"]
+    (line,) = read(out / "embeddings.csv")
+    (after,) = row["separation"]["after"]
+    assert float(line["silhouette_after_mean"]) == pytest.approx(after["silhouette"], abs=1e-6)
+    assert "not the paper's system" in (out / "embeddings.md").read_text()
+    name = "embeddings/fetalclip-cls-lora-as-fetalclip-tiny-seed-0"
+    points = read(out / f"{name}.csv")
+    assert [point["stage"] for point in points] == ["before"] * 40 + ["after"] * 40
+    assert sum(int(point["positive"]) for point in points[:40]) == 20
+    assert points[0]["pca_1"] != points[40]["pca_1"]
+    assert is_drawn(out / f"{name}.png")
+
+
+@pytest.mark.slow
+def test_threshold_and_sweeps_share_models_and_can_be_checked_frame_by_frame(experiment, tmp_path):
+    out = tmp_path / "out"
+    ran = experiment("threshold", "--runs", 1)
+    assert ran.code == 0, ran.err
+    found = json.loads((out / "threshold.json").read_text())
+    frames = read(out / "threshold" / "frames-seed-0.csv")
+    test = [frame for frame in frames if frame["part"] == "test"]
+    assert {frame["part"] for frame in frames} == {"validation", "test"}
+    said = [frame for frame in test if float(frame["area_fraction"]) >= 0.01]
+    hits = sum(frame["positive"] == "1" for frame in said)
+    recall = hits / sum(frame["positive"] == "1" for frame in test)
+    assert found["threshold"]["paper"]["recall"]["mean"] == pytest.approx(recall, abs=1e-4)
+    assert [frame["seg"] for frame in test].count("1") == len(said)
+    seg = found["models"][1]["runs"][0]["figures"]  # judged on the sweeps' own grid
+    assert seg["recall"] == pytest.approx(recall, abs=0.05)
+    assert found["combined_rule"]["verdict"] in (out / "threshold.md").read_text()
+    assert is_drawn(out / "threshold.png")
+    assert is_drawn(out / "combined_rule.png")
+
+    ran = experiment("sweeps", "--runs", 1)
+    assert ran.code == 0, ran.err
+    assert "run 1 of 1" not in ran.err  # the models are there
+    (study,) = json.loads((out / "sweeps.json").read_text())["runs"]
+    assert study["cases"] == 3
+    frames = read(out / "sweeps" / "frames-seed-0.csv")
+    assert len(frames) == 3 * 36
+    there = read(out / "sweeps.csv")
+    assert [row["there_usual"] for row in there] == ["1.0"] * 12  # each sweep has discs
+    assert [row["smoothing_frames"] for row in read(out / "sweeps-smoothing.csv")] == [
+        "0.0", "1.0", "2.0", "4.0", "8.0",
+    ]  # fmt: skip
+    assert "Blind sweeps" in (out / "sweeps.md").read_text()
+    assert is_drawn(out / "sweeps.png")
+    assert is_drawn(out / "sweeps-smoothing.png")
+
+
+def test_threshold_takes_both_networks(experiment):
+    ran = experiment("threshold", "--rows", "cls")
+    assert ran.code == 1
+    assert "takes CLS and SEG together" in ran.err
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("name", "rows", "count"),
+    [
+        ("table2", "vit_s", 3),
+        ("table3", "fetalclip", 1),
+        ("table4", "fetalclip", 4),
+        ("rank", "*-r4*", 4),
+    ],
+)
+def test_every_table_is_made(experiment, tmp_path, name, rows, count):
+    ran = experiment(name, "--runs", 1, "--rows", rows)
+    assert ran.code == 0, ran.err
+    out = tmp_path / "out"
+    found = json.loads((out / f"{name}.json").read_text())["rows"]
+    assert len(found) == count
+    assert all(len(row["runs"]) == 1 for row in found)
+    assert is_drawn(out / f"{name}.png")
+    trained = {row["row"]: row["trainable_parameters"] for row in found}
+    assert len(set(trained.values())) == count  # no two rows train the same
+
+
+@pytest.mark.slow
+def test_a_killed_experiment_goes_on_where_it_was(experiment, data, tmp_path, monkeypatch):
+    options = ["table1", *TWO_ROWS, "--runs", "2", "--epochs", "3"]
+    command = [sys.executable, "-m", "fetal_iqa_training", "experiment", options[0]]
+    command += ["--data", data, "--out", tmp_path / "out", *TRIAL, *options[1:], "--json-progress"]
+    with subprocess.Popen(
+        [*map(str, command)], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        validations = 0
+        for line in process.stdout:
+            told = json.loads(line)
+            if (told.get("number"), told.get("run")) == (1, 2):
+                validations += told["event"] == "validation"
+                if validations == 2 and told["event"] == "step":
+                    process.kill()
+                    break
+    assert process.returncode not in (0, 1)
+    ran = experiment(*options, "--json-progress")
+    assert ran.code == 0, ran.err
+    places = [(line["number"], line["run"]) for line in ran.lines if line["event"] == "run"]
+    assert places == [(1, 2), (2, 1), (2, 2)]
+    gone_on = [line for line in ran.lines if (line.get("number"), line.get("run")) == (1, 2)]
+    steps = [line["done"] for line in gone_on if line["event"] == "step"]
+    assert steps[0] > 1  # not from the start
+    assert sum(line["event"] == "validation" for line in gone_on) == 1
+    (first, *_) = json.loads((tmp_path / "out" / "table1.json").read_text())["rows"]
+    assert len(first["runs"][1]["cost"]["epoch_seconds"]) == 3

@@ -1,0 +1,138 @@
+import json
+import subprocess
+import sys
+
+import pytest
+
+from fetal_iqa_models import load_card, model_hash
+from napari_fetal_iqa.finetuning.progress import summaries
+from napari_fetal_iqa.finetuning.request import LearningRequest
+from napari_fetal_iqa.storage.settings import Settings, save_settings
+
+from ..conftest import correct, disc_volume
+
+
+def lines(out):
+    return [json.loads(line) for line in out.splitlines()]
+
+
+def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
+    store, _, _ = corrected
+    code = (
+        "import sys\nfrom fetal_iqa_training.cli import main\n"
+        "try:\n    main()\nexcept SystemExit:\n    print('torch' in sys.modules)"
+    )
+    arguments = ["finetune", "--corrections", store, "--task", "both", "--out", tmp_path / "m"]
+    done = subprocess.run(
+        [sys.executable, "-c", code, *map(str, arguments), "--dry-run", "--json-progress"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    *told, torch = done.stdout.splitlines()
+    assert torch == "False"
+    assert [line["task"] for line in map(json.loads, told)] == ["cls", "seg"]
+    first = json.loads(told[0])
+    assert (first["sweeps"], first["frames"], first["positives"], first["negatives"]) == (
+        1,
+        12,
+        6,
+        6,
+    )
+    assert first["reviewers"] == ["AK"]
+    assert first["hold_out"] == {"sweeps": 0, "frames": 0, "positives": 0, "negatives": 0}
+    assert first["problem"] is None
+    assert first["note"].startswith("no hold-out")
+    assert not (tmp_path / "m").exists()
+
+
+def test_the_trainer_understands_what_the_window_asks(corrected, bases):
+    store, _, _ = corrected
+    request = LearningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
+    done = subprocess.run(request.dry_run(), capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    found = summaries(lines(done.stdout))
+    assert [(one.task, one.frames, one.positives, one.problem) for one in found] == [
+        ("cls", 12, 6, None),
+        ("seg", 12, 6, None),
+    ]
+
+
+def test_a_dry_run_says_what_there_is_too_little_of(tmp_path, command):
+    frames, masks = disc_volume(0)
+    store = correct(tmp_path, frames, masks, [0])
+    code, _, err = command("finetune", "--corrections", store, "--task", "cls", "--out",
+        tmp_path / "m", "--dry-run",
+    )  # fmt: skip
+    assert code == 0
+    assert "0 frames with and 1 frame without an abdomen" in err
+    assert "1 frames of 1 sweeps, 0 with an abdomen, by AK; held out: 0 frames" in err
+
+
+def test_both_tasks_are_learnt_from_the_models_in_use(bases, corrected, tmp_path, command):
+    store, _, _ = corrected
+    save_settings(Settings(cls_model=str(bases / "cls"), seg_model=str(bases / "seg")))
+    code, out, err = command("finetune", "--corrections", store, "--task", "both", "--out",
+        tmp_path / "mine", "--steps", "3", "--batch-size", "4", "--rank", "4", "--targets",
+        "attn.proj", "--device", "cpu", "--json-progress",
+    )  # fmt: skip
+    assert code == 0, err
+    events = lines(out)
+    assert [(e["event"], e["task"]) for e in events if e["event"] in ("summary", "done")] == [
+        ("summary", "cls"),
+        ("summary", "seg"),
+        ("done", "cls"),
+        ("done", "seg"),
+    ]
+    for task in ("cls", "seg"):
+        card = load_card(tmp_path / f"mine-{task}")
+        assert card.parent == model_hash(bases / task)
+        assert (card.lora.rank, card.lora.alpha, card.lora.targets) == (4, 8, ("attn.proj",))
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [(["cls"], "0 bases for seg"), (["cls", "cls"], "2 bases for cls")],
+)
+def test_both_tasks_need_a_base_each(bases, corrected, tmp_path, given, message, command):
+    store, _, _ = corrected
+    named = [part for task in given for part in ("--base", bases / task)]
+    code, _, err = command("finetune", "--corrections", store, "--task", "both", *named,
+        "--out", tmp_path / "mine", "--steps", "1", "--device", "cpu",
+    )  # fmt: skip
+    assert code == 1
+    assert message in err
+
+
+@pytest.fixture
+def files_up_to():
+    """Let this process write files of so many bytes and no more, as on a full disk."""
+    resource = pytest.importorskip("resource", reason="Windows sets no limit on files")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    yield lambda room: resource.setrlimit(resource.RLIMIT_FSIZE, (room, before[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+@pytest.mark.parametrize("room", [20_000, 120_000], ids=["frames", "checkpoint"])
+def test_a_disk_that_is_full_is_one_line_and_leaves_no_model(
+    bases, corrected, tmp_path, files_up_to, room, command
+):
+    store, _, _ = corrected
+    files_up_to(room)
+    code, _, err = command("finetune", "--corrections", store, "--task", "cls", "--base",
+        bases / "cls", "--out", tmp_path / "mine", "--steps", "3", "--batch-size", "4",
+        "--device", "cpu",
+    )  # fmt: skip
+    assert code == 1
+    (line,) = [line for line in err.splitlines() if "Error" in line]
+    assert "disk" in line
+    assert "Traceback" not in err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_several_processes_train_one_task_at_a_time(tmp_path, command):
+    code, _, err = command("finetune", "--corrections", "s", "--task", "both", "--out", "o",
+        "--devices", "2",
+    )  # fmt: skip
+    assert code == 2
+    assert "one task at a time" in err

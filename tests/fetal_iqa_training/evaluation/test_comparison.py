@@ -1,0 +1,101 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from fetal_iqa_training.evaluation.comparison import changed, figures, intervals, per_sweep
+from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.outcomes import FrameOutcome
+
+
+def outcomes(seed, count, sweeps=3, right=0.8):
+    random = np.random.default_rng(seed)
+    positive = random.random(count) < 0.4
+    decision = np.where(random.random(count) < right, positive, ~positive)
+    return [
+        FrameOutcome(
+            sweep=f"{number % sweeps:064d}",
+            frame=number,
+            positive=bool(positive[number]),
+            score=float(random.random()),
+            decision=bool(decision[number]),
+            dice=float(random.random()) if positive[number] else None,
+            circumference_error_mm=float(random.random()) if positive[number] else None,
+        )
+        for number in range(count)
+    ]
+
+
+@settings(max_examples=40, deadline=None)
+@given(seed=st.integers(0, 1000), count=st.integers(1, 60), right=st.floats(0, 1))
+def test_figures_are_those_of_torchmetrics(seed, count, right):
+    found = outcomes(seed, count, right=right)
+    oracle = FrameFigures()
+    oracle.update(
+        torch.tensor([one.decision for one in found]), torch.tensor([one.positive for one in found])
+    )
+    expected = oracle.compute()
+    ours = figures(found)
+    assert {name: ours[name] for name in expected} == pytest.approx(expected, abs=1e-6)
+    dice = [one.dice for one in found if one.dice is not None]
+    assert ours.get("dice") == (pytest.approx(np.mean(dice)) if dice else None)
+
+
+def test_an_interval_holds_its_figure_and_shrinks_with_more_frames():
+    widths = []
+    for count in (40, 640):
+        parent, child = outcomes(1, count, right=0.6), outcomes(1, count, right=0.9)
+        found = intervals(parent, child)
+        for side, of in (("parent", parent), ("child", child)):
+            low, high = found["f1"][side]
+            assert low <= figures(of)["f1"] <= high
+        low, high = found["f1"]["difference"]
+        assert low > 0
+        widths.append(high - low)
+    assert widths[1] < widths[0] / 2
+    assert found == intervals(parent, child)
+
+
+def test_frames_of_many_sweeps_are_resampled_by_sweep():
+    """Twenty copies of one frame tell no more than that frame."""
+    one = outcomes(2, 12, sweeps=12)
+    copied = [replace(frame, frame=number) for frame in one for number in range(20)]
+    few, many = intervals(one, one)["f1"]["child"], intervals(copied, copied)["f1"]["child"]
+    assert many == few
+
+
+def test_a_child_like_its_parent_differs_by_nothing():
+    same = outcomes(3, 50)
+    assert intervals(same, same)["dice"]["difference"] == [0, 0]
+    assert changed(same, same, "seg") == {"better": [], "worse": []}
+
+
+def test_changed_frames_are_named_the_most_changed_first():
+    frame = FrameOutcome("s" * 64, 0, True, 0.5, True)
+    parent = [replace(frame, frame=n, score=0.5) for n in range(4)]
+    child = [replace(f, score=s) for f, s in zip(parent, (0.9, 0.505, 0.2, 0.7), strict=True)]
+    found = changed(parent, child, "cls")
+    assert [move["frame"] for move in found["better"]] == [0, 3]
+    assert found["worse"] == [{"sweep": "s" * 64, "frame": 2, "before": 0.5, "after": 0.2}]
+
+
+def test_an_empty_frame_of_a_segmenter_gets_better_by_its_decision():
+    was = FrameOutcome("s" * 64, 7, positive=False, score=0.04, decision=True)
+    now = replace(was, score=0.0, decision=False)
+    assert changed([was], [now], "seg")["better"][0]["after"] == 1.0
+    assert changed([now], [was], "seg")["worse"][0]["frame"] == 7
+
+
+def test_each_sweep_has_its_own_figures():
+    parent, child = outcomes(4, 30), outcomes(4, 30, right=1.0)
+    found = per_sweep(parent, child)
+    assert list(found) == ["00000000"]  # the starts of these identities are alike
+    parent = [replace(one, sweep=f"{one.frame % 3}" * 64) for one in parent]
+    child = [replace(one, sweep=f"{one.frame % 3}" * 64) for one in child]
+    found = per_sweep(parent, child)
+    assert list(found) == ["00000000", "11111111", "22222222"]
+    assert sum(sides["child"]["frames"] for sides in found.values()) == 30
+    assert all(sides["child"]["accuracy"] == 1.0 for sides in found.values())

@@ -1,0 +1,116 @@
+import csv
+import io
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
+from fetal_iqa_training.experiments.tables.results import (
+    RowResult,
+    RunResult,
+    compare_runs,
+    spread,
+)
+from fetal_iqa_training.experiments.tables.systems import CLS, SYSTEMS, TABLES
+
+FIGURE = st.floats(0, 1)
+
+
+def result(row, f1_of_seed, encoder=None, random=False, failure=None):
+    runs = tuple(
+        RunResult(seed, Path("models", row.name, f"seed-{seed}"), {"f1": f1}, None, 1025)
+        for seed, f1 in f1_of_seed.items()
+    )
+    return RowResult(row, encoder or row.encoder, random, runs, failure)
+
+
+@given(st.lists(FIGURE, min_size=2, max_size=6))
+def test_a_spread_is_mean_and_sample_standard_deviation(values):
+    found = spread(values)
+    assert found.mean == pytest.approx(np.mean(values))
+    assert found.std == pytest.approx(np.std(values, ddof=1))
+    assert found.runs == len(values)
+
+
+def test_one_run_has_no_standard_deviation_and_none_has_no_spread():
+    assert str(spread([0.25])) == "0.2500"
+    assert str(spread([0.25, 0.75])) == "0.5000 ± 0.3536"
+    assert spread([]) is None
+
+
+def test_a_figure_that_one_run_lacks_is_not_known():
+    known = result(CLS, {0: 0.5, 1: 0.7})
+    assert known.figure("f1").mean == pytest.approx(0.6)
+    assert known.figure("dice") is None
+
+
+@given(
+    st.dictionaries(st.integers(0, 8), FIGURE, max_size=6),
+    st.dictionaries(st.integers(0, 8), FIGURE, max_size=6),
+)
+def test_rows_are_compared_run_by_run_over_the_seeds_that_both_have(own, other):
+    found = compare_runs(result(SYSTEMS[0], own), result(CLS, other), "f1")
+    differences = [own[seed] - other[seed] for seed in own.keys() & other.keys()]
+    if not differences:
+        assert found is None
+    else:
+        assert found.runs == len(differences)
+        assert found.mean == pytest.approx(np.mean(differences))
+
+
+def test_a_row_is_not_compared_with_itself():
+    assert compare_runs(result(CLS, {0: 0.5}), result(CLS, {0: 0.5}), "f1") is None
+
+
+def test_csv_has_the_papers_figure_beside_ours_and_leaves_empty_what_is_not_known():
+    rows = [result(SYSTEMS[0], {0: 0.5, 1: 0.6}), result(CLS, {}, failure="out of memory")]
+    first, second = csv.DictReader(io.StringIO(rows_as_csv(rows)))
+    assert (first["f1_mean"], first["f1_std"]) == ("0.55", "0.070711")
+    assert (first["f1_paper"], first["accuracy_paper"], first["dice_mean"]) == ("0.7024", "", "")
+    assert (second["runs"], second["f1_mean"], second["failure"]) == ("0", "", "out of memory")
+    of_runs = list(csv.DictReader(io.StringIO(runs_as_csv(rows))))
+    assert [(run["row"], run["seed"], run["f1"]) for run in of_runs] == [
+        (SYSTEMS[0].name, "0", "0.5"), (SYSTEMS[0].name, "1", "0.6"),
+    ]  # fmt: skip
+
+
+def cells(markdown):
+    return [
+        [cell.strip() for cell in line.strip("|").split("|")]
+        for line in markdown.splitlines()
+        if line.startswith("|")
+    ]
+
+
+def test_markdown_has_ours_the_papers_and_the_difference_to_fetalclip():
+    rows = [result(SYSTEMS[0], {0: 0.5, 1: 0.6}), result(CLS, {0: 0.7, 1: 0.7})]
+    head, _, first, last = cells(as_markdown(TABLES["table1"], rows, ["about"]))
+    f1 = head.index("F1")
+    assert (first[f1], first[f1 + 1]) == ("0.5500 ± 0.0707", "0.7024")
+    assert (last[f1], last[f1 + 1]) == ("0.7000 ± 0.0000", "0.7570")
+    accuracy = head.index("accuracy")  # of the paper alone
+    assert (first[accuracy + 1], last[accuracy + 1]) == ("", "0.9575")
+    difference = head.index("F1 less that of FetalCLIP_CLS, run by run")
+    assert (first[difference], last[difference]) == ("-0.1500 ± 0.0707", "")
+
+
+def test_what_is_not_the_papers_system_says_so():
+    stand_in = result(CLS, {0: 0.1}, encoder="fetalclip-tiny", random=True)
+    assert "**small stand-in encoder fetalclip-tiny, random weights" in as_markdown(
+        TABLES["table1"], [stand_in], []
+    )
+    random = result(CLS, {0: 0.1}, random=True)
+    assert "FetalCLIP_CLS (random weights)" in as_markdown(TABLES["table4"], [random], [])
+    newer = result(SYSTEMS[-1], {0: 0.1})
+    assert f"{SYSTEMS[-1].title} (not in the paper)" in as_markdown(TABLES["table1"], [newer], [])
+    assert "stand-in" not in as_markdown(TABLES["table1"], [result(CLS, {0: 0.1})], [])
+
+
+def test_a_row_that_failed_is_named_below_the_table():
+    failed = result(CLS, {0: 0.1}, failure="out of memory")
+    text = as_markdown(TABLES["table1"], [failed], [])
+    assert f"- {CLS.name}: out of memory" in text
+    assert "1 (failed)" in text

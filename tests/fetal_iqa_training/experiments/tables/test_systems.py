@@ -1,0 +1,103 @@
+from collections import Counter
+
+import pytest
+import torch
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    encoder_spec,
+    set_strategy,
+    trainable_parameters,
+)
+from fetal_iqa_models.encoders import blank_encoder
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.tables.systems import CLS, RANKS, SEG, TABLES, choose_rows
+from fetal_iqa_training.fitting.published_recipe import hold_back_as_published, tap_as_published
+
+ROWS = {row.name: row for table in TABLES.values() for row in table.rows}
+
+
+@pytest.mark.parametrize("table", TABLES.values(), ids=list(TABLES))
+def test_a_name_tells_a_row_from_all_others_of_its_table(table):
+    assert max(Counter(row.name for row in table.rows).values()) == 1
+    assert table.reference in {row.name for row in table.rows}
+
+
+def test_rows_of_one_name_are_one_system_whatever_the_table():
+    for table in TABLES.values():
+        for row in table.rows:
+            first = ROWS[row.name]
+            assert (row.encoder, row.task, row.strategy, row.lora, row.recipe) == (
+                first.encoder, first.task, first.strategy, first.lora, first.recipe,
+            )  # fmt: skip
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+def test_every_row_names_an_encoder_that_can_be_trained_so(row):
+    spec = encoder_spec(row.encoder)
+    assert row.strategy != "lora" or spec.lora_targets is not None
+
+
+def built(row):
+    """Build the network of a row at full size, without its tensors."""
+    encoder = blank_encoder(row.encoder)
+    if row.recipe == "published":
+        tap_as_published(encoder)
+    with torch.device("meta"):
+        network = (FrameClassifier if row.task == "cls" else FrameSegmenter)(encoder)
+        set_strategy(network, row.strategy, row.lora)
+    if row.recipe == "published":
+        hold_back_as_published(network)
+    return network
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+def test_every_row_is_built_at_full_size_and_trains_what_its_strategy_says(row):
+    network = built(row)
+    head = sum(parameter.numel() for parameter in network.head.parameters())
+    of_encoder = trainable_parameters(network) - head
+    whole = sum(parameter.numel() for parameter in network.encoder.parameters())
+    if row.strategy == "linear" or (row.task, row.recipe) == ("seg", "published"):
+        assert of_encoder == 0
+    elif row.strategy == "full":
+        assert of_encoder > 0.99 * whole
+    else:
+        assert 0 < of_encoder < 0.2 * whole
+
+
+@pytest.mark.parametrize(("row", "millions"), [(CLS, 2.4), (SEG, 4.0)], ids=["cls", "seg"])
+def test_fetalclip_trains_as_many_parameters_as_the_paper_says(row, millions):
+    assert round(trainable_parameters(built(row)) / 1e6, 1) == millions
+    assert row.paper["trainable"] == millions * 1e6
+
+
+def test_rank_has_each_rank_of_both_networks_with_and_without_qkv():
+    found = Counter((row.task, row.lora.rank, row.with_qkv) for row in TABLES["rank"].rows)
+    assert found == {
+        (task, rank, qkv): 1 for task in ("cls", "seg") for rank in RANKS for qkv in (False, True)
+    }
+    assert all(row.lora.alpha == 2 * row.lora.rank for row in TABLES["rank"].rows)
+    assert CLS in TABLES["rank"].rows  # shared with the tables
+    assert SEG in TABLES["rank"].rows
+
+
+def test_rows_are_chosen_by_name_encoder_task_or_pattern_in_the_order_of_the_table():
+    rows = TABLES["table2"].rows
+    linear = choose_rows(rows, ["*-linear"])
+    assert {row.strategy for row in linear} == {"linear"}
+    assert len(linear) == sum(row.strategy == "linear" for row in rows)
+    chosen = choose_rows(rows, ["vgg16-cls-full", "densenet121"])
+    assert [row.name for row in chosen] == [
+        "densenet121-cls-linear", "densenet121-cls-full", "vgg16-cls-full",
+    ]  # fmt: skip
+    assert {row.task for row in choose_rows(TABLES["rank"].rows, ["seg"])} == {"seg"}
+    assert choose_rows(rows, []) == rows
+    systems = TABLES["table1"].rows
+    assert choose_rows(systems, ["paper"]) == tuple(row for row in systems if row.in_paper)
+
+
+def test_a_row_that_is_not_there_is_named_with_those_that_are():
+    with pytest.raises(TrainingError, match=r"'resnet'; choose of: densenet121-cls-full, .*fetalc"):
+        choose_rows(TABLES["table1"].rows, ["fetalclip", "resnet"])

@@ -1,0 +1,22 @@
+import json
+
+import pytest
+
+from fetal_iqa_training.experiments.tables.plan import Plan
+from fetal_iqa_training.experiments.tables.write import write_json
+from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.split_list import SPLIT, read_split
+
+
+@pytest.mark.parametrize("given", ["split", "prepared"])
+def test_the_results_say_which_list_split_the_data(tmp_path, given):
+    listed = tmp_path / SPLIT
+    listed.write_text(json.dumps({"training": ["a"], "validation": ["b"], "test": ["c"]}))
+    where = {"split": listed} if given == "split" else {"prepared": tmp_path}
+    settings = FitSettings(task="cls", encoder="fetalclip-tiny")
+    for plan, expected in (
+        (Plan(tmp_path, tmp_path, 1, settings, **where), read_split(listed).sha256),
+        (Plan(tmp_path, tmp_path, 1, settings), None),
+    ):
+        write_json(tmp_path / "found.json", "table1", plan, "as shown", {})
+        assert json.loads((tmp_path / "found.json").read_text())["split"] == expected

@@ -1,0 +1,389 @@
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import scipy
+import torch
+from safetensors.torch import load_file
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FramePredictor,
+    ModelCard,
+    load_card,
+    load_encoder,
+    load_model,
+    model_hash,
+    save_model,
+)
+from fetal_iqa_training.data.frame_set import Draw
+from fetal_iqa_training.data.hold_out import is_held_out
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting import finetune as finetuning
+from fetal_iqa_training.fitting.finetune import OldData, _kept_back, _kinds, finetune
+from fetal_iqa_training.fitting.trainer import Course
+from fetal_iqa_training.settings import PRESETS, FinetuneSettings
+from napari_fetal_iqa.io import read_sweep, write_volume
+
+from ..conftest import correct, disc_volume
+
+
+def quick(task, **settings):
+    few = {"steps": 25, "batch_size": 8, "device": "cpu"}
+    return FinetuneSettings(task=task, **PRESETS["quick"] | few | settings)
+
+
+def weights(folder):
+    return {
+        f"{path.name}/{name}": tensor
+        for path in sorted(folder.glob("*.safetensors"))
+        for name, tensor in load_file(path).items()
+    }
+
+
+def test_a_classifier_learns_what_the_expert_says_against_what_it_knew(bases, tmp_path):
+    frames, masks = disc_volume(51)
+    turned = np.where((masks > 0).any(axis=(1, 2))[:, None, None], 0, 1).astype(np.uint8)
+    store = correct(tmp_path, frames, turned * np.ones_like(masks), range(12))
+    card = finetune([store], bases / "cls", tmp_path / "child", quick("cls", steps=80))
+    assert card.metrics["child"]["corrections"]["f1"] > 0.9
+    assert card.metrics["parent"]["corrections"]["f1"] < 0.8
+
+
+def test_a_segmenter_outlines_corrected_frames_better(bases, tmp_path):
+    frames, masks = disc_volume(52)
+    negative = 255 - frames
+    store = correct(tmp_path, negative, masks, range(12))
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg", steps=60))
+    before = card.metrics["parent"]["corrections"]["dice"]
+    assert card.metrics["child"]["corrections"]["dice"] > before + 0.3
+    child = FramePredictor(segmenter=load_model(tmp_path / "child"), device="cpu")
+    found = next(child.predict(negative, [3])).masks[0]
+    truth = masks[3] > 0
+    assert 2 * (found & truth).sum() / (found.sum() + truth.sum()) > before
+
+
+def test_the_childs_card_names_its_parent_data_and_settings(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg"), command="so")
+    assert load_card(tmp_path / "child") == card
+    assert card.parent == model_hash(bases / "seg")
+    assert card.training_data != load_card(bases / "seg").training_data
+    assert card.training["command"] == "so"
+    assert card.training["settings"]["seed"] == 0
+    assert {k: card.training[k] for k in ("sweeps", "frames", "positives")} == {
+        "sweeps": 1,
+        "frames": 12,
+        "positives": 6,
+    }
+    assert card.metrics["note"].startswith("no hold-out: one sweep in five is held out")
+    assert (card.lora.rank, card.lora.alpha) == (8, 16)
+
+
+def test_only_adapter_and_head_are_trained(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+    parent, child = weights(bases / "seg"), weights(tmp_path / "child")
+    of_encoder = [name for name in parent if name.startswith("encoder")]
+    assert all(torch.equal(parent[name], child[name]) for name in of_encoder)
+    adapter = [name for name in child if name.startswith("adapter_model") and "lora_B" in name]
+    assert adapter
+    assert all(child[name].any() for name in adapter)
+    head = [name for name in parent if name.startswith("head") and name.endswith("weight")]
+    assert all(not torch.equal(parent[name], child[name]) for name in head)
+
+
+def test_the_same_command_gives_the_same_weights_and_another_seed_others(
+    bases, corrected, tmp_path
+):
+    store, _, _ = corrected
+    for name, seed in (("a", 0), ("b", 0), ("c", 1)):
+        finetune([store], bases / "seg", tmp_path / name, quick("seg", seed=seed, steps=5))
+    first, again, other = (weights(tmp_path / name) for name in "abc")
+    assert all(torch.equal(first[name], again[name]) for name in first)
+    assert any(not torch.equal(first[name], other[name]) for name in first)
+
+
+def test_a_base_with_an_adapter_goes_on_with_it(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    finetune([store], bases / "cls", tmp_path / "one", quick("cls", steps=5))
+    card = finetune([store], tmp_path / "one", tmp_path / "two", quick("cls", steps=5))
+    one, two = weights(tmp_path / "one"), weights(tmp_path / "two")
+    assert one.keys() == two.keys()
+    assert card.parent == model_hash(tmp_path / "one")
+    assert any(
+        not torch.equal(one[name], two[name]) for name in one if name.startswith("adapter_model")
+    )
+
+
+def test_many_sweeps_are_judged_on_a_hold_out_that_was_not_learnt_from(bases, tmp_path):
+    held = taught = 0
+    seed = 100
+    while held < 2 or taught < 3:
+        frames, masks = disc_volume(seed, n_sweeps=2)
+        sweep = read_sweep(write_volume(tmp_path / "try.mha", frames, (1.0, 1.0)))
+        seed += 1
+        if is_held_out(sweep.identity) and held < 2:
+            held += 1
+        elif not is_held_out(sweep.identity) and taught < 3:
+            taught += 1
+        else:
+            continue
+        store = correct(tmp_path, frames, masks, range(12), name=f"sweep{seed}")
+    card = finetune([store], bases / "seg", tmp_path / "child", quick("seg", steps=5))
+    assert card.training["sweeps"] == 3
+    assert card.training["frames"] == 36
+    for side in ("parent", "child"):
+        assert card.metrics[side]["hold_out"]["frames"] == 24
+        assert "dice" in card.metrics[side]["hold_out"]
+    assert "note" not in card.metrics
+    assert len(card.metrics["sweeps"]) == 2
+    low, high = card.metrics["intervals"]["hold_out"]["dice"]["child"]
+    assert low <= card.metrics["child"]["hold_out"]["dice"] <= high
+    assert "circumference_error_mm" in card.metrics["child"]["hold_out"]
+
+
+def test_the_papers_recipe_takes_every_frame_and_its_copies(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+    settings = FinetuneSettings(task="cls", epochs=2, batch_size=9, device="cpu")
+    finetune([store], bases / "cls", tmp_path / "child", settings, report=events.append)
+    assert len([e for e in events if e.event == "step"]) == 2 * 4
+
+
+def test_a_convolutional_base_is_trained_in_full(corrected, tmp_path):
+    network = FrameClassifier(load_encoder("efficientnet_b0"))
+    spec = network.encoder.spec
+    card = ModelCard(
+        name="b0", task="cls", encoder=spec.name, encoder_weights="own", image_size=spec.image_size
+    )
+    save_model(network, tmp_path / "base", card)
+    store, _, _ = corrected
+    settings = quick("cls", steps=1, batch_size=2)
+    child = finetune([store], tmp_path / "base", tmp_path / "child", settings)
+    assert child.lora is None
+    assert child.encoder_weights == "own"
+    before, after = weights(tmp_path / "base"), weights(tmp_path / "child")
+    stem = "encoder.safetensors/conv_stem.weight"
+    assert not torch.equal(before[stem], after[stem])
+
+
+def test_a_base_of_the_other_task_is_refused(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    with pytest.raises(TrainingError, match="is a seg model and the task is cls"):
+        finetune([store], bases / "seg", tmp_path / "child", quick("cls"))
+
+
+def test_a_folder_that_exists_is_refused_first_of_all(bases, tmp_path):
+    (tmp_path / "taken").mkdir()
+    with pytest.raises(TrainingError, match="taken: exists already"):
+        finetune([tmp_path / "no store"], "no base", tmp_path / "taken", quick("cls"))
+
+
+@pytest.mark.parametrize(
+    ("task", "message"), [("cls", "no corrections to learn"), ("seg", "no masks to learn")]
+)
+def test_a_store_without_corrections_is_refused(bases, tmp_path, task, message):
+    frames, masks = disc_volume(0)
+    store = correct(tmp_path, frames, masks, [])
+    with pytest.raises(TrainingError, match=message):
+        finetune([store], bases / task, tmp_path / "child", quick(task))
+
+
+@pytest.mark.parametrize(
+    ("task", "numbers", "message"),
+    [
+        ("seg", [0, 1, 2], "0 frames with an outlined abdomen: outlines are learnt from 2 or"),
+        ("cls", [0, 1, 2], "0 frames with and 3 frames without an abdomen: frame quality"),
+        ("cls", [2, 3, 4, 5], "3 frames with and 1 frame without an abdomen: frame quality"),
+    ],
+)
+def test_too_few_frames_of_a_kind_are_refused_with_how_many_it_takes(
+    bases, tmp_path, task, numbers, message
+):
+    frames, masks = disc_volume(0)
+    store = correct(tmp_path, frames, masks, numbers)
+    with pytest.raises(TrainingError, match=message):
+        finetune([store], bases / task, tmp_path / "child", quick(task))
+
+
+def test_a_sweep_that_is_gone_is_named(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    (tmp_path / "sweep.mha").rename(tmp_path / "elsewhere.bin")
+    with pytest.raises(TrainingError, match=r"sweep\.mha: is gone"):
+        finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
+
+
+class KilledError(Exception):
+    pass
+
+
+def kill_at(step):
+    def kill(event):
+        if event.event == "step" and event.done == step:
+            raise KilledError
+
+    return kill
+
+
+def test_a_run_that_is_cut_off_leaves_no_model_and_goes_on_to_the_same_one(
+    bases, corrected, tmp_path
+):
+    store, _, _ = corrected
+    settings = quick("seg", steps=40)
+    finetune([store], bases / "seg", tmp_path / "whole", settings)
+    with pytest.raises(KilledError):
+        finetune([store], bases / "seg", tmp_path / "child", settings, report=kill_at(33))
+    assert not (tmp_path / "child").exists()
+    events = []
+    finetune([store], bases / "seg", tmp_path / "child", settings, report=events.append)
+    assert min(e.done for e in events if e.event == "step") == 31
+    whole, child = weights(tmp_path / "whole"), weights(tmp_path / "child")
+    assert all(torch.equal(whole[name], child[name]) for name in whole)
+    assert not list(tmp_path.glob(".child*"))
+
+
+def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+
+    def report(event):
+        events.append(event)
+        if event.event == "step" and event.done == 4:
+            (tmp_path / "stop").touch()
+
+    course = Course(stop_file=tmp_path / "stop")
+    settings = quick("seg", steps=200)
+    card = finetune(
+        [store], bases / "seg", tmp_path / "child", settings, course=course, report=report
+    )
+    assert max(e.done for e in events if e.event == "step") < 10
+    assert load_card(tmp_path / "child") == card
+
+
+def test_patience_keeps_the_best_round_and_ends_early(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    events = []
+    settings = quick("seg", steps=3000, learning_rate=3e-2, schedule="constant", patience=1)
+    finetune([store], bases / "seg", tmp_path / "child", settings, report=events.append)
+    losses = [e.loss for e in events if e.event == "validation"]
+    best = int(np.argmin(losses))
+    assert len(losses) == best + 2  # one round more, in which the loss did not fall
+    again = settings.model_copy(update={"steps": 15 * (best + 1), "patience": 1000})
+    finetune([store], bases / "seg", tmp_path / "again", again)
+    child, expected = weights(tmp_path / "child"), weights(tmp_path / "again")
+    assert all(torch.equal(child[name], expected[name]) for name in expected)
+
+
+def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
+    bases, corrected, data, tmp_path
+):
+    store, _, _ = corrected
+    old = OldData(reference=data, rehearsal=data)
+    settings = quick("seg", rehearsal=2, rehearse_alike=True)
+    card = finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    assert card.training["rehearsed"] == 2 * 10 * 5 * 6  # as they are, and as the corrected ones
+    assert card.training["frames"] == 12
+    assert card.metrics["child"]["reference"]["frames"] == 300
+    assert "dice" in card.metrics["intervals"]["reference"]
+
+
+@pytest.fixture
+def taught(monkeypatch):
+    """Collects the loaders that the training gets its examples from, and trains nothing."""
+    loaders = []
+    monkeypatch.setattr(finetuning, "run_training", lambda _, loader, *rest: loaders.append(loader))
+    return loaders
+
+
+def test_earlier_frames_are_rehearsed_in_another_speckle_and_the_new_grey_levels(
+    bases, tmp_path, data, taught
+):
+    frames, masks = disc_volume(50)
+    store = correct(tmp_path, frames // 4 + 150, masks, range(12))
+    old = OldData(rehearsal=data)
+    settings = quick("seg", rehearsal=2, rehearse_alike=True)
+    finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    dataset, rounded = taught[0].dataset, 2  # resizing rounds
+    sweep = 6  # frames
+    for number in range(12 + 3, len(dataset), 2 * sweep):
+        plain, outline, _ = dataset[number]
+        alike, same_outline, _ = dataset[number + sweep]
+        assert outline.any()
+        assert torch.equal(outline, same_outline)
+        inside = (plain > 0) & (alike > 0)
+        assert alike[inside].min() >= 150 - rounded
+        assert alike[inside].max() <= 255 // 4 + 150 + rounded
+        order = scipy.stats.spearmanr(plain[inside], alike[inside]).statistic
+        assert order < 0.95  # grey levels alone leave the order as it was
+
+
+@pytest.mark.parametrize("magnification", [1.0, 1.5])
+def test_copies_are_magnified_as_far_as_the_settings_say(
+    bases, corrected, tmp_path, taught, magnification
+):
+    store, _, _ = corrected
+    settings = quick("seg", magnification=magnification)
+    finetune([store], bases / "seg", tmp_path / "child", settings)
+    dataset = taught[0].dataset
+    frame = next(n for n in range(12) if dataset[n][1].any())
+    area = int(dataset[frame][1].sum())
+    areas = [int(dataset[Draw(frame, seed)][1].sum()) / area for seed in range(60)]
+    assert max(areas) == pytest.approx(magnification**2, rel=0.15)
+
+
+def test_rehearsed_frames_have_their_share_of_every_step():
+    positive = np.array([True, False, False, True, False, True])  # 3 corrected, 3 old
+    learnt = np.arange(3)
+
+    def kinds(rehearsal):
+        return [kind.tolist() for kind in _kinds(positive, learnt, 3, rehearsal)]
+
+    assert kinds(0) == [[0], [1, 2]]
+    assert kinds(1) == [[0], [1, 2], [3, 4, 5]]
+    assert kinds(2) == [[0], [1, 2], [3, 5], [4]]
+
+
+def test_one_frame_in_five_of_each_kind_is_kept_back_and_none_is_learnt_from_too():
+    positive = np.arange(20) < 5
+    learnt, kept_back = _kept_back(positive, wanted=True)
+    assert [positive[kept_back].sum(), (~positive[kept_back]).sum()] == [1, 3]
+    assert sorted([*learnt, *kept_back]) == list(range(20))
+    learnt, kept_back = _kept_back(positive, wanted=False)
+    assert (len(learnt), len(kept_back)) == (20, 0)
+
+
+@pytest.mark.slow
+def test_two_processes_make_the_model_that_one_makes(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    command = [
+        *(sys.executable, "-m", "fetal_iqa_training", "finetune", "--corrections", str(store)),
+        *("--task", "cls", "--base", str(bases / "cls"), "--steps", "6", "--batch-size", "8"),
+        *("--dropout", "0", "--device", "cpu", "--precision", "fp32"),
+    ]
+    runs = {"one": command, "two": [*command, "--devices", "2"]}
+    runs["run"] = [*(sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "2")]
+    runs["run"] += command[1:]
+    for name, parts in runs.items():
+        out = ["--out", str(tmp_path / name)]
+        done = subprocess.run([*parts, *out], capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr
+    one = weights(tmp_path / "one")
+    for other in (weights(tmp_path / "two"), weights(tmp_path / "run")):
+        assert all(torch.allclose(one[name], other[name], atol=1e-5) for name in one)
+
+
+def test_a_blend_is_between_the_parent_and_what_was_learnt(bases, corrected, tmp_path):
+    store, _, _ = corrected
+    for name, blend in (("whole", 1.0), ("half", 0.5)):
+        settings = quick("seg", steps=5, blend=blend)
+        finetune([store], bases / "seg", tmp_path / name, settings)
+    parent, whole, half = (
+        weights(folder) for folder in (bases / "seg", tmp_path / "whole", tmp_path / "half")
+    )
+    of_head = [name for name in whole if name.startswith("head")]
+    for name in of_head:
+        assert torch.allclose(half[name], (parent[name] + whole[name]) / 2, atol=1e-6)
+    up = [name for name in whole if "lora_B" in name]
+    assert all(torch.allclose(half[name], whole[name] / 2, atol=1e-7) for name in up)

@@ -1,0 +1,74 @@
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
+
+from fetal_iqa_training.fitting.losses import label_loss, mask_loss
+
+logits_arrays = arrays(np.float32, (3, 1, 4, 4), elements=st.floats(-20, 20, width=32))
+mask_arrays = arrays(np.bool_, (3, 4, 4))
+
+
+@given(logits=arrays(np.float32, (5, 1), elements=st.floats(-20, 20, width=32)))
+def test_label_loss_is_the_mean_negative_log_likelihood(logits):
+    labels = np.array([True, False, True, True, False])
+    probabilities = 1 / (1 + np.exp(-logits[:, 0].astype(float)))
+    likelihood = np.where(labels, probabilities, 1 - probabilities)
+    expected = -np.log(likelihood).mean()
+    found = label_loss(torch.from_numpy(logits), torch.from_numpy(labels))
+    assert float(found) == pytest.approx(expected, rel=1e-4, abs=1e-6)
+
+
+@given(logits=logits_arrays, masks=mask_arrays)
+def test_mask_loss_is_one_minus_the_soft_dice_of_the_batch(logits, masks):
+    p = 1 / (1 + np.exp(-logits[:, 0].astype(float)))
+    expected = 1 - (2 * np.sum(p[masks]) + 1) / (p.sum() + masks.sum() + 1)
+    found = mask_loss(torch.from_numpy(logits), torch.from_numpy(masks))
+    assert float(found) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_a_perfect_mask_costs_nothing_and_so_does_nothing_on_an_empty_frame():
+    masks = torch.zeros(2, 8, 8, dtype=torch.bool)
+    assert float(mask_loss(torch.full((2, 1, 8, 8), -50.0), masks)) == pytest.approx(0, abs=1e-6)
+    masks[0, 2:5, 2:5] = True
+    perfect = torch.where(masks[:, None], 50.0, -50.0)
+    assert float(mask_loss(perfect, masks)) == pytest.approx(0, abs=1e-6)
+
+
+def test_paint_on_a_frame_without_an_abdomen_costs():
+    masks = torch.zeros(2, 8, 8, dtype=torch.bool)
+    masks[0, 2:5, 2:5] = True
+    perfect = torch.where(masks[:, None], 50.0, -50.0)
+    painted = perfect.clone()
+    painted[1, 0, :3] = 50.0
+    assert mask_loss(painted, masks) > mask_loss(perfect, masks) + 0.1
+
+
+def test_losses_of_bfloat16_logits_are_computed_in_float32():
+    logits = torch.randn(4, 1, 6, 6).bfloat16()
+    assert mask_loss(logits, torch.ones(4, 6, 6, dtype=torch.bool)).dtype == torch.float32
+    assert label_loss(logits[:, :, 0, 0], torch.ones(4, dtype=torch.bool)).dtype == torch.float32
+
+
+def test_the_loss_of_each_frame_counts_a_small_abdomen_as_much_as_a_large_one():
+    masks = torch.zeros(3, 20, 20, dtype=torch.bool)
+    masks[0, :18] = True
+    masks[1, :2] = True
+    logits = torch.where(masks, 20.0, -20.0)[:, None]
+    logits[1] = -20  # the small one is missed
+    pooled, each = mask_loss(logits, masks), mask_loss(logits, masks, per_frame=True)
+    assert pooled < 0.1
+    assert each == pytest.approx((0 + 1 - 1 / 41) / 2, abs=1e-4)
+    logits[2] = 20  # painted on an empty frame: left to the cross-entropy
+    assert mask_loss(logits, masks, per_frame=True) == pytest.approx(float(each), abs=1e-6)
+    assert mask_loss(logits, masks, 1.0, per_frame=True) > 5
+
+
+def test_a_batch_without_an_abdomen_has_a_loss_of_each_frame_too():
+    logits = torch.randn(2, 1, 8, 8, requires_grad=True)
+    loss = mask_loss(logits, torch.zeros(2, 8, 8, dtype=torch.bool), per_frame=True)
+    loss.backward()
+    assert loss.item() == 0
+    assert not logits.grad.any()

@@ -1,0 +1,124 @@
+"""The analysis in a process of its own gives what it gives in this one, and survives trouble."""
+
+import io
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.analysis import (
+    Analysis,
+    FrameQueue,
+    RemoteAnalyser,
+    analyse_sweep,
+    worker_process,
+)
+from napari_fetal_iqa.errors import AnalysisError
+
+
+@pytest.fixture(scope="module")
+def remote():
+    analyser = RemoteAnalyser()
+    yield analyser
+    analyser.close()
+
+
+def load(remote, tiny_models):
+    return remote.load(str(tiny_models["cls"]), str(tiny_models["seg"]), "cpu")
+
+
+def test_a_process_of_its_own_gives_the_same_results(remote, sweep, tiny_models):
+    analysis = Analysis(sweep, load(remote, tiny_models))
+    batches = 0
+    for results in remote.run(sweep, FrameQueue(len(sweep), looked_at=30)):
+        assert batches or 30 in results.frames
+        analysis.add(results)
+        batches += 1
+    here = analyse_sweep(sweep, tiny_models["cls"], tiny_models["seg"], device="cpu")
+    assert analysis.setup == here.setup
+    assert analysis.complete
+    assert analysis.quality == pytest.approx(here.quality, abs=1e-4)
+    assert np.array_equal(analysis.labels(), here.labels())
+    assert batches > 1
+
+
+def test_an_error_of_the_user_is_one_line(remote):
+    with pytest.raises(AnalysisError, match="no-such-model") as caught:
+        remote.load("no-such-model", "")
+    assert "\n" not in str(caught.value)
+
+
+def test_a_killed_process_is_said_and_started_anew(remote, sweep, tiny_models):
+    load(remote, tiny_models)
+    os.kill(remote._process.pid, signal.SIGTERM)
+    remote._process.wait()
+    with pytest.raises(AnalysisError, match="ended unexpectedly"):
+        next(remote.run(sweep, FrameQueue(len(sweep))))
+    load(remote, tiny_models)
+    assert next(remote.run(sweep, FrameQueue(len(sweep)))).quality is not None
+
+
+def test_models_are_loaded_once(remote, tiny_models):
+    first = load(remote, tiny_models)
+    assert load(remote, tiny_models) is first
+    remote.forget()
+    again = load(remote, tiny_models)
+    assert again is not first
+    assert again == first
+
+
+def test_the_window_side_imports_no_torch():
+    code = "import sys, napari_fetal_iqa.analysis.worker_client; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_models_are_chosen_and_their_weights_hashed_without_torch(tiny_models, tmp_path):
+    folder = tmp_path / "model"
+    shutil.copytree(tiny_models["cls"], folder)
+    card = json.loads((folder / "model.json").read_text())
+    (folder / "model.json").write_text(json.dumps({**card, "encoder_weights": None}))
+    (tmp_path / "weights.pt").write_bytes(b"abc")
+    code = (
+        "import sys; from pathlib import Path; from napari_fetal_iqa.analysis import choose_models;"
+        "setup = choose_models(sys.argv[1], None, Path(sys.argv[2])).setup();"
+        "print(setup.cls_model.encoder_weights, 'torch' in sys.modules)"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(folder), str(tmp_path / "weights.pt")],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    # FIPS 180-2, appendix B.1
+    sha256 = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert done.stdout.split() == [sha256, "False"]
+
+
+def test_the_service_answers_in_order_and_explains_what_fails(sweep, tiny_models, caplog):
+    """The child's loop, run in this process."""
+    frames = worker_process.Batch(np.array([4, 9]), sweep.frames[[4, 9]], None, sweep.field_of_view)
+    requests = io.BytesIO()
+    for request in (
+        frames,
+        worker_process.Load("no-such-model", ""),
+        worker_process.Load(str(tiny_models["cls"]), "", "cpu"),
+        frames,
+    ):
+        worker_process.send(requests, request)
+    requests.seek(0)
+    answers = io.BytesIO()
+    worker_process.serve(requests, answers)
+    answers.seek(0)
+    early, missing, setup, results = (worker_process.receive(answers) for _ in range(4))
+    assert "RuntimeError" in early.said
+    assert "Traceback" in early.details
+    assert "no-such-model" in missing.said
+    assert missing.details is None
+    assert setup.cls_model.id.startswith("cls-")
+    assert results.frames.tolist() == [4, 9]
+    assert np.isnan(results.ac_mm).all()

@@ -1,0 +1,266 @@
+"""What was said on another machine joins what was said here; nothing is lost or changed."""
+
+import multiprocessing
+import os
+import shutil
+import sqlite3
+from itertools import count
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_fetal_iqa.corrections import CorrectionStore, Event, History, Label
+from napari_fetal_iqa.corrections.integrity import check_store
+from napari_fetal_iqa.corrections.merge import merge
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.sweep import SweepVolume
+
+SHAPE = (8, 10)
+BOX = np.ones(SHAPE, bool)
+
+
+def volume(seed):
+    frames = np.random.default_rng(seed).integers(0, 255, (12, *SHAPE), dtype=np.uint8)
+    return SweepVolume(frames)
+
+
+SWEEP = volume(0)
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Set the clock that times events; it ticks with every event."""
+    hours, ticks = [10], count()
+
+    def now():
+        return f"2026-11-22T{hours[0]:02}:00:00.{next(ticks):06}+00:00"
+
+    def set_clock(hour):
+        hours[0] = hour
+
+    original = Event.__init__
+
+    def timed(self, *arguments, **named):
+        original(self, *arguments, **{"time": now(), **named})
+
+    monkeypatch.setattr(Event, "__init__", timed)
+    return set_clock
+
+
+@pytest.fixture
+def here(tmp_path):
+    with CorrectionStore(tmp_path / "here.sqlite") as store:
+        store.add_sweep(SWEEP)
+        yield store
+
+
+@pytest.fixture
+def there(tmp_path):
+    with CorrectionStore(tmp_path / "there.sqlite") as store:
+        store.add_sweep(SWEEP)
+        yield store
+
+
+def labels(store, reviewer=None):
+    said = store.corrections(SWEEP.identity, reviewer)
+    return {frame: state.label for frame, state in said.items()}
+
+
+def test_events_and_sweeps_of_both_are_there_afterwards(here, there):
+    other_sweep = volume(1)
+    here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    there.add_sweep(other_sweep)
+    there.set_label(SWEEP.identity, 1, Label.NONE, "BM")
+    there.set_mask(other_sweep.identity, 2, BOX, "BM", answers="seg-91bc")
+    done = merge(here, there.path)
+    assert (done.events, done.sweeps, done.known) == (2, 1, 0)
+    assert [record.identity for record in here.sweeps()] == [SWEEP.identity, other_sweep.identity]
+    assert set(there.events()) <= set(here.events())
+    assert labels(here, "AK") == {1: Label.OPTIMAL}
+    assert labels(here, "BM") == {1: Label.NONE}
+
+
+def test_merging_twice_adds_nothing(here, there):
+    there.set_label(SWEEP.identity, range(5), Label.OPTIMAL, "BM")
+    merge(here, there.path)
+    before = here.events()
+    done = merge(here, there.path)
+    assert (done.events, done.sweeps, done.known) == (0, 0, 5)
+    assert here.events() == before
+
+
+def test_the_other_file_is_never_changed(here, there):
+    there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
+    there.close()
+    content = there.path.read_bytes()
+    there.path.chmod(0o400)
+    files = sorted(path.name for path in there.path.parent.iterdir())
+    merge(here, there.path)
+    assert there.path.read_bytes() == content
+    assert sorted(path.name for path in there.path.parent.iterdir()) == files
+
+
+def test_a_store_opened_to_read_cannot_be_written(here):
+    here.close()
+    with (
+        CorrectionStore(here.path, "ro") as store,
+        pytest.raises(StoreError, match="cannot be written"),
+    ):
+        store.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+
+
+@pytest.mark.parametrize("mode", ["ro", "rw"])
+def test_a_store_that_is_not_there_is_made_only_by_who_may(tmp_path, mode):
+    path = tmp_path / "nowhere" / "store.sqlite"
+    with pytest.raises(StoreError, match="there is no corrections store"):
+        CorrectionStore(path, mode)
+    (tmp_path / "empty.sqlite").touch()
+    with pytest.raises(StoreError, match="not a corrections store"):
+        CorrectionStore(tmp_path / "empty.sqlite", mode)
+    assert [file.name for file in tmp_path.iterdir()] == ["empty.sqlite"]
+    assert (tmp_path / "empty.sqlite").stat().st_size == 0
+
+
+def test_a_folder_with_a_strange_name_is_no_hindrance(tmp_path):
+    path = tmp_path / "a b?mode=ro#%41 ü" / "store.sqlite"
+    with CorrectionStore(path) as store:
+        store.add_sweep(SWEEP)
+    assert path.is_file()
+    with CorrectionStore(path, "ro") as store:
+        assert len(store.sweeps()) == 1
+
+
+def test_undo_goes_on_in_the_merged_store_as_in_the_other(here, there):
+    there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
+    there.set_label(SWEEP.identity, [1, 2], Label.NONE, "BM")
+    there.undo(SWEEP.identity, "BM")
+    merge(here, there.path)
+    for store in (here, there):
+        assert labels(store) == {1: Label.OPTIMAL}
+        assert store.redo(SWEEP.identity, "BM") == [1, 2]
+        assert store.undo(SWEEP.identity, "BM") == [1, 2]
+        assert store.undo(SWEEP.identity, "BM") == [1]
+        assert store.undo(SWEEP.identity, "BM") == []
+
+
+def test_of_one_reviewer_at_two_desks_the_later_word_counts(here, there, clock):
+    clock(11)
+    here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    clock(9)
+    there.set_label(SWEEP.identity, 1, Label.NONE, "AK")
+    assert labels(here) == {1: Label.OPTIMAL}
+    merge(here, there.path)
+    assert labels(here) == {1: Label.OPTIMAL}
+    merge(there, here.path)
+    assert labels(there) == {1: Label.OPTIMAL}
+    assert here.undo(SWEEP.identity, "AK") == [1]
+    assert labels(here) == {1: Label.NONE}
+
+
+def test_a_redo_is_kept_though_something_came_between_at_the_other_desk(here, there, clock):
+    here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    here.undo(SWEEP.identity, "AK")
+    clock(11)
+    there.set_label(SWEEP.identity, 2, Label.NONE, "AK")
+    clock(12)
+    here.redo(SWEEP.identity, "AK")
+    merge(here, there.path)
+    assert labels(here) == {1: Label.OPTIMAL, 2: Label.NONE}
+
+
+def test_what_is_said_after_the_clock_went_back_is_still_the_last_word(here, clock):
+    clock(11)
+    here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    clock(9)
+    here.set_label(SWEEP.identity, 1, Label.NONE, "AK")
+    here.set_label(SWEEP.identity, [2, 3], Label.NONE, "AK")
+    here.undo(SWEEP.identity, "AK")
+    here.close()
+    with CorrectionStore(here.path) as reopened:
+        assert labels(reopened) == {1: Label.NONE}
+        assert reopened.redo(SWEEP.identity, "AK") == [2, 3]
+
+
+@given(
+    st.lists(
+        st.tuples(
+            st.booleans(),
+            st.sampled_from(["AK", "BM"]),
+            st.sampled_from(["label", "undo", "redo"]),
+            st.integers(0, 3),
+            st.sampled_from(Label),
+        ),
+        max_size=25,
+    )
+)
+@settings(deadline=None, max_examples=30)
+def test_it_does_not_matter_which_store_is_merged_into_which(tmp_path_factory, steps):
+    """Two copies of one store go on apart; oracle: the union of events, replayed by time."""
+    folder = tmp_path_factory.mktemp("desks")
+    with CorrectionStore(folder / "a.sqlite") as a, CorrectionStore(folder / "b.sqlite") as b:
+        a.add_sweep(SWEEP)
+        a.set_label(SWEEP.identity, [0, 1], Label.SUBOPTIMAL, "AK")
+        merge(b, a.path)
+        for at_a, reviewer, step, frame, label in steps:
+            store = a if at_a else b
+            if step == "label":
+                store.set_label(SWEEP.identity, frame, label, reviewer)
+            else:
+                getattr(store, step)(SWEEP.identity, reviewer)
+        every = sorted({*a.events(), *b.events()}, key=lambda event: event.time)
+        merge(a, b.path)
+        merge(b, a.path)
+        for reviewer in ("AK", "BM"):
+            union = History(event for event in every if event.reviewer == reviewer).state()
+            assert a.corrections(SWEEP.identity, reviewer) == union
+            assert b.corrections(SWEEP.identity, reviewer) == union
+
+
+def test_a_damaged_store_is_not_taken_over(here, there):
+    there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
+    there.set_mask(SWEEP.identity, 2, np.ones((90, 90), bool), "BM")
+    with pytest.raises(StoreError, match=r"there\.sqlite: damaged .*nothing was taken over"):
+        merge(here, there.path)
+    assert here.events() == []
+
+
+def _die_while_writing(path):
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA cache_size = 1")
+    connection.execute("BEGIN IMMEDIATE")
+    row = (SWEEP.identity, bytes(50_000))
+    for number in range(20):
+        connection.execute(
+            "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, mask, accepted, "
+            "tool) VALUES (?, '', 'AK', ?, 0, 'mask', 'a', ?, 0, '')",
+            (str(number), *row),
+        )
+    os._exit(0)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="forks")
+def test_a_store_whose_writing_was_cut_off_is_mended_by_a_check_and_not_before(here, there):
+    there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
+    there.close()
+    process = multiprocessing.get_context("fork").Process(
+        target=_die_while_writing, args=(there.path,)
+    )
+    process.start()
+    process.join()
+    content = there.path.read_bytes()
+    with pytest.raises(StoreError, match=r"cut off; mend it with .*corrections check"):
+        merge(here, there.path)
+    assert there.path.read_bytes() == content
+    assert check_store(there.path).problems == ()
+    assert merge(here, there.path).events == 1
+
+
+def test_a_store_cannot_lose_anything_to_itself(here, tmp_path):
+    here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    copy = tmp_path / "copy.sqlite"
+    shutil.copy(here.path, copy)
+    assert merge(here, here.path).events == 0
+    assert merge(here, copy).events == 0
+    assert len(here.events()) == 1

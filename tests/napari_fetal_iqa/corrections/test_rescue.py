@@ -1,0 +1,138 @@
+"""Corrections whose store cannot be used for a while, or at all."""
+
+import sqlite3
+
+import numpy as np
+import pytest
+
+from napari_fetal_iqa.corrections import CorrectionStore, Label, move_to_disk, rescue
+from napari_fetal_iqa.corrections.merge import merge
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.sweep import SweepVolume
+
+
+@pytest.fixture
+def sweep():
+    return SweepVolume(np.random.default_rng(0).integers(0, 255, (6, 24, 32), dtype=np.uint8))
+
+
+@pytest.fixture
+def path(tmp_path):
+    return tmp_path / "store.sqlite"
+
+
+@pytest.fixture
+def mask():
+    return np.eye(24, 32, dtype=bool)
+
+
+def fill_the_disk(store):
+    """Let no page be added any more, as on a full disk."""
+    (pages,) = store._connection.execute("PRAGMA page_count").fetchone()
+    store._connection.execute(f"PRAGMA max_page_count = {pages}")
+
+
+def test_a_full_disk_is_said_and_what_was_said_is_written_once_there_is_room(path, sweep):
+    noise = np.random.default_rng(1).random((6, 24, 32)) < 0.5
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        fill_the_disk(store)
+        told = []
+        for frame in range(6):
+            for _ in range(20):
+                try:
+                    store.set_mask(sweep.identity, frame, noise[frame], "AK")
+                except StoreUnwritableError as error:
+                    told.append(str(error))
+        assert told
+        assert all("disk is full" in line and "\n" not in line for line in told)
+        assert len(store.waiting) == len(told)
+        on_screen = store.corrections(sweep.identity, "AK")
+        assert sorted(on_screen) == list(range(6))
+        store._connection.execute("PRAGMA max_page_count = 100000")
+        store.write_waiting()
+        assert not store.waiting
+    with CorrectionStore(path) as reopened:
+        assert len(reopened.events()) == 120
+        assert reopened.corrections(sweep.identity, "AK") == on_screen
+
+
+def test_a_locked_store_keeps_a_new_sweep_and_its_first_label_waiting(path, sweep):
+    with CorrectionStore(path) as store:
+        store._connection.execute("PRAGMA busy_timeout = 20")
+        other = sqlite3.connect(path, isolation_level=None)
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(StoreUnwritableError, match="another program"):
+            store.add_sweep(sweep)
+        with pytest.raises(StoreUnwritableError, match="another program"):
+            store.set_label(sweep.identity, 2, Label.OPTIMAL, "AK")
+        with pytest.raises(StoreUnwritableError):
+            store.undo(sweep.identity, "AK")
+        assert store.corrections(sweep.identity, "AK") == {}
+        other.execute("ROLLBACK")
+        other.close()
+        store.redo(sweep.identity, "AK")
+        assert not store.waiting
+    with CorrectionStore(path) as reopened:
+        assert reopened.corrections(sweep.identity, "AK")[2].label is Label.OPTIMAL
+        assert [event.kind.value for event in reopened.events()] == ["label", "undo", "redo"]
+
+
+def test_what_can_never_be_written_does_not_wait(path, sweep):
+    with CorrectionStore(path) as store:
+        with pytest.raises(StoreError):
+            store.set_label("unknown", 2, Label.OPTIMAL, "AK")
+        assert not store.waiting
+        assert store.corrections("unknown", "AK") == {}
+
+
+def test_what_was_kept_in_memory_moves_to_disk(path, sweep, mask):
+    with CorrectionStore(path) as before:
+        before.add_sweep(sweep)
+        before.set_label(sweep.identity, 1, Label.NONE, "AK")
+    kept = CorrectionStore(path, "memory")
+    assert not kept.on_disk
+    kept.add_sweep(sweep)
+    kept.set_label(sweep.identity, 3, Label.OPTIMAL, "AK")
+    kept.set_mask(sweep.identity, 3, mask, "AK")
+    with move_to_disk(kept) as store:
+        assert store.on_disk
+        assert sorted(store.corrections(sweep.identity, "AK")) == [1, 3]
+        store.undo(sweep.identity, "AK")
+    with CorrectionStore(path) as reopened:
+        assert reopened.corrections(sweep.identity, "AK")[3].mask is None
+
+
+def test_memory_leaves_the_file_alone(path):
+    path.write_bytes(b"no database")
+    CorrectionStore(path, "memory").close()
+    assert path.read_bytes() == b"no database"
+    kept = CorrectionStore(path, "memory")
+    with pytest.raises(StoreError, match="not a corrections store"):
+        move_to_disk(kept)
+    assert kept.events() == []  # still there
+
+
+def test_what_is_not_on_disk_is_saved_elsewhere_to_be_merged(path, sweep, mask):
+    store = CorrectionStore(path)
+    store.add_sweep(sweep)
+    store.set_label(sweep.identity, 0, Label.NONE, "AK")
+    assert rescue(store) is None
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnwritableError):
+        store.set_mask(sweep.identity, 5, mask, "AK")
+    rescued = rescue(store)
+    store.close()
+    with CorrectionStore(path) as again:
+        assert merge(again, rescued).events == 1
+        assert sorted(again.corrections(sweep.identity, "AK")) == [0, 5]
+
+
+def test_all_that_is_in_memory_is_rescued_too(path, sweep, mask):
+    with CorrectionStore(path, "memory") as kept:
+        kept.add_sweep(sweep)
+        assert rescue(kept) is None
+        kept.set_mask(sweep.identity, 5, mask, "AK")
+        with CorrectionStore(rescue(kept)) as rescued:
+            assert rescued.corrections(sweep.identity) == kept.corrections(sweep.identity)
+    assert not path.exists()

@@ -1,0 +1,153 @@
+import logging
+import shutil
+
+import numpy as np
+import pytest
+from pydicom.data import get_testdata_file
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import discovery, read_sweep
+
+
+def test_single_frames_of_a_series_are_a_sweep_in_order_of_instance(save_dicom, volume, tmp_path):
+    for frame, name in enumerate("GFEDCBA"):  # names run against the numbers
+        save_dicom(
+            f"case/{name}",
+            volume[frame : frame + 1],
+            SeriesInstanceUID="1.2",
+            InstanceNumber=frame + 1,
+            PixelSpacing=[0.2, 0.3],
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == (0.2, 0.3)
+    assert (sweep.name, sweep.source_format) == ("case", "DICOM folder")
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_frames_without_numbers_come_in_the_natural_order_of_names(save_dicom, volume, tmp_path):
+    frames = np.concatenate([volume, volume[::-1]])
+    for number in range(len(frames)):
+        save_dicom(f"case/im{number}.dcm", frames[number : number + 1], SeriesInstanceUID="1.2")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, frames)
+
+
+def test_every_series_is_a_sweep(save_dicom, volume, tmp_path):
+    for frame in range(7):
+        save_dicom(
+            f"case/{frame}.dcm",
+            volume[frame : frame + 1],
+            SeriesInstanceUID="1.9" if frame < 3 else "1.2",
+            SeriesNumber=1 if frame < 3 else 2,
+            InstanceNumber=frame,
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 3), (3, 7))
+
+
+def test_every_cine_is_a_sweep_even_within_one_series(save_dicom, volume, tmp_path):
+    for number, (start, stop) in enumerate([(0, 2), (2, 6), (6, 7)]):
+        save_dicom(
+            f"case/{number}.dcm",
+            volume[start:stop],
+            SeriesInstanceUID="1.2",
+            InstanceNumber=number,
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 2), (2, 6), (6, 7))
+    assert read_sweep(tmp_path / "case", frames_per_sweep=4).bounds == ((0, 4), (4, 7))
+
+
+def test_other_files_and_the_directory_file_are_passed_over(save_dicom, volume, tmp_path):
+    shutil.copy(save_dicom("case/a.dcm", volume), tmp_path / "case" / "DICOMDIR")
+    (tmp_path / "case" / "readme.txt").write_text("hello")
+    (tmp_path / "case" / "inner").mkdir()
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def test_spacings_that_differ_are_not_mixed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume, PixelSpacing=[0.2, 0.3])
+    save_dicom("case/b.dcm", volume, PixelSpacing=[0.3, 0.3])
+
+    with pytest.raises(SweepError, match=r"case: expected DICOM files of one spacing, found 2"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_spacing_that_some_files_lack_is_not_assumed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume, PixelSpacing=[0.2, 0.3])
+    save_dicom("case/b.dcm", volume)
+
+    with pytest.raises(SweepError, match="one spacing"):
+        read_sweep(tmp_path / "case")
+
+
+def test_sizes_that_differ_are_not_mixed(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    save_dicom("case/b.dcm", volume[:, :9])
+
+    with pytest.raises(SweepError, match="case: expected frames of one size"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_damaged_file_is_named(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    path = save_dicom("case/b.dcm", volume)
+    path.write_bytes(path.read_bytes()[:300])
+
+    with pytest.raises(SweepError, match=r"^b\.dcm: expected"):
+        read_sweep(tmp_path / "case")
+
+
+def test_a_report_among_the_images_is_passed_over_and_logged(save_dicom, volume, tmp_path, caplog):
+    caplog.set_level(logging.INFO)
+    save_dicom("case/a.dcm", volume)
+    shutil.copy(get_testdata_file("test-SR.dcm"), tmp_path / "case" / "report.dcm")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+    assert "report.dcm: passed over" in caplog.text
+
+
+def test_a_folder_of_reports_is_no_sweep(tmp_path):
+    shutil.copy(get_testdata_file("test-SR.dcm"), tmp_path / "report.dcm")
+
+    with pytest.raises(SweepError, match="found 1 files without pixels"):
+        read_sweep(tmp_path)
+
+
+def test_the_tree_of_an_export_is_read_in_the_order_of_its_names(save_dicom, volume, tmp_path):
+    for number in range(7):
+        save_dicom(f"case/DICOM/S{number + 7}/IM1", volume[number : number + 1])
+    (tmp_path / "case" / "DICOMDIR").write_bytes(bytes(128) + b"DICM")
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)  # S10 after S9
+
+
+def test_folders_below_one_that_holds_frames_are_passed_over(save_dicom, volume, tmp_path):
+    save_dicom("case/a.dcm", volume)
+    save_dicom("case/earlier/a.dcm", volume[:2])
+
+    assert read_sweep(tmp_path / "case").shape == volume.shape
+
+
+@pytest.mark.parametrize(("limit", "value"), [("MAX_FILES", 2), ("MAX_DEPTH", 0)])
+def test_more_than_an_examination_is_not_looked_through(
+    save_dicom, volume, tmp_path, monkeypatch, limit, value
+):
+    for number in range(3):
+        save_dicom(f"case/{number}/IM1", volume)
+    monkeypatch.setattr(discovery, limit, value)
+
+    with pytest.raises(SweepError, match=r"case: expected .*; choose the folder that holds them"):
+        read_sweep(tmp_path / "case")

@@ -1,0 +1,214 @@
+import re
+import struct
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames.frame_stack import MAX_FRAME_PIXELS
+
+
+def save_frames(folder, frames, pattern="frame_{}.png"):
+    folder.mkdir(exist_ok=True)
+    for number, frame in enumerate(frames):
+        Image.fromarray(frame).save(folder / pattern.format(number))
+    return folder
+
+
+def test_a_folder_of_png_is_a_sweep_in_the_order_of_its_numbers(tmp_path, volume):
+    frames = np.concatenate([volume, volume[::-1]])  # 14 frames: 10 comes after 9, not after 1
+    folder = save_frames(tmp_path / "case", frames)
+    (folder / "notes.txt").write_text("not a frame")
+    (folder / "._frame_0.png").write_bytes(b"left by a Mac")
+
+    sweep = read_sweep(folder)
+
+    assert np.array_equal(sweep.frames, frames)
+    assert (sweep.name, sweep.spacing_mm, sweep.source_format) == ("case", None, "pictures")
+
+
+def test_a_glob_of_png_is_a_sweep(tmp_path, volume):
+    folder = save_frames(tmp_path / "case", volume, "b_{}.PNG")
+    save_frames(folder, volume[:2], "a_{}.png")
+
+    assert np.array_equal(read_sweep(folder / "b_*").frames, volume)
+    assert read_sweep(tmp_path / "**" / "*_?.png").shape[0] == 2
+    with pytest.raises(SweepError, match="found none"):
+        read_sweep(folder / "c_*.png")
+
+
+def test_a_glob_in_a_folder_with_brackets_is_a_sweep(tmp_path, volume):
+    (tmp_path / "case [1]").mkdir()
+    folder = save_frames(tmp_path / "case [1]" / "a*b", volume)
+
+    assert np.array_equal(read_sweep(folder / "*.png").frames, volume)
+    assert np.array_equal(read_sweep(tmp_path / "case [1]" / "*" / "f*.png").frames, volume)
+
+
+def test_frames_are_split_into_sweeps_by_the_caller(tmp_path, volume):
+    sweep = read_sweep(save_frames(tmp_path / "case", volume), frames_per_sweep=3)
+
+    assert sweep.bounds == ((0, 3), (3, 6), (6, 7))
+
+
+@pytest.mark.parametrize("ending", [".jpg", ".jpeg"])
+def test_jpeg_frames_are_read(tmp_path, smooth_volume, ending):
+    folder = save_frames(tmp_path / "case", smooth_volume, "{}" + ending)
+
+    frames = np.asarray(read_sweep(folder).frames, int)
+
+    assert np.abs(frames - smooth_volume).max() <= 8
+
+
+@pytest.mark.parametrize("mode", ["L", "LA", "RGB", "RGBA", "P", "1", "I;16", "CMYK"])
+def test_every_kind_of_picture_becomes_grey(tmp_path, volume, mode):
+    frame = np.where(volume[0] > 127, 255, 0).astype(np.uint8) if mode == "1" else volume[0]
+    image = Image.fromarray(frame)
+    if mode == "I;16":
+        image = Image.fromarray(frame.astype(np.uint16))
+    elif mode != "L":
+        image = image.convert(mode)
+    path = tmp_path / ("a.jpg" if mode == "CMYK" else "a.png")
+    image.save(path)
+
+    sweep = read_sweep(path)
+
+    assert sweep.shape == (1, *frame.shape)
+    expected = np.asarray(Image.open(path).convert("L")) if mode == "CMYK" else frame
+    assert np.abs(sweep.frames[0].astype(int) - expected).max() <= (2 if mode == "CMYK" else 0)
+
+
+def test_a_16_bit_folder_is_windowed_as_one_volume(tmp_path):
+    frames = np.zeros((2, 4, 4), np.uint16)
+    frames[0], frames[1] = 1000, 4000
+
+    sweep = read_sweep(save_frames(tmp_path / "case", frames))
+
+    assert sweep.frames[0, 0, 0] == 64
+    assert sweep.frames[1, 0, 0] == 255
+
+
+def test_all_frames_of_a_gif_are_read(tmp_path, volume):
+    first, *rest = (Image.fromarray(frame) for frame in volume)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest, duration=40)
+
+    sweep = read_sweep(tmp_path / "a.gif")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.source_format == "GIF"
+
+
+@pytest.fixture
+def gif(tmp_path, volume):
+    """A GIF of 7 frames."""
+    first, *rest = (Image.fromarray(frame) for frame in volume)
+    first.save(tmp_path / "a.gif", save_all=True, append_images=rest)
+    return tmp_path / "a.gif"
+
+
+def test_a_gif_that_ends_between_or_in_front_of_frames_is_refused(gif):
+    data = gif.read_bytes()
+    frames = [found.start() for found in re.finditer(rb"!\xf9\x04....\0,", data, re.DOTALL)]
+
+    assert len(frames) == 6  # those after the first
+    for start in [*frames, len(data) - 1]:
+        for end in range(start - 3, min(start + 25, len(data))):
+            gif.write_bytes(data[:end])
+            with pytest.raises(SweepError, match=r"^a\.gif: expected a whole GIF picture"):
+                read_sweep(gif)
+
+
+def test_padding_and_notes_in_a_gif_are_passed_over(gif, volume):
+    data = gif.read_bytes()
+
+    gif.write_bytes(data[:-1] + b"\0\0!\xfe\x05hello\0;and more")
+
+    assert np.array_equal(read_sweep(gif).frames, volume)
+
+
+@pytest.mark.parametrize(
+    ("screen", "told"),
+    [((8000, 8000), r"at most 16777216 pixels, found 8000 x 8000"), ((4000, 4000), "can hold")],
+)
+def test_a_gif_whose_screen_is_larger_than_its_bytes_can_fill_is_refused(gif, screen, told):
+    data = bytearray(gif.read_bytes())
+    struct.pack_into("<HH", data, 6, *screen)
+    gif.write_bytes(data)
+
+    with pytest.raises(SweepError, match=rf"^a\.gif: .*{told}"):
+        read_sweep(gif)
+
+
+def test_a_gif_frame_far_outside_of_the_screen_is_refused(gif):
+    data = gif.read_bytes()
+    at = data.index(b",\0\0\0\0", 13 + 3 * 256)
+    gif.write_bytes(data[: at + 1] + struct.pack("<HH", 60000, 60000) + data[at + 5 :])
+
+    with pytest.raises(SweepError, match="at most"):
+        read_sweep(gif)
+
+
+def test_a_black_gif_is_read_as_it_takes_few_bytes(tmp_path):
+    frames = [Image.fromarray(np.full((562, 744), grey, np.uint8)) for grey in range(12)]
+    frames[0].save(tmp_path / "a.gif", save_all=True, append_images=frames[1:])
+
+    assert read_sweep(tmp_path / "a.gif").shape == (12, 562, 744)
+
+
+def test_a_colour_gif_becomes_grey(tmp_path):
+    colours = np.zeros((2, 8, 8, 3), np.uint8)
+    colours[0, ..., 0], colours[1, ..., 1] = 255, 255
+    red, green = (Image.fromarray(frame) for frame in colours)
+    red.save(tmp_path / "a.gif", save_all=True, append_images=[green])
+
+    frames = read_sweep(tmp_path / "a.gif").frames
+
+    assert (frames[0, 0, 0], frames[1, 0, 0]) == (76, 150)
+
+
+def test_a_real_picture_of_a_scanner_is_read(real_data):
+    path = sorted((real_data / "fetal_planes_abdomen").glob("*.png"))[0]
+
+    sweep = read_sweep(path)
+
+    assert np.array_equal(sweep.frames[0], np.asarray(Image.open(path).convert("L")))
+
+
+def test_pictures_of_several_sizes_are_no_sweep(tmp_path, volume):
+    folder = save_frames(tmp_path / "case", volume)
+    Image.fromarray(volume[0, :10]).save(folder / "frame_9.png")
+
+    with pytest.raises(SweepError, match=r"case: expected frames of one size, .*\(10, 32\)"):
+        read_sweep(folder)
+
+
+def test_a_folder_without_pictures_is_no_sweep(tmp_path):
+    with pytest.raises(SweepError, match="found none"):
+        read_sweep(tmp_path)
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg", ".gif"])
+def test_a_damaged_picture_is_named(tmp_path, volume, ending):
+    path = tmp_path / f"a{ending}"
+    Image.fromarray(volume[0]).save(path)
+    path.write_bytes(path.read_bytes()[:200])
+
+    with pytest.raises(SweepError, match=rf"^a\{ending}: expected a "):
+        read_sweep(path)
+
+
+def test_a_picture_under_a_wrong_ending_is_refused(tmp_path, volume):
+    Image.fromarray(volume[0]).save(tmp_path / "a.png", format="GIF")
+
+    with pytest.raises(SweepError, match="PNG or JPEG"):
+        read_sweep(tmp_path / "a.png")
+
+
+def test_a_picture_larger_than_any_scanner_makes_is_refused_unread(tmp_path):
+    side = int(MAX_FRAME_PIXELS**0.5) + 1
+    Image.new("1", (side, side)).save(tmp_path / "a.png")
+
+    with pytest.raises(SweepError, match="at most"):
+        read_sweep(tmp_path / "a.png")

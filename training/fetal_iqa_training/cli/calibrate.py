@@ -1,0 +1,49 @@
+"""``fetal-iqa-train calibrate``: a quality of 0.8 shall mean 80 %."""
+
+from typing import Annotated
+
+import typer
+
+from fetal_iqa_training.cli.options import (
+    Data,
+    DeviceOption,
+    JsonProgress,
+    Out,
+    PartOption,
+    SplitOption,
+    Weights,
+)
+from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+
+
+def calibrate(
+    model: Annotated[str, typer.Option(help="Model folder, or demo-cls.", show_default=False)],
+    data: Data,
+    out: Out,
+    split: SplitOption = None,
+    part: PartOption = "validation",
+    weights: Weights = None,
+    device: DeviceOption = "auto",
+    json_progress: JsonProgress = False,
+) -> None:
+    """Give a cls model the temperature that makes its quality a probability, as a new model.
+
+    The temperature is found on frames that the model did not learn from: the validation part of
+    its split, or all annotated sweeps of other data. Weights stay as they are, and so does every
+    decision.
+    """
+    from fetal_iqa_training.evaluation.calibrate_model import calibrate
+
+    with reporting(json_progress) as report:
+        card = calibrate(
+            model,
+            data,
+            out,
+            split=split,
+            part=part,
+            encoder_weights=weights,
+            device=device,
+            command=command_line(),
+            report=report,
+        )
+        finish(out, {"temperature": round(card.temperature, 4), **card.metrics}, json_progress)

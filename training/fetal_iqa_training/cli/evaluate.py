@@ -1,0 +1,161 @@
+"""``fetal-iqa-train evaluate``: how well a model does, by frames or as the challenge counts."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetal_iqa_training.challenge.rules import Rules
+from fetal_iqa_training.cli.challenge import RULES, score_table, tell_scores
+from fetal_iqa_training.cli.options import (
+    Data,
+    DeviceOption,
+    JsonProgress,
+    PartOption,
+    SplitOption,
+    Weights,
+)
+from fetal_iqa_training.cli.reporting import reporting
+from fetal_iqa_training.progress import JsonLines
+from fetal_iqa_training.settings import Device, Part
+from napari_fetal_iqa.storage import paths
+
+
+def evaluate(
+    data: Data,
+    model: Annotated[
+        str | None, typer.Option(help="Model folder, demo-cls or demo-seg.", show_default=False)
+    ] = None,
+    split: SplitOption = None,
+    part: PartOption = "test",
+    weights: Weights = None,
+    json_file: Annotated[
+        Path | None, typer.Option("--json", help="Write the figures to this file.")
+    ] = None,
+    reliability: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE.png", help="Draw how far quality is a probability (cls)."),
+    ] = None,
+    challenge: Annotated[
+        bool,
+        typer.Option(
+            "--challenge",
+            help="Analyse whole cases and score the best frame of each as the ACOUSLIC-AI "
+            "challenge does; with --cls and --seg, or one of them.",
+        ),
+    ] = False,
+    cls: Annotated[
+        str | None, typer.Option(help="Model that chooses the frame, for --challenge.")
+    ] = None,
+    seg: Annotated[
+        str | None, typer.Option(help="Model that outlines it, for --challenge.")
+    ] = None,
+    rules: Annotated[Rules | None, RULES] = None,
+    device: DeviceOption = "auto",
+    json_progress: JsonProgress = False,
+) -> None:
+    """Judge a model as it is in use, on all annotated sweeps of a data set or a part of a split.
+
+    Accuracy, F1, precision, recall and average precision of its frame decision; for cls also the
+    expected calibration error (ece) and the Brier score of its quality; for seg, which decides by
+    the area of its mask, also Dice and the error of the circumference in mm over the positive
+    frames. The file of --json holds the curve of precision over recall, too. With --challenge the
+    two models are scored together, case by case; a folder of results is scored by
+    `fetal-iqa-train score`.
+    """
+    if challenge:
+        if model is not None or reliability is not None or (cls is None and seg is None):
+            raise typer.BadParameter(
+                "takes --cls and --seg, or one of them, and no --model or --reliability",
+                param_hint="--challenge",
+            )
+        _challenge(
+            data,
+            cls,
+            seg,
+            split,
+            part,
+            weights,
+            rules or "corrected",
+            json_file,
+            device,
+            json_progress,
+        )
+        return
+    if model is None or cls is not None or seg is not None:
+        raise typer.BadParameter(
+            "give one model, or --challenge with --cls and --seg", param_hint="--model"
+        )
+    if rules is not None:
+        raise typer.BadParameter("are the challenge's: give --challenge, too", param_hint="--rules")
+    from fetal_iqa_models import load_card, model_hash
+    from fetal_iqa_training.errors import TrainingError
+    from fetal_iqa_training.evaluation.evaluate import draw_quality, evaluate
+
+    card = load_card(model)
+    if card.demo:
+        typer.echo("Demo model: not for clinical use", err=True)
+    if reliability is not None and card.task != "cls":
+        raise TrainingError(
+            f"{model}: outlines frames; --reliability is of frame quality, task cls"
+        )
+    with reporting(json_progress) as report:
+        evaluation = evaluate(
+            model,
+            data,
+            split=split,
+            part=part,
+            encoder_weights=weights,
+            device=device,
+            report=report,
+        )
+        named = {"model": model, "hash": model_hash(model), "demo": card.demo}
+        figures = {**named, **evaluation.as_metrics()}
+        if reliability is not None:
+            draw_quality(evaluation, reliability)
+        if json_file is not None:
+            whole = {**figures, "curve": evaluation.curve}
+            paths.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
+        if json_progress:
+            JsonLines().line(event="done", **figures)
+        else:
+            typer.echo(json.dumps(figures, indent=2))
+
+
+def _challenge(
+    data: Path,
+    cls: str | None,
+    seg: str | None,
+    split: Path | None,
+    part: Part,
+    weights: Path | None,
+    rules: Rules,
+    json_file: Path | None,
+    device: Device,
+    json_progress: bool,
+) -> None:
+    from fetal_iqa_training.challenge.from_models import score_models
+    from fetal_iqa_training.split_list import names_of_part
+
+    only = None if split is None else names_of_part(data, split, part)
+    with reporting(json_progress) as report:
+        scored, setup = score_models(
+            data,
+            cls,
+            seg,
+            rules,
+            only=only,
+            device=device,
+            encoder_weights=weights,
+            report=report,
+        )
+    if setup.demo:
+        typer.echo("Demo models: not for clinical use", err=True)
+    whole = scored.as_json()
+    whole["models"] = [{"id": one.id, "hash": one.hash, "demo": one.demo} for one in setup.models]
+    if json_progress:
+        JsonLines().line(event="done", **whole)
+    else:
+        typer.echo("\n".join(score_table(scored)))
+    tell_scores(scored, whole, json_file)

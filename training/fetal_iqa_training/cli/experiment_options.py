@@ -1,0 +1,162 @@
+"""The options that all experiments share, written once and read into one plan."""
+
+import inspect
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from fetal_iqa_training.cli.options import (
+    DeviceOption,
+    JsonProgress,
+    PrecisionOption,
+    SplitOption,
+    checked,
+)
+from fetal_iqa_training.experiments.tables.plan import Plan
+from fetal_iqa_training.settings import FitSettings
+
+Data = Annotated[
+    Path, typer.Option(help="Data set folder in the layout of ACOUSLIC-AI.", show_default=False)
+]
+Out = Annotated[
+    Path,
+    typer.Option(
+        help="Folder of results and models. The same command goes on where it was; several "
+        "experiments may share it, and share models.",
+        show_default=False,
+    ),
+]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the options say.
+
+    Parameters
+    ----------
+    plan : Plan
+    rows : tuple of str
+        Of those that are wanted; none for all.
+    json_progress : bool
+    """
+
+    plan: Plan
+    rows: tuple[str, ...]
+    json_progress: bool
+
+
+def _ask(
+    data: Data,
+    out: Out,
+    runs: Annotated[int, typer.Option(min=1, help="Fits of each row, a seed each.")] = 5,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split and of the first run.")] = 0,
+    device: DeviceOption = "auto",
+    rows: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Only these rows: a row's name, an encoder, a task, a pattern such as '*-linear', "
+            "or paper; may be given several times."
+        ),
+    ] = None,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    validation_share: Annotated[float, typer.Option(help="Of the subjects; without a list.")] = 0.1,
+    test_share: Annotated[
+        float, typer.Option(help="Of the subjects; without a list; more than 0.")
+    ] = 0.2,
+    split: SplitOption = None,
+    prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Training and validation frames that fetal-iqa-train prepare acouslic built, "
+            "with their split: they are not read anew for every run.",
+        ),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
+    precision: PrecisionOption = "auto",
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="NAME=FILE",
+            help="File of an encoder's pretrained weights; else those fetched before. May be "
+            "given several times.",
+        ),
+    ] = None,
+    from_scratch: Annotated[
+        bool,
+        typer.Option(
+            "--from-scratch", help="Start all encoders at random: to see what a row costs."
+        ),
+    ] = False,
+    encoder: Annotated[
+        str | None,
+        typer.Option(
+            help="A trial: this encoder, at random, in place of every row's, such as "
+            "fetalclip-tiny. The results say so."
+        ),
+    ] = None,
+    json_progress: JsonProgress = False,
+) -> Asked:
+    common = checked(
+        FitSettings,
+        task="cls",
+        encoder=encoder or "each row's own",
+        epochs=epochs,
+        batch_size=batch_size,
+        copies=copies,
+        validation_share=validation_share,
+        test_share=test_share,
+        workers=workers,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    plan = Plan(
+        data,
+        out,
+        runs,
+        common,
+        given_weights=_files(weights or []),
+        from_scratch=from_scratch,
+        split=split,
+        prepared=prepared,
+        stand_in=encoder,
+    )
+    return Asked(plan, tuple(rows or ()), json_progress)
+
+
+def _files(named: list[str]) -> dict[str, Path]:
+    pairs = [entry.partition("=") for entry in named]
+    if wrong := [entry for entry, (_, _, file) in zip(named, pairs, strict=True) if not file]:
+        raise typer.BadParameter(f"expected NAME=FILE, found {wrong[0]!r}", param_hint="--weights")
+    return {name: Path(file) for name, _, file in pairs}
+
+
+def asking(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command the options of :func:`_ask`; it is called with an :class:`Asked` first.
+
+    Parameters
+    ----------
+    command : callable
+        ``command(asked, **own options)``.
+    """
+    shared = inspect.signature(_ask).parameters
+    own = list(inspect.signature(command).parameters.values())[1:]
+
+    def with_options(**values: Any) -> None:
+        asked = _ask(**{name: values.pop(name) for name in shared})
+        command(asked, **values)
+
+    options = [
+        option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)
+    ]
+    described: Any = with_options  # typer reads its options here
+    described.__signature__ = inspect.Signature(options)
+    described.__annotations__ = {option.name: option.annotation for option in options}
+    described.__doc__, described.__name__ = command.__doc__, command.__name__
+    return with_options

@@ -1,0 +1,219 @@
+"""``fetal-iqa-train finetune``: from corrections to a child of the model."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import typer
+
+from fetal_iqa_models import LoraSettings, load_card
+from fetal_iqa_training.cli.options import (
+    DeviceOption,
+    JsonProgress,
+    PrecisionOption,
+    Seed,
+    Weights,
+    checked,
+)
+from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.progress import JsonLines
+from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
+from napari_fetal_iqa.model_library.in_use import reference_in_use
+
+
+def finetune(
+    corrections: Annotated[
+        list[Path], typer.Option(help="Corrections store; may be given several times.")
+    ],
+    task: Annotated[
+        Literal["cls", "seg", "both"],
+        typer.Option(
+            help="cls scores a frame's quality, seg outlines it; both, one after the other.",
+            show_default=False,
+        ),
+    ],
+    out: Annotated[
+        Path,
+        typer.Option(
+            help="Model folder to make; must not exist. With both: OUT-cls and OUT-seg.",
+            show_default=False,
+        ),
+    ],
+    base: Annotated[
+        list[str] | None,
+        typer.Option(
+            help="Model folder to go on from, demo-cls or demo-seg; with both, one of each. "
+            "By default the models in use.",
+        ),
+    ] = None,
+    preset: Annotated[
+        Preset,
+        typer.Option(
+            help="quick: minutes at the desk; careful: lower rate, early stopping, more rehearsal "
+            "of earlier data; paper: the paper's recipe, for many frames."
+        ),
+    ] = "quick",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Only say what there is to learn from.")
+    ] = False,
+    sweeps: Annotated[
+        list[Path] | None,
+        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
+    ] = None,
+    reviewer: Annotated[
+        str | None,
+        typer.Option(help="Learn from this reviewer alone; by default from the consensus of all."),
+    ] = None,
+    negatives: Annotated[
+        int,
+        typer.Option(
+            min=0,
+            help="Frames without an abdomen to take from each sweep that was marked as fully "
+            "reviewed, among those that nobody spoke of.",
+        ),
+    ] = 0,
+    reference: Annotated[
+        Path | None,
+        typer.Option(
+            help="Data that the base knew, to see what is forgotten: a folder in the layout of "
+            "ACOUSLIC-AI or HC18; of demo models phantoms by default."
+        ),
+    ] = None,
+    rehearse: Annotated[
+        Path | None,
+        typer.Option(help="The like, to mix into the training so that less is forgotten."),
+    ] = None,
+    weights: Weights = None,
+    steps: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's.")] = None,
+    epochs: Annotated[
+        int | None, typer.Option(min=1, help="Passes over all frames, instead of steps.")
+    ] = None,
+    lr: Annotated[float | None, typer.Option(help="Instead of the preset's.")] = None,
+    batch_size: Annotated[int | None, typer.Option(min=1, help="Instead of the preset's.")] = None,
+    rank: Annotated[
+        int, typer.Option(min=1, help="Rank of a new LoRA; a base that has one goes on with it.")
+    ] = 8,
+    alpha: Annotated[int | None, typer.Option(min=1, help="Of the LoRA; twice the rank.")] = None,
+    dropout: Annotated[float, typer.Option(min=0, max=0.99, help="Of the LoRA.")] = 0.1,
+    targets: Annotated[
+        str | None,
+        typer.Option(help="Layers of the LoRA, such as attn.proj,mlp.fc1; else the encoder's own."),
+    ] = None,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
+    seed: Seed = 0,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes on each machine that train together.")
+    ] = 1,
+    num_nodes: Annotated[
+        int, typer.Option(min=1, help="Machines that train together; start it on each.")
+    ] = 1,
+    stop_file: Annotated[
+        Path | None,
+        typer.Option(help="End early, and keep what was learnt, once this file is there."),
+    ] = None,
+    json_progress: JsonProgress = False,
+) -> None:
+    """Teach a model what experts corrected, and write the child as a new model folder.
+
+    Half the frames of a step are positive and half negative, however few there are of either;
+    parent and child are judged on the same held-out sweeps, and the child's model.json has both
+    figures. The same command goes on after it was cut off. Under torchrun, or with --devices,
+    several processes train one model.
+    """
+    if task == "both" and max(devices, num_nodes) > 1:
+        raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
+    tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
+    lessons = {one: prepare_lesson(corrections, one, reviewer, negatives) for one in tasks}
+    for lesson in lessons.values():
+        _tell(lesson, json_progress)
+    if dry_run:
+        return
+    for lesson in lessons.values():
+        lesson.check()
+    chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
+    chosen = {key: value for key, value in chosen.items() if value is not None}
+    if epochs is not None:
+        chosen |= {"epochs": epochs, "steps": None}
+    lora: dict[str, Any] = {"rank": rank, "alpha": alpha or 2 * rank, "dropout": dropout}
+    if targets is not None:
+        lora["targets"] = tuple(targets.split(","))
+    settings = {
+        one: checked(
+            FinetuneSettings,
+            **preset_of(preset, one) | chosen,
+            task=one,
+            lora=checked(LoraSettings, **lora),
+            workers=workers,
+            seed=seed,
+            device=device,
+            precision=precision,
+        )
+        for one in tasks
+    }
+    from fetal_iqa_training.fitting.finetune import OldData, finetune
+    from fetal_iqa_training.fitting.fit import check_is_free
+    from fetal_iqa_training.fitting.trainer import Course
+
+    outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
+    for into in outs.values():
+        check_is_free(into)
+    for one, of_task in list(_bases(base, tasks)):
+        into = outs[one]
+        with reporting(json_progress, one) as report:
+            card = finetune(
+                corrections,
+                of_task,
+                into,
+                settings[one],
+                sweep_folders=sweeps or (),
+                reviewer=reviewer,
+                negatives=negatives,
+                encoder_weights=weights,
+                old_data=OldData(reference, rehearse),
+                course=Course(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
+                command=command_line(),
+                report=report,
+            )
+            if card is not None:
+                finish(into, card.metrics, json_progress, one)
+
+
+def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[Task, str]]:
+    """Give the base of each task: by its card where several are given, else the one in use."""
+    for task in tasks:
+        if not given:
+            yield task, reference_in_use(task) or f"demo-{task}"
+        elif len(tasks) == 1 and len(given) == 1:
+            yield task, given[0]
+        else:
+            of_task = [base for base in given if load_card(base).task == task]
+            if len(of_task) != 1:
+                raise TrainingError(
+                    f"{len(of_task)} bases for {task}: give one of each task with --base, or none "
+                    "for the models in use"
+                )
+            yield task, of_task[0]
+
+
+def _tell(lesson: Lesson, json_progress: bool) -> None:
+    summary = lesson.summary()
+    if json_progress:
+        JsonLines().line(event="summary", **summary)
+        return
+    held = summary["hold_out"]
+    assert isinstance(held, dict)
+    names = summary["reviewers"]
+    assert isinstance(names, list)
+    typer.echo(
+        f"{lesson.task}: {summary['frames']} frames of {summary['sweeps']} sweeps, "
+        f"{summary['positives']} with an abdomen, by {', '.join(map(str, names)) or 'nobody'}; "
+        f"held out: {held['frames']} frames of {held['sweeps']} sweeps",
+        err=True,
+    )
+    for said in (lesson.problem, lesson.note):
+        if said is not None:
+            typer.echo(f"{lesson.task}: {said}", err=True)

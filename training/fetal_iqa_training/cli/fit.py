@@ -1,0 +1,172 @@
+"""``fetal-iqa-train fit``: a model from annotated sweeps, or several from several seeds."""
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from fetal_iqa_models import LoraSettings
+from fetal_iqa_training.cli.options import (
+    Data,
+    DeviceOption,
+    JsonProgress,
+    Out,
+    PrecisionOption,
+    Seed,
+    SplitOption,
+    TaskOption,
+    Weights,
+    checked,
+)
+from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.progress import JsonLines
+from fetal_iqa_training.settings import FitSettings, Recipe, Schedule, Strategy
+from napari_fetal_iqa.storage import paths
+
+
+def fit(
+    data: Data,
+    task: TaskOption,
+    encoder: Annotated[str, typer.Option(help="Name of the encoder.", show_default=False)],
+    out: Out,
+    weights: Weights = None,
+    from_scratch: Annotated[
+        bool, typer.Option("--from-scratch", help="Start the encoder at random.")
+    ] = False,
+    start_from: Annotated[
+        Path | None,
+        typer.Option(
+            help="Model folder to start from: its encoder and, of the same task, its head."
+        ),
+    ] = None,
+    strategy: Annotated[
+        Strategy | None,
+        typer.Option(
+            help="Train LoRA and head, the head alone (linear), or everything. By default lora "
+            "where the encoder takes it and has weights, else full."
+        ),
+    ] = None,
+    recipe: Annotated[
+        Recipe,
+        typer.Option(
+            help="published: taps, frozen encoder (seg) and LoRA without effect as in the paper's "
+            "own code, to compare with it."
+        ),
+    ] = "ours",
+    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA; alpha is twice that.")] = 8,
+    epochs: Annotated[int, typer.Option(min=1)] = 5,
+    batch_size: Annotated[int, typer.Option(min=1)] = 32,
+    lr: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 3e-4,
+    head_rate: Annotated[
+        float, typer.Option(help="Learning rate of the head, as a multiple of --lr.")
+    ] = 1.0,
+    cross_entropy: Annotated[
+        float, typer.Option(help="Weight of cross-entropy beside the Dice loss (seg).")
+    ] = 0.0,
+    schedule: Annotated[Schedule, typer.Option(help="Of the learning rate.")] = "constant",
+    gradient_clip: Annotated[
+        float | None, typer.Option(help="Largest norm of the gradient.")
+    ] = None,
+    copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    split: SplitOption = None,
+    prepared: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="What fetal-iqa-train prepare acouslic --build wrote: frames at the network's "
+            "size and their split, which are then not made again.",
+        ),
+    ] = None,
+    validation_share: Annotated[
+        float, typer.Option(help="Of the subjects; of no use with --split or --prepared.")
+    ] = 0.1,
+    test_share: Annotated[
+        float,
+        typer.Option(help="Of the subjects; may be 0; of no use with --split or --prepared."),
+    ] = 0.2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that augment.")] = 0,
+    seed: Seed = 0,
+    repeats: Annotated[
+        int,
+        typer.Option(
+            min=1,
+            help="Runs with one seed after the other, on one split; with several, OUT gets a "
+            "model folder each and a summary: mean and standard deviation.",
+        ),
+    ] = 1,
+    device: DeviceOption = "auto",
+    precision: PrecisionOption = "auto",
+    demo: Annotated[
+        bool, typer.Option("--demo", help="Mark as a demo model: not for clinical use.")
+    ] = False,
+    half_precision: Annotated[
+        bool, typer.Option("--half-precision", help="Store the weights as float16.")
+    ] = False,
+    json_progress: JsonProgress = False,
+) -> None:
+    """Fit a network to annotated sweeps, by the recipe of arXiv 2507.22802.
+
+    The split is by subject, drawn by the seed or read from a list; the epoch with the lowest
+    validation loss is kept and judged on the test subjects. A cls model is calibrated on the
+    validation subjects. The same command goes on after it was cut off.
+    """
+    from fetal_iqa_training.fitting.fit import basis, fit
+    from fetal_iqa_training.fitting.pretrained import find_pretrained
+    from fetal_iqa_training.fitting.repeat import repeat_fit
+    from fetal_iqa_training.split_list import SPLIT, read_split
+
+    settings = checked(
+        FitSettings,
+        task=task,
+        encoder=encoder,
+        strategy=strategy,
+        recipe=recipe,
+        lora=LoraSettings(rank=rank, alpha=2 * rank),
+        epochs=epochs,
+        batch_size=batch_size,
+        learning_rate=lr,
+        head_rate=head_rate,
+        cross_entropy=cross_entropy,
+        schedule=schedule,
+        gradient_clip=gradient_clip,
+        copies=copies,
+        validation_share=validation_share,
+        test_share=test_share,
+        workers=workers,
+        seed=seed,
+        device=device,
+        precision=precision,
+    )
+    with reporting(json_progress) as report:
+        if weights is None and start_from is None and not from_scratch:
+            weights = find_pretrained(encoder, paths.weights())
+        fit_one = partial(
+            fit,
+            data,
+            weights=weights,
+            start_from=start_from,
+            split=split,
+            prepared=prepared,
+            demo=demo,
+            half_precision=half_precision,
+            command=command_line(),
+            report=report,
+        )
+        if repeats == 1:
+            finish(out, fit_one(out, settings).metrics, json_progress)
+            return
+        listed = split or (prepared and prepared / SPLIT)
+        summary = repeat_fit(
+            fit_one,
+            out,
+            settings,
+            repeats,
+            partial(basis, data, settings, weights, start_from, split, prepared),
+            bool(read_split(listed).test) if listed else settings.test_share > 0,
+        )
+        if json_progress:
+            JsonLines().line(event="done", **summary)
+        else:
+            typer.echo(json.dumps(summary, indent=2))

@@ -1,0 +1,139 @@
+"""``fetal-iqa-train prepare``: is this data set what it should be, who trains on which case."""
+
+import json
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.progress import Bars
+
+if TYPE_CHECKING:
+    from fetal_iqa_training.data.validate_acouslic import DataSetCheck
+
+prepare = typer.Typer(
+    help="Check a data set and split it by subject.", no_args_is_help=True, rich_markup_mode=None
+)
+
+
+@prepare.callback()
+def _prepare() -> None:
+    """Keep ``acouslic`` a command of its own though it is the only one."""
+
+
+@prepare.command(
+    epilog="Example: fetal-iqa-train prepare acouslic DATA --out split.json --build prepared"
+)
+def acouslic(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="Data set in the layout of ACOUSLIC-AI.")
+    ],
+    out: Annotated[
+        Path | None, typer.Option(help="Write the split to this JSON file, by uuid.")
+    ] = None,
+    build: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write training and validation frames at the network's size to this new folder, "
+            "for fetal-iqa-train fit --prepared.",
+        ),
+    ] = None,
+    image_size: Annotated[
+        int, typer.Option(min=16, max=4096, help="Side of the network's input, for --build.")
+    ] = 224,
+    leave_out_damaged: Annotated[
+        bool,
+        typer.Option("--leave-out-damaged", help="Split the other cases, and end with success."),
+    ] = False,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    validation_share: Annotated[float, typer.Option(min=0, max=1, help="Of the subjects.")] = 0.1,
+    test_share: Annotated[float, typer.Option(min=0, max=1, help="Of the subjects.")] = 0.2,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Tell what was found as JSON on stdout.")
+    ] = False,
+) -> None:
+    """Check a data set against the facts of ACOUSLIC-AI, and split it by subject.
+
+    Every volume is read to its end, one at a time. A damaged case is named with what is wrong;
+    unless it is left out on request, nothing is written and the exit code is 1. What only differs
+    from the public data set is told, and no failure. With --build, one sweep is in memory at a
+    time.
+    """
+    from fetal_iqa_training.data.validate_acouslic import check_data_set
+    from fetal_iqa_training.split_list import write_split
+
+    if build is not None:
+        from fetal_iqa_training.data.prepared import build_prepared, check_is_new
+
+        check_is_new(build)
+    with closing(Bars()) as report:
+        found = check_data_set(folder, report)
+    for case, wrong in found.damaged.items():
+        typer.echo(f"{case}: {wrong}", err=True)
+    refused = bool(found.damaged) and not leave_out_damaged
+    split = None
+    if not refused:
+        wanted = out is not None or build is not None
+        split = _split(found, (validation_share, test_share), seed, wanted)
+    if split is not None and out is not None:
+        write_split(out, split, found.damaged)
+    if split is not None and build is not None:
+        with closing(Bars()) as report:
+            build_prepared(folder, split, found.damaged, image_size, build, report)
+    typer.echo(json.dumps(_as_json(found, split), indent=2) if as_json else _told(found, split))
+    if refused:
+        raise TrainingError(
+            f"{folder}: {len(found.damaged)} of {len(found.cases)} cases are damaged, as named "
+            "above; copy them again, or use --leave-out-damaged"
+        )
+
+
+def _split(
+    found: "DataSetCheck", shares: tuple[float, float], seed: int, wanted: bool
+) -> dict[str, Any] | None:
+    """Split the sound cases; None where they are too few and nobody asked for it."""
+    from fetal_iqa_training.split_list import split_list
+
+    try:
+        return split_list((check.case for check in found.sound), shares, seed)
+    except TrainingError:
+        if wanted:
+            raise
+        return None
+
+
+def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, Any]:
+    return {
+        **found.figures,
+        "damaged": found.damaged,
+        "remarks": {check.case.uuid: check.remarks for check in found.sound if check.remarks},
+        "not_in_the_table": found.strangers,
+        "split": split,
+    }
+
+
+def _told(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
+    figures = found.figures
+    lines = [
+        f"{figures['cases']} cases of {figures['subjects']} subjects "
+        f"({figures['subjects_with_several_cases']} with several cases), "
+        f"{len(found.damaged)} damaged",
+        f"{figures['annotated_frames']} of {figures['frames']} frames annotated "
+        f"({figures['annotated_share']:.1%}); {figures['cases_with_suboptimal_frames_only']} cases "
+        "with suboptimal frames only",
+        f"{figures['sweeps_with_a_circumference']} sweeps with a circumference",
+    ]
+    lines += [
+        f"differs in {cases} of {figures['cases']} cases: {text}"
+        for text, cases in found.remarks.items()
+    ]
+    lines += [f"not in the table: {path}" for path in found.strangers]
+    if split:
+        parts = ", ".join(
+            f"{len(split[part])} {part}" for part in ("training", "validation", "test")
+        )
+        lines.append(f"split by subject, seed {split['seed']}: {parts}")
+    return "\n".join(lines)

@@ -1,0 +1,1 @@
+"""Frames with labels and outlines to learn from, and who is held out."""

@@ -1,0 +1,112 @@
+"""What a fit learns from, chooses its epoch by and is judged on."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from fetal_iqa_models import encoder_spec
+from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, hash_frames
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.data.prepared import Prepared, open_part, read_prepared
+from fetal_iqa_training.data.split import CaseSplit, split_by_subject
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.progress import Progress, Report
+from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.split_list import SPLIT, listed_cases, read_split
+
+
+@dataclass(frozen=True)
+class FitData:
+    """Cases by their part, and where their frames at the network's size come from.
+
+    Parameters
+    ----------
+    cases : CaseSplit
+    image_size : int
+        Of the network.
+    split : str or None
+        Hash of the list of the split; None where the seed decides.
+    folder : Path or None
+        What was built ahead; None where the data are read.
+    prepared : Prepared or None
+        What is in ``folder``.
+    """
+
+    cases: CaseSplit
+    image_size: int
+    split: str | None = None
+    folder: Path | None = None
+    prepared: Prepared | None = None
+
+    @property
+    def training_hash(self) -> str:
+        """Hash of the training data; reads all of them unless they were built ahead."""
+        if self.prepared is not None:
+            return self.prepared.training.data_hash
+        return hash_frames(frames_of(self.cases.training))
+
+    def frame_sets(self, work: Path, report: Report) -> tuple[FrameSet, FrameSet]:
+        """Give the training and validation frames, built in a work folder if need be."""
+        if self.folder is not None and self.prepared is not None:
+            parts = (
+                open_part(self.folder, self.prepared, "training"),
+                open_part(self.folder, self.prepared, "validation"),
+            )
+            report(Progress("reading", len(parts), len(parts)))  # the first epoch begins here
+            return parts
+        return (
+            _built(self.cases.training, self.image_size, work / "training", report),
+            _built(self.cases.validation, self.image_size, work / "validation", report),
+        )
+
+
+def choose_data(
+    data: Path, settings: FitSettings, split: Path | None = None, prepared: Path | None = None
+) -> FitData:
+    """Split a data set by a list, by what was built ahead, or by the seed.
+
+    Parameters
+    ----------
+    data : Path
+        Folder in the ACOUSLIC-AI or the HC18 layout.
+    settings : FitSettings
+    split : Path, optional
+        List that ``fetal-iqa-train prepare acouslic`` wrote; shares and seed count for nothing.
+    prepared : Path, optional
+        Folder that it built; brings its own list.
+
+    Raises
+    ------
+    TrainingError, SweepError, ModelError
+        Where the data cannot be used or split so, or what was built does not fit them or the
+        encoder.
+    """
+    image_size = encoder_spec(settings.encoder).image_size
+    if prepared is not None:
+        note = read_prepared(prepared, data, image_size)
+        if split is not None and read_split(split).sha256 != note.split:
+            raise TrainingError(
+                f"{prepared}: was built for another split than {split}; leave --split away, or "
+                "build it again"
+            )
+        cases, listed = listed_cases(data, prepared / SPLIT)
+        return FitData(cases, image_size, listed.sha256, prepared, note)
+    if split is not None:
+        cases, listed = listed_cases(data, split)
+        return FitData(cases, image_size, listed.sha256)
+    seed = settings.seed if settings.split_seed is None else settings.split_seed
+    shares = settings.validation_share, settings.test_share
+    return FitData(split_by_subject(list_annotated(data), *shares, seed), image_size)
+
+
+def _built(
+    cases: Sequence[AnnotatedCase], image_size: int, folder: Path, report: Report
+) -> FrameSet:
+    total = sum(case.n_sources for case in cases)
+    return build_frame_set(
+        frames_of(cases),
+        image_size,
+        folder,
+        lambda done: report(Progress("reading", done, total)),
+    )

@@ -1,0 +1,209 @@
+"""Training frames at the network's own size, memory-mapped: never the whole set in memory."""
+
+import hashlib
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from fetal_iqa_models import preprocess
+from fetal_iqa_training.data.labelled_frames import LabelledFrames
+from fetal_iqa_training.transforms.augmentation import Augmentation
+
+Example = tuple[Tensor, Tensor, bool]
+"""Frame (S, S) uint8, mask (S, S) bool, positive."""
+
+_CHUNK = 32
+
+
+@dataclass(frozen=True, eq=False)
+class FrameSet:
+    """Frames padded to a square and resized as for prediction, with masks and labels.
+
+    Parameters
+    ----------
+    frames : (N, S, S) uint8 array, memory-mapped
+    masks : (N, S, S) bool array, memory-mapped
+    positive : (N,) bool array
+    data_hash : str
+        sha256 of the frames as they came from their files, their masks and labels, in order.
+    """
+
+    frames: NDArray[np.uint8]
+    masks: NDArray[np.bool_]
+    positive: NDArray[np.bool_]
+    data_hash: str
+
+    def __len__(self) -> int:
+        return len(self.positive)
+
+
+def build_frame_set(
+    sources: Iterable[LabelledFrames],
+    image_size: int,
+    folder: Path,
+    report: Callable[[int], None] = lambda done: None,
+) -> FrameSet:
+    """Bring frames to the network's size, once, in a folder of memory-mapped files.
+
+    Parameters
+    ----------
+    sources : iterable of LabelledFrames
+        Taken one at a time; only one is in memory.
+    image_size : int
+        Side S of the network's square input.
+    folder : Path
+        Made where it is missing; holds ``frames`` and ``masks``, S x S bytes a frame each, and
+        ``positive``, a byte a frame.
+    report : callable, optional
+        Called with the number of sources taken in so far.
+
+    Returns
+    -------
+    FrameSet
+        Without frames where there is no source.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    positive: list[NDArray[np.bool_]] = []
+    data_hash = DataHash()
+    with (
+        (folder / "frames").open("wb") as frames_file,
+        (folder / "masks").open("wb") as masks_file,
+    ):
+        for done, source in enumerate(sources, start=1):
+            data_hash.take_in(source)
+            for frames, masks in _chunks(source):
+                frames_file.write(resize_frames(frames, image_size).tobytes())
+                masks_file.write(resize_masks(masks, image_size).tobytes())
+            positive.append(source.positive)
+            report(done)
+    labels = np.concatenate(positive) if positive else np.zeros(0, bool)
+    (folder / "positive").write_bytes(labels.tobytes())
+    return open_frame_set(folder, image_size, data_hash.hexdigest())
+
+
+def open_frame_set(folder: Path, image_size: int, data_hash: str) -> FrameSet:
+    """Open what :func:`build_frame_set` made, memory-mapped.
+
+    Raises
+    ------
+    OSError, ValueError
+        Where a file is missing or too short.
+    """
+    positive = np.fromfile(folder / "positive", np.bool_)
+    shape = (len(positive), image_size, image_size)
+    return FrameSet(
+        frames=_mapped(folder / "frames", np.uint8, shape),
+        masks=_mapped(folder / "masks", np.bool_, shape),
+        positive=positive,
+        data_hash=data_hash,
+    )
+
+
+def hash_frames(sources: Iterable[LabelledFrames]) -> str:
+    """Give the ``data_hash`` that a frame set of these sources has, without making it."""
+    data_hash = DataHash()
+    for source in sources:
+        data_hash.take_in(source)
+    return data_hash.hexdigest()
+
+
+class DataHash:
+    """Running ``data_hash`` of sources, taken in one after the other."""
+
+    def __init__(self) -> None:
+        self._digest = hashlib.sha256()
+
+    def take_in(self, source: LabelledFrames) -> None:
+        """Add the frames, masks and labels of a source."""
+        for frames, masks in _chunks(source):
+            self._digest.update(repr(frames.shape).encode())
+            self._digest.update(frames.tobytes())
+            self._digest.update(masks.tobytes())
+        self._digest.update(source.positive.tobytes())
+
+    def hexdigest(self) -> str:
+        """Give the hash of what was taken in so far."""
+        return self._digest.hexdigest()
+
+
+def _chunks(source: LabelledFrames) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
+    for start in range(0, len(source.frames), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        yield source.frames[part], source.masks[part]
+
+
+def resize_frames(frames: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
+    """Pad to a centred square and resize as :func:`fetal_iqa_models.preprocess` does.
+
+    Parameters
+    ----------
+    frames : (N, H, W) uint8 array
+    image_size : int
+
+    Returns
+    -------
+    (N, S, S) uint8 array
+    """
+    grey = preprocess(frames, image_size, mean=(0.0,) * 3, std=(1.0,) * 3)[:, 0]
+    return (grey * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
+
+
+def resize_masks(masks: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
+    """Bring masks to the network's square by the geometry of its frames.
+
+    Parameters
+    ----------
+    masks : (N, H, W) bool array
+    image_size : int
+
+    Returns
+    -------
+    (N, S, S) bool array
+    """
+    return resize_frames(masks.astype(np.uint8) * np.uint8(255), image_size) > 127
+
+
+def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
+    if 0 in shape:
+        return np.zeros(shape, dtype)
+    return np.memmap(path, dtype, mode="r", shape=shape)
+
+
+@dataclass(frozen=True)
+class Draw:
+    """One training example to make: a frame as it is, or an augmented copy by its seed."""
+
+    frame: int
+    seed: int | None = None
+
+
+class FrameDataset(Dataset[Example]):
+    """Examples of a frame set, made on demand; indexed by :class:`Draw` or frame number.
+
+    Parameters
+    ----------
+    frame_set : FrameSet
+    augmentation : Augmentation
+        Used where a draw has a seed.
+    """
+
+    def __init__(self, frame_set: FrameSet, augmentation: Augmentation | None = None) -> None:
+        self._set = frame_set
+        self._augmentation = augmentation or Augmentation()
+
+    def __len__(self) -> int:
+        return len(self._set)
+
+    def __getitem__(self, item: Draw | int) -> Example:
+        draw = item if isinstance(item, Draw) else Draw(item)
+        frame, mask = self._set.frames[draw.frame], self._set.masks[draw.frame]
+        positive = bool(self._set.positive[draw.frame])
+        if draw.seed is None:
+            return torch.from_numpy(np.array(frame)), torch.from_numpy(np.array(mask)), positive
+        return *self._augmentation(frame, mask, draw.seed), positive

@@ -1,0 +1,232 @@
+"""The temperature of a classifier: found on frames that it did not learn from."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import JsonValue
+from scipy.special import expit, logit
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    ModelCard,
+    load_card,
+    load_model,
+    model_hash,
+    save_with_card,
+)
+from fetal_iqa_models.cards import CARD_FILE
+from fetal_iqa_training.data.datasets import list_annotated, origin
+from fetal_iqa_training.data.frame_set import DataHash, FrameSet
+from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.calibration import (
+    TEMPERATURES,
+    brier_score,
+    calibrated,
+    expected_calibration_error,
+    fit_temperature,
+)
+from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
+from fetal_iqa_training.progress import Report, silent
+from fetal_iqa_training.settings import Part
+from fetal_iqa_training.split_list import cases_of_part, read_split
+from napari_fetal_iqa.storage import paths
+
+_NEAR_A_BOUND = 1.01
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """A temperature, and what it does on the frames that it was found on.
+
+    Parameters
+    ----------
+    temperature : float
+        1 where none could be found.
+    figures : dict
+        ``ece_before`` and ``brier_before`` of the logits as they are, ``ece`` and ``brier`` at
+        the temperature; 4 digits.
+    note : str
+        For the card.
+    """
+
+    temperature: float
+    figures: dict[str, JsonValue]
+    note: str
+
+
+def find_temperature(judged: Evaluation) -> float:
+    """Find the temperature of a classifier by its logits on frames that it did not learn from.
+
+    Raises
+    ------
+    TrainingError
+        Where all frames are of one kind; where their logits tell them apart without a fault or not
+        at all, so that the likelihood has no optimum; or where the most likely temperature makes
+        the expected calibration error larger, as of scores that lean to one side.
+    """
+    temperature = fit_temperature(judged.logits, judged.labels)
+    lowest, highest = TEMPERATURES
+    if not lowest * _NEAR_A_BOUND < temperature < highest / _NEAR_A_BOUND:
+        raise TrainingError(
+            f"the {judged.frames} frames to calibrate by are told apart without a fault, or not "
+            "at all, so that any temperature would do; calibrate on more frames"
+        )
+    before, after = (
+        expected_calibration_error(calibrated(judged.logits, t), judged.labels)
+        for t in (1.0, temperature)
+    )
+    if after > before:
+        raise TrainingError(
+            f"no temperature calibrates these scores better than 1: the expected error would go "
+            f"from {before:.4f} to {after:.4f}"
+        )
+    return temperature
+
+
+def calibrate_on(
+    network: FrameClassifier, frames: FrameSet, device: str = "auto", report: Report = silent
+) -> Calibration:
+    """Find the temperature of a classifier on frames at its own size; it is left unchanged.
+
+    Where none can be found it stays 1, and the note says why.
+    """
+    source = LabelledFrames("validation", frames.frames, frames.masks, frames.positive)
+    judged = judge(network, [source], device=device, report=report)
+    try:
+        temperature = find_temperature(judged)
+        note = "temperature by the validation frames"
+    except TrainingError as error:
+        temperature, note = 1.0, f"none: {error}"
+    return Calibration(temperature, figures_at(judged, temperature), note)
+
+
+def figures_at(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
+    """Give ``ece`` and ``brier`` at a temperature, and before any as ``_before``; 4 digits."""
+    return _figures(judged, temperature) | figures_before(judged)
+
+
+def figures_before(judged: Evaluation) -> dict[str, JsonValue]:
+    """Give ``ece_before`` and ``brier_before`` of a classifier's logits; nothing of masks."""
+    if not len(judged.logits):
+        return {}
+    return {f"{name}_before": value for name, value in _figures(judged, 1.0).items()}
+
+
+def _figures(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
+    scores = calibrated(judged.logits, temperature)
+    return {
+        "ece": round(expected_calibration_error(scores, judged.labels), 4),
+        "brier": round(brier_score(scores, judged.labels), 4),
+    }
+
+
+def calibrate(
+    model: Path | str,
+    data: Path,
+    out: Path,
+    *,
+    split: Path | None = None,
+    part: Part = "validation",
+    encoder_weights: Path | None = None,
+    device: str = "auto",
+    command: str = "",
+    report: Report = silent,
+) -> ModelCard:
+    """Write a classifier anew with the temperature that some data show; no decision changes.
+
+    The tensors stay as they are. The quality threshold is rewritten for the new temperature, so
+    that the same frames count as good; 0.5 stays 0.5.
+
+    Parameters
+    ----------
+    model : path or str
+        Model folder or the name of a shipped one; it becomes the parent.
+    data : Path
+        Folder in the ACOUSLIC-AI or the HC18 layout, with frames that the model did not learn
+        from.
+    out : Path
+        Model folder to make.
+    split : Path, optional
+        List of who is in which part; without it all annotated sweeps are used.
+    part : {"training", "validation", "test"}
+        Of that list.
+    encoder_weights : Path, optional
+        Where the model folder does not hold its encoder; else those fetched before.
+    device : {"auto", "cuda", "mps", "cpu"}
+    command : str
+        Noted in the card.
+    report : callable, optional
+
+    Raises
+    ------
+    ModelError, SweepError, TrainingError
+        Where ``out`` exists, the model is a segmenter, the data cannot be used, or no quality
+        threshold would keep the decisions.
+    """
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
+    old = load_card(model)
+    if old.task != "cls":
+        raise TrainingError(f"{model}: outlines frames; calibration is of frame quality, task cls")
+    cases = list_annotated(data) if split is None else cases_of_part(data, split, part)
+    network = load_model(model, encoder_weights, paths.weights())
+    seen = DataHash()
+    judged = judge(network, _passing(frames_of(cases), seen), device=device, report=report)
+    temperature = find_temperature(judged)
+    training: dict[str, JsonValue] = {
+        "command": command,
+        "calibrated_on": {
+            "data": origin(data),
+            "data_hash": seen.hexdigest(),
+            "split": None if split is None else read_split(split).sha256,
+            "part": None if split is None else part,
+        },
+        "started_from": old.training,
+    }
+    figures: dict[str, JsonValue] = {
+        "frames": judged.frames,
+        "positives": judged.positives,
+        "temperature_before": old.temperature,
+        **figures_at(judged, temperature),
+    }
+    card = old.model_copy(
+        update={
+            "name": old.name.removesuffix(_CALIBRATED) + _CALIBRATED,
+            "temperature": temperature,
+            "quality_threshold": _same_decisions(old, temperature),
+            "parent": model_hash(model),
+            "training": training,
+            "metrics": {"calibration": figures},
+            "tool_version": version("napari-fetal-iqa"),
+        }
+    )
+    save_with_card(model, out, card)
+    return load_card(out)
+
+
+_CALIBRATED = ", calibrated"
+
+
+_LARGEST_LOGIT = 10.0
+"""Of a threshold below 1; of qualities nearer to 1, float32 tells few apart."""
+
+
+def _same_decisions(old: ModelCard, temperature: float) -> float:
+    """Give the quality threshold that the same frames exceed at another temperature."""
+    threshold = float(logit(old.quality_threshold)) * old.temperature / temperature
+    if _LARGEST_LOGIT < threshold < float("inf"):
+        raise TrainingError(
+            f"at the temperature {temperature:.4f} the quality threshold "
+            f"{old.quality_threshold:g} would be too near 1 to tell frames apart; lower it in "
+            f"{CARD_FILE} first"
+        )
+    return float(expit(threshold))
+
+
+def _passing(sources: Iterable[LabelledFrames], seen: DataHash) -> Iterator[LabelledFrames]:
+    for source in sources:
+        seen.take_in(source)
+        yield source

@@ -1,0 +1,152 @@
+"""Parent and child on the same frames: what got better, what got worse, and how sure that is."""
+
+from collections.abc import Mapping, Sequence
+from itertools import groupby
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from fetal_iqa_training.outcomes import FrameOutcome
+from fetal_iqa_training.settings import Task
+
+RESAMPLES = 1000
+CLUSTERS = 5
+"""From as many sweeps on, sweeps are resampled; of fewer, their frames."""
+NAMED = 20
+"""At most as many frames are named as better, and as worse."""
+NOTABLE = 0.02
+"""A frame whose figure changed less is as it was."""
+
+Outcomes = Sequence[FrameOutcome]
+
+
+def figures(outcomes: Outcomes) -> dict[str, float]:
+    """Give ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
+
+    As :class:`~fetal_iqa_training.evaluation.metrics.FrameFigures` and the judge do: Dice and
+    ``circumference_error_mm`` are means over the frames that have them.
+    """
+    whole = np.ones((1, len(outcomes)))
+    return {name: float(value[0]) for name, value in _weighted(outcomes, whole).items()}
+
+
+def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, JsonValue]:
+    """Give 95 % intervals of each figure of parent and child, and of their difference.
+
+    Paired percentile bootstrap: both are judged on the same 1000 resamples, of sweeps where
+    there are 5 or more, since frames of one sweep are alike, else of frames.
+
+    Parameters
+    ----------
+    parent, child : sequences of FrameOutcome
+        Of the same frames in the same order.
+    seed : int
+
+    Returns
+    -------
+    dict
+        ``{"f1": {"parent": [low, high], "child": [...], "difference": [...]}, ...}``.
+
+    References
+    ----------
+    Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
+    """
+    weights = _resampled(parent, np.random.default_rng(seed))
+    before, after = _weighted(parent, weights), _weighted(child, weights)
+    found: dict[str, JsonValue] = {}
+    for name in before.keys() & after.keys():
+        sides = {
+            "parent": before[name],
+            "child": after[name],
+            "difference": after[name] - before[name],
+        }
+        ends = {side: np.nanpercentile(values, [2.5, 97.5]) for side, values in sides.items()}
+        found[name] = {side: [round(float(end), 4) for end in of] for side, of in ends.items()}
+    return dict(sorted(found.items()))
+
+
+def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
+    """Give the figures of parent and child on each sweep, by the start of its identity."""
+    before, after = _by_sweep(parent), _by_sweep(child)
+    return {
+        sweep[:8]: {"parent": _rounded(before[sweep]), "child": _rounded(after[sweep])}
+        for sweep in before
+    }
+
+
+def changed(parent: Outcomes, child: Outcomes, task: Task) -> dict[str, JsonValue]:
+    """Name the frames that got better and worse, the most changed first; 20 of each at most.
+
+    A frame's figure is, of a classifier, how near its score is to the truth; of a segmenter
+    its Dice, or where there is nothing to outline whether it decides so.
+    """
+    moves = [
+        (one.sweep, one.frame, _figure(one, task), _figure(other, task))
+        for one, other in zip(parent, child, strict=True)
+    ]
+    better = sorted((m for m in moves if m[3] - m[2] > NOTABLE), key=lambda m: m[2] - m[3])
+    worse = sorted((m for m in moves if m[2] - m[3] > NOTABLE), key=lambda m: m[3] - m[2])
+    return {
+        name: [
+            {"sweep": sweep, "frame": frame, "before": round(was, 3), "after": round(now, 3)}
+            for sweep, frame, was, now in side[:NAMED]
+        ]
+        for name, side in (("better", better), ("worse", worse))
+    }
+
+
+def _figure(outcome: FrameOutcome, task: Task) -> float:
+    if task == "cls":
+        return outcome.score if outcome.positive else 1 - outcome.score
+    if outcome.dice is not None:
+        return outcome.dice
+    return float(outcome.decision == outcome.positive)
+
+
+def _by_sweep(outcomes: Outcomes) -> Mapping[str, list[FrameOutcome]]:
+    ordered = sorted(outcomes, key=lambda outcome: (outcome.sweep, outcome.frame))
+    return {sweep: list(group) for sweep, group in groupby(ordered, lambda one: one.sweep)}
+
+
+def _rounded(outcomes: Outcomes) -> dict[str, JsonValue]:
+    known = {k: round(v, 4) for k, v in figures(outcomes).items() if np.isfinite(v)}
+    return {
+        "frames": len(outcomes),
+        "positives": sum(outcome.positive for outcome in outcomes),
+        **known,
+    }
+
+
+def _resampled(outcomes: Outcomes, random: np.random.Generator) -> NDArray[np.float64]:
+    """How often each frame is in each resample, (RESAMPLES, N)."""
+    sweeps = np.unique([outcome.sweep for outcome in outcomes], return_inverse=True)[1]
+    clusters = sweeps if sweeps.max() + 1 >= CLUSTERS else np.arange(len(outcomes))
+    n_clusters = int(clusters.max()) + 1
+    drawn = random.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), RESAMPLES)
+    return drawn[:, clusters].astype(np.float64)
+
+
+def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
+    """Give the figures of frames that count ``weights`` times; nan where one is not defined."""
+    positive = np.array([outcome.positive for outcome in outcomes])
+    decision = np.array([outcome.decision for outcome in outcomes])
+    hits = weights @ (positive & decision)
+    with np.errstate(invalid="ignore", divide="ignore"):
+        found = {
+            "accuracy": weights @ (positive == decision) / weights.sum(axis=1),
+            "f1": _share(2 * hits, weights @ positive + weights @ decision),
+            "precision": _share(hits, weights @ decision),
+            "recall": _share(hits, weights @ positive),
+        }
+        for name in ("dice", "circumference_error_mm"):
+            values = np.array([getattr(outcome, name) for outcome in outcomes], np.float64)
+            known = np.isfinite(values)
+            if known.any():
+                found[name] = weights[:, known] @ values[known] / weights[:, known].sum(axis=1)
+    return found
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    """0 of nothing is 0, as torchmetrics has it."""
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,0 +1,263 @@
+"""Judging a model as it is in use: the same prediction, on the sweep's own grid."""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pydantic import JsonValue
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FramePredictor,
+    FrameSegmenter,
+    PredictionBatch,
+    load_model,
+)
+from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.calibration import (
+    brier_score,
+    calibrated,
+    draw_reliability,
+    expected_calibration_error,
+    reliability,
+)
+from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.fitting.module import AREA_THRESHOLD, Network
+from fetal_iqa_training.outcomes import FrameOutcome
+from fetal_iqa_training.progress import Progress, Report, silent
+from fetal_iqa_training.settings import Part
+from fetal_iqa_training.split_list import cases_of_part
+from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.storage import paths
+
+QUALITY_THRESHOLD = 0.5
+"""Probability above which a frame counts as positive (the paper)."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """How well a model does on frames whose truth is known.
+
+    Parameters
+    ----------
+    frames, positives : int
+        Frames judged, and how many of them show an abdomen.
+    figures : dict
+        ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
+        decision. For a classifier also ``ece``, the expected calibration error of its quality, and
+        ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
+        the mean over the positive frames, and ``circumference_error_mm``, the mean absolute
+        difference of the circumferences of the two masks, over the positive frames that both can
+        be measured in.
+    curve : dict
+        Precision over recall: ``threshold``, ``precision``, ``recall``.
+    outcomes : tuple of FrameOutcome
+        Frame by frame.
+    logits : (N,) float32 array
+        Of a classifier, before the temperature; empty for a segmenter.
+    """
+
+    frames: int
+    positives: int
+    figures: dict[str, float]
+    curve: dict[str, list[float]] = field(default_factory=dict)
+    outcomes: tuple[FrameOutcome, ...] = ()
+    logits: NDArray[np.float32] = field(
+        default_factory=lambda: np.zeros(0, np.float32), repr=False, compare=False
+    )
+
+    @property
+    def scores(self) -> NDArray[np.float64]:
+        """(N,) float: what each frame was decided by, the quality or the area."""
+        return np.array([one.score for one in self.outcomes])
+
+    @property
+    def labels(self) -> NDArray[np.bool_]:
+        """(N,) bool: the truth of each frame."""
+        return np.array([one.positive for one in self.outcomes])
+
+    def as_metrics(self) -> dict[str, JsonValue]:
+        """Give one flat dictionary, rounded to 4 digits, for a model card or a table."""
+        rounded = {name: round(value, 4) for name, value in self.figures.items()}
+        return {"frames": self.frames, "positives": self.positives, **rounded}
+
+
+def judge(
+    model: Network,
+    sources: Iterable[LabelledFrames],
+    *,
+    device: str = "auto",
+    report: Report = silent,
+) -> Evaluation:
+    """Predict frames as `analyse` and the window do, and compare with the truth.
+
+    Parameters
+    ----------
+    model : FrameClassifier or FrameSegmenter
+        Left unchanged; judged with the thresholds of its card, or the paper's where it has none.
+    sources : iterable of LabelledFrames
+        Taken one at a time.
+    device : {"auto", "cuda", "mps", "cpu"}
+    report : callable, optional
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    TrainingError
+        Where there are no frames.
+    """
+    card = model.card
+    quality_threshold = card.quality_threshold if card else QUALITY_THRESHOLD
+    area_threshold = card.area_threshold if card else AREA_THRESHOLD
+    predictor = FramePredictor(
+        classifier=model if isinstance(model, FrameClassifier) else None,
+        segmenter=model if isinstance(model, FrameSegmenter) else None,
+        device=device,
+    )
+    figures = FrameFigures()
+    outcomes: list[FrameOutcome] = []
+    logits: list[NDArray[np.float32]] = []
+    for done, source in enumerate(sources, start=1):
+        for batch in predictor.predict(source.frames):
+            positive = torch.from_numpy(source.positive[batch.frames])
+            if batch.quality is not None and batch.logits is not None:
+                logits.append(batch.logits)
+                figures.update(
+                    torch.from_numpy(batch.quality > quality_threshold),
+                    positive,
+                    scores=torch.from_numpy(batch.quality),
+                )
+            if batch.area_fraction is not None and batch.masks is not None:
+                figures.update(
+                    torch.from_numpy(batch.area_fraction >= area_threshold),
+                    positive,
+                    torch.from_numpy(batch.masks),
+                    torch.from_numpy(source.masks[batch.frames]),
+                    scores=torch.from_numpy(batch.area_fraction),
+                )
+            outcomes.extend(_outcomes(source, batch, quality_threshold, area_threshold))
+        report(Progress("evaluating", done))
+    if figures.frames == 0:
+        raise TrainingError("no annotated frames to judge the model on; choose other data")
+    found = figures.compute()
+    errors_mm = [one.circumference_error_mm for one in outcomes]
+    if known := [error for error in errors_mm if error is not None]:
+        found["circumference_error_mm"] = sum(known) / len(known)
+    judged = Evaluation(
+        figures.frames,
+        figures.positives,
+        found,
+        figures.curve(),
+        tuple(outcomes),
+        np.concatenate(logits) if logits else np.zeros(0, np.float32),
+    )
+    if logits:
+        found["ece"] = expected_calibration_error(judged.scores, judged.labels)
+        found["brier"] = brier_score(judged.scores, judged.labels)
+    return judged
+
+
+def _outcomes(
+    source: LabelledFrames, batch: PredictionBatch, quality_threshold: float, area_threshold: float
+) -> Iterator[FrameOutcome]:
+    for row, frame in enumerate(batch.frames):
+        number = int(frame if source.numbers is None else source.numbers[frame])
+        positive = bool(source.positive[frame])
+        if batch.masks is None or batch.area_fraction is None:
+            assert batch.quality is not None
+            score = float(batch.quality[row])
+            decision = score > quality_threshold
+            yield FrameOutcome(source.sweep, number, positive, score, decision)
+            continue
+        mask, truth = batch.masks[row], source.masks[frame]
+        score = float(batch.area_fraction[row])
+        yield FrameOutcome(
+            source.sweep,
+            number,
+            positive,
+            score,
+            score >= area_threshold,
+            2 * float((mask & truth).sum()) / float(mask.sum() + truth.sum())
+            if truth.any()
+            else None,
+            _circumference_error_mm(source, int(frame), mask),
+        )
+
+
+def _circumference_error_mm(
+    source: LabelledFrames, frame: int, mask: NDArray[np.bool_]
+) -> float | None:
+    """Give how far off the circumference of a mask is; None where there is none to compare."""
+    if source.spacing_mm is None or not source.positive[frame] or not mask.any():
+        return None
+    true, found = (
+        measure_abdomen(outline, source.spacing_mm, source.field_of_view)
+        for outline in (source.masks[frame], mask)
+    )
+    return abs(found.circumference_mm - true.circumference_mm) if found and true else None
+
+
+def evaluate(
+    model: Path | str,
+    data: Path,
+    *,
+    split: Path | None = None,
+    part: Part = "test",
+    encoder_weights: Path | None = None,
+    device: str = "auto",
+    report: Report = silent,
+) -> Evaluation:
+    """Judge a model folder on all annotated sweeps of a data set, or on a part of them.
+
+    Parameters
+    ----------
+    model : path or str
+        Model folder, or the name of a shipped one.
+    data : Path
+        Folder in the ACOUSLIC-AI or the HC18 layout.
+    split : Path, optional
+        List of who is in which part.
+    part : {"training", "validation", "test"}
+        Of that list.
+    encoder_weights : Path, optional
+        Where the model folder does not hold its encoder; else those fetched before.
+    device : {"auto", "cuda", "mps", "cpu"}
+    report : callable, optional
+
+    Returns
+    -------
+    Evaluation
+
+    Raises
+    ------
+    ModelError, SweepError, TrainingError
+        Where the model or the data cannot be used.
+    """
+    cases = list_annotated(data) if split is None else cases_of_part(data, split, part)
+    network = load_model(model, encoder_weights, paths.weights())
+    return judge(network, frames_of(cases), device=device, report=report)
+
+
+def draw_quality(judged: Evaluation, path: Path) -> None:
+    """Draw as PNG how far the quality of a classifier is a probability.
+
+    Where its card has a temperature, beside what it would be without.
+
+    Parameters
+    ----------
+    judged : Evaluation
+        Of a classifier.
+    path : Path
+    """
+    plain = calibrated(judged.logits, 1.0)
+    same = np.allclose(plain, judged.scores, atol=1e-6)
+    before, after = (reliability(scores, judged.labels) for scores in (plain, judged.scores))
+    draw_reliability(before, path, None if same else after)

@@ -1,0 +1,1 @@
+"""Where encoders put the frames: embeddings in the plane."""

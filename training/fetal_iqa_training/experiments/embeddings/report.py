@@ -1,0 +1,70 @@
+"""How far the labels lie apart in every row's embeddings: CSV, JSON and Markdown."""
+
+from collections.abc import Sequence
+
+from fetal_iqa_training.experiments.embeddings.run import EmbeddedRow
+from fetal_iqa_training.experiments.tables.format import Cells, as_csv, document, markdown_table
+from fetal_iqa_training.experiments.tables.plan import Plan
+from fetal_iqa_training.experiments.tables.write import about, write_json
+from napari_fetal_iqa.storage.paths import write_atomically
+
+FIGURES = ("silhouette", "balanced")
+
+
+def write_embeddings(plan: Plan, rows: Sequence[EmbeddedRow], command: str) -> list[str]:
+    """Write ``embeddings.md``, ``.csv`` and ``.json``; give their paths."""
+    markdown, table, everything = (plan.out / f"embeddings.{end}" for end in ("md", "csv", "json"))
+    write_atomically(table, separation_csv(rows))
+    write_atomically(markdown, separation_markdown(rows, about(plan, command)))
+    write_json(everything, "embeddings", plan, command, {"rows": [row.as_json() for row in rows]})
+    return [str(path) for path in (markdown, table, everything)]
+
+
+def separation_csv(rows: Sequence[EmbeddedRow]) -> str:
+    """Write a line per row: both figures of separation, before and after training."""
+
+    def line(row: EmbeddedRow) -> Cells:
+        cells: dict[str, object] = {
+            "row": row.result.row.name,
+            "warning": row.result.warning,
+            "runs": len(row.after),
+        }
+        for name in FIGURES:
+            found = row.spread(name)
+            cells[f"{name}_before"] = None if row.before is None else getattr(row.before, name)
+            cells[f"{name}_after_mean"] = None if found is None else found.mean
+            cells[f"{name}_after_std"] = None if found is None else found.std
+        return cells
+
+    return as_csv(map(line, rows))
+
+
+def separation_markdown(rows: Sequence[EmbeddedRow], about: Sequence[str]) -> str:
+    """Write the separation of all rows for people."""
+    lines = [
+        [
+            row.result.row.title,
+            row.result.training,
+            *(
+                cell
+                for name in FIGURES
+                for cell in (
+                    "" if row.before is None else f"{getattr(row.before, name):.4f}",
+                    str(row.spread(name) or ""),
+                )
+            ),
+            str(len(row.after)),
+        ]
+        for row in rows
+    ]
+    headers = [
+        "system", "training", "silhouette before", "after", "balanced before", "after", "runs",
+    ]  # fmt: skip
+    parts = [
+        *about,
+        markdown_table(headers, lines),
+        "Silhouette in the whole embedding, -1 to 1; balanced: mean of the two kinds' means. The "
+        "paper's figures: not in the facts at hand.",
+    ]
+    title = "Embeddings: how far frames with and without an abdomen lie apart"
+    return document(title, [row.result for row in rows], parts)

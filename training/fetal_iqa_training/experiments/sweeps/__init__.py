@@ -1,0 +1,1 @@
+"""How many sweeps a case needs, and what smoothing over frames brings."""

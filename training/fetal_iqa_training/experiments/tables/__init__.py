@@ -1,0 +1,1 @@
+"""The paper's tables of systems: plan, runs, cost, results."""

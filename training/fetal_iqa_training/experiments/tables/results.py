@@ -1,0 +1,163 @@
+"""What the runs of a row gave: figures run by run, their mean and standard deviation."""
+
+import statistics
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from fetal_iqa_training.experiments.spread import Spread, spread
+from fetal_iqa_training.experiments.tables.cost import Cost
+from fetal_iqa_training.experiments.tables.systems import Row
+
+FIGURES = (
+    "dice",
+    "accuracy",
+    "f1",
+    "precision",
+    "recall",
+    "average_precision",
+    "circumference_error_mm",
+)
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """One finished run.
+
+    Parameters
+    ----------
+    seed : int
+    folder : Path
+        Its model.
+    figures : mapping of str to float
+        Of the test part.
+    cost : Cost or None
+        None where nobody measured it.
+    trainable : int or None
+        Parameters that were trained, as the model's card says.
+    """
+
+    seed: int
+    folder: Path
+    figures: Mapping[str, float]
+    cost: Cost | None
+    trainable: int | None = None
+
+
+@dataclass(frozen=True)
+class RowResult:
+    """A row with the runs that it has so far.
+
+    Parameters
+    ----------
+    row : Row
+    encoder : str
+        That it was run with: the row's own, or its stand-in.
+    random : bool
+        The encoder started at random.
+    runs : tuple of RunResult
+    failure : str, optional
+        Why a run could not be finished.
+    """
+
+    row: Row
+    encoder: str
+    random: bool
+    runs: tuple[RunResult, ...] = ()
+    failure: str | None = None
+
+    @property
+    def warning(self) -> str | None:
+        """Why these are not the figures of the paper's system, if so."""
+        if self.encoder != self.row.encoder:
+            return f"small stand-in encoder {self.encoder}, random weights: not the paper's system"
+        return "random weights: not the paper's system" if self.random else None
+
+    @property
+    def trainable(self) -> int | None:
+        """Parameters that were trained; None before the first run."""
+        return self.runs[0].trainable if self.runs else None
+
+    @property
+    def training(self) -> str:
+        """How it is trained, for people."""
+        if self.row.strategy != "lora":
+            return {"linear": "head alone", "full": "in full"}[self.row.strategy]
+        words = f"LoRA, rank {self.row.lora.rank}" + (", with qkv" if self.row.with_qkv else "")
+        return words + (", as the published code" if self.row.recipe == "published" else "")
+
+    def figure(self, name: str) -> Spread | None:
+        """Summarise a figure over the runs; None where not every run has it."""
+        values = [run.figures[name] for run in self.runs if name in run.figures]
+        return spread(values) if len(values) == len(self.runs) else None
+
+    def cost(self, name: str) -> float | None:
+        """Give the mean over the runs of ``seconds``, ``epoch_seconds``, or the memory's MiB."""
+        known: list[float] = []
+        for run in self.runs:
+            value = None if run.cost is None else getattr(run.cost, name)
+            if isinstance(value, tuple):
+                value = statistics.mean(value) if value else None
+            if value is not None:
+                known.append(value)
+        return statistics.mean(known) if known else None
+
+    def as_json(self) -> dict[str, JsonValue]:
+        """Give everything about the row."""
+        row = self.row
+        return {
+            "row": row.name,
+            "title": row.title,
+            "in_paper": row.in_paper,
+            "paper": dict(row.paper),
+            "encoder": self.encoder,
+            "warning": self.warning,
+            "task": row.task,
+            "strategy": row.strategy,
+            "recipe": row.recipe,
+            "lora": row.lora.model_dump(mode="json") if row.strategy == "lora" else None,
+            "trainable_parameters": self.trainable,
+            "figures": {
+                name: {"mean": found.mean, "std": found.std}
+                for name in FIGURES
+                if (found := self.figure(name)) is not None
+            },
+            "cost": {name: self.cost(name) for name in COSTS},
+            "runs": [_run_as_json(run) for run in self.runs],
+            "failure": self.failure,
+        }
+
+
+COSTS = ("seconds", "epoch_seconds", "gpu_mib", "process_mib")
+
+
+def _run_as_json(run: RunResult) -> dict[str, JsonValue]:
+    return {
+        "seed": run.seed,
+        "model": f"{run.folder.parent.name}/{run.folder.name}",
+        "figures": dict(run.figures),
+        "cost": None
+        if run.cost is None
+        else run.cost.model_dump(mode="json", exclude={"settings"}),
+    }
+
+
+def compare_runs(row: RowResult, reference: RowResult, figure: str) -> Spread | None:
+    """Summarise by how much a row beats another, run by run with the same seed.
+
+    Both are judged on the same frames, so that what makes them easy or hard cancels out.
+
+    Returns
+    -------
+    Spread or None
+        Of the differences; None where no seed has run in both, or they are one row.
+    """
+    others = {run.seed: run.figures.get(figure) for run in reference.runs}
+    differences: list[float] = []
+    for run in row.runs:
+        own, other = run.figures.get(figure), others.get(run.seed)
+        if own is not None and other is not None and row.row != reference.row:
+            differences.append(own - other)
+    return spread(differences)

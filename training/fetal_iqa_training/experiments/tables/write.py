@@ -1,0 +1,79 @@
+"""The files of an experiment: CSV, JSON, Markdown and a picture, anew after every run."""
+
+import json
+from collections.abc import Mapping, Sequence
+from importlib.metadata import version
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from fetal_iqa_training.data.datasets import origin
+from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
+from fetal_iqa_training.experiments.tables.plan import Plan
+from fetal_iqa_training.experiments.tables.plots import draw_ranks, draw_rows
+from fetal_iqa_training.experiments.tables.results import RowResult
+from fetal_iqa_training.experiments.tables.systems import Table
+from fetal_iqa_training.split_list import read_split
+from napari_fetal_iqa.storage.paths import write_atomically
+
+
+def table_files(table: Table, plan: Plan) -> list[str]:
+    """Name the files of a table."""
+    ends = (".md", ".csv", "-runs.csv", ".json", ".png")
+    return [str(plan.out / f"{table.name}{end}") for end in ends]
+
+
+def write_table(table: Table, plan: Plan, command: str, results: Sequence[RowResult]) -> None:
+    """Write what there is so far into the :func:`table_files`."""
+    markdown, by_row, by_run, everything, picture = map(Path, table_files(table, plan))
+    write_atomically(by_row, rows_as_csv(results))
+    write_atomically(by_run, runs_as_csv(results))
+    rows: list[JsonValue] = [result.as_json() for result in results]
+    write_json(everything, table.name, plan, command, {"rows": rows})
+    write_atomically(markdown, as_markdown(table, results, about(plan, command)))
+    if table.name == "rank":
+        draw_ranks(table.title, results, picture)
+    else:
+        draw_rows(table.title, results, table.figure, picture)
+
+
+def write_json(
+    path: Path, experiment: str, plan: Plan, command: str, found: Mapping[str, JsonValue]
+) -> None:
+    """Write an experiment's results with what it was run with."""
+    ran_with: dict[str, JsonValue] = {
+        "experiment": experiment,
+        "command": command,
+        "seeds": list(plan.seeds),
+        "split_seed": plan.split_seed,
+        "split": read_split(plan.listed).sha256 if plan.listed else None,
+        "settings": plan.common.model_dump(
+            mode="json", exclude={"task", "encoder", "strategy", "lora", "seed", "split_seed"}
+        ),
+        "stand_in": plan.stand_in,
+        "from_scratch": plan.from_scratch,
+        "data_origin": origin(plan.data),
+        "tool_version": version("napari-fetal-iqa"),
+    }
+    write_atomically(path, json.dumps({**ran_with, **found}, indent=2) + "\n")
+
+
+def about(plan: Plan, command: str) -> list[str]:
+    """Say for people what an experiment was run with."""
+    common = plan.common
+    seeds = ", ".join(map(str, plan.seeds))
+    made = origin(plan.data)
+    phantoms = isinstance(made, Mapping) and "phantoms" in made
+    split = (
+        "as listed"
+        if plan.listed
+        else f"seed {plan.split_seed}, {common.validation_share:.0%} validation, "
+        f"{common.test_share:.0%} test"
+    )
+    return [
+        f"`{command}`",
+        f"Seeds {seeds}; one split by subject ({split}); epochs: {common.epochs}, frames a "
+        f"batch: {common.batch_size}, augmented copies of each frame: {common.copies}, AdamW at "
+        f"{common.learning_rate:g}.",
+        *(["Data: simulated phantoms, no patients."] if phantoms else []),
+    ]

@@ -1,0 +1,1 @@
+"""Which threshold decides, for the area and for both scores together."""

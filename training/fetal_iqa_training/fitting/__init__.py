@@ -1,0 +1,1 @@
+"""Fitting a network: losses, samplers, the loop, fit and fine-tuning."""

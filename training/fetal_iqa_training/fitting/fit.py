@@ -1,0 +1,353 @@
+"""Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
+
+import shutil
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import torch
+from pydantic import JsonValue
+from torch.utils.data import DataLoader, Dataset
+
+from fetal_iqa_models import (
+    FrameClassifier,
+    FrameSegmenter,
+    ModelCard,
+    encoder_spec,
+    load_card,
+    load_encoder,
+    load_model,
+    model_hash,
+    save_model,
+    set_strategy,
+    trainable_parameters,
+    weights_record,
+)
+from fetal_iqa_training.data.datasets import origin
+from fetal_iqa_training.data.fit_data import choose_data
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
+from fetal_iqa_training.data.labelled_frames import frames_of
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, figures_before
+from fetal_iqa_training.evaluation.evaluate import judge
+from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode, has_frozen_encoder
+from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.published_recipe import (
+    hold_back_as_published,
+    tap_as_published,
+    untrained_adapter_parameters,
+)
+from fetal_iqa_training.fitting.samplers import EveryFrame
+from fetal_iqa_training.fitting.trainer import Course, run_training
+from fetal_iqa_training.progress import Report, silent
+from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa.storage import paths
+
+OWN_LICENCE = "BSD-3-Clause"
+"""Of weights that were trained here from the start."""
+
+
+def fit(
+    data: Path,
+    out: Path,
+    settings: FitSettings,
+    *,
+    weights: Path | None = None,
+    start_from: Path | None = None,
+    split: Path | None = None,
+    prepared: Path | None = None,
+    demo: bool = False,
+    half_precision: bool = False,
+    command: str = "",
+    report: Report = silent,
+) -> ModelCard:
+    """Fit a classifier or segmenter to annotated sweeps and write its model folder.
+
+    Beside ``out`` a hidden work folder holds frames and checkpoints while it runs; the same
+    call goes on from there after it was cut off. The folder ``out`` appears whole at the end.
+    A classifier gets the temperature that fits the validation frames best, so that its quality is
+    a probability.
+
+    Parameters
+    ----------
+    data : Path
+        Folder in the ACOUSLIC-AI or the HC18 layout.
+    out : Path
+        Model folder to make.
+    settings : FitSettings
+    weights : Path, optional
+        Pretrained weights of the encoder; without it the encoder starts at random.
+    start_from : Path, optional
+        Model folder to start from, of either task; it becomes the parent.
+    split : Path, optional
+        List of who is in which part; without it the seed decides.
+    prepared : Path, optional
+        Training and validation frames that were built ahead, with their own list.
+    demo : bool
+        Mark the model as a demo model: not for clinical use.
+    half_precision : bool
+        Store the weights as float16; the figures are those of the stored weights.
+    command : str
+        Noted in the card, so that the model can be made again.
+    report : callable, optional
+        Hears how far it is.
+
+    Returns
+    -------
+    ModelCard
+
+    Raises
+    ------
+    TrainingError
+        Where ``out`` exists or there is too little data.
+    ModelError, SweepError
+        Where the encoder, its weights or the data cannot be used.
+    """
+    check_is_free(out)
+    chosen = choose_data(data, settings, split, prepared)
+    network = build_network(settings, weights)
+    parent = None if start_from is None else take_weights(network, start_from)
+    work = out.parent / f".{out.name}.training"
+    enter(work, _note(data, settings, weights, start_from, chosen.split))
+    frames, validation = chosen.frame_sets(work, report)
+    if settings.task == "seg" and not frames.positive.any():
+        raise TrainingError("no training frame shows an abdomen: add annotated cases")
+    figures = _learn(network, frames, validation, settings, work, report)
+    if half_precision:
+        network.half().float()
+    training: dict[str, JsonValue] = {
+        "settings": settings.model_dump(mode="json"),
+        "frames": len(frames),
+        "positives": int(frames.positive.sum()),
+        "trainable_parameters": trainable_parameters(network),
+        "untrained_adapter_parameters": untrained_adapter_parameters(network),
+        "command": command,
+        "data": origin(data),
+        "split": chosen.split,
+        "weights": _sha256(weights),
+    }
+    if parent is not None and parent.card is not None:
+        training["started_from"] = parent.card.training
+    temperature = 1.0
+    if isinstance(network, FrameClassifier):
+        calibration = calibrate_on(network, validation, settings.device, report)
+        temperature = calibration.temperature
+        figures |= calibration.figures
+        training["calibration"] = calibration.note
+    card = _card(network, weights, frames.data_hash, training, demo, parent, temperature)
+    del frames, validation  # their files are open, and go with the work folder
+    metrics: dict[str, JsonValue] = {"validation": figures}
+    network.card = card
+    if chosen.cases.test:
+        tested = frames_of(chosen.cases.test)
+        judged = judge(network, tested, device=settings.device, report=report)
+        metrics["test"] = judged.as_metrics() | figures_before(judged)
+    card = card.model_copy(update={"metrics": metrics})
+    save_model(network, out, card, half_precision=half_precision)
+    shutil.rmtree(work, ignore_errors=True)
+    return load_card(out)
+
+
+def basis(
+    data: Path,
+    settings: FitSettings,
+    weights: Path | None = None,
+    start_from: Path | None = None,
+    split: Path | None = None,
+    prepared: Path | None = None,
+) -> dict[str, JsonValue]:
+    """Say what a fit begins with beside its settings, to compare with :func:`basis_of` a model.
+
+    Reads all training frames, unless they were built ahead.
+
+    Returns
+    -------
+    dict
+        Hashes of the training ``"data"``, the list of the ``"split"``, the pretrained
+        ``"weights"`` and the ``"start_from"`` model; None where there is none.
+    """
+    chosen = choose_data(data, settings, split, prepared)
+    return {
+        "data": chosen.training_hash,
+        "split": chosen.split,
+        "weights": _sha256(weights),
+        "start_from": None if start_from is None else model_hash(start_from),
+    }
+
+
+def basis_of(card: ModelCard) -> dict[str, JsonValue]:
+    """Say what the fit of a model began with, as :func:`basis` does."""
+    return {
+        "data": card.training_data,
+        "split": card.training.get("split"),
+        "weights": card.training.get("weights"),
+        "start_from": card.parent,
+    }
+
+
+def check_is_free(out: Path) -> None:
+    """Refuse a model folder that exists, before anything is computed."""
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
+
+
+def build_network(settings: FitSettings, weights: Path | None) -> Network:
+    """Build a network whose first weights depend on the seed alone, ready to be trained.
+
+    Parameters
+    ----------
+    settings : FitSettings
+    weights : Path, optional
+        Pretrained weights of the encoder.
+
+    Raises
+    ------
+    ModelError
+        Where there is no such encoder, or the weights or the strategy do not fit it.
+    """
+    has_lora = encoder_spec(settings.encoder).lora_targets is not None
+    published = settings.recipe == "published"
+    takes_lora = published or (has_lora and weights is not None)
+    strategy = settings.strategy or ("lora" if takes_lora else "full")
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(settings.seed)
+        encoder = load_encoder(settings.encoder, weights)
+        if published:
+            tap_as_published(encoder)
+        kind = FrameClassifier if settings.task == "cls" else FrameSegmenter
+        network = kind(encoder)
+        set_strategy(network, strategy, settings.lora)
+        if published:
+            hold_back_as_published(network)
+    return network
+
+
+def take_weights(network: Network, folder: Path) -> Network:
+    """Start from another model, in place: its encoder and, of the same task, its head.
+
+    Returns
+    -------
+    FrameClassifier or FrameSegmenter
+        The other model.
+
+    Raises
+    ------
+    ModelError
+        Where the folder is no model that holds its encoder.
+    TrainingError
+        Where its encoder is another one, or carries an adapter.
+    """
+    other = load_model(folder, weights_folder=paths.weights())
+    if other.encoder.spec.name != network.encoder.spec.name or other.lora is not None:
+        raise TrainingError(
+            f"{folder}: its encoder is {other.encoder.spec.name}"
+            f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
+        )
+    network.encoder.load_state_dict(other.encoder.state_dict())
+    if other.task == network.task:
+        try:
+            network.head.load_state_dict(other.head.state_dict())
+        except RuntimeError:
+            raise TrainingError(f"{folder}: its head is of another size") from None
+    return other
+
+
+def _sha256(weights: Path | None) -> str | None:
+    return None if weights is None else weights_record(weights, paths.weights()).sha256
+
+
+def _learn(
+    network: Network,
+    frames: FrameSet,
+    validation: FrameSet,
+    settings: FitSettings,
+    work: Path,
+    report: Report,
+) -> dict[str, JsonValue]:
+    """Train in place; give the best epoch's figures."""
+    training: Dataset[Any]
+    looked_at: Dataset[Any]
+    if has_frozen_encoder(network):
+        learner: FrameLearner = HeadLearner(network, settings)
+        training, looked_at = (
+            encode(learner, part, copies, settings, work / f"{name}-features", report)
+            for name, part, copies in (
+                ("training", frames, settings.copies),
+                ("validation", validation, 0),
+            )
+        )
+        sampler = EveryFrame(len(training), 0, settings.seed)
+    else:
+        learner = FrameLearner(network, settings)
+        training, looked_at = FrameDataset(frames), FrameDataset(validation)
+        sampler = EveryFrame(len(frames), settings.copies, settings.seed)
+    run_training(
+        learner,
+        DataLoader(
+            training,
+            batch_size=settings.batch_size,
+            sampler=sampler,
+            num_workers=settings.workers,
+            persistent_workers=settings.workers > 0,
+        ),
+        DataLoader(looked_at, batch_size=settings.batch_size),
+        work,
+        settings,
+        Course(epochs=settings.epochs),
+        report,
+    )
+    return learner.best_validation()
+
+
+def _note(
+    data: Path,
+    settings: FitSettings,
+    weights: Path | None,
+    start_from: Path | None,
+    split: str | None,
+) -> str:
+    """Say what a work folder's checkpoints come from; only the very same may go on with them."""
+    begun_from = None if start_from is None else model_hash(start_from)
+    begun_with = f"{data.resolve()}\n{split}\n{_sha256(weights)}\n{begun_from}\n"
+    return f"{begun_with}{settings.model_dump_json()}\n"
+
+
+def enter(work: Path, note: str) -> None:
+    """Make the work folder; one that another training left behind is emptied first."""
+    started = work / "settings"
+    if not started.is_file() or started.read_text(encoding="utf-8") != note:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+        started.write_text(note, encoding="utf-8")
+
+
+def _card(
+    network: Network,
+    weights: Path | None,
+    data_hash: str,
+    training: dict[str, JsonValue],
+    demo: bool,
+    parent: Network | None,
+    temperature: float,
+) -> ModelCard:
+    spec = network.encoder.spec
+    encoder_is_new = any(
+        parameter.requires_grad and ".lora_" not in name
+        for name, parameter in network.encoder.named_parameters()
+    )
+    return ModelCard(
+        name=f"{spec.name} {network.task}" + (", demo" if demo else ""),
+        task=network.task,
+        encoder=spec.name,
+        encoder_weights="own"
+        if weights is None or encoder_is_new
+        else weights_record(weights, paths.weights()),
+        image_size=spec.image_size,
+        temperature=temperature,
+        licence=OWN_LICENCE if weights is None else spec.licence,
+        parent=None if parent is None else parent.hash,
+        training_data=data_hash,
+        training=training,
+        demo=demo,
+        tool_version=version("napari-fetal-iqa"),
+    )

@@ -1,0 +1,104 @@
+"""Training a head alone: its frozen encoder sees each frame, and each copy, once and not again."""
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.utils.data import DataLoader, Dataset
+
+from fetal_iqa_models import FrameClassifier, choose_device
+from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet
+from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.samplers import same_copies
+from fetal_iqa_training.progress import Progress, Report
+from fetal_iqa_training.settings import RunSettings
+
+
+class HeadLearner(FrameLearner):
+    """A classifier's head that learns from examples of :class:`FeatureDataset`."""
+
+    def logits(self, frames: Tensor) -> Tensor:
+        """Score the features of frames, (N, D) float32, as (N, 1) logits."""
+        logits: Tensor = self.model.head(frames)
+        return logits
+
+
+class FeatureDataset(Dataset[tuple[Tensor, Tensor, bool]]):
+    """Features of frames with their labels; indexed by :class:`Draw` or row number.
+
+    Parameters
+    ----------
+    features : (N, D) float32 array
+    positive : (N,) bool array
+    """
+
+    def __init__(self, features: NDArray[np.float32], positive: NDArray[np.bool_]) -> None:
+        self._features = features
+        self._positive = positive
+
+    def __len__(self) -> int:
+        return len(self._positive)
+
+    def __getitem__(self, item: Draw | int) -> tuple[Tensor, Tensor, bool]:
+        row = item.frame if isinstance(item, Draw) else item
+        no_mask = torch.zeros(0, dtype=torch.bool)
+        return torch.from_numpy(np.array(self._features[row])), no_mask, bool(self._positive[row])
+
+
+def has_frozen_encoder(network: Network) -> bool:
+    """Whether it is a classifier of which the head alone is trained.
+
+    The maps that a segmenter's head sees are a thousand times as large, and are not kept.
+    """
+    frozen = not any(parameter.requires_grad for parameter in network.encoder.parameters())
+    return isinstance(network, FrameClassifier) and frozen
+
+
+def encode(
+    learner: FrameLearner,
+    frames: FrameSet,
+    copies: int,
+    settings: RunSettings,
+    path: Path,
+    report: Report,
+) -> FeatureDataset:
+    """Show each frame and its copies to the encoder, once, and keep what it gives in a file.
+
+    Parameters
+    ----------
+    learner : FrameLearner
+    frames : FrameSet
+        Of n frames.
+    copies : int
+        Augmented copies of each; the same in every epoch.
+    settings : RunSettings
+    path : Path
+        What an earlier call wrote there is taken as it is; 4 bytes a number.
+    report : callable
+        Hears of each batch.
+
+    Returns
+    -------
+    FeatureDataset
+        Of n * (1 + copies) rows: all frames as they are, then all first copies, and so on.
+    """
+    encoder = learner.model.encoder
+    draws = same_copies(len(frames), copies, settings.seed)
+    if not path.exists():
+        device = choose_device(settings.device)
+        learner.to(device).eval()
+        loader = DataLoader(
+            FrameDataset(frames), settings.batch_size, sampler=draws, num_workers=settings.workers
+        )
+        unfinished, done = path.with_name(f"{path.name}.part"), 0
+        with unfinished.open("wb") as file, torch.no_grad():
+            for images, _, positive in loader:
+                features = encoder(learner.normalise(images.to(device))).float()
+                file.write(features.cpu().numpy().tobytes())
+                done += len(positive)
+                report(Progress("encoding", done, len(draws)))
+        unfinished.replace(path)
+    features = np.memmap(path, np.float32, "r", shape=(len(draws), encoder.embedding_dim))
+    return FeatureDataset(features, np.tile(frames.positive, 1 + copies))

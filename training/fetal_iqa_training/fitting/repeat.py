@@ -1,0 +1,92 @@
+"""The same fit from several seeds: mean and standard deviation of its figures."""
+
+import json
+import statistics
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from pydantic import JsonValue
+
+from fetal_iqa_models import ModelCard, load_card
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.same_fit import check_is_the_same_fit
+from fetal_iqa_training.settings import FitSettings
+from napari_fetal_iqa.storage.paths import write_atomically
+
+SUMMARY = "summary.json"
+
+
+def repeat_fit(
+    fit_one: Callable[[Path, FitSettings], ModelCard],
+    out: Path,
+    settings: FitSettings,
+    runs: int,
+    begin_with: Callable[[], dict[str, JsonValue]],
+    has_test: bool | None = None,
+) -> dict[str, JsonValue]:
+    """Fit several times on the same split and summarise the test figures, as the paper does.
+
+    Run k has the seed ``settings.seed + k`` and its model folder ``out/seed-<its seed>``; one
+    that is there already is kept, so that a cut-off call goes on.
+
+    Parameters
+    ----------
+    fit_one : callable
+        Makes one model folder.
+    out : Path
+        Folder for the model folders and ``summary.json``.
+    settings : FitSettings
+    runs : int
+        2 or more.
+    begin_with : callable
+        Gives the :func:`~fetal_iqa_training.fitting.fit.basis` of these fits; asked where a model
+        folder is there already.
+    has_test : bool, optional
+        Whether there is a test part; by default where the settings give it a share.
+
+    Returns
+    -------
+    dict
+        ``seeds`` and ``figures``: of each figure ``mean`` and ``std``, the sample standard
+        deviation; also written to ``summary.json``.
+
+    Raises
+    ------
+    TrainingError
+        Where there is no test part, ``out`` is a model folder, or a model folder in it was
+        fitted otherwise than is asked for.
+    """
+    if not (settings.test_share if has_test is None else has_test):
+        raise TrainingError("repeated runs are summarised on the test part: it has no subject")
+    if (out / "model.json").exists():
+        raise TrainingError(f"{out}: is a model folder; choose another for the repeated runs")
+    split_seed = settings.seed if settings.split_seed is None else settings.split_seed
+    seeds = range(settings.seed, settings.seed + runs)
+    asked = {
+        out / f"seed-{seed}": settings.model_copy(update={"seed": seed, "split_seed": split_seed})
+        for seed in seeds
+    }
+    kept = {folder: load_card(folder) for folder in asked if folder.exists()}
+    if kept:
+        begun_with = begin_with()
+        for folder, card in kept.items():
+            check_is_the_same_fit(folder, card, asked[folder], begun_with)
+    cards = [kept.get(folder) or fit_one(folder, run) for folder, run in asked.items()]
+    summary: dict[str, JsonValue] = {"seeds": list(seeds), "figures": _spread(cards)}
+    write_atomically(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
+    return summary
+
+
+def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:
+    runs = [card.metrics["test"] for card in cards]
+    tested = [run for run in runs if isinstance(run, Mapping)]
+    counts = {"frames", "positives"}
+    spread: dict[str, JsonValue] = {}
+    for name in (name for name in tested[0] if name not in counts):
+        values = [float(value) for run in tested if isinstance(value := run.get(name), float)]
+        if len(values) == len(cards):
+            spread[name] = {
+                "mean": round(statistics.mean(values), 4),
+                "std": round(statistics.stdev(values), 4),
+            }
+    return spread

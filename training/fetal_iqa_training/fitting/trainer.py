@@ -1,0 +1,231 @@
+"""The training loop: Lightning's Trainer, set up for one device, with progress and best epoch."""
+
+import logging
+import os
+import warnings
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import lightning
+import torch
+from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
+from torch.utils.data import DataLoader
+
+from fetal_iqa_models import choose_device
+from fetal_iqa_training.distributed import rank, under_torchrun
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.progress import Progress, Report
+from fetal_iqa_training.settings import Precision, RunSettings
+
+logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)  # it greets at every run
+logger = logging.getLogger(__name__)
+
+
+class _Reporting(Callback):
+    """Tell the listener of every step and every validation."""
+
+    def __init__(self, report: Report) -> None:
+        self._report = report
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, learner: Any, outputs: Any, batch: Any, index: int
+    ) -> None:
+        total = int(trainer.estimated_stepping_batches)
+        loss = float(outputs["loss"].detach())
+        self._report(Progress("step", trainer.global_step, total, loss))
+
+    def on_validation_end(self, trainer: lightning.Trainer, learner: Any) -> None:
+        if learner.validation:
+            figures = dict(learner.validation[-1])
+            total = int(trainer.estimated_stepping_batches)
+            loss = figures.pop("loss")
+            self._report(Progress("validation", trainer.global_step, total, loss, figures))
+
+
+class _StopFile(Callback):
+    """End in good order once somebody has made a file."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    def on_train_batch_end(
+        self, trainer: lightning.Trainer, learner: Any, outputs: Any, batch: Any, index: int
+    ) -> None:
+        if trainer.strategy.reduce_boolean_decision(self._path.exists(), all=False):
+            trainer.should_stop = True
+
+
+@dataclass(frozen=True)
+class Course:
+    """How long a training goes on, and where.
+
+    Parameters
+    ----------
+    epochs : int, optional
+        Passes over the training frames.
+    steps : int, optional
+        Instead of ``epochs``.
+    keep_best : bool
+        End with the weights of the epoch with the lowest validation loss, not with the last.
+    patience : int, optional
+        Epochs without a lower validation loss after which it ends.
+    stop_file : Path, optional
+        It ends in good order once this file is there.
+    devices, num_nodes : int
+        Processes on each machine, and machines. Under torchrun its own numbers count.
+    """
+
+    epochs: int | None = None
+    steps: int | None = None
+    keep_best: bool = True
+    patience: int | None = None
+    stop_file: Path | None = None
+    devices: int = 1
+    num_nodes: int = 1
+
+    @property
+    def spread(self) -> tuple[int, int]:
+        """Processes on each machine, and machines."""
+        if under_torchrun():
+            local = int(os.environ["LOCAL_WORLD_SIZE"])
+            return local, int(os.environ["WORLD_SIZE"]) // local
+        return self.devices, self.num_nodes
+
+    @property
+    def processes(self) -> int:
+        """All processes together."""
+        return self.spread[0] * self.spread[1]
+
+
+def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed", "32-true"]:
+    """Give Lightning's name of a precision; auto is bf16 where the device has it.
+
+    Parameters
+    ----------
+    precision : {"auto", "bf16", "fp32"}
+    device : {"cuda", "mps", "cpu"}
+    """
+    if precision == "auto":
+        has_bf16 = device == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+        precision = "bf16" if has_bf16 else "fp32"
+    return "bf16-mixed" if precision == "bf16" else "32-true"
+
+
+def run_training(
+    learner: FrameLearner,
+    training: DataLoader,
+    validation: DataLoader,
+    folder: Path,
+    settings: RunSettings,
+    course: Course,
+    report: Report,
+) -> None:
+    """Train a learner in place.
+
+    With several processes each of them calls this, and all end with the same weights.
+
+    Parameters
+    ----------
+    learner : FrameLearner
+    training, validation : DataLoader
+    folder : Path
+        For the checkpoints of every epoch; the last one of a run that was cut off is gone on
+        with, unless it is damaged.
+    settings : RunSettings
+    course : Course
+    report : callable
+        Hears of each step and validation.
+
+    Raises
+    ------
+    DeviceError
+        Where the device is not there.
+    TrainingError
+        Where the process was interrupted or told to end, or the weights are no numbers.
+    """
+    lightning.seed_everything(settings.seed, verbose=False)
+    chosen = choose_device(settings.device).type
+    callbacks: list[Callback] = [_Reporting(report)] if rank() == 0 else []
+    last = _checkpoint_to_go_on_with(folder)
+    best = ModelCheckpoint(
+        folder,
+        "best",
+        monitor="val_loss" if course.keep_best else None,
+        save_last=True,
+        save_on_train_epoch_end=False,  # a run that was cut off goes on after a validation
+        enable_version_counter=False,
+    )
+    callbacks.append(best)
+    if course.patience is not None:
+        callbacks.append(EarlyStopping("val_loss", patience=course.patience))
+    if course.stop_file is not None:
+        callbacks.append(_StopFile(course.stop_file))
+    devices, num_nodes = course.spread
+    # a net for errors of others, which costs a fill of every new tensor
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    trainer = lightning.Trainer(
+        accelerator=chosen,
+        devices=devices,
+        num_nodes=num_nodes,
+        strategy="ddp" if course.processes > 1 else "auto",
+        use_distributed_sampler=False,  # the samplers share the batches themselves
+        precision=choose_precision(settings.precision, chosen),
+        max_epochs=-1 if course.epochs is None else course.epochs,
+        max_steps=-1 if course.steps is None else course.steps,
+        gradient_clip_val=settings.gradient_clip,
+        deterministic=chosen == "cpu",
+        callbacks=callbacks,
+        logger=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=folder,
+    )
+    learner.train()  # Lightning leaves a network that came from a folder without dropout
+    with warnings.catch_warnings():
+        # advice on loader workers and on checkpoints that are there to be gone on with
+        warnings.filterwarnings("ignore", module=r"lightning\.")
+        try:
+            trainer.fit(
+                learner,
+                training,
+                validation,
+                ckpt_path=last,
+                weights_only=True,
+            )
+        except SystemExit:  # Lightning ends a terminated run as if it had succeeded
+            raise TrainingError("stopped before the end: no model was written") from None
+    if course.keep_best and best.best_model_path:
+        kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+        learner.load_state_dict(kept["state_dict"], strict=False)
+    learner.cpu().eval()
+    if not all(parameter.isfinite().all() for parameter in learner.parameters()):
+        raise TrainingError(
+            "the training did not converge, its weights are no numbers: choose a learning rate "
+            f"below {settings.learning_rate:g}"
+        )
+
+
+def _checkpoint_to_go_on_with(folder: Path) -> Path | None:
+    """Find the last epoch's checkpoint; where it or the best one is damaged, drop both."""
+    last, best = folder / "last.ckpt", folder / "best.ckpt"
+    if not last.exists():
+        return None
+    kept = [path for path in (last, best) if path.exists()]
+    damaged = next((path for path in kept if not _is_checkpoint(path)), None)
+    if damaged is None:
+        return last
+    logger.warning("%s: damaged, so the training starts anew", damaged)
+    last.unlink()
+    best.unlink(missing_ok=True)
+    return None
+
+
+def _is_checkpoint(path: Path) -> bool:
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except Exception:  # torch raises whatever its parsers meet; nothing in the file is run
+        return False
+    return isinstance(content, dict) and {"state_dict", "loops", "validation"} <= content.keys()

@@ -1,0 +1,1 @@
+"""What is done to frames before a network sees them in training."""
