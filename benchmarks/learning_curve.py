@@ -26,10 +26,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 
+from fetal_iqa_training.data.phantoms import reference_phantoms
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.evaluate import evaluate
 from fetal_iqa_training.fitting.finetune import finetune
-from fetal_iqa_training.old_data import reference_phantoms
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings, preset_of
 from napari_fetal_iqa.analysis import analyse_sweep
 from napari_fetal_iqa.analysis.candidates import candidates

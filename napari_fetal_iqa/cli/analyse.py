@@ -1,5 +1,6 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -7,10 +8,11 @@ import typer
 
 import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli.finding import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.discovery import is_picture, natural_order
+from napari_fetal_iqa.io.read import find_reader
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
 
 ClsModel = Annotated[
@@ -141,3 +143,27 @@ def parse_frames(text: str) -> list[int]:
             raise typer.BadParameter(f"{part.strip()} is no range of frames")
         frames.extend(range(start, stop + 1))
     return frames
+
+
+def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
+    """Give every sweep that is meant.
+
+    A folder that holds volumes or videos means each of them; any other folder is taken as a
+    sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
+    """
+    for path in paths:
+        yield from _volumes(path) or [path]
+
+
+def _volumes(path: Path) -> list[Path]:
+    try:
+        within = filter(_is_volume, path.iterdir()) if path.is_dir() else ()
+        return sorted(within, key=natural_order)
+    except OSError:
+        return []
+
+
+def _is_volume(path: Path) -> bool:
+    """Tell whether a file is a sweep of its own, rather than one of the frames of a folder."""
+    is_frame = is_picture(path) or path.suffix.lower() in (".dcm", ".dicom")
+    return path.is_file() and not is_frame and find_reader(path) is not None

@@ -2,7 +2,7 @@
 
 from napari_fetal_iqa.corrections.events import Event, EventKind, Label
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
-from napari_fetal_iqa.corrections.rescuing import move_to_disk, rescue
+from napari_fetal_iqa.corrections.merge import move_to_disk, rescue
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
 

@@ -18,8 +18,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.atomic_file import replacing
 from napari_fetal_iqa.io.write import write_volume
+from napari_fetal_iqa.storage.paths import replacing
 from napari_fetal_iqa.sweep import SweepVolume
 
 IMAGES = Path("images", "stacked_fetal_ultrasound")

@@ -7,8 +7,8 @@ from isal import isal_zlib
 from numpy.typing import ArrayLike, NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.atomic_file import replacing
 from napari_fetal_iqa.io.formats.text_header import known_spacing
+from napari_fetal_iqa.storage.paths import replacing
 
 WRITABLE_SUFFIXES = (".mha", ".nii.gz", ".nrrd")
 

@@ -3,11 +3,16 @@
 import json
 import logging
 import os
+import shutil
 import tempfile
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import platformdirs
+
+from napari_fetal_iqa.errors import SweepError
 
 logger = logging.getLogger(__name__)
 
@@ -84,3 +89,31 @@ def _locations() -> dict[str, str]:
         logger.warning("the list of known sweeps is damaged; starting a new one")
         return {}
     return {str(key): str(value) for key, value in known.items()} if isinstance(known, dict) else {}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Give the path of a new file that takes the place of ``path`` once it is written.
+
+    Whoever reads ``path`` meanwhile sees the old file; where the block raises, the old file
+    stays. Missing folders are made.
+
+    Raises
+    ------
+    SweepError
+        Where the disk refuses.
+    """
+    folder = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
+        new = Path(folder, path.name.lower())  # ITK knows formats by small endings only
+        yield new
+        os.replace(new, path)
+    except OSError as error:
+        raise SweepError(
+            f"{path.name}: cannot be written ({error.strerror}); choose another folder"
+        ) from error
+    finally:
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)

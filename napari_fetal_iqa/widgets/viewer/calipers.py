@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement
 from napari_fetal_iqa.geometry.ellipse import Ellipse
-from napari_fetal_iqa.widgets.removing import remove_soon
 from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 _OUTLINE_DOTS = 60
 _DIAMETER_DOTS = 15

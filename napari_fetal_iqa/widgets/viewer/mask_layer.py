@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image, Labels
+from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
@@ -13,7 +13,6 @@ from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
-from napari_fetal_iqa.widgets.removing import remove_soon
 
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
@@ -140,3 +139,13 @@ def _frames_of(atom: tuple[Any, ...]) -> list[int]:
     if isinstance(frames, slice):
         return list(range(frames.start, frames.stop))
     return np.unique(frames).tolist()
+
+
+def remove_soon(viewer: ViewerModel, layer: Layer) -> None:
+    """Remove a layer, if it is still there, once napari is done with what it is doing."""
+
+    def remove() -> None:  # holds on to both: Qt forgets the methods of objects that are gone
+        if layer in viewer.layers:
+            viewer.layers.remove(layer)
+
+    QTimer.singleShot(0, remove)

@@ -7,7 +7,7 @@ from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 
 from napari_fetal_iqa import colours
-from napari_fetal_iqa.widgets.removing import remove_soon
+from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 _OUTLINE_PX = 2
 

@@ -10,10 +10,10 @@ from fetal_iqa_models import model_hash
 from fetal_iqa_training.challenge.from_models import score_models
 from fetal_iqa_training.challenge.scored_folder import score_submission
 from fetal_iqa_training.challenge.submission import export_submission
+from fetal_iqa_training.data.split import split_list, write_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.split_list import split_list, write_split
 from napari_fetal_iqa.analysis import analyse_sweep, write_results
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.io import list_cases, read_sweep

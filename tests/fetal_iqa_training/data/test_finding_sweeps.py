@@ -2,8 +2,8 @@ import shutil
 
 import pytest
 
+from fetal_iqa_training.data.corrections import SweepFinder
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.finding_sweeps import SweepFinder
 from napari_fetal_iqa.corrections import SweepRecord
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import remember_location

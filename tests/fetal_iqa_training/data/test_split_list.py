@@ -8,17 +8,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetal_iqa_training.data.datasets import list_annotated
-from fetal_iqa_training.data.split import split_by_subject
-from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.evaluate import evaluate
-from fetal_iqa_training.split_list import (
+from fetal_iqa_training.data.split import (
     PARTS,
     cases_of_part,
     listed_cases,
     read_split,
+    split_by_subject,
     split_list,
     write_split,
 )
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.evaluate import evaluate
 from napari_fetal_iqa.io import list_cases
 from napari_fetal_iqa.io.acouslic import IMAGES
 

@@ -16,14 +16,14 @@ from fetal_iqa_models import (
     save_model,
     save_with_card,
 )
+from fetal_iqa_training.data.split import split_list, write_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate, find_temperature
 from fetal_iqa_training.evaluation.calibration import expected_calibration_error, fit_temperature
+from fetal_iqa_training.evaluation.comparison import FrameOutcome
 from fetal_iqa_training.evaluation.evaluate import Evaluation, evaluate
 from fetal_iqa_training.fitting.fit import fit
-from fetal_iqa_training.outcomes import FrameOutcome
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.split_list import split_list, write_split
 from napari_fetal_iqa.io import list_cases
 
 

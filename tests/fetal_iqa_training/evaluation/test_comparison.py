@@ -6,9 +6,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fetal_iqa_training.evaluation.comparison import changed, figures, intervals, per_sweep
+from fetal_iqa_training.evaluation.comparison import (
+    FrameOutcome,
+    changed,
+    figures,
+    intervals,
+    per_sweep,
+)
 from fetal_iqa_training.evaluation.metrics import FrameFigures
-from fetal_iqa_training.outcomes import FrameOutcome
 
 
 def outcomes(seed, count, sweeps=3, right=0.8):

@@ -6,8 +6,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetal_iqa_training.distributed import Share
-from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame, same_copies
+from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame, Share, same_copies
 
 
 def balanced(positive, draws, seed):
@@ -89,7 +88,7 @@ def test_the_shares_of_all_processes_are_the_batches_of_one(n_frames, copies, pr
     draws = list(whole)
     shares = []
     for number in range(processes):
-        with patch("fetal_iqa_training.distributed._place", lambda n=number: (n, processes)):
+        with patch("fetal_iqa_training.fitting.samplers._place", lambda n=number: (n, processes)):
             share = Share(whole, batch)
             shares.append(list(share))
             assert len(share) == len(shares[-1])

@@ -4,7 +4,7 @@ import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
-from napari_fetal_iqa.io.atomic_file import replacing
+from napari_fetal_iqa.storage.paths import replacing
 
 ENDINGS = [".mha", ".nii.gz", ".nrrd"]
 

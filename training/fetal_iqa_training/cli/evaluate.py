@@ -136,7 +136,7 @@ def _challenge(
     json_progress: bool,
 ) -> None:
     from fetal_iqa_training.challenge.from_models import score_models
-    from fetal_iqa_training.split_list import names_of_part
+    from fetal_iqa_training.data.split import names_of_part
 
     only = None if split is None else names_of_part(data, split, part)
     with reporting(json_progress) as report:

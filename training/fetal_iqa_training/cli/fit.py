@@ -112,10 +112,10 @@ def fit(
     validation loss is kept and judged on the test subjects. A cls model is calibrated on the
     validation subjects. The same command goes on after it was cut off.
     """
+    from fetal_iqa_training.data.split import SPLIT, read_split
     from fetal_iqa_training.fitting.fit import basis, fit
     from fetal_iqa_training.fitting.pretrained import find_pretrained
     from fetal_iqa_training.fitting.repeat import repeat_fit
-    from fetal_iqa_training.split_list import SPLIT, read_split
 
     settings = checked(
         FitSettings,

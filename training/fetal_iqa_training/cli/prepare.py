@@ -62,8 +62,8 @@ def acouslic(
     from the public data set is told, and no failure. With --build, one sweep is in memory at a
     time.
     """
+    from fetal_iqa_training.data.split import write_split
     from fetal_iqa_training.data.validate_acouslic import check_data_set
-    from fetal_iqa_training.split_list import write_split
 
     if build is not None:
         from fetal_iqa_training.data.prepared import build_prepared, check_is_new
@@ -95,7 +95,7 @@ def _split(
     found: "DataSetCheck", shares: tuple[float, float], seed: int, wanted: bool
 ) -> dict[str, Any] | None:
     """Split the sound cases; None where they are too few and nobody asked for it."""
-    from fetal_iqa_training.split_list import split_list
+    from fetal_iqa_training.data.split import split_list
 
     try:
         return split_list((check.case for check in found.sound), shares, seed)

@@ -17,6 +17,7 @@ from napari_fetal_iqa.corrections import (
     Label,
     SweepRecord,
     latest,
+    sweep_finder,
 )
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
@@ -225,3 +226,9 @@ def _mask(correction: FrameCorrection, record: SweepRecord) -> NDArray[np.bool_]
             f"sweep {record.identity[:8]}: the stored mask of frame {correction.frame} is unusable "
             f"({error}); outline the frame again"
         ) from None
+
+
+class SweepFinder(sweep_finder.SweepFinder):
+    """Finds sweeps by content; what is missing raises :class:`TrainingError`."""
+
+    error = TrainingError

@@ -9,11 +9,16 @@ from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, hash_frames
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.prepared import Prepared, open_part, read_prepared
-from fetal_iqa_training.data.split import CaseSplit, split_by_subject
+from fetal_iqa_training.data.split import (
+    SPLIT,
+    CaseSplit,
+    listed_cases,
+    read_split,
+    split_by_subject,
+)
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.split_list import SPLIT, listed_cases, read_split
 
 
 @dataclass(frozen=True)

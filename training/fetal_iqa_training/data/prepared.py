@@ -22,9 +22,9 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, open_frame_set
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.data.split import SPLIT, SplitList, listed_cases, write_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
-from fetal_iqa_training.split_list import SPLIT, SplitList, listed_cases, write_split
 from napari_fetal_iqa.io import AcouslicCase, list_cases
 
 NOTE = "prepared.json"

@@ -20,6 +20,7 @@ from fetal_iqa_models.cards import CARD_FILE
 from fetal_iqa_training.data.datasets import list_annotated, origin
 from fetal_iqa_training.data.frame_set import DataHash, FrameSet
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
+from fetal_iqa_training.data.split import cases_of_part, read_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibration import (
     TEMPERATURES,
@@ -31,7 +32,6 @@ from fetal_iqa_training.evaluation.calibration import (
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import Part
-from fetal_iqa_training.split_list import cases_of_part, read_split
 from napari_fetal_iqa.storage import paths
 
 _NEAR_A_BOUND = 1.01

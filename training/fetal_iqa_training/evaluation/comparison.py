@@ -1,13 +1,13 @@
 """Parent and child on the same frames: what got better, what got worse, and how sure that is."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from fetal_iqa_training.outcomes import FrameOutcome
 from fetal_iqa_training.settings import Task
 
 RESAMPLES = 1000
@@ -17,6 +17,38 @@ NAMED = 20
 """At most as many frames are named as better, and as worse."""
 NOTABLE = 0.02
 """A frame whose figure changed less is as it was."""
+
+
+@dataclass(frozen=True)
+class FrameOutcome:
+    """One frame, judged.
+
+    Parameters
+    ----------
+    sweep : str
+        Whose frame it is.
+    frame : int
+        Its number in the sweep, 0-based.
+    positive : bool
+        The truth: it shows an abdomen that can be measured.
+    score : float
+        0 to 1: the probability of a classifier, the area of a segmenter's mask.
+    decision : bool
+        What the model says.
+    dice : float, optional
+        Of a segmenter's mask, where the frame has a true one.
+    circumference_error_mm : float, optional
+        Absolute difference of the circumferences, where both masks can be measured.
+    """
+
+    sweep: str
+    frame: int
+    positive: bool
+    score: float
+    decision: bool
+    dice: float | None = None
+    circumference_error_mm: float | None = None
+
 
 Outcomes = Sequence[FrameOutcome]
 

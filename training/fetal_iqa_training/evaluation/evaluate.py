@@ -18,6 +18,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
+from fetal_iqa_training.data.split import cases_of_part
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibration import (
     brier_score,
@@ -26,12 +27,11 @@ from fetal_iqa_training.evaluation.calibration import (
     expected_calibration_error,
     reliability,
 )
+from fetal_iqa_training.evaluation.comparison import FrameOutcome
 from fetal_iqa_training.evaluation.metrics import FrameFigures
 from fetal_iqa_training.fitting.module import AREA_THRESHOLD, Network
-from fetal_iqa_training.outcomes import FrameOutcome
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import Part
-from fetal_iqa_training.split_list import cases_of_part
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.storage import paths
 

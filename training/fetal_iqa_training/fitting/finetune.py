@@ -14,19 +14,17 @@ from torch.utils.data import DataLoader, Sampler
 
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
 from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
-from fetal_iqa_training.data.corrections import CorrectedSweep, corrected_frames
+from fetal_iqa_training.data.corrections import CorrectedSweep, SweepFinder, corrected_frames
 from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
-from fetal_iqa_training.distributed import Share, rank
+from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms, rehearsal_phantoms
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.comparison import changed, intervals, per_sweep
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
-from fetal_iqa_training.finding_sweeps import SweepFinder
 from fetal_iqa_training.fitting.fit import check_is_free, enter
 from fetal_iqa_training.fitting.module import FrameLearner, Network
-from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame
+from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame, Share, rank
 from fetal_iqa_training.fitting.trainer import Course, run_training
-from fetal_iqa_training.old_data import old_frames, reference_phantoms, rehearsal_phantoms
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
 from fetal_iqa_training.transforms.augmentation import Augmentation

@@ -13,9 +13,9 @@ from lightning.pytorch.callbacks import Callback, EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from fetal_iqa_models import choose_device
-from fetal_iqa_training.distributed import rank, under_torchrun
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.fitting.samplers import rank, under_torchrun
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
 

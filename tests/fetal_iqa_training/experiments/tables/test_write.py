@@ -2,10 +2,10 @@ import json
 
 import pytest
 
+from fetal_iqa_training.data.split import SPLIT, read_split
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.write import write_json
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.split_list import SPLIT, read_split
 
 
 @pytest.mark.parametrize("given", ["split", "prepared"])

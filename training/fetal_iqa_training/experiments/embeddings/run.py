@@ -12,6 +12,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_models import encoder_spec, load_model
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.embeddings.project import (
     Projection,
     Separation,
@@ -20,7 +21,6 @@ from fetal_iqa_training.experiments.embeddings.project import (
     separation,
 )
 from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
-from fetal_iqa_training.experiments.spread import Spread, spread
 from fetal_iqa_training.experiments.tables.format import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.plots import save_png

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
-from fetal_iqa_training.experiments.spread import spread
+from fetal_iqa_training.evaluation.bootstrap import spread
 from fetal_iqa_training.experiments.sweeps.plot import draw_smoothing, draw_success
 from fetal_iqa_training.experiments.sweeps.study import SMOOTHING_FRAMES, SweepStudy, study_sweeps
 from fetal_iqa_training.experiments.sweeps.whole_cases import analyse_cases, lines_of

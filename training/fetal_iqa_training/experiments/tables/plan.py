@@ -6,12 +6,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from fetal_iqa_models import encoder_spec
-from fetal_iqa_training.data.split import CaseSplit
+from fetal_iqa_training.data.split import SPLIT, CaseSplit
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.systems import CLS, Row
 from fetal_iqa_training.fitting.pretrained import find_pretrained
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.split_list import SPLIT
 
 if TYPE_CHECKING:
     from fetal_iqa_training.data.fit_data import FitData

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from fetal_iqa_training.experiments.spread import Spread, spread
+from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.cost import Cost
 from fetal_iqa_training.experiments.tables.systems import Row
 

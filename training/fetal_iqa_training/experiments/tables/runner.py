@@ -16,8 +16,8 @@ from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
 from fetal_iqa_training.experiments.tables.systems import Row
 from fetal_iqa_training.fitting.fit import fit
+from fetal_iqa_training.fitting.repeat import check_is_the_same_fit
 from fetal_iqa_training.progress import Report
-from fetal_iqa_training.same_fit import check_is_the_same_fit
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.storage import paths
 

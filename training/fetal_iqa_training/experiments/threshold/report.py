@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.spread import Spread, spread
+from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import mark, save_png

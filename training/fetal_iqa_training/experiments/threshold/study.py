@@ -14,8 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.bootstrap import rounded
-from fetal_iqa_training.experiments.spread import spread
+from fetal_iqa_training.evaluation.bootstrap import rounded, spread
 
 PAPER_SHARE = 0.01
 """Of the square, arXiv 2507.22802."""
