@@ -21,10 +21,11 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fetal_iqa_models import LoraSettings, choose_device, load_model, set_strategy
+from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
 from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms
 from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode
-from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame
 from fetal_iqa_training.fitting.trainer import Course, run_training
 from fetal_iqa_training.progress import Progress, silent

@@ -8,6 +8,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
 
 CARD_FILE = "model.json"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
@@ -132,9 +133,9 @@ class ModelCard(BaseModel):
     taps: tuple[int, int, int, int] | None = None
     lora: LoraSettings | None = None
     temperature: float = Field(default=1.0, gt=0, le=1000)
-    quality_threshold: float = Field(default=0.5, ge=0, le=1)
-    mask_threshold: float = Field(default=0.5, ge=0, le=1)
-    area_threshold: float = Field(default=0.01, ge=0, le=1)
+    quality_threshold: float = Field(default=QUALITY_THRESHOLD, ge=0, le=1)
+    mask_threshold: float = Field(default=MASK_THRESHOLD, ge=0, le=1)
+    area_threshold: float = Field(default=AREA_THRESHOLD, ge=0, le=1)
     labels: tuple[str, str] = ("not measurable", "fetal abdomen, measurable")
     licence: str = "unknown"
     parent: str | None = Field(default=None, pattern=_SHA256)

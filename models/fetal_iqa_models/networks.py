@@ -91,3 +91,6 @@ class FrameSegmenter(FrameNetwork):
     def forward(self, images: Tensor) -> Tensor:
         """Outline frames: (N, 3, S, S) normalised images to (N, 1, S, S) logits."""
         return self.head(images, self.encoder.features(images))
+
+
+Network = FrameClassifier | FrameSegmenter

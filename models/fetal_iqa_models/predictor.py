@@ -21,6 +21,7 @@ from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
 from fetal_iqa_models.preprocessing import preprocess, restore_masks
 from fetal_iqa_models.read_ahead import Frames, read_ahead
+from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
 logger = logging.getLogger(__name__)
 
@@ -127,7 +128,7 @@ class FramePredictor:
         self._temperature = 1.0
         if classifier is not None and classifier.card is not None:
             self._temperature = classifier.card.temperature
-        self._mask_threshold = 0.5
+        self._mask_threshold = MASK_THRESHOLD
         if segmenter is not None and segmenter.card is not None:
             self._mask_threshold = segmenter.card.mask_threshold
         self._classifier = _for_prediction(classifier)

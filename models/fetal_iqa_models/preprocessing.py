@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fetal_iqa_models.registry import CLIP_MEAN, CLIP_STD
+from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
 
 def _padding(rows: int, columns: int) -> tuple[int, int, int]:
@@ -89,14 +90,14 @@ def _resampling(side: int, image_size: int) -> Tensor:
 
 @overload
 def restore_masks(
-    probabilities: Tensor, shape: tuple[int, int], threshold: float = 0.5
+    probabilities: Tensor, shape: tuple[int, int], threshold: float = MASK_THRESHOLD
 ) -> Tensor: ...
 @overload
 def restore_masks(
-    probabilities: NDArray[Any], shape: tuple[int, int], threshold: float = 0.5
+    probabilities: NDArray[Any], shape: tuple[int, int], threshold: float = MASK_THRESHOLD
 ) -> NDArray[np.bool_]: ...
 def restore_masks(
-    probabilities: Tensor | NDArray[Any], shape: tuple[int, int], threshold: float = 0.5
+    probabilities: Tensor | NDArray[Any], shape: tuple[int, int], threshold: float = MASK_THRESHOLD
 ) -> Tensor | NDArray[np.bool_]:
     """Bring masks of the padded square back to the frames: the inverse of :func:`preprocess`.
 

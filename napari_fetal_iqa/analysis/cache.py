@@ -18,9 +18,9 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
-from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.version import TOOL_VERSION
 
 logger = logging.getLogger(__name__)
 

@@ -11,12 +11,12 @@ import numpy as np
 
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.analysis.timeline_plot import draw_timeline
-from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.storage.paths import write_atomically
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.version import TOOL_VERSION
 
 COLUMNS = ("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm")
 NOTICE = "Research software, not a medical device."

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 from numpy.typing import NDArray
 
+from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
 from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
@@ -46,8 +47,8 @@ class Thresholds:
     the mask must cover.
     """
 
-    quality: float = 0.5
-    area: float = 0.01
+    quality: float = QUALITY_THRESHOLD
+    area: float = AREA_THRESHOLD
 
 
 @dataclass(frozen=True)

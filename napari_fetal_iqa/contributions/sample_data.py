@@ -3,12 +3,12 @@
 import logging
 
 from napari_fetal_iqa.contributions.layers import LayerData, sweep_layer
-from napari_fetal_iqa.corrections.events import TOOL_VERSION
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.version import TOOL_VERSION
 
 logger = logging.getLogger(__name__)
 

@@ -1,10 +1,11 @@
 """What experts said of frames: append-only events in one SQLite file per review project."""
 
-from napari_fetal_iqa.corrections.events import Event, EventKind, Label
+from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
 from napari_fetal_iqa.corrections.merge import move_to_disk, rescue
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.labels import Label
 
 __all__ = [
     "Bookmark",

@@ -3,18 +3,10 @@
 import uuid
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import IntEnum, StrEnum
-from importlib.metadata import version
+from enum import StrEnum
 
-TOOL_VERSION = version("napari-fetal-iqa")
-
-
-class Label(IntEnum):
-    """Label of a frame, with the values of the ACOUSLIC-AI masks."""
-
-    NONE = 0
-    OPTIMAL = 1
-    SUBOPTIMAL = 2
+from napari_fetal_iqa.labels import Label
+from napari_fetal_iqa.version import TOOL_VERSION
 
 
 class EventKind(StrEnum):

@@ -8,13 +8,13 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.corrections.events import Label
 from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, AcouslicCase, write_case
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from napari_fetal_iqa.corrections.events import Event, EventKind, Label
+from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.labels import Label
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_fetal_iqa.corrections.events import Event, EventKind, Label
+from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.labels import Label
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"

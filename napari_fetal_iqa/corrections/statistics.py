@@ -4,9 +4,9 @@ from collections import Counter
 from dataclasses import dataclass
 
 from napari_fetal_iqa.corrections.agreement import Agreement, agreements
-from napari_fetal_iqa.corrections.events import Label
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.labels import Label
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, EventKind, Label, new_uid, now
+from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid, now
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
@@ -27,6 +27,7 @@ from napari_fetal_iqa.corrections.rows import (
 )
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
 

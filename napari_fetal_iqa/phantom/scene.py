@@ -7,11 +7,12 @@ from math import cos, pi, sin, sqrt
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.fetus import paint_head, paint_limb, paint_long_trunk, paint_trunk
 from napari_fetal_iqa.phantom.mother import Mother
 from napari_fetal_iqa.phantom.motion import Drift
-from napari_fetal_iqa.phantom.story import NONE, Abdomen, Pose, Run
+from napari_fetal_iqa.phantom.story import Abdomen, Pose, Run
 from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 
 
@@ -144,13 +145,13 @@ class Scene:
             if outline is not None:
                 paint = paint_head if passing.kind == "head" else paint_long_trunk
                 paint(tissue, outline, texture, shadow)
-        found: tuple[Ellipse | None, int] = None, NONE
+        found: tuple[Ellipse | None, int] = None, Label.NONE
         for abdomen in self.abdomens:
             cut = abdomen.cut(frame)
             if cut is None:
                 continue
             paint_trunk(tissue, cut, texture, shadow)
-            if abdomen.label(frame) != NONE:
+            if abdomen.label(frame) != Label.NONE:
                 found = cut.outline, abdomen.label(frame)
         fullness = self.bladder.at(frame)
         if fullness > 0.15:

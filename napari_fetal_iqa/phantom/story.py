@@ -5,12 +5,12 @@ from math import pi, sqrt
 
 import numpy as np
 
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.phantom.fetus import TrunkCut
 from napari_fetal_iqa.phantom.motion import Drift
 from napari_fetal_iqa.phantom.settings import LONGEST_RUN, PhantomSettings
 from napari_fetal_iqa.phantom.tissue import Ellipse
 
-NONE, OPTIMAL, SUBOPTIMAL = 0, 1, 2
 GAP = 4
 """Fewest frames between two runs of abdomen."""
 END = (0.74, 0.55, 0.33)
@@ -118,21 +118,21 @@ class Abdomen:
         self.reach = max(run.start - before, room[0]), min(run.stop + after, room[1])
 
     def label(self, frame: int) -> int:
-        """OPTIMAL, SUBOPTIMAL, or NONE outside the run."""
+        """OPTIMAL, SUBOPTIMAL, or Label.NONE outside the run."""
         if not self.run.start <= frame < self.run.stop:
-            return NONE
+            return Label.NONE
         middle = 1 / (self.run.stop - self.run.start)  # of a run of two, its frames are at 1/2
         centred = abs(self.run.place(frame)) <= max(self._core, middle)
-        return OPTIMAL if self.run.optimal and centred else SUBOPTIMAL
+        return Label.OPTIMAL if self.run.optimal and centred else Label.SUBOPTIMAL
 
     def cut(self, frame: int) -> TrunkCut | None:
         """What the probe cuts at a frame; None where the trunk is out of sight."""
         place = self.run.place(frame)
         beyond = max(self.run.start - frame, frame - self.run.stop + 1, 0)
         label = self.label(frame)
-        if label == OPTIMAL:
+        if label == Label.OPTIMAL:
             return self._trunk(frame, 1 - 0.03 * place**2, stomach=1.0, vein=1.0)
-        if label == SUBOPTIMAL:
+        if label == Label.SUBOPTIMAL:
             scale, weaker = 0.97 - 0.1 * place**2, 1 - 0.25 * abs(place)
             if self._fault == "no vein":
                 return self._trunk(frame, scale, stomach=0.9 * weaker)

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
+
 
 @dataclass(frozen=True)
 class TimelineData:
@@ -37,8 +39,8 @@ class TimelineData:
     labels: NDArray[np.int8]
     by_expert: NDArray[np.bool_]
     best: int = -1
-    quality_threshold: float = 0.5
-    area_threshold: float = 0.01
+    quality_threshold: float = QUALITY_THRESHOLD
+    area_threshold: float = AREA_THRESHOLD
     disagreements: Sequence[int] = ()
 
 

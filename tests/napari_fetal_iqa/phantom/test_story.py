@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.phantom import PhantomSettings
-from napari_fetal_iqa.phantom.story import NONE, OPTIMAL, SUBOPTIMAL, Abdomen, Pose, Run, plan_runs
+from napari_fetal_iqa.phantom.story import Abdomen, Pose, Run, plan_runs
 
 
 def abdomen(seed: int, run: Run, room: tuple[int, int] = (0, 140)) -> Abdomen:
@@ -83,14 +84,14 @@ def test_landmarks_tell_the_label(seed: int, length: int, optimal: bool) -> None
     run = Run(50, 50 + length, optimal)
     shown = abdomen(seed, run)
     labels = [shown.label(frame) for frame in range(140)]
-    assert [label != NONE for label in labels] == [50 <= f < 50 + length for f in range(140)]
-    assert (OPTIMAL in labels) == optimal
+    assert [label != Label.NONE for label in labels] == [50 <= f < 50 + length for f in range(140)]
+    assert (Label.OPTIMAL in labels) == optimal
     for frame, label in enumerate(labels):
         cut = shown.cut(frame)
-        if label == OPTIMAL:
+        if label == Label.OPTIMAL:
             assert cut is not None
             assert (cut.stomach, cut.vein, cut.heart) == (1, 1, 0)
-        elif label == SUBOPTIMAL:
+        elif label == Label.SUBOPTIMAL:
             assert cut is not None
             assert min(cut.stomach, cut.vein) == 0 < max(cut.stomach, cut.vein)
             assert cut.heart == 0
@@ -103,12 +104,12 @@ def test_landmarks_tell_the_label(seed: int, length: int, optimal: bool) -> None
 def test_optimal_frames_are_in_the_middle_and_the_largest(seed: int) -> None:
     shown = abdomen(seed, Run(50, 70, True))
     labels = np.array([shown.label(frame) for frame in range(50, 70)])
-    optimal = np.flatnonzero(labels == OPTIMAL)
+    optimal = np.flatnonzero(labels == Label.OPTIMAL)
     assert (np.diff(optimal) == 1).all()
-    assert labels[0] == labels[-1] == SUBOPTIMAL
+    assert labels[0] == labels[-1] == Label.SUBOPTIMAL
     cuts = [shown.cut(frame) for frame in range(50, 70)]
     sizes = np.array([cut.outline.a for cut in cuts if cut is not None])
-    assert sizes[labels == OPTIMAL].min() > sizes[labels == SUBOPTIMAL].max()
+    assert sizes[labels == Label.OPTIMAL].min() > sizes[labels == Label.SUBOPTIMAL].max()
 
 
 @given(st.integers(0, 2**32))

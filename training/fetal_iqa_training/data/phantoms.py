@@ -3,7 +3,6 @@
 import json
 from collections.abc import Iterator
 from dataclasses import replace
-from importlib.metadata import version
 from pathlib import Path
 from typing import Literal
 
@@ -18,6 +17,7 @@ from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, list_cases, write_case
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.paths import write_atomically
+from napari_fetal_iqa.version import TOOL_VERSION
 
 Size = Literal["small", "demo", "acouslic", "training"]
 
@@ -87,7 +87,7 @@ def write_phantoms(
             write_case(folder, name, case.sweep, case.masks, _ac_per_sweep(case), subject_id=name)
         report(Progress("writing", number + 1, cases))
     made = {"size": size, "cases": cases, "seed": seed, "shifted": shifted}
-    note = {"phantoms": made, "tool_version": version("napari-fetal-iqa")}
+    note = {"phantoms": made, "tool_version": TOOL_VERSION}
     write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
 
 

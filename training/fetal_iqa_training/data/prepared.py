@@ -14,7 +14,6 @@ import hashlib
 import json
 import shutil
 import uuid
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -26,6 +25,7 @@ from fetal_iqa_training.data.split import SPLIT, SplitList, listed_cases, write_
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.io import AcouslicCase, list_cases
+from napari_fetal_iqa.version import TOOL_VERSION
 
 NOTE = "prepared.json"
 BUILT: tuple[Literal["training", "validation"], ...] = ("training", "validation")
@@ -133,7 +133,7 @@ def build_prepared(
             cases=_states(data, listed),
             training=parts["training"],
             validation=parts["validation"],
-            tool_version=version("napari-fetal-iqa"),
+            tool_version=TOOL_VERSION,
         )
         (building / NOTE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
         building.rename(folder)

@@ -6,7 +6,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from importlib.metadata import version
 from pathlib import Path
 from typing import Annotated
 
@@ -19,6 +18,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.io import AcouslicCase, list_cases
 from napari_fetal_iqa.storage.paths import write_atomically
+from napari_fetal_iqa.version import TOOL_VERSION
 
 
 @dataclass(frozen=True)
@@ -283,5 +283,5 @@ def write_split(path: Path, split: dict[str, JsonValue], left_out: dict[str, str
     OSError
         Where the disk refuses.
     """
-    note = {**split, "left_out": left_out, "tool_version": version("napari-fetal-iqa")}
+    note = {**split, "left_out": left_out, "tool_version": TOOL_VERSION}
     write_atomically(path, json.dumps(note, indent=2) + "\n")

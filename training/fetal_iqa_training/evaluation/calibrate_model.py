@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -33,6 +32,7 @@ from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.version import TOOL_VERSION
 
 _NEAR_A_BOUND = 1.01
 
@@ -200,7 +200,7 @@ def calibrate(
             "parent": model_hash(model),
             "training": training,
             "metrics": {"calibration": figures},
-            "tool_version": version("napari-fetal-iqa"),
+            "tool_version": TOOL_VERSION,
         }
     )
     save_with_card(model, out, card)

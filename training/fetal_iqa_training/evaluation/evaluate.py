@@ -16,6 +16,8 @@ from fetal_iqa_models import (
     PredictionBatch,
     load_model,
 )
+from fetal_iqa_models.networks import Network
+from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.data.split import cases_of_part
@@ -29,14 +31,10 @@ from fetal_iqa_training.evaluation.calibration import (
 )
 from fetal_iqa_training.evaluation.comparison import FrameOutcome
 from fetal_iqa_training.evaluation.metrics import FrameFigures
-from fetal_iqa_training.fitting.module import AREA_THRESHOLD, Network
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.storage import paths
-
-QUALITY_THRESHOLD = 0.5
-"""Probability above which a frame counts as positive (the paper)."""
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,6 @@
 import shutil
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +12,7 @@ from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
+from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
 from fetal_iqa_training.data.corrections import CorrectedSweep, SweepFinder, corrected_frames
 from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
@@ -22,7 +22,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.comparison import changed, intervals, per_sweep
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.fitting.fit import check_is_free, enter
-from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame, Share, rank
 from fetal_iqa_training.fitting.trainer import Course, run_training
 from fetal_iqa_training.progress import Progress, Report, silent
@@ -31,6 +31,7 @@ from fetal_iqa_training.transforms.augmentation import Augmentation
 from fetal_iqa_training.transforms.histogram_matching import GreyLevels
 from fetal_iqa_training.transforms.speckle import respeckle
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.version import TOOL_VERSION
 
 _SHOWN = 64
 """Without patience the progress shows the figures of as many frames that are learnt from."""
@@ -347,6 +348,6 @@ def _card_of_child(
             "training_data": data_hash,
             "training": training,
             "metrics": metrics,
-            "tool_version": version("napari-fetal-iqa"),
+            "tool_version": TOOL_VERSION,
         }
     )

@@ -1,7 +1,6 @@
 """Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
 
 import shutil
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ from fetal_iqa_models import (
     trainable_parameters,
     weights_record,
 )
+from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
@@ -31,7 +31,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, figures_before
 from fetal_iqa_training.evaluation.evaluate import judge
 from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode, has_frozen_encoder
-from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.published_recipe import (
     hold_back_as_published,
     tap_as_published,
@@ -42,6 +42,7 @@ from fetal_iqa_training.fitting.trainer import Course, run_training
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.version import TOOL_VERSION
 
 OWN_LICENCE = "BSD-3-Clause"
 """Of weights that were trained here from the start."""
@@ -349,5 +350,5 @@ def _card(
         training_data=data_hash,
         training=training,
         demo=demo,
-        tool_version=version("napari-fetal-iqa"),
+        tool_version=TOOL_VERSION,
     )

@@ -9,8 +9,9 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fetal_iqa_models import FrameClassifier, choose_device
+from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet
-from fetal_iqa_training.fitting.module import FrameLearner, Network
+from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import same_copies
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import RunSettings

@@ -13,15 +13,12 @@ from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
 from torchmetrics import MeanMetric
 
-from fetal_iqa_models import FrameClassifier, FrameSegmenter
+from fetal_iqa_models import FrameClassifier
+from fetal_iqa_models.networks import Network
+from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.evaluation.metrics import FrameFigures
 from fetal_iqa_training.fitting.losses import label_loss, mask_loss
 from fetal_iqa_training.settings import RunSettings
-
-Network = FrameClassifier | FrameSegmenter
-
-AREA_THRESHOLD = 0.01
-"""Share of the square that a mask must cover for its frame to count as positive (the paper)."""
 
 WARMUP_SHARE = 0.05
 """Of all steps, in the cosine schedule: the rate rises linearly, then falls to zero."""

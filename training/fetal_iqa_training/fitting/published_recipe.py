@@ -3,8 +3,8 @@
 from dataclasses import replace
 
 from fetal_iqa_models import Encoder
+from fetal_iqa_models.networks import Network
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting.module import Network
 
 _TAPPED_OF_24 = (6, 8, 12, 24)
 """Blocks whose features the published decoder takes, counted from 1."""

@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Final, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
-OPTIMAL: Final = 1
-"""Label of an optimal plane; 2 is a suboptimal one, 0 a frame without annotation."""
+from napari_fetal_iqa.analysis.result import Thresholds
 
 Bounds = Sequence[tuple[int, int]]
 
@@ -36,22 +35,6 @@ class ChooseFrame(Protocol):
         smoothing_frames : float
             Standard deviation of the Gaussian along time; 0 for none.
         """
-
-
-@dataclass(frozen=True)
-class Thresholds:
-    """From when on a frame counts as positive; the defaults are the paper's.
-
-    Parameters
-    ----------
-    quality : float
-        The CLS probability is above this.
-    area : float
-        The mask covers this share of the padded square, or more.
-    """
-
-    quality: float = 0.5
-    area: float = 0.01
 
 
 @dataclass(frozen=True)

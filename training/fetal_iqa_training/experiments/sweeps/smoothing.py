@@ -10,11 +10,11 @@ from fetal_iqa_training.evaluation.bootstrap import (
     estimated_percentile,
 )
 from fetal_iqa_training.experiments.sweeps.case import (
-    OPTIMAL,
     ChooseFrame,
     SweepCase,
     Thresholds,
 )
+from napari_fetal_iqa.labels import Label
 
 NEAR: Final = (0, 2, 5, 15)
 """Frames; 15 is as far off as earns something in the ACOUSLIC-AI challenge."""
@@ -106,9 +106,9 @@ def _judge(
         if (case.labels > 0).any()
     ]
     optimal = [
-        frame >= 0 and case.labels[frame] == OPTIMAL
+        frame >= 0 and case.labels[frame] == Label.OPTIMAL
         for case, frame, _ in judged
-        if (case.labels == OPTIMAL).any()
+        if (case.labels == Label.OPTIMAL).any()
     ]
     errors = [(case.ac_error(frame), case.ac_error(before)) for case, frame, before in judged]
     mm = [now.mm for now, _ in errors if now]

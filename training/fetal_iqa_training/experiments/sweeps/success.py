@@ -10,7 +10,6 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.evaluation.bootstrap import Estimate, estimated_mean
 from fetal_iqa_training.experiments.sweeps.case import (
-    OPTIMAL,
     ChooseFrame,
     SweepCase,
     Thresholds,
@@ -21,6 +20,7 @@ from fetal_iqa_training.experiments.sweeps.orders import (
     sets_of_sweeps,
     sweeps_done,
 )
+from napari_fetal_iqa.labels import Label
 
 Goal = Literal["annotated", "optimal"]
 GOALS: Final[tuple[Goal, ...]] = ("annotated", "optimal")
@@ -106,7 +106,7 @@ def success_over_sweeps(
             [case.choose(choose, thresholds, smoothing_frames, sweeps) for sweeps in sets]
         )
         for goal in GOALS:
-            good = case.labels > 0 if goal == "annotated" else case.labels == OPTIMAL
+            good = case.labels > 0 if goal == "annotated" else case.labels == Label.OPTIMAL
             if good.any():
                 there = [bool(good[np.isin(case.sweep, sweeps)].any()) for sweeps in sets]
                 chosen = (frames >= 0) & good[frames]

@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from importlib.metadata import version
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -15,6 +14,7 @@ from fetal_iqa_training.experiments.tables.plots import draw_ranks, draw_rows
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.systems import Table
 from napari_fetal_iqa.storage.paths import write_atomically
+from napari_fetal_iqa.version import TOOL_VERSION
 
 
 def table_files(table: Table, plan: Plan) -> list[str]:
@@ -53,7 +53,7 @@ def write_json(
         "stand_in": plan.stand_in,
         "from_scratch": plan.from_scratch,
         "data_origin": origin(plan.data),
-        "tool_version": version("napari-fetal-iqa"),
+        "tool_version": TOOL_VERSION,
     }
     write_atomically(path, json.dumps({**ran_with, **found}, indent=2) + "\n")
 

@@ -4,7 +4,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from fetal_iqa_training.experiments.threshold.study import PAPER_SHARE, ThresholdStudy
+from fetal_iqa_models.thresholds import AREA_THRESHOLD
+from fetal_iqa_training.experiments.threshold.study import ThresholdStudy
 from napari_fetal_iqa import colours
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ def draw_threshold(study: ThresholdStudy) -> "Figure":
         if len(values) > 1:
             std = values.std(axis=0, ddof=1)
             over_share.fill_between(percent, mean - std, mean + std, color=colour, alpha=0.2)
-    over_share.axvline(100 * PAPER_SHARE, color=colours.NONE, linestyle="--", linewidth=0.8)
+    over_share.axvline(100 * AREA_THRESHOLD, color=colours.NONE, linestyle="--", linewidth=0.8)
     over_share.set(xlabel="share of the square (%)", ylim=(0, 1.02), xlim=(0, percent.max()))
     over_share.legend(frameon=False)
 

@@ -13,11 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from pydantic import JsonValue
 
+from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded, spread
 
-PAPER_SHARE = 0.01
-"""Of the square, arXiv 2507.22802."""
 SHARES = np.arange(10, 501) / 10_000
 """(491,) thresholds: 0.1 % to 5 % in steps of 0.01 %, which is 5 pixels of 224 x 224."""
 CURVE_POINTS = 200
@@ -242,7 +241,7 @@ def _run(validation: ScoredFrames, test: ScoredFrames, shares: NDArray[np.float6
         curve_recall[shown],
         curve_precision[shown],
         float(steps @ curve_precision),
-        paper=_decision(test, PAPER_SHARE),
+        paper=_decision(test, AREA_THRESHOLD),
         chosen=_decision(test, _best_share(validation, shares)),
         best=_decision(test, _best_share(test, shares)),
     )
@@ -251,7 +250,7 @@ def _run(validation: ScoredFrames, test: ScoredFrames, shares: NDArray[np.float6
 def _best_share(frames: ScoredFrames, shares: NDArray[np.float64]) -> float:
     f1 = _at(frames, shares)[2]
     equals = shares[f1 == f1.max()]
-    return float(min(equals, key=lambda share: (round(abs(share - PAPER_SHARE), 9), share)))
+    return float(min(equals, key=lambda share: (round(abs(share - AREA_THRESHOLD), 9), share)))
 
 
 def _decision(frames: ScoredFrames, share: float) -> Decision:
