@@ -51,14 +51,14 @@ def call(*command, **settings):
 
 
 def has_screen():
-    """Tell whether a window can be shown here."""
+    """Return whether a window can be shown here."""
     if ON_WINDOWS or sys.platform == "darwin":
         return True
     return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
 def may_install_system_packages():
-    """Tell whether this is a Debian without a screen, and we are root."""
+    """Return whether this is a Debian without a screen, and we are root."""
     return not has_screen() and shutil.which("apt-get") and os.geteuid() == 0
 
 
@@ -78,7 +78,7 @@ def apt_install(packages):
 
 
 def find_uv():
-    """Give the path of uv, installed into .uv where the machine has none."""
+    """Return the path of uv, installed into .uv where the machine has none."""
     found = shutil.which("uv")
     if found:
         return found
@@ -97,7 +97,7 @@ def find_uv():
 
 
 def set_up(folder, python=None, constrained=True, developing=False):
-    """Make or update the virtual environment; give the folder of its programs."""
+    """Make or update the virtual environment; return the folder of its programs."""
     if may_install_system_packages():
         apt_install(SCREEN_PACKAGES)
     uv = find_uv()

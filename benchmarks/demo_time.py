@@ -22,7 +22,7 @@ BARE = (
 
 
 def seconds_until(words: str, command: list[str], home: str) -> float:
-    """Run a command to its end; give the seconds until it printed the words."""
+    """Run a command to its end; return the seconds until it printed the words."""
     started = time.perf_counter()
     environment = {**os.environ, "FETAL_IQA_HOME": home, "PYTHONUNBUFFERED": "1"}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)

@@ -128,7 +128,7 @@ def judged(model: Path | str, scanner: Scanner) -> dict[str, float]:
 
 
 def run(scanner: Scanner, task: str, frames: list, preset: str, seed: int, out: Path) -> dict:
-    """Fine-tune on some frames; give the figures of the child, and what it forgot."""
+    """Fine-tune on some frames; return the figures of the child, and what it forgot."""
     store = out.with_suffix(".sqlite")
     scanner.correct(frames, store)
     settings = FinetuneSettings(task=task, seed=seed, device="cpu", **preset_of(preset, task))

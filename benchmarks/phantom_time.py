@@ -13,7 +13,7 @@ from napari_fetal_iqa.phantom import make_phantom
 
 
 def measure(seed: int) -> tuple[float, float]:
-    """Give the wall and the processor seconds of one case."""
+    """Return the wall and the processor seconds of one case."""
     wall, processor = time.perf_counter(), time.process_time()
     make_phantom(seed=seed)
     return time.perf_counter() - wall, time.process_time() - processor

@@ -109,7 +109,7 @@ class PlainWay:
 
 
 def analyse(way, path, out):
-    """Read, predict, measure and write one sweep; give seconds by stage and in all."""
+    """Read, predict, measure and write one sweep; return seconds by stage and in all."""
     seconds = Counter()
     started = time.perf_counter()
     sweep = read_sweep(path)

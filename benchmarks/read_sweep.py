@@ -73,7 +73,7 @@ def measure(reader: str, path: str, task: str) -> None:
 
 
 def compare(path: Path, task: str, runs: int) -> dict[str, tuple[float, float]]:
-    """Give the median seconds and MB of each reader; they run in turn, each run afresh."""
+    """Return the median seconds and MB of each reader; they run in turn, each run afresh."""
     results: dict[str, list[list[float]]] = {reader: [] for reader in READERS}
     for _ in range(runs):
         for reader, measured in results.items():

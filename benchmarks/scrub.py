@@ -53,7 +53,7 @@ def all_results(masks):
             area_fraction=area[frames],
             masks=tuple(codes[frame] for frame in frames),
             ac_mm=np.full(len(frames), 200.0),
-            lit=np.ones(len(frames), bool),
+            non_black=np.ones(len(frames), bool),
             seconds={},
         )
 

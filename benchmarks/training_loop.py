@@ -22,12 +22,12 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from fetal_iqa_models import LoraSettings, choose_device, load_model, set_strategy
 from fetal_iqa_models.networks import Network
-from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample, build_frame_set
 from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms
 from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame
-from fetal_iqa_training.fitting.trainer import Course, run_training
+from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.progress import Progress, silent
 from fetal_iqa_training.settings import FinetuneSettings
 
@@ -94,7 +94,7 @@ def plain(
 def ours(
     learner: FrameLearner,
     examples: Dataset,
-    sampler: Sampler[Draw],
+    sampler: Sampler[Sample],
     epochs: int,
     settings: FinetuneSettings,
     after_step: Callable[[], None] = lambda: None,
@@ -108,7 +108,7 @@ def ours(
             after_step()
 
     with tempfile.TemporaryDirectory() as work:
-        run_training(learner, training, one, Path(work), settings, Course(epochs=epochs), report)
+        run_training(learner, training, one, Path(work), settings, Schedule(epochs=epochs), report)
 
 
 def print_row(title: str, theirs: float, own: float) -> None:

@@ -64,7 +64,7 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
 
 
 def analysed(widget) -> bool:
-    """Tell whether every frame has its results, on the screen too."""
+    """Return whether every frame has its results, on the screen too."""
     desk = widget.desk
     return bool(
         desk

@@ -141,14 +141,14 @@ class SweepVolume:
         return int(frames), int(rows), int(columns)
 
     def locate(self, frame: int) -> tuple[int, int]:
-        """Give the 0-based sweep that holds a frame, and the frame's place in that sweep."""
+        """Return the 0-based sweep that holds a frame, and the frame's place in that sweep."""
         for sweep, (start, stop) in enumerate(self.bounds):
             if start <= frame < stop:
                 return sweep, frame - start
         raise IndexError(f"frame {frame} of {len(self)}")
 
     def with_bounds(self, frames_per_sweep: int | None) -> "SweepVolume":
-        """Give the same frames, split into sweeps by :func:`sweep_bounds`."""
+        """Return the same frames, split into sweeps by :func:`sweep_bounds`."""
         return replace(self, bounds=sweep_bounds(len(self), frames_per_sweep))
 
     @cached_property
@@ -165,15 +165,15 @@ class SweepVolume:
 
         Non-black is more than :data:`BLACK`. Judged on at most 64 frames spread over the
         volume. What hangs on it by strokes of less than 5 pixels, as a caption that touches it
-        does, is cut off. The whole frame where nothing is ever lit.
+        does, is cut off. The whole frame where nothing is ever brighter.
         """
         step = -(-len(self) // 64)
-        lit = np.zeros(self.shape[1:], bool)
+        bright = np.zeros(self.shape[1:], bool)
         for frame in self.frames[::step]:
-            lit |= np.asarray(frame) > BLACK
-        if not lit.any():
+            bright |= np.asarray(frame) > BLACK
+        if not bright.any():
             return np.ones(self.shape[1:], bool)
-        whole = scipy.ndimage.binary_fill_holes(_largest_part(lit))
+        whole = scipy.ndimage.binary_fill_holes(_largest_part(bright))
         disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), 2)
         opened = scipy.ndimage.binary_opening(whole, disc)
         if not opened.any():
@@ -183,7 +183,7 @@ class SweepVolume:
 
 
 def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Give the largest connected part of an area."""
+    """Return the largest connected part of an area."""
     parts, _ = scipy.ndimage.label(area)
     largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
     return np.asarray(parts == largest)

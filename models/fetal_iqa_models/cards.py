@@ -153,7 +153,7 @@ class ModelCard(BaseModel):
 
 
 def resolve_model(folder_or_name: Path | str) -> Path:
-    """Give the folder of a model: a shipped model's by its name, else the path as it is.
+    """Return the folder of a model: a shipped model's by its name, else the path as it is.
 
     Raises
     ------

@@ -8,7 +8,7 @@ DEVICES = ("auto", "cuda", "mps", "cpu")
 
 
 def choose_device(name: str = "auto") -> torch.device:
-    """Give the device of that name; for ``"auto"`` the first there is of CUDA, MPS and CPU.
+    """Return the device of that name; for ``"auto"`` the first there is of CUDA, MPS and CPU.
 
     Parameters
     ----------

@@ -121,7 +121,7 @@ def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Pa
 
 @contextmanager
 def _new_folder(folder: Path) -> Iterator[Path]:
-    """Give a folder to write to that takes its name only when all is written."""
+    """Return a folder to write to that takes its name only when all is written."""
     if folder.exists():
         raise ModelError(f"{folder}: exists already; models are never overwritten, choose another")
     temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")

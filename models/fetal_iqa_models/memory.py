@@ -12,7 +12,7 @@ _PHRASES = (
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Tell whether it was memory that an operation lacked, on whatever device."""
+    """Return whether it was memory that an operation lacked, on whatever device."""
     if isinstance(error, MemoryError | torch.OutOfMemoryError):
         return True
     message = str(error).lower()
@@ -20,7 +20,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def empty_cache(device: torch.device) -> None:
-    """Give back what torch keeps of a GPU's memory without using it."""
+    """Return back what torch keeps of a GPU's memory without using it."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

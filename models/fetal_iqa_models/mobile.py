@@ -60,7 +60,7 @@ def timm_name(name: str) -> str | None:
 
 
 def image_tower(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the image tower's tensors by timm's names; the text side is left out.
+    """Return the image tower's tensors by timm's names; the text side is left out.
 
     A tensor that has no place in timm's network, or whose place is taken, keeps its name, so
     that a strict check finds it.

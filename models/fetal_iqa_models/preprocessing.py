@@ -128,14 +128,14 @@ def _restore(probabilities: Tensor, shape: tuple[int, int], threshold: float) ->
         (len(probabilities), rows, columns), dtype=torch.bool, device=probabilities.device
     )
     # resampling makes no pixel brighter: where no probability is above the threshold, none will be
-    lit = (probabilities > threshold).flatten(1).any(1)
-    if lit.any():
+    covered = (probabilities > threshold).flatten(1).any(1)
+    if covered.any():
         square = F.interpolate(
-            probabilities[lit][:, None].float(),
+            probabilities[covered][:, None].float(),
             size=(side, side),
             mode="bilinear",
             antialias=side < probabilities.shape[-1],
             align_corners=False,
         )[:, 0]
-        masks[lit] = square[:, top : top + rows, left : left + columns] > threshold
+        masks[covered] = square[:, top : top + rows, left : left + columns] > threshold
     return masks

@@ -219,7 +219,7 @@ def list_encoders() -> tuple[str, ...]:
 
 
 def encoder_spec(name: str) -> EncoderSpec:
-    """Give an encoder's row of the table.
+    """Return an encoder's row of the table.
 
     Raises
     ------

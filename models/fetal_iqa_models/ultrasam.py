@@ -36,7 +36,7 @@ def is_checkpoint(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the image encoder's tensors by timm's names.
+    """Return the image encoder's tensors by timm's names.
 
     A tensor that is neither the encoder's nor of a part of SAM, or whose place is taken, keeps its
     name, so that a strict check finds it.

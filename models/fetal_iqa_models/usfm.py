@@ -27,7 +27,7 @@ def is_checkpoint(tensors: Mapping[str, Tensor]) -> bool:
 
 
 def encoder(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Give the encoder's tensors by timm's names; what only the training needed is left out.
+    """Return the encoder's tensors by timm's names; what only the training needed is left out.
 
     A tensor whose place is taken keeps its name, so that a strict check finds it.
     """

@@ -27,7 +27,7 @@ logger = logging.getLogger(__name__)
 _LARGEST = 256 * 2**20
 
 
-def keep(analysis: Analysis) -> None:
+def save(analysis: Analysis) -> None:
     """Keep a complete analysis; a cache that cannot be written only costs time."""
     if not analysis.complete:
         return
@@ -55,8 +55,8 @@ def keep(analysis: Analysis) -> None:
             partial.unlink()
 
 
-def recall(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
-    """Give the analysis of this sweep by these models, if a sound one is kept.
+def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
+    """Return the analysis of this sweep by these models, if a sound one is kept.
 
     Parameters
     ----------
@@ -108,7 +108,7 @@ def _tensors(analysis: Analysis) -> dict[str, NDArray]:
         "quality": analysis.quality,
         "area_fraction": analysis.area_fraction,
         "ac_mm": analysis.ac_mm,
-        "lit": analysis.lit,
+        "lit": analysis.non_black,
         "mask_codes": np.frombuffer(b"".join(codes), np.uint8),
         "mask_ends": np.cumsum([len(code) for code in codes]),
     }
@@ -141,7 +141,7 @@ def _analysis(
             area_fraction=tensors["area_fraction"] if setup.seg_model else None,
             masks=masks if setup.seg_model else None,
             ac_mm=tensors["ac_mm"],
-            lit=tensors["lit"],
+            non_black=tensors["lit"],
             seconds=dict(computed["seconds"]),  # type: ignore[call-overload]
         )
     )

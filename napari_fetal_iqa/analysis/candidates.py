@@ -104,7 +104,7 @@ def worth(analysis: Analysis, bounds: Sequence[tuple[int, int]]) -> NDArray[np.f
         0 to 1; 0 where nothing was computed or the frame is black.
     """
     thresholds = analysis.setup.thresholds
-    known = analysis.computed & analysis.lit
+    known = analysis.computed & analysis.non_black
     quality = np.where(known, analysis.quality, np.nan).astype(float)
     area = np.where(known, analysis.area_fraction, np.nan).astype(float)
     both = np.isfinite(quality) & np.isfinite(area)

@@ -95,7 +95,7 @@ class FrameResults:
         Packed (H, W) masks, see :mod:`napari_fetal_iqa.geometry.mask_codec`.
     ac_mm : (n,) float64 array
         Abdominal circumference; nan without a mask or a spacing.
-    lit : (n,) bool array
+    non_black : (n,) bool array
         Whether the frame shows anything at all.
     seconds : dict
         Time spent by stage.
@@ -108,7 +108,7 @@ class FrameResults:
     area_fraction: NDArray[np.float32] | None
     masks: tuple[bytes, ...] | None
     ac_mm: NDArray[np.float64]
-    lit: NDArray[np.bool_]
+    non_black: NDArray[np.bool_]
     seconds: dict[str, float]
     device: str | None = None
     precision: str | None = None
@@ -129,7 +129,7 @@ class Analysis:
         nan where not computed.
     ac_mm : (T,) float64
         nan where there is no mask or no spacing.
-    computed, lit : (T,) bool
+    computed, non_black : (T,) bool
         Frames that are done; frames that show anything at all.
     seconds : dict
         Time spent by stage.
@@ -144,7 +144,7 @@ class Analysis:
         self.area_fraction = np.full(n_frames, np.nan, np.float32)
         self.ac_mm = np.full(n_frames, np.nan)
         self.computed = np.zeros(n_frames, bool)
-        self.lit = np.zeros(n_frames, bool)
+        self.non_black = np.zeros(n_frames, bool)
         self._masks: dict[int, bytes] = {}
 
     @property
@@ -161,7 +161,7 @@ class Analysis:
             self.area_fraction[frames] = results.area_fraction
             self._masks.update(zip(frames.tolist(), results.masks, strict=True))
         self.ac_mm[frames] = results.ac_mm
-        self.lit[frames] = results.lit
+        self.non_black[frames] = results.non_black
         self.computed[frames] = True
         self.setup = replace(
             self.setup,
@@ -172,7 +172,7 @@ class Analysis:
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
 
     def scores(self, frame: int) -> tuple[float | None, float | None]:
-        """Give quality and area fraction of a frame; None where not computed."""
+        """Return quality and area fraction of a frame; None where not computed."""
         scores = (float(self.quality[frame]), float(self.area_fraction[frame]))
         quality, area = (score if np.isfinite(score) else None for score in scores)
         return quality, area
@@ -197,17 +197,17 @@ class Analysis:
         return ", ".join(f"{model.id} {model.hash}" for model in models if model) or None
 
     def set_thresholds(self, thresholds: Thresholds) -> tuple[int, ...]:
-        """Count frames as positive from other scores on; give those whose label changed."""
+        """Count frames as positive from other scores on; return those whose label changed."""
         before = self.labels()
         self.setup = replace(self.setup, thresholds=thresholds)
         return tuple(np.flatnonzero(self.labels() != before).tolist())
 
     def packed_mask(self, frame: int) -> bytes | None:
-        """Give the model's mask of a frame as it is kept, or None where there is none."""
+        """Return the model's mask of a frame as it is kept, or None where there is none."""
         return self._masks.get(frame)
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
-        """Give the model's mask of a frame, (H, W); empty where none was computed."""
+        """Return the model's mask of a frame, (H, W); empty where none was computed."""
         shape = self.sweep.shape[1:]
         code = self._masks.get(frame)
         return np.zeros(shape, bool) if code is None else decode_mask(code, shape)
@@ -226,7 +226,7 @@ class Analysis:
         (T,) int8 : 1 where every model that spoke finds the abdomen, 0 where not, -1 where
         nothing was computed. A black frame never shows an abdomen.
         """
-        positive = self.lit.copy()
+        positive = self.non_black.copy()
         if self.setup.cls_model:
             positive &= np.nan_to_num(self.quality) > self.setup.thresholds.quality
         if self.setup.seg_model:
@@ -242,8 +242,8 @@ class Analysis:
         The quality where there is a classifier, else the area. A black frame counts 0.
         """
         score = self.quality if self.setup.cls_model else self.area_fraction
-        return np.where(self.computed & ~self.lit, np.float32(0), score)
+        return np.where(self.computed & ~self.non_black, np.float32(0), score)
 
     def best_frame(self) -> int:
-        """Give the frame to measure, or -1 where none shows the abdomen; see ``best_frame``."""
+        """Return the frame to measure, or -1 where none shows the abdomen; see ``best_frame``."""
         return best_frame(self.score, self.labels() == 1, self.sweep.bounds)

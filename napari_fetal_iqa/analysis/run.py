@@ -156,7 +156,7 @@ def analyse_sweep(
     use_cache = use_cache and frames is None
     if use_cache:
         setup = choose_models(cls_model, seg_model, encoder_weights).setup()
-        if (cached := cache.recall(sweep, setup)) is not None:
+        if (cached := cache.load(sweep, setup)) is not None:
             if progress:
                 progress(len(order), len(order))
             return cached
@@ -169,7 +169,7 @@ def analyse_sweep(
         if progress:
             progress(done, len(order))
     if use_cache:
-        cache.keep(analysis)
+        cache.save(analysis)
     return analysis
 
 
@@ -195,7 +195,7 @@ def measured(
         area_fraction=batch.area_fraction,
         masks=packed,
         ac_mm=ac_mm,
-        lit=np.array([bool(np.any(image)) for image in images]),
+        non_black=np.array([bool(np.any(image)) for image in images]),
         seconds={**batch.seconds, "measure": time.perf_counter() - started},
     )
 

@@ -99,7 +99,7 @@ def analyse(
 
 
 def given_or_in_use(given: str | None, task: Task) -> str:
-    """Give the model that was asked for, or else the one in use for the task.
+    """Return the model that was asked for, or else the one in use for the task.
 
     Raises
     ------
@@ -118,7 +118,7 @@ def given_or_in_use(given: str | None, task: Task) -> str:
 
 
 def _told(error: Exception, path: Path) -> Exception:
-    """Give an error in the words of this tool."""
+    """Return an error in the words of this tool."""
     if isinstance(error, FetalIqaError | ModelError):
         return error
     from napari_fetal_iqa.cli.batch import in_one_line
@@ -146,7 +146,7 @@ def parse_frames(text: str) -> list[int]:
 
 
 def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
-    """Give every sweep that is meant.
+    """Return every sweep that is meant.
 
     A folder that holds volumes or videos means each of them; any other folder is taken as a
     sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
@@ -164,6 +164,6 @@ def _volumes(path: Path) -> list[Path]:
 
 
 def _is_volume(path: Path) -> bool:
-    """Tell whether a file is a sweep of its own, rather than one of the frames of a folder."""
+    """Return whether a file is a sweep of its own, rather than one of the frames of a folder."""
     is_frame = is_picture(path) or path.suffix.lower() in (".dcm", ".dicom")
     return path.is_file() and not is_frame and find_reader(path) is not None

@@ -84,7 +84,7 @@ class AnalysisJob:
             )
         analysis = None
         if frames is None and not self._overwrite:
-            analysis = cache.recall(sweep, self._setup)
+            analysis = cache.load(sweep, self._setup)
         if analysis is None:
             analysis = self._empty(sweep, frames)
             try:
@@ -109,7 +109,7 @@ class AnalysisJob:
             for results in self._analyser.run(sweep, order):
                 analysis.add(results)
                 bar.update(len(results.frames))
-        cache.keep(analysis)
+        cache.save(analysis)
 
     def _stop(self, analysis: Analysis, folder: Path) -> None:
         """Write what is there, and say so."""

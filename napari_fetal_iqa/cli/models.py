@@ -241,5 +241,5 @@ def _number(value: object) -> str:
 
 
 def _plain(text: str) -> str:
-    """Give a text from a card, which may be a stranger's, in one line that moves no cursor."""
+    """Return a text from a card, which may be a stranger's, in one line that moves no cursor."""
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())

@@ -18,7 +18,7 @@ LayerData = tuple[Any, dict[str, Any], str]
 
 
 def grid_attributes(sweep: SweepVolume) -> dict[str, Any]:
-    """Give the scale, units and axis labels of every layer on the grid of a sweep.
+    """Return the scale, units and axis labels of every layer on the grid of a sweep.
 
     Rows and columns are in mm where the spacing is known, frames are counted.
     """
@@ -32,7 +32,7 @@ def grid_attributes(sweep: SweepVolume) -> dict[str, Any]:
 
 
 def sweep_layer(sweep: SweepVolume) -> LayerData:
-    """Give the image layer of a sweep; or a labels layer where it holds nothing but masks.
+    """Return the image layer of a sweep; or a labels layer where it holds nothing but masks.
 
     Frames of a compressed file go on being inflated in the background.
     """

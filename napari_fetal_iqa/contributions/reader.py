@@ -15,7 +15,7 @@ ReadFunction = Callable[[str | list[str]], list[LayerData]]
 
 
 def get_reader(path: str | list[str]) -> ReadFunction | None:
-    """Give the function that opens a path, or None where it is not a sweep of ours.
+    """Return the function that opens a path, or None where it is not a sweep of ours.
 
     Decides by the ending, for other files by the DICOM prefix, for folders by whether they hold
     DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader. What may not

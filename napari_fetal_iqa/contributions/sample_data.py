@@ -16,7 +16,7 @@ DEMO_SEED = 7
 
 
 def demo_sweep() -> SweepVolume:
-    """Give the demo phantom: six short sweeps of full resolution.
+    """Return the demo phantom: six short sweeps of full resolution.
 
     Simulating it takes some seconds, the first time only: then it is in the cache.
     """
@@ -35,7 +35,7 @@ def demo_sweep() -> SweepVolume:
 
 
 def demo_phantom() -> list[LayerData]:
-    """Give the demo phantom as napari wants sample data."""
+    """Return the demo phantom as napari wants sample data."""
     return [sweep_layer(demo_sweep())]
 
 

@@ -24,7 +24,7 @@ def new_uid() -> str:
 
 
 def now() -> str:
-    """Give the time, UTC, as events have it."""
+    """Return the time, UTC, as events have it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
 
 

@@ -117,7 +117,7 @@ class History:
         return sorted({event.frame for event in self._actions.get(action, ())})
 
     def frame(self, frame: int) -> FrameCorrection | None:
-        """Give the state of one frame, or None where the model's word stands alone."""
+        """Return the state of one frame, or None where the model's word stands alone."""
         said = self._said.get(frame)
         if not said:
             return None
@@ -138,6 +138,6 @@ class History:
         )
 
     def state(self) -> dict[int, FrameCorrection]:
-        """Give every corrected frame and its state, by frame number."""
+        """Return every corrected frame and its state, by frame number."""
         states = (self.frame(frame) for frame in sorted(self._said))
         return {state.frame: state for state in states if state}

@@ -54,7 +54,7 @@ class Bookmark:
 
 
 def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:
-    """Give the row of a sweep, in the order of :data:`SWEEP_COLUMNS`."""
+    """Return the row of a sweep, in the order of :data:`SWEEP_COLUMNS`."""
     row_mm, column_mm = record.spacing_mm or (None, None)
     return (record.identity, *record.shape, row_mm, column_mm, json.dumps(record.bounds))
 
@@ -80,7 +80,7 @@ def sweep_of_row(row: Sequence[Any]) -> SweepRecord:
 
 
 def row_of_event(event: Event) -> tuple[object, ...]:
-    """Give the row of an event, in the order of :data:`EVENT_COLUMNS`."""
+    """Return the row of an event, in the order of :data:`EVENT_COLUMNS`."""
     return (
         event.sweep,
         event.reviewer,

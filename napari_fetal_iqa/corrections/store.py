@@ -84,19 +84,19 @@ class CorrectionStore:
     # What is known -------------------------------------------------------------------------
 
     def sweeps(self) -> list[SweepRecord]:
-        """Give the sweeps of this store, in the order in which they were first opened."""
+        """Return the sweeps of this store, in the order in which they were first opened."""
         query = f"SELECT {SWEEP_COLUMNS} FROM sweep ORDER BY rowid"
         with self._explaining():
             return [sweep_of_row(row) for row in self._connection.execute(query)]
 
     def reviewers(self, sweep: str | None = None) -> list[str]:
-        """Give everyone who said something, of one sweep or of any."""
+        """Return everyone who said something, of one sweep or of any."""
         query = "SELECT DISTINCT reviewer FROM event WHERE ? IS NULL OR sweep = ? ORDER BY reviewer"
         with self._explaining():
             return [row[0] for row in self._connection.execute(query, (sweep, sweep))]
 
     def events(self, sweep: str | None = None, reviewer: str | None = None) -> list[Event]:
-        """Give the events of one sweep and reviewer or of all, the first to be said first.
+        """Return the events of one sweep and reviewer or of all, the first to be said first.
 
         What was said at one time comes in the order of its writing.
         """
@@ -109,14 +109,14 @@ class CorrectionStore:
             return [event_of_row(row) for row in rows]
 
     def history(self, sweep: str, reviewer: str) -> History:
-        """Give the replayed history of one reviewer on one sweep; kept up to date by the store."""
+        """Return one reviewer's replayed history of one sweep; the store keeps it up to date."""
         key = (sweep, reviewer)
         if key not in self._histories:
             self._histories[key] = History(self.events(sweep, reviewer))
         return self._histories[key]
 
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
-        """Give the state of every corrected frame of a sweep, by frame number.
+        """Return the state of every corrected frame of a sweep, by frame number.
 
         Without a reviewer, the last word on the label and the last on the mask of a frame count,
         whoever spoke them.
@@ -130,7 +130,7 @@ class CorrectionStore:
         return {frame: latest(said[frame]) for frame in sorted(said)}
 
     def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
-        """Give where a review stands; None where it was never left."""
+        """Return where a review stands; None where it was never left."""
         query = (
             "SELECT frame, quality_threshold, area_threshold FROM bookmark "
             "WHERE sweep = ? AND reviewer = ?"
@@ -249,11 +249,11 @@ class CorrectionStore:
         )
 
     def undo(self, sweep: str, reviewer: str) -> list[int]:
-        """Take back the reviewer's last action on a sweep; give the frames that changed."""
+        """Take back the reviewer's last action on a sweep; return the frames that changed."""
         return self._step(sweep, reviewer, EventKind.UNDO)
 
     def redo(self, sweep: str, reviewer: str) -> list[int]:
-        """Bring back what was undone last; give the frames that changed."""
+        """Bring back what was undone last; return the frames that changed."""
         return self._step(sweep, reviewer, EventKind.REDO)
 
     def _step(self, sweep: str, reviewer: str, kind: EventKind) -> list[int]:

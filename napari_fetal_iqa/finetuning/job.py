@@ -186,7 +186,7 @@ class LearningJob:
         )
 
     def events(self) -> list[Event]:
-        """Give what the trainer said since the last call; at most some hundred kilobytes of it.
+        """Return what the trainer said since the last call; at most some hundred kilobytes of it.
 
         A last line that is half written waits for the next call; a line that is no event is
         left out.

@@ -22,7 +22,7 @@ def birth(pid: int) -> str | None:
 
 
 def apart() -> dict[str, Any]:
-    """Give the options of :class:`subprocess.Popen` for a process that outlives this one."""
+    """Return the options of :class:`subprocess.Popen` for a process that outlives this one."""
     if sys.platform == "win32":
         flags = (
             subprocess.CREATE_NEW_PROCESS_GROUP

@@ -39,7 +39,7 @@ class Summary(BaseModel):
         return TASK_WORDS.get(self.task, self.task)
 
     def said(self) -> str:
-        """Give the summary, or why nothing can be learnt, as one or two sentences."""
+        """Return the summary, or why nothing can be learnt, as one or two sentences."""
         if self.problem:
             return f"{self.name}: {self.problem}"
         held = self.hold_out

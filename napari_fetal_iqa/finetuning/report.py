@@ -118,7 +118,7 @@ class Judgement:
 
 
 def label_of(name: str) -> str:
-    """Give people's name of a figure."""
+    """Return people's name of a figure."""
     return _FIGURES[name].label if name in _FIGURES else name
 
 

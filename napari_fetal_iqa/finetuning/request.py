@@ -47,7 +47,7 @@ class LearningRequest:
         return {self.task: out}
 
     def arguments(self, out: Path) -> list[str]:
-        """Give the arguments of the trainer."""
+        """Return the arguments of the trainer."""
         bases = [argument for base in self.bases for argument in ("--base", base)]
         return [
             "finetune",
@@ -59,13 +59,13 @@ class LearningRequest:
         ]
 
     def dry_run(self, trainer: Sequence[str] | None = None) -> list[str]:
-        """Give the command that only says what there is to learn from."""
+        """Return the command that only says what there is to learn from."""
         out = models_folder() / "dry-run"
         return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run"]
 
 
 def trainer_command() -> list[str]:
-    """Give the command that starts the trainer."""
+    """Return the command that starts the trainer."""
     return [sys.executable, "-m", "fetal_iqa_training"]
 
 

@@ -65,7 +65,7 @@ class AbdomenMeasurement:
         return 2 * self.semi_axes_mm[0], 2 * self.semi_axes_mm[1]
 
     def outline_px(self, n: int = 128) -> NDArray[np.float64]:
-        """Give ``n`` points of the ellipse, (n, 2) rows and columns, for a closed polygon."""
+        """Return ``n`` points of the ellipse, (n, 2) rows and columns, for a closed polygon."""
         return self._at(np.linspace(0, 2 * pi, n, endpoint=False))
 
     @property

@@ -137,7 +137,7 @@ class Ellipse:
         return np.concatenate([at, [self.center_mm]])
 
     def outline_mm(self, n: int = 128) -> NDArray[np.float64]:
-        """Give ``n`` points of the ellipse, (n, 2) rows and columns in mm, as a closed polygon."""
+        """Return ``n`` points of the ellipse, closed, (n, 2) rows and columns in mm."""
         return self._at(np.linspace(0, 2 * pi, n, endpoint=False))
 
     def _at(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -178,7 +178,7 @@ class Ellipse:
         return Ellipse((float(row), float(column)), (first, second), turn)
 
     def mask(self, shape: tuple[int, int], spacing_mm: Sequence[float]) -> NDArray[np.bool_]:
-        """Give the pixels whose centres lie in the ellipse, (H, W) bool; cut off at the frame.
+        """Return the pixels whose centres lie in the ellipse, (H, W) bool; cut off at the frame.
 
         Parameters
         ----------

@@ -16,7 +16,7 @@ MAX_FILES, MAX_DEPTH = 10_000, 4
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell whether a file has the DICOM prefix (PS3.10, section 7.1) and is no directory file."""
+    """Return whether a file has the DICOM prefix (PS3.10, section 7.1) and is no directory file."""
     if path.name.upper() == "DICOMDIR":
         return False
     with path.open("rb") as file:
@@ -24,7 +24,7 @@ def is_dicom(path: Path) -> bool:
 
 
 def is_picture(path: Path) -> bool:
-    """Tell whether a file is a PNG or JPEG by its ending; the hidden files of a Mac are not."""
+    """Return whether a file is a PNG or JPEG by its ending; the hidden files of a Mac are not."""
     return path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."
 
 
@@ -51,7 +51,7 @@ def list_dicom_files(folder: Path) -> list[Path]:
 
 
 def walk_files(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Give the files of a folder and of its folders, hidden ones and links to folders left out."""
+    """Return the files of a folder and its folders, hidden ones and links to folders left out."""
     inner = []
     for path in folder.iterdir():
         if path.is_file():
@@ -76,7 +76,7 @@ def match_pictures(pattern: Path) -> list[Path]:
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:
-    """Give the sort key that puts numbers in names in the order of their values: 2 before 10."""
+    """Return the sort key that puts numbers in names in the order of their values: 2 before 10."""
     parts = re.findall(r"(\d+)|(\D+)", str(path).lower())
     return [(0, int(number), "") if number else (1, 0, text) for number, text in parts]
 

@@ -94,7 +94,7 @@ def _read(path: Path) -> SweepVolume:
 
 
 def find_reader(path: Path) -> str | None:
-    """Give the reader of a file by its ending alone (:data:`READERS`), or None."""
+    """Return the reader of a file by its ending alone (:data:`READERS`), or None."""
     name = path.name.lower()
     return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
 

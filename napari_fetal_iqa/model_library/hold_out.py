@@ -19,7 +19,7 @@ class HoldOut(NamedTuple):
 
 
 def hold_out(card: ModelCard) -> HoldOut | None:
-    """Give the figures of parent and child on the frames held out; None without any."""
+    """Return the figures of parent and child on the frames held out; None without any."""
     figures = []
     for whose in HoldOut._fields:
         found: object = card.metrics

@@ -23,7 +23,7 @@ _HISTORY = TypeAdapter(dict[Task, tuple[str, ...]])
 
 
 def reference_in_use(task: Task) -> str:
-    """Give the model in use for a task, as the settings hold it: a folder or a shipped name.
+    """Return the model in use for a task, as the settings hold it: a folder or a shipped name.
 
     Empty where the person at this machine chose to have none.
     """
@@ -32,12 +32,12 @@ def reference_in_use(task: Task) -> str:
 
 
 def references_in_use() -> list[str]:
-    """Give the models in use for any task."""
+    """Return the models in use for any task."""
     return [reference for task in TASKS if (reference := reference_in_use(task))]
 
 
 def locate(reference: str) -> Path:
-    """Give the place of a model, by which two ways of writing it are known to be one."""
+    """Return the place of a model, by which two ways of writing it are known to be one."""
     folder = resolve_model(reference) if reference in DEMO_MODELS else reference
     return Path(os.path.realpath(folder))
 
@@ -57,7 +57,7 @@ class UseHistory:
         self._path = path
 
     def references(self) -> list[str]:
-        """Give all that was in use at some time, of any task."""
+        """Return all that was in use at some time, of any task."""
         return [reference for remembered in self._load().values() for reference in remembered]
 
     def take(self, task: Task, reference: str) -> None:
@@ -102,7 +102,7 @@ class UseHistory:
         return None
 
     def _before(self, task: Task) -> list[str]:
-        """Give what was in use until what is in use now was."""
+        """Return what was in use until what is in use now was."""
         current = reference_in_use(task)
         before = list(self._load()[task])
         while before and current and locate(before[-1]) == locate(current):

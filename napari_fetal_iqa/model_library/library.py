@@ -77,7 +77,7 @@ class ModelLibrary:
         self._history = UseHistory(self.folder / "in-use-history.json")
 
     def entries(self) -> list[ModelEntry]:
-        """Give the shipped models, those kept here, and those in use, once or now, from elsewhere.
+        """Return the shipped models, those kept here, and those in use, once or now, elsewhere.
 
         Folders whose names start with a dot are half-written and left out; damaged ones are
         given, with the reason.
@@ -114,7 +114,7 @@ class ModelLibrary:
         raise ModelError(f"{text}: may be any of {several}; give more of the hash, or the folder")
 
     def lineage(self, entry: ModelEntry) -> list[ModelEntry | str]:
-        """Give a model, its parent, and so on to the oldest; one that is not here in words."""
+        """Return a model, its parent, and so on to the oldest; one that is not here in words."""
         return _lineage(entry, self.entries())
 
     def use(self, entry: ModelEntry, although_worse: bool = False) -> str | None:
@@ -236,7 +236,7 @@ class ModelLibrary:
         return by_hash or locate(entry.reference) in places_meant
 
     def _is_other_folder(self, text: str) -> bool:
-        """Tell whether a folder is meant that the list does not have; a half-written one never."""
+        """Return whether a folder is meant that is not listed; a half-written one never is."""
         if not text or not os.path.isdir(text):
             return False
         place = locate(text)

@@ -43,7 +43,7 @@ def scatterers(seed: tuple[int, ...], frame: int) -> Grid:
 
 
 def point_spread(settings: PhantomSettings, fan: Fan) -> tuple[float, float]:
-    """Give the standard deviations of the point spread, in samples along and across beams."""
+    """Return the standard deviations of the point spread, in samples along and across beams."""
     axial = AXIAL_SIGMA_MM * settings.speckle_size / fan.step_mm
     return axial, LATERAL_SIGMA_BEAMS * settings.speckle_size
 

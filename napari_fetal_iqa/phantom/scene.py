@@ -130,7 +130,7 @@ class Scene:
         return [passing for passing in passings if passing.kind != "none"]
 
     def paint(self, frame: int) -> tuple[Tissue, Ellipse | None, int]:
-        """Paint a frame; give its tissue, the abdomen's outline (or None) and its label."""
+        """Paint a frame; return its tissue, the abdomen's outline (or None) and its label."""
         mother, shadow = self.mother, self.fan.settings.shadow
         tissue = mother.paint(frame)
         texture = mother.flesh(frame)

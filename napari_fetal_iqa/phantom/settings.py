@@ -105,7 +105,7 @@ class PhantomSettings:
         )
 
     def shifted(self) -> Self:
-        """Give the same phantom seen by another scanner: a network trained on this one fails."""
+        """Return the same phantom seen by another scanner: a network trained on this one fails."""
         return replace(
             self,
             probe_radius_mm=40.0,

@@ -43,7 +43,7 @@ class Comparison:
         return self._agreement
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
-        """Give the mask of the other reviewer, (H, W); empty where there is none."""
+        """Return the mask of the other reviewer, (H, W); empty where there is none."""
         shape = self._sweep.shape[1:]
         said = self._store.history(self._sweep.identity, self.other).frame(frame)
         if said is None or said.mask is None:

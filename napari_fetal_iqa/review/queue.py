@@ -38,7 +38,7 @@ class ReviewQueue:
         self._behind.clear()
 
     def forward(self, frame: int) -> int | None:
-        """Leave a frame behind; give the frame to go to, or None where no other waits."""
+        """Leave a frame behind; return the frame to go to, or None where no other waits."""
         self._behind.pop(frame, None)
         self._behind[frame] = None
         waiting = [other for other in self.order if other != frame]
@@ -47,6 +47,6 @@ class ReviewQueue:
         return next(fresh, next(seen, None))
 
     def back(self, frame: int) -> int | None:
-        """Give the frame left behind last, or None where the way begins."""
+        """Return the frame left behind last, or None where the way begins."""
         self._behind.pop(frame, None)
         return self._behind.popitem()[0] if self._behind else None

@@ -166,7 +166,7 @@ class ReviewSession:
     # What counts ---------------------------------------------------------------------------
 
     def corrections(self) -> dict[int, FrameCorrection]:
-        """Give the corrections of the shown reviewer, by frame number."""
+        """Return the corrections of the shown reviewer, by frame number."""
         return self._store.corrections(self.sweep.identity, self._shown)
 
     @property
@@ -186,7 +186,7 @@ class ReviewSession:
         return Source.NOBODY
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
-        """Give the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        """Return the mask of a frame that counts, (H, W); empty where nobody drew one."""
         correction = self._correction(frame)
         if correction and correction.mask is not None:
             return decode_mask(correction.mask, self.sweep.shape[1:])
@@ -195,7 +195,7 @@ class ReviewSession:
         return np.zeros(self.sweep.shape[1:], bool)
 
     def labels(self) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
-        """Give the label of every frame that counts, and which of them the expert set.
+        """Return the label of every frame that counts, and which of them the expert set.
 
         Returns
         -------
@@ -214,7 +214,7 @@ class ReviewSession:
         return labels, by_expert
 
     def view(self, frame: int) -> FrameView:
-        """Give all there is to show of one frame."""
+        """Return all there is to show of one frame."""
         sweep, frame_in_sweep = self.sweep.locate(frame)
         correction = self._correction(frame)
         label, label_source = self._label(frame, correction)
@@ -284,7 +284,7 @@ class ReviewSession:
             self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
 
     def copy_previous(self, frame: int) -> bool:
-        """Take the mask that counts on the frame before for this frame's; give whether there was.
+        """Take the mask that counts on the frame before for this frame's; return whether there was.
 
         There is none before the first frame of a sweep, and none where that mask is empty.
         """
@@ -314,7 +314,7 @@ class ReviewSession:
             self._store.revert(self.sweep.identity, frame, self._reviewer)
 
     def accept(self, frame: int) -> bool:
-        """Confirm the model's label and mask of a frame; give whether there was any to confirm.
+        """Confirm the model's label and mask of a frame; return whether there was any to confirm.
 
         What the expert had set already stays as it is.
         """
@@ -335,11 +335,11 @@ class ReviewSession:
         return True
 
     def undo(self) -> tuple[int, ...]:
-        """Take back the last action; give the frames that changed."""
+        """Take back the last action; return the frames that changed."""
         return self._step(self._store.undo, self._history.next_undo)
 
     def redo(self) -> tuple[int, ...]:
-        """Bring back what was undone last; give the frames that changed."""
+        """Bring back what was undone last; return the frames that changed."""
         return self._step(self._store.redo, self._history.next_redo)
 
     def _step(self, go: Callable[[str, str], object], action: str | None) -> tuple[int, ...]:
@@ -362,11 +362,11 @@ class ReviewSession:
         return candidates(self.analysis, self.labels()[1], self.sweep.bounds)
 
     def to_review(self) -> list[int]:
-        """Give the frames worth the expert's time and not yet corrected, in ascending order."""
+        """Return the frames worth the expert's time and not yet corrected, in ascending order."""
         return sorted(self._queue.order)
 
     def next_to_review(self, frame: int, step: int = 1) -> int | None:
-        """Give the frame to go to from a frame, which is remembered as visited.
+        """Return the frame to go to from a frame, which is remembered as visited.
 
         Step 1: the most valuable frame not visited yet, or where all were, the one visited longest
         ago. Step -1: the frame visited before. None where there is none.
@@ -374,7 +374,7 @@ class ReviewSession:
         return self._queue.forward(frame) if step > 0 else self._queue.back(frame)
 
     def best_frame(self) -> int:
-        """Give the frame to measure, or -1: the models' choice among what the expert left."""
+        """Return the frame to measure, or -1: the models' choice among what the expert left."""
         if self.analysis is None:
             return -1
         labels, _ = self.labels()

@@ -44,7 +44,7 @@ def models() -> Path:
 
 
 def default_store() -> Path:
-    """Give the corrections store that the window uses unless told otherwise."""
+    """Return the corrections store that the window uses unless told otherwise."""
     return home() / "corrections.sqlite"
 
 
@@ -93,7 +93,7 @@ def _locations() -> dict[str, str]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give the path of a new file that takes the place of ``path`` once it is written.
+    """Return the path of a new file that takes the place of ``path`` once it is written.
 
     Whoever reads ``path`` meanwhile sees the old file; where the block raises, the old file
     stays. Missing folders are made.

@@ -9,7 +9,7 @@ from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
-from napari_fetal_iqa.widgets.viewer.sweep_view import Desk
+from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
 
 class Actions:
@@ -23,14 +23,16 @@ class Actions:
         Called after each correction with None where it is saved, else with the trouble.
     """
 
-    def __init__(self, desk: Callable[[], Desk | None], said: Callable[[str | None], None]) -> None:
+    def __init__(
+        self, desk: Callable[[], SweepView | None], said: Callable[[str | None], None]
+    ) -> None:
         self._desk = desk
         self._said = said
 
     # Corrections ---------------------------------------------------------------------------
 
     def _correct(self, correction: Callable[[ReviewSession, int], object]) -> bool:
-        """Let the expert say something of the frame on the screen; give whether it is saved."""
+        """Let the expert say something of the frame on the screen; return whether it is saved."""
         desk = self._desk()
         if desk is None:
             return False

@@ -45,7 +45,7 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
         viewer.close()
 
     if screenshot is not None:
-        widget.troubled.connect(give_up)
+        widget.error_occurred.connect(give_up)
         widget.runner.ended.connect(
             lambda complete: _finish(viewer, widget, screenshot) if complete else None
         )

@@ -51,7 +51,7 @@ from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.viewer.caption import ScreenText
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
-from napari_fetal_iqa.widgets.viewer.sweep_view import Desk
+from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
@@ -82,7 +82,7 @@ class ReviewWidget(QWidget):
         By default those of the user, which the widget also keeps.
     """
 
-    troubled = Signal(str)
+    error_occurred = Signal(str)
 
     def __init__(
         self,
@@ -100,7 +100,7 @@ class ReviewWidget(QWidget):
         if not self.settings.reviewer:
             self._keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
         self._closed = False
-        self.desk: Desk | None = None
+        self.desk: SweepView | None = None
         self.layer: Image | None = None
         analyser = analyser or RemoteAnalyser()
         self.runner = AnalysisRunner(analyser, self)
@@ -194,21 +194,21 @@ class ReviewWidget(QWidget):
         return action
 
     def _connect(self) -> None:
-        self.empty.open_asked.connect(self.opener.choose_file)
-        self.empty.folder_asked.connect(self.opener.choose_folder)
-        self.empty.phantom_asked.connect(self.open_phantom)
+        self.empty.open_requested.connect(self.opener.choose_file)
+        self.empty.folder_requested.connect(self.opener.choose_folder)
+        self.empty.phantom_requested.connect(self.open_phantom)
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._trouble)
         self.opener.ended.connect(lambda: self.empty.phantom.setEnabled(True))
-        self.keeper.troubled.connect(self._trouble)
+        self.keeper.error_occurred.connect(self._trouble)
         self.keeper.moved.connect(self._lay_out_again)
         self.keeper.saved.connect(lambda: self._corrected(None))
         self.page.asked.connect(lambda name: self._action(name)())
         self.page.fully_reviewed.connect(self._set_fully_reviewed)
         self.page.settings.changed.connect(self._settings_changed)
-        self.page.reviewers.show_asked.connect(self._show_reviewer)
-        self.page.reviewers.compare_asked.connect(self._compare_with)
-        self.page.learn.frame_asked.connect(self._go_to)
+        self.page.reviewers.show_requested.connect(self._show_reviewer)
+        self.page.reviewers.compare_requested.connect(self._compare_with)
+        self.page.learn.frame_requested.connect(self._go_to)
         self.learning.about_to_start.connect(self.runner.release)
         self.runner.started.connect(self._analysis_started)
         self.runner.results.connect(self._results_came)
@@ -226,7 +226,7 @@ class ReviewWidget(QWidget):
         super().showEvent(event)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
-        """Give the keys back to napari."""
+        """Return the keys back to napari."""
         if not self._closed:
             self._keys.set_active(False)
         super().hideEvent(event)
@@ -319,7 +319,7 @@ class ReviewWidget(QWidget):
         except StoreError as error:
             self._trouble(str(error))
             return
-        self.desk = Desk(self.viewer, layer, session, self.screen_text)
+        self.desk = SweepView(self.viewer, layer, session, self.screen_text)
         self.desk.overlay.stroke.connect(self.review_actions.stroke)
         self.desk.ellipse.drawn.connect(self.review_actions.take_ellipse)
         self.desk.selection.changed.connect(self.timeline.show_range)
@@ -472,7 +472,7 @@ class ReviewWidget(QWidget):
         self.page.work.end_analysis(analysis)
         self._check_models()
         if complete and analysis is not None:
-            create_worker(cache.keep, analysis).start()
+            create_worker(cache.save, analysis).start()
 
     def _check_models(self) -> None:
         """Say where what is on the screen was made with other models than those chosen."""
@@ -567,4 +567,4 @@ class ReviewWidget(QWidget):
     def _trouble(self, said: str) -> None:
         self.page.work.show_trouble(said)
         self.empty.said.setText(said)
-        self.troubled.emit(said)
+        self.error_occurred.emit(said)

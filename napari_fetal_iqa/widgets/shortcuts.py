@@ -70,7 +70,7 @@ _REPEATING = ("_frame", "_brush", "_sweep", "do", "_back", "_on")
 
 
 def key_of(action: str) -> str:
-    """Give the first key of an action, as shown on buttons and in tooltips."""
+    """Return the first key of an action, as shown on buttons and in tooltips."""
     return next(key.keys[0] for key in KEYS if key.action == action).replace("Return", "Enter")
 
 
@@ -80,7 +80,7 @@ def with_key(text: str, action: str) -> str:
 
 
 def help_html() -> str:
-    """Give the table of keys as HTML."""
+    """Return the table of keys as HTML."""
     rows = "".join(
         f"<tr><td><b>{' or '.join(key.keys)}</b>&nbsp;&nbsp;</td><td>{key.does}</td></tr>"
         for key in KEYS
@@ -89,7 +89,7 @@ def help_html() -> str:
 
 
 def help_markdown() -> str:
-    """Give the table of keys as ``docs/keys.md`` has it."""
+    """Return the table of keys as ``docs/keys.md`` has it."""
     lines = [
         "# Keys",
         "",

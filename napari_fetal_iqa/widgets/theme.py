@@ -15,7 +15,7 @@ class Palette:
 
 
 def palette_of(theme_name: str) -> Palette:
-    """Give the palette of one of napari's themes."""
+    """Return the palette of one of napari's themes."""
     theme = get_theme(theme_name)
     return Palette(
         background=theme.background.as_hex(),

@@ -103,7 +103,7 @@ def correct(
 
 @pytest.fixture
 def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]]]:
-    """Write a sweep file; give its path and its true masks."""
+    """Write a sweep file; return its path and its true masks."""
 
     def write(seed: int) -> tuple[Path, NDArray[np.uint8]]:
         frames, masks = disc_volume(seed)
@@ -116,7 +116,7 @@ def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
-    """Run ``fetal-iqa-train`` in this process; give exit code, output and errors."""
+    """Run ``fetal-iqa-train`` in this process; return exit code, output and errors."""
 
     def run(*arguments: object) -> tuple[int, str, str]:
         monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])

@@ -99,7 +99,7 @@ def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(des
             area_fraction=np.full(3, mask.mean(), np.float32),
             masks=(encode_mask(mask),) * 3,
             ac_mm=np.full(3, np.nan),
-            lit=np.ones(3, bool),
+            non_black=np.ones(3, bool),
             seconds={},
         )
     )

@@ -15,7 +15,7 @@ NARROWEST_CANVAS_PX = 298
 
 
 def shown(desk, qtbot, said):
-    """Say this on the bare canvas; give a picture of its lower left corner, (rows, columns)."""
+    """Say this on the bare canvas; return a picture of its lower left corner, (rows, columns)."""
     viewer, text = desk.viewer, desk.screen_text
     viewer.layers[0].visible = False
     text.say(said)

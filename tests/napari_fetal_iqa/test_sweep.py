@@ -146,8 +146,8 @@ def test_field_of_view_of_a_black_volume_is_the_whole_frame():
 
 def test_trailing_black_frames_do_not_change_the_field_of_view():
     truth = fan((40, 60))
-    lit = np.full((5, 40, 60), 90, np.uint8) * truth
-    padded = np.concatenate([lit, np.zeros((100, 40, 60), np.uint8)])
+    bright = np.full((5, 40, 60), 90, np.uint8) * truth
+    padded = np.concatenate([bright, np.zeros((100, 40, 60), np.uint8)])
 
     assert np.array_equal(SweepVolume(padded).field_of_view, truth)
 

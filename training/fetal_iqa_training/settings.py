@@ -191,7 +191,7 @@ _OUTLINES: dict[Preset, dict[str, object]] = {
 
 
 def preset_of(preset: Preset, task: Task) -> dict[str, object]:
-    """Give what a preset changes of :class:`FinetuneSettings` for a task.
+    """Return what a preset changes of :class:`FinetuneSettings` for a task.
 
     ``quick`` is for the desk, minutes on a laptop's CPU with the demo encoder; ``careful`` goes
     slower and stops early, so that it forgets less; ``paper`` is the recipe of arXiv 2507.22802.

@@ -210,7 +210,7 @@ def _open(request: Request) -> HTTPResponse:
 
 
 def _read(response: HTTPResponse) -> bytes:
-    """Give the next bytes; none where the connection ends or breaks."""
+    """Return the next bytes; none where the connection ends or breaks."""
     try:
         return response.read(_CHUNK)
     except (OSError, HTTPException):

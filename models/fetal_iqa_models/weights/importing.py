@@ -80,7 +80,7 @@ def import_weights(
 
 
 def _fingerprint(file: Path) -> tuple[str, int]:
-    """Give the sha256 and the size of a file that another process may take away meanwhile."""
+    """Return the sha256 and the size of a file that another process may take away meanwhile."""
     try:
         with file.open("rb") as raw:
             sha256 = hashlib.file_digest(raw, "sha256").hexdigest()

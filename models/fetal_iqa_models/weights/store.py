@@ -95,12 +95,12 @@ class WeightsStore:
         return self.folder / f"{encoder}-{source_sha256[:_DIGITS]}.safetensors"
 
     def files(self, encoder: str = "*", source_sha256: str = "") -> list[Path]:
-        """Give the weights files of all encoders or of one, readable or not, by name."""
+        """Return the weights files of all encoders or of one, readable or not, by name."""
         digits = source_sha256[:_DIGITS] or "[0-9a-f]" * _DIGITS
         return sorted(self.folder.glob(f"{encoder}-{digits}.safetensors"))
 
     def entries(self, encoder: str = "*") -> list[StoredWeights]:
-        """Give what there is, for every encoder or for one; published weights come first.
+        """Return what there is, for every encoder or for one; published weights come first.
 
         A file that cannot be read is left out, with a warning in the log.
         """
@@ -113,7 +113,7 @@ class WeightsStore:
         return sorted(found, key=lambda stored: (stored.header.encoder, not stored.published))
 
     def find(self, source_sha256: str) -> Path | None:
-        """Give the file that was converted from the checkpoint of this sha256, if it is here.
+        """Return the file that was converted from the checkpoint of this sha256, if it is here.
 
         That is how a model card names the encoder's weights.
         """

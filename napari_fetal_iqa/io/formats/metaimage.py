@@ -48,7 +48,7 @@ def read_metaimage(path: Path) -> SweepVolume:
 
 
 def _read_header(path: Path) -> tuple[TextHeader, int]:
-    """Give the fields and the offset of the first byte after the header."""
+    """Return the fields and the offset of the first byte after the header."""
     fields: dict[str, str] = {}
     with path.open("rb") as file:
         while "ElementDataFile" not in fields:
@@ -117,7 +117,7 @@ def _spacing(header: TextHeader) -> tuple[float, float] | None:
 
 
 def _data(header: TextHeader, end: int) -> tuple[Path, int]:
-    """Give the file that holds the pixels, and their offset (-1: they end the file)."""
+    """Return the file that holds the pixels, and their offset (-1: they end the file)."""
     name = header.get("ElementDataFile")
     if name.upper() == "LOCAL":
         return header.path, end

@@ -57,7 +57,7 @@ def read_nrrd(path: Path) -> SweepVolume:
 
 
 def _read_header(path: Path) -> tuple[TextHeader, int]:
-    """Give the fields and the offset of the first byte after the header."""
+    """Return the fields and the offset of the first byte after the header."""
     with path.open("rb") as file:
         first, *lines = _header_lines(file) or [""]
         end = file.tell()
@@ -85,7 +85,7 @@ def _header_lines(file: BinaryIO) -> list[str]:
 
 
 def _pixel_block(header: TextHeader, end: int) -> tuple[PixelBlock, int]:
-    """Give the pixels, and the axis of the columns: 1 where channels come first."""
+    """Return the pixels, and the axis of the columns: 1 where channels come first."""
     encodings = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
     encoding = encodings.get(header.get("encoding").lower())
     if encoding is None:
@@ -153,7 +153,7 @@ def _data(header: TextHeader, end: int) -> tuple[Path, int]:
 
 
 def _spacing(header: TextHeader, axis: int) -> tuple[float, float] | None:
-    """Give the spacing of rows and columns; ``axis`` is that of the columns."""
+    """Return the spacing of rows and columns; ``axis`` is that of the columns."""
     try:
         if "space directions" in header.fields:
             vectors = re.findall(r"none|\([^)]*\)", header.get("space directions").lower())

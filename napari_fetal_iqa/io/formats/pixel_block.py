@@ -61,7 +61,7 @@ class PixelBlock:
         return math.prod(self.shape) * self.channels * self.dtype.itemsize
 
     def open(self) -> Frames:
-        """Give the (T, H, W) uint8 frames.
+        """Return the (T, H, W) uint8 frames.
 
         Raw uint8 is memory-mapped and compressed uint8 inflated on demand. Everything else is
         read whole and made grey by :func:`~napari_fetal_iqa.io.frames.grey.to_grey_frames`.

@@ -28,22 +28,22 @@ class TextHeader:
         self.fields = fields
 
     def get(self, key: str, default: str = "") -> str:
-        """Give a field as it stands."""
+        """Return a field as it stands."""
         return self.fields.get(key, default)
 
     def words(self, key: str, default: str = "") -> list[str]:
-        """Give the words of a field."""
+        """Return the words of a field."""
         return self.get(key, default).split()
 
     def flag(self, key: str, default: bool) -> bool:
-        """Give a field that must be True or False."""
+        """Return a field that must be True or False."""
         value = self.get(key, str(default)).lower()
         if value not in ("true", "false"):
             raise self.wrong(key, "True or False")
         return value == "true"
 
     def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
-        """Give ``count`` positive integers of at most 15 digits."""
+        """Return ``count`` positive integers of at most 15 digits."""
         words = self.words(key)
         if len(words) != count or not all(
             word.isascii() and word.isdigit() and len(word) <= 15 and int(word) for word in words
@@ -52,7 +52,7 @@ class TextHeader:
         return tuple(int(word) for word in words)
 
     def data_file(self, key: str) -> Path:
-        """Give the data file that a field names; it must lie in the header's folder or below."""
+        """Return the data file that a field names; it must lie in the header's folder or below."""
         folder = self.path.parent.resolve()
         try:
             data = (folder / self.get(key)).resolve()
@@ -81,6 +81,6 @@ class TextHeader:
 
 
 def known_spacing(row_mm: float, column_mm: float) -> tuple[float, float] | None:
-    """Give the spacing in mm where both numbers make sense, else None."""
+    """Return the spacing in mm where both numbers make sense, else None."""
     sensible = all(math.isfinite(mm) and mm > 0 for mm in (row_mm, column_mm))
     return (row_mm, column_mm) if sensible else None

@@ -108,6 +108,6 @@ def _check_riff(file: BinaryIO) -> None:
 
 
 def grey_of(frame: av.VideoFrame) -> NDArray[np.uint8]:
-    """Give the luma of a decoded frame, (H, W) uint8 in full range."""
+    """Return the luma of a decoded frame, (H, W) uint8 in full range."""
     grey = frame.reformat(format="gray", dst_color_range=ColorRange.JPEG)
     return np.asarray(grey.to_ndarray(), np.uint8)

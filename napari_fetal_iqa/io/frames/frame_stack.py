@@ -62,7 +62,7 @@ class FrameStack:
         self._count += 1
 
     def frames(self) -> NDArray[Any]:
-        """Give the (T, H, W) array.
+        """Return the (T, H, W) array.
 
         Raises
         ------

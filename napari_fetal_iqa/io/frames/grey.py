@@ -63,7 +63,7 @@ def _row_blocks(frame: NDArray[Any]) -> Iterator[slice]:
 
 
 def luma(frame: NDArray[Any]) -> NDArray[Any]:
-    """Give the grey of one frame.
+    """Return the grey of one frame.
 
     Parameters
     ----------

@@ -180,7 +180,7 @@ class InflatingFrames:
 
 
 def _untouched_memory(size: int) -> NDArray[np.uint8]:
-    """Give bytes that take no memory until they are written.
+    """Return bytes that take no memory until they are written.
 
     Not from numpy, which asks for huge pages: where memory is fragmented, gathering them takes
     longer than inflating.

@@ -13,7 +13,7 @@ class StoreKeeper(QObject):
     """Opens the store when it is first needed and leaves it with nothing unsaved.
 
     ``saved`` tells that all that waited is on disk; ``moved``, before it, that the store could be
-    opened at last and is another object now. ``troubled`` tells in one line why it cannot be
+    opened at last and is another object now. ``error_occurred`` tells in one line why it cannot be
     opened.
 
     Parameters
@@ -24,7 +24,7 @@ class StoreKeeper(QObject):
 
     saved = Signal()
     moved = Signal()
-    troubled = Signal(str)
+    error_occurred = Signal(str)
 
     def __init__(self, store: CorrectionStore | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -43,7 +43,7 @@ class StoreKeeper(QObject):
                 self._store = CorrectionStore(path)
             except StoreError as error:
                 self._store = CorrectionStore(path, "memory")
-                self.troubled.emit(str(error))
+                self.error_occurred.emit(str(error))
         return self._store
 
     @property

@@ -42,13 +42,13 @@ def get_to_know(sweep: SweepVolume) -> SweepVolume:
 def analyse(
     analyser: RemoteAnalyser, sweep: SweepVolume, queue: FrameQueue, cls_model: str, seg_model: str
 ) -> Iterator[Analysis | FrameResults]:
-    """Give the analysis and then, unless it is complete, the results of batch after batch.
+    """Return the analysis and then, unless it is complete, the results of batch after batch.
 
     The analysis is the window's own from the moment that it is yielded: one that was cached is
     complete, another is empty.
     """
     try:
-        cached = cache.recall(sweep, choose_models(cls_model, seg_model).setup())
+        cached = cache.load(sweep, choose_models(cls_model, seg_model).setup())
     except ModelError as error:
         raise AnalysisError(str(error)) from None
     if cached is not None:

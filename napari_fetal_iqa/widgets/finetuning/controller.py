@@ -62,13 +62,13 @@ class Learning(QObject):
         self._dry_run.answered.connect(panel.form.show_summaries)
         self._dry_run.failed.connect(panel.form.show_problem)
         panel.unfolded.connect(self.count)
-        panel.form.refresh_asked.connect(self.count)
-        panel.form.start_asked.connect(self.start)
-        panel.watch.stop_asked.connect(self.stop)
-        panel.watch.cancel_asked.connect(self.cancel)
-        panel.use_asked.connect(self.use)
-        panel.keep_asked.connect(self.keep)
-        panel.discard_asked.connect(self.discard)
+        panel.form.refresh_requested.connect(self.count)
+        panel.form.start_requested.connect(self.start)
+        panel.watch.stop_requested.connect(self.stop)
+        panel.watch.cancel_requested.connect(self.cancel)
+        panel.use_requested.connect(self.use)
+        panel.keep_requested.connect(self.keep)
+        panel.discard_requested.connect(self.discard)
 
     # Before ------------------------------------------------------------------------------------
 

@@ -39,10 +39,10 @@ _WAIT = "What there is to learn from is not known yet"
 
 
 class LearningForm(QWidget):
-    """The state before learning; ``refresh_asked`` and ``start_asked`` are its buttons."""
+    """The state before learning; ``refresh_requested`` and ``start_requested`` are its buttons."""
 
-    refresh_asked = Signal()
-    start_asked = Signal()
+    refresh_requested = Signal()
+    start_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -52,7 +52,7 @@ class LearningForm(QWidget):
         self.summary.setToolTip(_WHAT_COUNTS)
         self.refresh = QPushButton("Refresh")
         self.refresh.setToolTip("Count the corrections again")
-        self.refresh.clicked.connect(self.refresh_asked)
+        self.refresh.clicked.connect(self.refresh_requested)
         self.task = Choice()
         self.task.setToolTip("Which model learns")
         _fill(self.task, _TASKS)
@@ -63,7 +63,7 @@ class LearningForm(QWidget):
             "How it learns\n" + "\n".join(f"{name}: {tip}" for name, _, tip in _PRESETS)
         )
         self.start = QPushButton("Start learning")
-        self.start.clicked.connect(self.start_asked)
+        self.start.clicked.connect(self.start_requested)
         with_own_keys(self.refresh, self.task, self.preset, self.start)
 
         form = QFormLayout()

@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class LearningWatch(QWidget):
-    """The state while it learns; ``stop_asked`` and ``cancel_asked`` are its buttons."""
+    """The state while it learns; ``stop_requested`` and ``cancel_requested`` are its buttons."""
 
-    stop_asked = Signal()
-    cancel_asked = Signal()
+    stop_requested = Signal()
+    cancel_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -31,10 +31,10 @@ class LearningWatch(QWidget):
         self.bar.setToolTip("How far this part of the training is")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End early; what was learnt so far is judged and kept")
-        self.stop.clicked.connect(self.stop_asked)
+        self.stop.clicked.connect(self.stop_requested)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("End now and keep nothing of this training")
-        self.cancel.clicked.connect(self.cancel_asked)
+        self.cancel.clicked.connect(self.cancel_requested)
         with_own_keys(self.stop, self.cancel)
         buttons = QHBoxLayout()
         buttons.addWidget(self.stop)

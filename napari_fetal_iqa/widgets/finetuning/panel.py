@@ -28,15 +28,15 @@ def without_margins(folded: QCollapsible) -> None:
 class LearningPanel(QCollapsible):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
-    ``use_asked`` gives task and whether it was chosen although worse, ``keep_asked`` and
-    ``discard_asked`` the task, ``frame_asked`` a sweep's identity and a frame.
+    ``use_requested`` gives task and whether it was chosen although worse, ``keep_requested`` and
+    ``discard_requested`` the task, ``frame_requested`` a sweep's identity and a frame.
     """
 
     unfolded = Signal()
-    use_asked = Signal(str, bool)
-    keep_asked = Signal(str)
-    discard_asked = Signal(str)
-    frame_asked = Signal(str, int)
+    use_requested = Signal(str, bool)
+    keep_requested = Signal(str)
+    discard_requested = Signal(str)
+    frame_requested = Signal(str, int)
 
     def __init__(self) -> None:
         super().__init__("Learn")
@@ -94,12 +94,12 @@ class LearningPanel(QCollapsible):
         for judgement in judgements:
             result = BeforeAfter(judgement, name_of)
             task = judgement.task
-            result.use_asked.connect(
-                lambda although, task=task: self.use_asked.emit(task, although)
+            result.use_requested.connect(
+                lambda although, task=task: self.use_requested.emit(task, although)
             )
-            result.keep_asked.connect(lambda task=task: self.keep_asked.emit(task))
-            result.discard_asked.connect(lambda task=task: self.discard_asked.emit(task))
-            result.frame_asked.connect(self.frame_asked)
+            result.keep_requested.connect(lambda task=task: self.keep_requested.emit(task))
+            result.discard_requested.connect(lambda task=task: self.discard_requested.emit(task))
+            result.frame_requested.connect(self.frame_requested)
             self.results[task] = result
             self._results.addWidget(result)
             result.show()

@@ -27,7 +27,7 @@ _FRAME = Qt.ItemDataRole.UserRole
 class BeforeAfter(QWidget):
     """Verdict, table, frames that changed, and Use, Keep for later, Discard.
 
-    ``use_asked`` tells whether it was chosen although it is worse.
+    ``use_requested`` tells whether it was chosen although it is worse.
 
     Parameters
     ----------
@@ -36,10 +36,10 @@ class BeforeAfter(QWidget):
         Gives the name for people of a sweep, by its identity.
     """
 
-    use_asked = Signal(bool)
-    keep_asked = Signal()
-    discard_asked = Signal()
-    frame_asked = Signal(str, int)
+    use_requested = Signal(bool)
+    keep_requested = Signal()
+    discard_requested = Signal()
+    frame_requested = Signal(str, int)
 
     def __init__(self, judgement: Judgement, name_of: Callable[[str], str]) -> None:
         super().__init__()
@@ -105,7 +105,7 @@ class BeforeAfter(QWidget):
     def _choose(self, item: QTreeWidgetItem) -> None:
         frame = item.data(0, _FRAME)
         if isinstance(frame, ChangedFrame):
-            self.frame_asked.emit(frame.sweep, frame.frame)
+            self.frame_requested.emit(frame.sweep, frame.frame)
 
     def _add_decision(self, column: QVBoxLayout) -> None:
         self.although_worse = QCheckBox("Use although it is worse")
@@ -114,18 +114,18 @@ class BeforeAfter(QWidget):
         self.although_worse.toggled.connect(lambda _: self._allow_use())
         column.addWidget(self.although_worse)
         self.use = QPushButton("Use")
-        self.use.clicked.connect(lambda: self.use_asked.emit(self.although_worse.isChecked()))
+        self.use.clicked.connect(lambda: self.use_requested.emit(self.although_worse.isChecked()))
         keep = QPushButton("Keep for later")
         keep.setToolTip(
             f"The model in use stays; this one stays in the folder {self.judgement.folder.name} "
             "and can be chosen in Models and reviewer"
         )
-        keep.clicked.connect(self.keep_asked)
+        keep.clicked.connect(self.keep_requested)
         discard = QPushButton("Discard")
         discard.setToolTip(
             "Delete the new model's folder. Your corrections stay, so it can be learnt again."
         )
-        discard.clicked.connect(self.discard_asked)
+        discard.clicked.connect(self.discard_requested)
         self.keep, self.discard = keep, discard
         row = QHBoxLayout()
         for button in (self.use, keep, discard):

@@ -21,8 +21,8 @@ from napari_fetal_iqa.widgets.shortcuts import with_key
 class WorkPanel(QWidget):
     """One line of what is going on, a bar while something is, and one line of trouble."""
 
-    analyse_asked = Signal()
-    cancel_asked = Signal()
+    analyse_requested = Signal()
+    cancel_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -34,10 +34,10 @@ class WorkPanel(QWidget):
         self.bar.hide()
         self.analyse = QPushButton("Analyse")
         self.analyse.setToolTip(with_key("Score and outline every frame", "analyse"))
-        self.analyse.clicked.connect(self.analyse_asked)
+        self.analyse.clicked.connect(self.analyse_requested)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop the analysis; what is computed stays")
-        self.cancel.clicked.connect(self.cancel_asked)
+        self.cancel.clicked.connect(self.cancel_requested)
         self.cancel.hide()
         self.models = QLabel()
         self.models.setToolTip("Models and device of the analysis on the screen")

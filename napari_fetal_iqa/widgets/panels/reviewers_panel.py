@@ -12,12 +12,12 @@ from napari_fetal_iqa.corrections.agreement import Agreement
 class ReviewersPanel(QWidget):
     """A choice of reviewers and a line on their agreement.
 
-    ``show_asked`` names the reviewer whose corrections are wanted, ``compare_asked`` the one
-    to be compared with.
+    ``show_requested`` names the reviewer whose corrections are wanted, ``compare_requested`` the
+    one to be compared with.
     """
 
-    show_asked = Signal(str)
-    compare_asked = Signal(str)
+    show_requested = Signal(str)
+    compare_requested = Signal(str)
 
     def __init__(self) -> None:
         super().__init__()
@@ -44,10 +44,10 @@ class ReviewersPanel(QWidget):
             return
         self._offered = (reviewer, *others)
         self.choice.clear()
-        self.choice.addItem(f"Corrections of {reviewer}", (self.show_asked, reviewer))
+        self.choice.addItem(f"Corrections of {reviewer}", (self.show_requested, reviewer))
         for other in others:
-            self.choice.addItem(f"Corrections of {other}", (self.show_asked, other))
-            self.choice.addItem(f"Where {other} disagrees", (self.compare_asked, other))
+            self.choice.addItem(f"Corrections of {other}", (self.show_requested, other))
+            self.choice.addItem(f"Where {other} disagrees", (self.compare_requested, other))
         self.show_agreement(None)
 
     def _ask(self, index: int) -> None:

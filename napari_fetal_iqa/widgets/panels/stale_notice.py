@@ -22,7 +22,7 @@ class StaleNotice(QWidget):
     ``shown`` tells whenever it comes or goes.
     """
 
-    analyse_asked = Signal()
+    analyse_requested = Signal()
     shown = Signal(bool)
 
     def __init__(self) -> None:
@@ -36,7 +36,7 @@ class StaleNotice(QWidget):
         )
         self.analyse = QPushButton("Analyse again")
         self.analyse.setToolTip(with_key("Score and outline every frame anew", "analyse"))
-        self.analyse.clicked.connect(self.analyse_asked)
+        self.analyse.clicked.connect(self.analyse_requested)
         with_own_keys(self.analyse)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)

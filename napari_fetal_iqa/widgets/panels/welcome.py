@@ -7,9 +7,9 @@ from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 class EmptyPage(QWidget):
     """One sentence and three buttons: open a file or a folder, try the phantom."""
 
-    open_asked = Signal()
-    folder_asked = Signal()
-    phantom_asked = Signal()
+    open_requested = Signal()
+    folder_requested = Signal()
+    phantom_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -23,13 +23,13 @@ class EmptyPage(QWidget):
         opening.setToolTip(
             "Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM, video or animated GIF"
         )
-        opening.clicked.connect(self.open_asked)
+        opening.clicked.connect(self.open_requested)
         folder = QPushButton("Open a folder…")
         folder.setToolTip("Choose a folder of DICOM files or of PNG or JPEG frames")
-        folder.clicked.connect(self.folder_asked)
+        folder.clicked.connect(self.folder_requested)
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
-        phantom.clicked.connect(self.phantom_asked)
+        phantom.clicked.connect(self.phantom_requested)
         self.said = QLabel()
         self.said.setWordWrap(True)
 

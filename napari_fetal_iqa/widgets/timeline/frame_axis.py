@@ -49,5 +49,5 @@ class FrameAxisViewBox(pg.ViewBox):
         self.autoRange(padding=0)
 
     def frame_at(self, position: QPointF) -> float:
-        """Give the place along the frames of a position in the scene."""
+        """Return the place along the frames of a position in the scene."""
         return float(self.mapSceneToView(position).x())

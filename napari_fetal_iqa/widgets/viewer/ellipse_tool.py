@@ -49,7 +49,7 @@ class EllipseTool:
         self.follow(ellipse)
 
     def stop(self) -> None:
-        """Give the mouse back."""
+        """Return the mouse back."""
         if self.active:
             self.active = False
             self._viewer.scene.camera.mouse_pan = True

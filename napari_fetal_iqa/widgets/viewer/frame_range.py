@@ -36,7 +36,7 @@ class FrameRange:
             self.changed.emit(None)
 
     def frames(self, current: int) -> range:
-        """Give the frames that a label goes to: the range with this frame in it, else the frame."""
+        """Return the frames that a label goes to: the range around this frame, else the frame."""
         first, last = self.ends or (current, current)
         return range(first, last + 1) if first <= current <= last else range(current, current + 1)
 

@@ -11,7 +11,7 @@ from napari_fetal_iqa.sweep import SweepVolume
 
 
 def sweep_of(layer: Layer) -> SweepVolume | None:
-    """Give the sweep that a layer shows, or None where it shows something else.
+    """Return the sweep that a layer shows, or None where it shows something else.
 
     Our own reader leaves the sweep in the layer's metadata; any other stack of 8-bit frames,
     whoever opened it, is taken as a sweep whose spacing is the layer's scale where that is in

@@ -92,7 +92,7 @@ class MaskOverlay:
         )
 
     def close_polygon(self) -> bool:
-        """Close the polygon that is being drawn; give whether one was."""
+        """Close the polygon that is being drawn; return whether one was."""
         polygon: Any = self.layer._overlays["polygon"]  # napari's own key binding does the same
         if self.layer.mode != "polygon" or not polygon.points:
             return False

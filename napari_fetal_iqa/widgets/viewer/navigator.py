@@ -34,7 +34,7 @@ class Navigator:
         return self.within(self._position)
 
     def within(self, frame: int) -> int:
-        """Give the frame of the sweep that is nearest to a number."""
+        """Return the frame of the sweep that is nearest to a number."""
         return max(0, min(frame, len(self._sweep) - 1))
 
     def go(self, frame: int) -> None:

@@ -28,7 +28,7 @@ _SLICE_SECONDS = 0.01
 _LEFT_ALONE_MS = 500
 
 
-class Desk:
+class SweepView:
     """Ties a review session to the layers of a viewer, until :meth:`leave`."""
 
     def __init__(
@@ -98,7 +98,7 @@ class Desk:
             self.overlay.show(frame, self.session.mask(frame), source)
 
     def timeline_data(self) -> TimelineData:
-        """Give what the timeline draws."""
+        """Return what the timeline draws."""
         session = self.session
         labels, by_expert = session.labels()
         analysis = session.analysis or Analysis(session.sweep)

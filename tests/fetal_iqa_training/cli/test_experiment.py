@@ -61,7 +61,7 @@ def read(path):
 
 
 def is_drawn(path):
-    """Tell whether a picture shows more than one colour."""
+    """Return whether a picture shows more than one colour."""
     return len(Image.open(path).convert("RGB").getcolors(1 << 24)) > 10
 
 

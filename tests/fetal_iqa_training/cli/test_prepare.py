@@ -78,7 +78,7 @@ def test_a_sound_data_set_is_counted_and_split_by_subject(folder, tmp_path, prep
 
 
 def damage(folder):
-    """Damage each of the ten cases in its own way; give what is said of each."""
+    """Damage each of the ten cases in its own way; return what is said of each."""
     images, masks = folder / IMAGES, folder / MASKS
     (images / "case0.mha").unlink()
     (masks / "case1.mha").unlink()

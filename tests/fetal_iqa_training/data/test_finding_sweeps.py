@@ -10,7 +10,7 @@ from napari_fetal_iqa.storage.paths import remember_location
 
 
 def opened(path):
-    """Open a sweep as the window does; give what a store knows of it."""
+    """Open a sweep as the window does; return what a store knows of it."""
     sweep = read_sweep(path)
     remember_location(sweep.identity, path)
     return SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)

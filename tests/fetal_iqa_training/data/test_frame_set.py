@@ -4,8 +4,8 @@ import torch
 
 from fetal_iqa_models import preprocess
 from fetal_iqa_training.data.frame_set import (
-    Draw,
     FrameDataset,
+    Sample,
     build_frame_set,
     hash_frames,
     resize_masks,
@@ -76,10 +76,10 @@ def test_the_data_hash_tells_any_change(tmp_path, what):
 def test_an_example_is_the_frame_itself_or_a_copy_by_its_seed(tmp_path):
     frames = build_frame_set([source()], 56, tmp_path)
     dataset = FrameDataset(frames)
-    image, mask, positive = dataset[Draw(2)]
+    image, mask, positive = dataset[Sample(2)]
     assert (image.dtype, mask.dtype, positive) == (torch.uint8, torch.bool, True)
     assert (image.numpy() == frames.frames[2]).all()
     assert (dataset[2][0] == image).all()
-    copy, _, _ = dataset[Draw(2, seed=5)]
+    copy, _, _ = dataset[Sample(2, seed=5)]
     assert (copy != image).any()
-    assert (copy == dataset[Draw(2, seed=5)][0]).all()
+    assert (copy == dataset[Sample(2, seed=5)][0]).all()

@@ -17,12 +17,12 @@ from fetal_iqa_models import (
     model_hash,
     save_model,
 )
-from fetal_iqa_training.data.frame_set import Draw
+from fetal_iqa_training.data.frame_set import Sample
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
 from fetal_iqa_training.fitting.finetune import OldData, _kept_back, _kinds, finetune
-from fetal_iqa_training.fitting.trainer import Course
+from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.io import read_sweep, write_volume
 
@@ -253,7 +253,7 @@ def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, t
         if event.event == "step" and event.done == 4:
             (tmp_path / "stop").touch()
 
-    course = Course(stop_file=tmp_path / "stop")
+    course = Schedule(stop_file=tmp_path / "stop")
     settings = quick("seg", steps=200)
     card = finetune(
         [store], bases / "seg", tmp_path / "child", settings, course=course, report=report
@@ -329,7 +329,7 @@ def test_copies_are_magnified_as_far_as_the_settings_say(
     dataset = taught[0].dataset
     frame = next(n for n in range(12) if dataset[n][1].any())
     area = int(dataset[frame][1].sum())
-    areas = [int(dataset[Draw(frame, seed)][1].sum()) / area for seed in range(60)]
+    areas = [int(dataset[Sample(frame, seed)][1].sum()) / area for seed in range(60)]
     assert max(areas) == pytest.approx(magnification**2, rel=0.15)
 
 

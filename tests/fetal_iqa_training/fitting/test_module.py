@@ -13,7 +13,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_training.fitting.losses import label_loss, mask_loss
 from fetal_iqa_training.fitting.module import FrameLearner, _cosine
-from fetal_iqa_training.fitting.trainer import Course, run_training
+from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.settings import RunSettings
 
 
@@ -92,7 +92,7 @@ def test_a_network_from_a_folder_trains_with_its_dropout(encoder, tmp_path):
         frames,
         tmp_path,
         RunSettings(task="cls", device="cpu"),
-        Course(epochs=1),
+        Schedule(epochs=1),
         lambda told: training.append(model.training) if told.event == "step" else None,
     )
     assert training == [True, True]

@@ -14,7 +14,7 @@ def sweep() -> SweepVolume:
 
 @pytest.fixture
 def blank_sweep() -> SweepVolume:
-    """Twenty lit frames of two sweeps, the last two of them black."""
+    """Twenty non-black frames of two sweeps, the last two of them black."""
     frames = np.full((20, 30, 40), 100, np.uint8)
     frames[18:] = 0
     return SweepVolume(frames, spacing_mm=(0.5, 0.5), bounds=((0, 10), (10, 20)))

@@ -26,31 +26,31 @@ def cached_file():
 
 
 def test_a_kept_analysis_comes_back_whole(analysis, sweep, setup):
-    cache.keep(analysis)
-    found = cache.recall(sweep, setup)
+    cache.save(analysis)
+    found = cache.load(sweep, setup)
     assert found.complete
     assert found.setup == analysis.setup
-    for name in ("quality", "area_fraction", "ac_mm", "lit"):
+    for name in ("quality", "area_fraction", "ac_mm", "non_black"):
         assert np.array_equal(getattr(found, name), getattr(analysis, name), equal_nan=True)
     assert all(found.packed_mask(f) == analysis.packed_mask(f) for f in range(len(sweep)))
     assert found.best_frame() == analysis.best_frame()
 
 
 def test_other_models_or_another_spacing_are_another_analysis(analysis, sweep, setup, tiny_models):
-    cache.keep(analysis)
-    assert cache.recall(sweep, choose_models(tiny_models["cls"], None).setup()) is None
+    cache.save(analysis)
+    assert cache.load(sweep, choose_models(tiny_models["cls"], None).setup()) is None
     stretched = SweepVolume(sweep.frames, spacing_mm=(1.0, 2.0))
-    assert cache.recall(stretched, setup) is None
+    assert cache.load(stretched, setup) is None
 
 
 def test_a_partial_analysis_is_not_kept(sweep, setup):
-    cache.keep(Analysis(sweep, setup))
-    assert cache.recall(sweep, setup) is None
+    cache.save(Analysis(sweep, setup))
+    assert cache.load(sweep, setup) is None
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "foreign"])
 def test_a_damaged_cache_is_never_trusted(analysis, sweep, setup, damage, caplog):
-    cache.keep(analysis)
+    cache.save(analysis)
     path = cached_file()
     content = bytearray(path.read_bytes())
     if damage == "flip":
@@ -63,17 +63,17 @@ def test_a_damaged_cache_is_never_trusted(analysis, sweep, setup, damage, caplog
         content = bytearray(b"a picture" * 1000)
     path.write_bytes(bytes(content))
     with caplog.at_level(logging.WARNING):
-        assert cache.recall(sweep, setup) is None
+        assert cache.load(sweep, setup) is None
 
 
 def everything(analysis):
-    arrays = (analysis.quality, analysis.area_fraction, analysis.ac_mm, analysis.lit)
+    arrays = (analysis.quality, analysis.area_fraction, analysis.ac_mm, analysis.non_black)
     masks = [analysis.packed_mask(frame) for frame in range(len(analysis.sweep))]
     return [array.tobytes() for array in arrays], masks, analysis.setup, analysis.seconds
 
 
 def test_a_flipped_bit_anywhere_gives_the_same_analysis_or_none(analysis, sweep, setup):
-    cache.keep(analysis)
+    cache.save(analysis)
     path = cached_file()
     sound = path.read_bytes()
     rng = np.random.default_rng(0)
@@ -83,24 +83,24 @@ def test_a_flipped_bit_anywhere_gives_the_same_analysis_or_none(analysis, sweep,
         content = bytearray(sound)
         content[place] ^= 1 << rng.integers(8)
         path.write_bytes(bytes(content))
-        found = cache.recall(sweep, setup)
+        found = cache.load(sweep, setup)
         assert found is None or everything(found) == everything(analysis)
     path.write_bytes(sound)
-    assert everything(cache.recall(sweep, setup)) == everything(analysis)
+    assert everything(cache.load(sweep, setup)) == everything(analysis)
 
 
 def test_a_cache_that_cannot_be_written_only_warns(analysis, sweep, setup, caplog):
     paths.cache().mkdir(parents=True)
     (paths.cache() / "analyses").write_text("in the way")
     with caplog.at_level(logging.WARNING):
-        cache.keep(analysis)
+        cache.save(analysis)
     assert "could not be cached" in caplog.text
-    assert cache.recall(sweep, setup) is None
+    assert cache.load(sweep, setup) is None
 
 
 def test_one_network_alone_is_cached_too(sweep, tiny_models):
     alone = analyse_sweep(sweep, None, tiny_models["seg"], device="cpu")
-    found = cache.recall(sweep, choose_models(None, tiny_models["seg"]).setup())
+    found = cache.load(sweep, choose_models(None, tiny_models["seg"]).setup())
     assert np.isnan(found.quality).all()
     assert found.packed_mask(3) == alone.packed_mask(3)
 

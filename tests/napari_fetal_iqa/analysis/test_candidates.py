@@ -34,7 +34,7 @@ def analysis_of(quality=None, area=None, bounds=BOUNDS):
         analysis.quality[:] = quality
     if area is not None:
         analysis.area_fraction[:] = area
-    analysis.computed[:] = analysis.lit[:] = True
+    analysis.computed[:] = analysis.non_black[:] = True
     return analysis
 
 
@@ -143,7 +143,7 @@ def test_frames_without_results_and_black_ones_are_no_candidates():
     analysis = analysis_of(np.full(40, 0.5), np.full(40, 0.05))
     analysis.computed[10:] = False
     analysis.quality[10:] = analysis.area_fraction[10:] = np.nan
-    analysis.lit[5:10] = False
+    analysis.non_black[5:10] = False
     assert sorted(order(analysis)) == [0, 1, 2, 3, 4]
     assert order(Analysis(analysis.sweep)) == []
 
@@ -155,9 +155,9 @@ def test_thresholds_of_zero_are_no_trouble():
 
 
 @given(scores, scores, flags, flags, flags)
-def test_who_is_a_candidate(quality, area, computed, lit, by_expert):
+def test_who_is_a_candidate(quality, area, computed, non_black, by_expert):
     analysis = analysis_of(quality, area / 50)
-    analysis.computed[:], analysis.lit[:] = computed, lit
+    analysis.computed[:], analysis.non_black[:] = computed, non_black
     found = order(analysis, by_expert)
     value = worth(analysis, BOUNDS)
     assert ((value >= 0) & (value <= 1)).all()

@@ -11,7 +11,7 @@ CLS = ModelRef(id="cls-0000", hash="0" * 64, name="quality")
 SEG = ModelRef(id="seg-1111", hash="1" * 64, name="outline", demo=True)
 
 
-def results(frames, quality=None, area=None, masks=None, lit=True):
+def results(frames, quality=None, area=None, masks=None, non_black=True):
     count = len(frames)
     return FrameResults(
         frames=np.array(frames),
@@ -19,7 +19,7 @@ def results(frames, quality=None, area=None, masks=None, lit=True):
         area_fraction=None if area is None else np.array(area, np.float32),
         masks=masks,
         ac_mm=np.full(count, np.nan),
-        lit=np.full(count, lit),
+        non_black=np.full(count, non_black),
         seconds={"cls": 0.5},
     )
 
@@ -64,7 +64,7 @@ def test_one_network_alone_decides_where_there_is_no_other(blank_sweep):
 def test_trailing_black_frames_are_never_best(blank_sweep):
     analysis = Analysis(blank_sweep, AnalysisSetup(cls_model=CLS))
     analysis.add(results([17], quality=[0.6]))
-    analysis.add(results([18, 19], quality=[1.0, 1.0], lit=False))
+    analysis.add(results([18, 19], quality=[1.0, 1.0], non_black=False))
     assert analysis.labels()[17:].tolist() == [1, 0, 0]
     assert analysis.best_frame() == 17
 
@@ -79,7 +79,7 @@ def test_black_frames_lend_their_neighbours_no_score():
         quality[8:13] = 0.7
         quality[20:24] = 0.6
         analysis.add(results(range(24), quality=quality[:24]))
-        analysis.add(results(range(24, 30), quality=[score] * 6, lit=False))
+        analysis.add(results(range(24, 30), quality=[score] * 6, non_black=False))
         assert (analysis.score[24:] == 0).all()
         best.append(analysis.best_frame())
     assert best == [10, 10]

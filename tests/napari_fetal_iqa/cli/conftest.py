@@ -9,7 +9,7 @@ from napari_fetal_iqa import cli
 
 @pytest.fixture
 def run(monkeypatch, capsys):
-    """Run the command in this process; give exit code, output and errors."""
+    """Run the command in this process; return exit code, output and errors."""
 
     def run(*arguments):
         monkeypatch.setattr(sys, "argv", ["napari-fetal-iqa", *map(str, arguments)])

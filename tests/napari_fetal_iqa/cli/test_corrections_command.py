@@ -20,7 +20,7 @@ def disc(radius):
 
 @pytest.fixture
 def write_sweep(tmp_path):
-    """Write a sweep of 6 x 4 frames and open it as the window does; give it."""
+    """Write a sweep of 6 x 4 frames and open it as the window does; return it."""
 
     def write(number):
         frames = np.random.default_rng(number).integers(20, 255, (24, *SHAPE), dtype=np.uint8)

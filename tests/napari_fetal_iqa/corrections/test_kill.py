@@ -42,7 +42,7 @@ def warm_writer():
 
 
 def kill_while_writing(process, path, seed, milliseconds):
-    """Let a child write for a while and kill it; give the edits that it acknowledged."""
+    """Let a child write for a while and kill it; return the edits that it acknowledged."""
     process.stdin.write(f"{path} {seed}\n")
     process.stdin.flush()
     pid = int(process.stdout.readline())

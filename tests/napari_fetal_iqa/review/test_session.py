@@ -49,7 +49,7 @@ def analysed(session):
             area_fraction=np.where(found, 0.1, 0.0).astype(np.float32),
             masks=tuple(encode_mask(disc(20) & (f in FOUND)) for f in frames),
             ac_mm=np.where(found, 63.0, np.nan),
-            lit=np.ones(20, bool),
+            non_black=np.ones(20, bool),
             seconds={},
         )
     )
@@ -266,7 +266,7 @@ def test_results_that_come_in_are_to_review(session):
                 area_fraction=None,
                 masks=None,
                 ac_mm=np.array([np.nan]),
-                lit=np.ones(1, bool),
+                non_black=np.ones(1, bool),
                 seconds={},
             )
         )

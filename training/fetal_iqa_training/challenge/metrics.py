@@ -98,13 +98,13 @@ def hausdorff_px(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
         raise ValueError("the Hausdorff distance of an empty mask is not defined")
     either = one | other
     crop = tuple(
-        slice(int(lit[0]), int(lit[-1]) + 1)
-        for lit in (np.flatnonzero(either.any(axis)) for axis in (1, 0))
+        slice(int(covered[0]), int(covered[-1]) + 1)
+        for covered in (np.flatnonzero(either.any(axis)) for axis in (1, 0))
     )
     one, other = one[crop], other[crop]
     return float(max(_farthest(one, other), _farthest(other, one)))
 
 
 def _farthest(here: NDArray[np.bool_], there: NDArray[np.bool_]) -> float:
-    """Give how far a pixel of one mask can be from the other mask."""
+    """Return how far a pixel of one mask can be from the other mask."""
     return float(ndimage.distance_transform_edt(~there)[here].max())

@@ -53,7 +53,7 @@ class SubmissionScore:
         return {name: fmean(getattr(s, name) for s in scored) for name in FIGURES if scored}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give all of it in plain values; infinite figures, JSON has none, are "Infinity"."""
+        """Return all of it in plain values; infinite figures, JSON has none, are "Infinity"."""
         cases: dict[str, JsonValue] = {
             case: _plain(asdict(scored)) for case, scored in self.cases.items()
         }

@@ -69,7 +69,7 @@ class CaseTruth:
         return planes
 
     def sweep_of(self, frame: int) -> int | None:
-        """Give the 0-based sweep that holds a frame; None where no sweep does."""
+        """Return the 0-based sweep that holds a frame; None where no sweep does."""
         for sweep, (start, stop) in enumerate(self.bounds):
             if start <= frame < stop:
                 return sweep
@@ -80,7 +80,7 @@ class CaseTruth:
         return np.asarray(self.masks[frame]) > 0
 
     def annotated_near(self, frame: int) -> list[int]:
-        """Give the other annotated frames of the same sweep within the tolerance, in order."""
+        """Return the other annotated frames of the same sweep within the tolerance, in order."""
         sweep = self.sweep_of(frame)
         if sweep is None:
             return []
@@ -194,7 +194,7 @@ def _circumference(found: NDArray[np.bool_], truth: CaseTruth) -> float | None:
 def _overlap(
     truth: CaseTruth, frame: int, found: NDArray[np.bool_], rules: Rules
 ) -> tuple[int, float, float]:
-    """Give the frame compared with, DSC_soft and the Hausdorff distance."""
+    """Return the frame compared with, DSC_soft and the Hausdorff distance."""
     asked = frame >= 0 or rules == "literal"  # whose -1 is the last frame
     there = truth.abdomen(frame) & truth.field_of_view if asked else np.zeros_like(found)
     if not found.any():

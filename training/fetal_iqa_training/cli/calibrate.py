@@ -26,7 +26,7 @@ def calibrate(
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
-    """Give a cls model the temperature that makes its quality a probability, as a new model.
+    """Return a cls model the temperature that makes its quality a probability, as a new model.
 
     The temperature is found on frames that the model did not learn from: the validation part of
     its split, or all annotated sweeps of other data. Weights stay as they are, and so does every

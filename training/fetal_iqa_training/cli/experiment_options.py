@@ -138,7 +138,7 @@ def _files(named: list[str]) -> dict[str, Path]:
 
 
 def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """Give a command the options of :func:`_ask`; it is called with an :class:`Asked` first.
+    """Return a command the options of :func:`_ask`; it is called with an :class:`Asked` first.
 
     Parameters
     ----------

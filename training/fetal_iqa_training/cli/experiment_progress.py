@@ -27,7 +27,7 @@ class Teller:
         self._bars = Bars()
 
     def listen(self, place: Place) -> Report:
-        """Say that a run begins; give who hears how far it is."""
+        """Say that a run begins; return who hears how far it is."""
         if self._lines is None:
             self._bars.close()
             typer.echo(str(place), err=True)
@@ -67,7 +67,7 @@ class Teller:
 
 @contextmanager
 def telling(json_progress: bool) -> Iterator[Teller]:
-    """Give a teller; its bars end with the work."""
+    """Return a teller; its bars end with the work."""
     teller = Teller(json_progress)
     try:
         yield teller

@@ -156,7 +156,7 @@ def finetune(
     }
     from fetal_iqa_training.fitting.finetune import OldData, finetune
     from fetal_iqa_training.fitting.fit import check_is_free
-    from fetal_iqa_training.fitting.trainer import Course
+    from fetal_iqa_training.fitting.trainer import Schedule
 
     outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
     for into in outs.values():
@@ -174,7 +174,7 @@ def finetune(
                 negatives=negatives,
                 encoder_weights=weights,
                 old_data=OldData(reference, rehearse),
-                course=Course(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
+                course=Schedule(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
                 command=command_line(),
                 report=report,
             )
@@ -183,7 +183,7 @@ def finetune(
 
 
 def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[Task, str]]:
-    """Give the base of each task: by its card where several are given, else the one in use."""
+    """Return the base of each task: by its card where several are given, else the one in use."""
     for task in tasks:
         if not given:
             yield task, reference_in_use(task) or f"demo-{task}"

@@ -16,7 +16,7 @@ from fetal_iqa_training.progress import Bars, JsonLines, Report
 
 @contextmanager
 def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
-    """Give the listener of a piece of work; lines name the task where it is given."""
+    """Return the listener of a piece of work; lines name the task where it is given."""
     if json_progress:
         yield JsonLines(task=task)
         return
@@ -41,7 +41,7 @@ def finish(
 
 
 def command_line() -> str:
-    """Give the command that runs, for a model's card: without places and people.
+    """Return the command that runs, for a model's card: without places and people.
 
     Models are passed on, and a folder may be called after a patient. What is a path, or names a
     reviewer, is written as its option in capitals.

@@ -137,7 +137,7 @@ def consensus(states: Sequence[FrameCorrection]) -> FrameCorrection:
 
 
 def usable_for(task: Task, correction: FrameCorrection) -> bool:
-    """Tell whether a correction says what the task learns from.
+    """Return whether a correction says what the task learns from.
 
     Frame quality is learnt from labels, or from a mask where there is no label. Masks are
     learnt from masks, and from the label "none", which says that there is nothing to outline;

@@ -14,7 +14,7 @@ ORIGIN = "origin.json"
 
 
 def origin(folder: Path) -> JsonValue:
-    """Give what a data set says of how it was made; None where it says nothing."""
+    """Return what a data set says of how it was made; None where it says nothing."""
     try:
         said: JsonValue = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):

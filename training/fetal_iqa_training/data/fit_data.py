@@ -52,7 +52,7 @@ class FitData:
         return hash_frames(frames_of(self.cases.training))
 
     def frame_sets(self, work: Path, report: Report) -> tuple[FrameSet, FrameSet]:
-        """Give the training and validation frames, built in a work folder if need be."""
+        """Return the training and validation frames, built in a work folder if need be."""
         if self.folder is not None and self.prepared is not None:
             parts = (
                 open_part(self.folder, self.prepared, "training"),

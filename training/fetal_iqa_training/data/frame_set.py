@@ -106,7 +106,7 @@ def open_frame_set(folder: Path, image_size: int, data_hash: str) -> FrameSet:
 
 
 def hash_frames(sources: Iterable[LabelledFrames]) -> str:
-    """Give the ``data_hash`` that a frame set of these sources has, without making it."""
+    """Return the ``data_hash`` that a frame set of these sources has, without making it."""
     data_hash = DataHash()
     for source in sources:
         data_hash.take_in(source)
@@ -128,7 +128,7 @@ class DataHash:
         self._digest.update(source.positive.tobytes())
 
     def hexdigest(self) -> str:
-        """Give the hash of what was taken in so far."""
+        """Return the hash of what was taken in so far."""
         return self._digest.hexdigest()
 
 
@@ -176,7 +176,7 @@ def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:
 
 
 @dataclass(frozen=True)
-class Draw:
+class Sample:
     """One training example to make: a frame as it is, or an augmented copy by its seed."""
 
     frame: int
@@ -184,7 +184,7 @@ class Draw:
 
 
 class FrameDataset(Dataset[Example]):
-    """Examples of a frame set, made on demand; indexed by :class:`Draw` or frame number.
+    """Examples of a frame set, made on demand; indexed by :class:`Sample` or frame number.
 
     Parameters
     ----------
@@ -200,10 +200,10 @@ class FrameDataset(Dataset[Example]):
     def __len__(self) -> int:
         return len(self._set)
 
-    def __getitem__(self, item: Draw | int) -> Example:
-        draw = item if isinstance(item, Draw) else Draw(item)
-        frame, mask = self._set.frames[draw.frame], self._set.masks[draw.frame]
-        positive = bool(self._set.positive[draw.frame])
-        if draw.seed is None:
+    def __getitem__(self, item: Sample | int) -> Example:
+        sample = item if isinstance(item, Sample) else Sample(item)
+        frame, mask = self._set.frames[sample.frame], self._set.masks[sample.frame]
+        positive = bool(self._set.positive[sample.frame])
+        if sample.seed is None:
             return torch.from_numpy(np.array(frame)), torch.from_numpy(np.array(mask)), positive
-        return *self._augmentation(frame, mask, draw.seed), positive
+        return *self._augmentation(frame, mask, sample.seed), positive

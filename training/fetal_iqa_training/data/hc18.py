@@ -31,7 +31,7 @@ _CLOSED = 3
 
 
 def find_table(folder: Path) -> Path | None:
-    """Give the table of a folder in this layout; None where it is no such folder."""
+    """Return the table of a folder in this layout; None where it is no such folder."""
     return next(iter(sorted(folder.glob(_TABLES))), None)
 
 

@@ -22,7 +22,7 @@ class CorrectionSplit:
 
 
 def is_held_out(identity: str) -> bool:
-    """Tell whether a sweep is for judging, from its content identity alone.
+    """Return whether a sweep is for judging, from its content identity alone.
 
     One sweep in five is, and stays so as the store grows, on every machine.
     """

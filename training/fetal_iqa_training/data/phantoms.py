@@ -23,7 +23,7 @@ Size = Literal["small", "demo", "acouslic", "training"]
 
 
 def settings_of(size: Size) -> tuple[PhantomSettings, ...]:
-    """Give the settings that the cases of a data set take in turn; all have six sweeps.
+    """Return the settings that the cases of a data set take in turn; all have six sweeps.
 
     ``training`` is made to learn from: many fetuses, few frames of each, a quarter of them with
     an abdomen, in turn at full, half and a quarter of the rows and columns over the same field

@@ -145,7 +145,7 @@ def read_split(path: Path) -> SplitList:
 
 
 def listed_cases(data: Path, path: Path) -> tuple[CaseSplit, SplitList]:
-    """Give the cases of a data set as a list has them; those that it does not name are left out.
+    """Return the cases of a data set as a list has them; those that it does not name are left out.
 
     Parameters
     ----------
@@ -195,7 +195,7 @@ def _check_fits(split: SplitList, subject_of: Mapping[str, str], path: Path, dat
 
 
 def cases_of_part(data: Path, path: Path, part: Part) -> tuple[AnnotatedCase, ...]:
-    """Give the cases of one part, as :func:`listed_cases` does; there must be one."""
+    """Return the cases of one part, as :func:`listed_cases` does; there must be one."""
     cases: tuple[AnnotatedCase, ...] = getattr(listed_cases(data, path)[0], part)
     _check_is_filled(cases, path, part)
     return cases

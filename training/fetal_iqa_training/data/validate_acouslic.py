@@ -169,7 +169,7 @@ def check_case(case: AcouslicCase) -> CaseCheck:
 
 
 def _check_frames(path: Path) -> tuple[tuple[int, int, int], tuple[float, float] | None, str]:
-    """Give grid, spacing and content of the frames."""
+    """Return grid, spacing and content of the frames."""
     volume = _open(path)
     if len(volume) % SWEEPS_PER_CASE:
         raise TrainingError(
@@ -183,7 +183,7 @@ def _check_frames(path: Path) -> tuple[tuple[int, int, int], tuple[float, float]
 
 
 def _check_masks(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
-    """Give the plane of each frame, (T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated."""
+    """Return the plane of each frame, (T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated."""
     masks = _open(path)
     if masks.shape != shape:
         raise TrainingError(

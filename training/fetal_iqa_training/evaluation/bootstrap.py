@@ -30,7 +30,7 @@ class Estimate:
     high: float | None = None
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give ``value`` and ``interval``, rounded to 4 digits; None where not known."""
+        """Return ``value`` and ``interval``, rounded to 4 digits; None where not known."""
         known = self.low is not None and self.high is not None
         return {
             "value": rounded(self.value),
@@ -38,7 +38,7 @@ class Estimate:
         }
 
     def as_row(self, name: str) -> dict[str, float | None]:
-        """Give three columns of a table: ``<name>``, ``<name>_low``, ``<name>_high``."""
+        """Return three columns of a table: ``<name>``, ``<name>_low``, ``<name>_high``."""
         ends = {"": self.value, "_low": self.low, "_high": self.high}
         return {name + end: rounded(value) for end, value in ends.items()}
 
@@ -74,7 +74,7 @@ def estimate(value: float, resamples: NDArray[np.float64]) -> Estimate:
 
 
 def estimated_mean(values: ArrayLike, seed: int = 0) -> Estimate:
-    """Give the mean of one finite number a case, (n_cases,); None of no cases."""
+    """Return the mean of one finite number a case, (n_cases,); None of no cases."""
     of_case = np.asarray(values, np.float64)
     if not of_case.size:
         return Estimate(None)
@@ -83,7 +83,7 @@ def estimated_mean(values: ArrayLike, seed: int = 0) -> Estimate:
 
 
 def estimated_percentile(values: ArrayLike, percent: float, seed: int = 0) -> Estimate:
-    """Give a percentile of one finite number a case, (n_cases,); None of no cases."""
+    """Return a percentile of one finite number a case, (n_cases,); None of no cases."""
     of_case = np.asarray(values, np.float64)
     if not of_case.size:
         return Estimate(None)

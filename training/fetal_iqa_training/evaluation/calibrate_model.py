@@ -104,12 +104,12 @@ def calibrate_on(
 
 
 def figures_at(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
-    """Give ``ece`` and ``brier`` at a temperature, and before any as ``_before``; 4 digits."""
+    """Return ``ece`` and ``brier`` at a temperature, and before any as ``_before``; 4 digits."""
     return _figures(judged, temperature) | figures_before(judged)
 
 
 def figures_before(judged: Evaluation) -> dict[str, JsonValue]:
-    """Give ``ece_before`` and ``brier_before`` of a classifier's logits; nothing of masks."""
+    """Return ``ece_before`` and ``brier_before`` of a classifier's logits; nothing of masks."""
     if not len(judged.logits):
         return {}
     return {f"{name}_before": value for name, value in _figures(judged, 1.0).items()}
@@ -215,7 +215,7 @@ _LARGEST_LOGIT = 10.0
 
 
 def _same_decisions(old: ModelCard, temperature: float) -> float:
-    """Give the quality threshold that the same frames exceed at another temperature."""
+    """Return the quality threshold that the same frames exceed at another temperature."""
     threshold = float(logit(old.quality_threshold)) * old.temperature / temperature
     if _LARGEST_LOGIT < threshold < float("inf"):
         raise TrainingError(

@@ -54,7 +54,7 @@ Outcomes = Sequence[FrameOutcome]
 
 
 def figures(outcomes: Outcomes) -> dict[str, float]:
-    """Give ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
+    """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
 
     As :class:`~fetal_iqa_training.evaluation.metrics.FrameFigures` and the judge do: Dice and
     ``circumference_error_mm`` are means over the frames that have them.
@@ -64,7 +64,7 @@ def figures(outcomes: Outcomes) -> dict[str, float]:
 
 
 def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, JsonValue]:
-    """Give 95 % intervals of each figure of parent and child, and of their difference.
+    """Return 95 % intervals of each figure of parent and child, and of their difference.
 
     Paired percentile bootstrap: both are judged on the same 1000 resamples, of sweeps where
     there are 5 or more, since frames of one sweep are alike, else of frames.
@@ -99,7 +99,7 @@ def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, Jso
 
 
 def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
-    """Give the figures of parent and child on each sweep, by the start of its identity."""
+    """Return the figures of parent and child on each sweep, by the start of its identity."""
     before, after = _by_sweep(parent), _by_sweep(child)
     return {
         sweep[:8]: {"parent": _rounded(before[sweep]), "child": _rounded(after[sweep])}
@@ -160,7 +160,7 @@ def _resampled(outcomes: Outcomes, random: np.random.Generator) -> NDArray[np.fl
 
 
 def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Give the figures of frames that count ``weights`` times; nan where one is not defined."""
+    """Return the figures of frames that count ``weights`` times; nan where one is not defined."""
     positive = np.array([outcome.positive for outcome in outcomes])
     decision = np.array([outcome.decision for outcome in outcomes])
     hits = weights @ (positive & decision)

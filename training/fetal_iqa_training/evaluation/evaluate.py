@@ -80,7 +80,7 @@ class Evaluation:
         return np.array([one.positive for one in self.outcomes])
 
     def as_metrics(self) -> dict[str, JsonValue]:
-        """Give one flat dictionary, rounded to 4 digits, for a model card or a table."""
+        """Return one flat dictionary, rounded to 4 digits, for a model card or a table."""
         rounded = {name: round(value, 4) for name, value in self.figures.items()}
         return {"frames": self.frames, "positives": self.positives, **rounded}
 
@@ -193,7 +193,7 @@ def _outcomes(
 def _circumference_error_mm(
     source: LabelledFrames, frame: int, mask: NDArray[np.bool_]
 ) -> float | None:
-    """Give how far off the circumference of a mask is; None where there is none to compare."""
+    """Return how far off the circumference of a mask is; None where there is none to compare."""
     if source.spacing_mm is None or not source.positive[frame] or not mask.any():
         return None
     true, found = (

@@ -84,7 +84,7 @@ class FrameFigures:
             self._dice.update(2 * overlap[shown] / both[shown])
 
     def compute(self) -> dict[str, float]:
-        """Give ``accuracy``, ``f1``, ``precision``, ``recall`` and what else there is to say.
+        """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and what else there is to say.
 
         That is ``average_precision`` where there are scores, and ``dice`` for masks.
         """
@@ -96,7 +96,7 @@ class FrameFigures:
         return figures
 
     def curve(self) -> dict[str, list[float]]:
-        """Give ``threshold``, ``precision`` and ``recall``, at most 200 points of each.
+        """Return ``threshold``, ``precision`` and ``recall``, at most 200 points of each.
 
         Empty where no scores were given. The last point, where nothing is found, has threshold 1.
         """

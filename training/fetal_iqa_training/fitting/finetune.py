@@ -15,7 +15,7 @@ from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_s
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
 from fetal_iqa_training.data.corrections import CorrectedSweep, SweepFinder, corrected_frames
-from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet, build_frame_set
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample, build_frame_set
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms, rehearsal_phantoms
 from fetal_iqa_training.errors import TrainingError
@@ -23,8 +23,8 @@ from fetal_iqa_training.evaluation.comparison import changed, intervals, per_swe
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.fitting.fit import check_is_free, enter
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame, Share, rank
-from fetal_iqa_training.fitting.trainer import Course, run_training
+from fetal_iqa_training.fitting.samplers import BalancedDraws, BatchShard, EveryFrame, rank
+from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
 from fetal_iqa_training.transforms.augmentation import Augmentation
@@ -66,7 +66,7 @@ def finetune(
     negatives: int = 0,
     encoder_weights: Path | None = None,
     old_data: OldData | None = None,
-    course: Course | None = None,
+    course: Schedule | None = None,
     command: str = "",
     report: Report = silent,
 ) -> ModelCard | None:
@@ -97,7 +97,7 @@ def finetune(
     encoder_weights : Path, optional
         Where the base's folder does not hold its encoder; else those fetched before.
     old_data : OldData, optional
-    course : Course, optional
+    course : Schedule, optional
         Its stop file and its processes; how long it goes on is in ``settings``.
     command : str
         Noted in the card.
@@ -127,7 +127,7 @@ def finetune(
             f"{base}: is a {network.task} model and the task is {settings.task}; "
             "choose a base of the task"
         )
-    course = course or Course()
+    course = course or Schedule()
     if settings.batch_size % course.processes:
         raise TrainingError(
             f"batches of {settings.batch_size} frames cannot be shared by {course.processes} "
@@ -135,12 +135,12 @@ def finetune(
         )
     lesson = prepare_lesson(stores, settings.task, reviewer, negatives)
     lesson.check()
-    bench = _Bench(network, lesson, SweepFinder(sweep_folders), settings, report)
+    context = FinetuneContext(network, lesson, SweepFinder(sweep_folders), settings, report)
     folders = _old_folders(network, settings, old_data or OldData(), report)
     first = rank() == 0
-    parent = bench.judged(folders.reference) if first else {}
+    parent = context.judged(folders.reference) if first else {}
     work = out.parent / f".{out.name}.training"
-    frames, n_corrected = bench.frame_set(folders.rehearsal, work / f"frames-{rank()}")
+    frames, n_corrected = context.frame_set(folders.rehearsal, work / f"frames-{rank()}")
     run = work / "run"
     if first:
         enter(run, f"{network.hash}\n{frames.data_hash}\n{settings.model_dump_json()}\n")
@@ -157,14 +157,14 @@ def finetune(
     }
     data_hash = frames.data_hash
     del frames  # its files are open, and go with the work folder
-    metrics = _compared(parent, bench.judged(folders.reference), lesson)
+    metrics = _compared(parent, context.judged(folders.reference), lesson)
     save_model(network, out, _card_of_child(network, training, data_hash, metrics))
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
 
 
 @dataclass(frozen=True)
-class _Bench:
+class FinetuneContext:
     """What parent and child are taught and judged with."""
 
     network: Network
@@ -174,6 +174,7 @@ class _Bench:
     report: Report
 
     def judged(self, reference: Path | None) -> dict[str, Evaluation]:
+        """Judge the network on what it learns from, on the hold-out and on the reference."""
         split = self.lesson.split
         sources = {
             "corrections": self._frames_of(split.training),
@@ -187,7 +188,7 @@ class _Bench:
         }
 
     def frame_set(self, rehearsal: Path | None, folder: Path) -> tuple[FrameSet, int]:
-        """Build the training frames, corrected ones first; give also how many those are."""
+        """Build the training frames, corrected ones first; return also how many those are."""
         corrected = 0
         levels = GreyLevels(self.settings.seed)
         random = np.random.default_rng(self.settings.seed)
@@ -235,7 +236,7 @@ def _learn(
     n_corrected: int,
     settings: FinetuneSettings,
     folder: Path,
-    course: Course,
+    course: Schedule,
     report: Report,
 ) -> None:
     takes_lora = network.lora is not None or network.encoder.spec.lora_targets is not None
@@ -244,7 +245,7 @@ def _learn(
         set_strategy(network, "lora" if takes_lora else "full", settings.lora)
     before = {name: p.detach().clone() for name, p in _trained(network)}
     learnt, kept_back = _kept_back(frames.positive[:n_corrected], settings.patience is not None)
-    sampler: Sampler[Draw]
+    sampler: Sampler[Sample]
     if settings.steps is None:
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     else:
@@ -258,7 +259,7 @@ def _learn(
         DataLoader(
             dataset,
             batch_size=settings.batch_size // course.processes,
-            sampler=Share(sampler, settings.batch_size),
+            sampler=BatchShard(sampler, settings.batch_size),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
         ),
@@ -296,7 +297,7 @@ def _kept_back(
 def _kinds(
     positive: NDArray[np.bool_], learnt: NDArray[np.intp], n_corrected: int, rehearsal: int
 ) -> list[NDArray[np.intp]]:
-    """Give the kinds of frame that a step has as many of each of."""
+    """Return the kinds of frame that a step has as many of each of."""
     old = np.arange(n_corrected, len(positive))
     kinds = [learnt[positive[learnt]], learnt[~positive[learnt]]]
     if rehearsal == 1:

@@ -38,7 +38,7 @@ from fetal_iqa_training.fitting.published_recipe import (
     untrained_adapter_parameters,
 )
 from fetal_iqa_training.fitting.samplers import EveryFrame
-from fetal_iqa_training.fitting.trainer import Course, run_training
+from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.storage import paths
@@ -265,7 +265,7 @@ def _learn(
     work: Path,
     report: Report,
 ) -> dict[str, JsonValue]:
-    """Train in place; give the best epoch's figures."""
+    """Train in place; return the best epoch's figures."""
     training: Dataset[Any]
     looked_at: Dataset[Any]
     if has_frozen_encoder(network):
@@ -294,7 +294,7 @@ def _learn(
         DataLoader(looked_at, batch_size=settings.batch_size),
         work,
         settings,
-        Course(epochs=settings.epochs),
+        Schedule(epochs=settings.epochs),
         report,
     )
     return learner.best_validation()

@@ -10,7 +10,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from fetal_iqa_models import FrameClassifier, choose_device
 from fetal_iqa_models.networks import Network
-from fetal_iqa_training.data.frame_set import Draw, FrameDataset, FrameSet
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import same_copies
 from fetal_iqa_training.progress import Progress, Report
@@ -27,7 +27,7 @@ class HeadLearner(FrameLearner):
 
 
 class FeatureDataset(Dataset[tuple[Tensor, Tensor, bool]]):
-    """Features of frames with their labels; indexed by :class:`Draw` or row number.
+    """Features of frames with their labels; indexed by :class:`Sample` or row number.
 
     Parameters
     ----------
@@ -42,8 +42,8 @@ class FeatureDataset(Dataset[tuple[Tensor, Tensor, bool]]):
     def __len__(self) -> int:
         return len(self._positive)
 
-    def __getitem__(self, item: Draw | int) -> tuple[Tensor, Tensor, bool]:
-        row = item.frame if isinstance(item, Draw) else item
+    def __getitem__(self, item: Sample | int) -> tuple[Tensor, Tensor, bool]:
+        row = item.frame if isinstance(item, Sample) else item
         no_mask = torch.zeros(0, dtype=torch.bool)
         return torch.from_numpy(np.array(self._features[row])), no_mask, bool(self._positive[row])
 

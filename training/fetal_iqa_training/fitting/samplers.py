@@ -8,12 +8,12 @@ import torch.distributed
 from numpy.typing import NDArray
 from torch.utils.data import Sampler
 
-from fetal_iqa_training.data.frame_set import Draw
+from fetal_iqa_training.data.frame_set import Sample
 
 _LARGEST_SEED = 2**63
 
 
-class EveryFrame(Sampler[Draw]):
+class EveryFrame(Sampler[Sample]):
     """Each frame once as it is and as augmented copies, shuffled; other copies in each epoch.
 
     Parameters
@@ -37,26 +37,26 @@ class EveryFrame(Sampler[Draw]):
     def __len__(self) -> int:
         return self._n_frames * (1 + self._copies)
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Sample]:
         random = np.random.default_rng([self._seed, self._epoch])
         for number in random.permutation(len(self)):
             copy, frame = divmod(int(number), self._n_frames)
             seed = int(random.integers(_LARGEST_SEED))
-            yield Draw(frame, seed if copy else None)
+            yield Sample(frame, seed if copy else None)
 
 
-def same_copies(n_frames: int, copies: int, seed: int) -> list[Draw]:
+def same_copies(n_frames: int, copies: int, seed: int) -> list[Sample]:
     """List each frame as it is, then each as a first copy, and so on, for use in every epoch."""
     random = np.random.default_rng(seed)
     seeds = random.integers(_LARGEST_SEED, size=(copies, n_frames)).tolist()
     return [
-        Draw(frame, seed)
+        Sample(frame, seed)
         for of_copy in ([None] * n_frames, *seeds)
         for frame, seed in enumerate(of_copy)
     ]
 
 
-class BalancedDraws(Sampler[Draw]):
+class BalancedDraws(Sampler[Sample]):
     """A budget of draws in each epoch, as many of each kind of frame however few there are of it.
 
     For few frames: every frame of a kind is drawn before one is drawn again, one draw in three
@@ -84,13 +84,13 @@ class BalancedDraws(Sampler[Draw]):
     def __len__(self) -> int:
         return self._draws
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Sample]:
         random = np.random.default_rng([self._seed, self._epoch])
         rounds = [_rounds(kind, random) for kind in self._kinds]
         for number in range(self._draws):
             frame = next(rounds[number % len(rounds)])
             seed = int(random.integers(_LARGEST_SEED))
-            yield Draw(frame, seed if random.random() < 2 / 3 else None)
+            yield Sample(frame, seed if random.random() < 2 / 3 else None)
 
 
 def _rounds(frames: NDArray[np.intp], random: np.random.Generator) -> Iterator[int]:
@@ -111,11 +111,11 @@ def rank() -> int:
 
 
 def under_torchrun() -> bool:
-    """Tell whether torchrun started this process and says how many there are."""
+    """Return whether torchrun started this process and says how many there are."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
-class Share(Sampler[Draw]):
+class BatchShard(Sampler[Sample]):
     """One process's share of each batch of another sampler; all of it where it is alone.
 
     The batches of all processes together are those that one process alone would take, so that
@@ -128,7 +128,7 @@ class Share(Sampler[Draw]):
         Of all processes together.
     """
 
-    def __init__(self, whole: Sampler[Draw], batch_size: int) -> None:
+    def __init__(self, whole: Sampler[Sample], batch_size: int) -> None:
         self._whole = whole
         self._batch_size = batch_size
 
@@ -141,7 +141,7 @@ class Share(Sampler[Draw]):
         _, processes = _place()
         return (full * self._batch_size + rest - rest % processes) // processes
 
-    def __iter__(self) -> Iterator[Draw]:
+    def __iter__(self) -> Iterator[Sample]:
         number, processes = _place()
         draws = list(self._whole)
         for start in range(0, len(draws), self._batch_size):

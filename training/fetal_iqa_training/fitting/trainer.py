@@ -58,7 +58,7 @@ class _StopFile(Callback):
 
 
 @dataclass(frozen=True)
-class Course:
+class Schedule:
     """How long a training goes on, and where.
 
     Parameters
@@ -100,7 +100,7 @@ class Course:
 
 
 def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed", "32-true"]:
-    """Give Lightning's name of a precision; auto is bf16 where the device has it.
+    """Return Lightning's name of a precision; auto is bf16 where the device has it.
 
     Parameters
     ----------
@@ -119,7 +119,7 @@ def run_training(
     validation: DataLoader,
     folder: Path,
     settings: RunSettings,
-    course: Course,
+    course: Schedule,
     report: Report,
 ) -> None:
     """Train a learner in place.
@@ -134,7 +134,7 @@ def run_training(
         For the checkpoints of every epoch; the last one of a run that was cut off is gone on
         with, unless it is damaged.
     settings : RunSettings
-    course : Course
+    course : Schedule
     report : callable
         Hears of each step and validation.
 

@@ -44,7 +44,7 @@ class GreyLevels:
                 self._sample[place] = pixels
 
     def lend(self, frames: NDArray[np.uint8] | NDArray[np.float32]) -> NDArray[np.uint8]:
-        """Give frames these grey levels, each those of one frame drawn at random.
+        """Return frames these grey levels, each those of one frame drawn at random.
 
         Parameters
         ----------

@@ -65,7 +65,7 @@ def opened(path: Path) -> Iterator[Any]:
 
 
 def _inflated(path: Path, file: Any) -> BinaryIO | None:
-    """Give a deflated file as an uncompressed one in memory; None where it is not deflated."""
+    """Return a deflated file as an uncompressed one in memory; None where it is not deflated."""
     if file[_PREFIX_BYTES - 4 : _PREFIX_BYTES] != b"DICM":
         return None
     file.seek(_PREFIX_BYTES)

@@ -155,7 +155,7 @@ def _decode_by_ffmpeg(file: Any, dataset: pydicom.Dataset) -> Decoded:
 
 
 def _interleaved_by_sample(data: bytes) -> bool:
-    """Tell whether a JPEG-LS scan has its colours pixel by pixel (ITU-T T.87, section C.2.3)."""
+    """Return whether a JPEG-LS scan has its colours pixel by pixel (ITU-T T.87, section C.2.3)."""
     start = data.find(b"\xff\xda")
     components = data[start + 4]
     return data[start + 6 + 2 * components] == 2

@@ -56,7 +56,7 @@ class Separation:
 
 
 def embed(encoder: Encoder, frames: NDArray[np.uint8], device: str) -> Embeddings:
-    """Give what a classifier's last layer sees.
+    """Return what a classifier's last layer sees.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ FIGURES = ("silhouette", "balanced")
 
 
 def write_embeddings(plan: Plan, rows: Sequence[EmbeddedRow], command: str) -> list[str]:
-    """Write ``embeddings.md``, ``.csv`` and ``.json``; give their paths."""
+    """Write ``embeddings.md``, ``.csv`` and ``.json``; return their paths."""
     markdown, table, everything = (plan.out / f"embeddings.{end}" for end in ("md", "csv", "json"))
     write_atomically(table, separation_csv(rows))
     write_atomically(markdown, separation_markdown(rows, about(plan, command)))

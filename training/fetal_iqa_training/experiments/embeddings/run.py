@@ -60,7 +60,7 @@ class EmbeddedRow:
         return spread([getattr(run, name) for run in self.after])
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give the row, and its separation before training and after, run by run."""
+        """Return the row, and its separation before training and after, run by run."""
         return {
             **self.result.as_json(),
             "separation": {

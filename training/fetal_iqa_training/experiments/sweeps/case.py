@@ -23,7 +23,7 @@ class ChooseFrame(Protocol):
         bounds: Bounds,
         smoothing_frames: float,
     ) -> int:
-        """Give a 0-based frame within the bounds, or -1 where none is positive.
+        """Return a 0-based frame within the bounds, or -1 where none is positive.
 
         Parameters
         ----------
@@ -131,7 +131,7 @@ class SweepCase:
         smoothing_frames: float,
         sweeps: Sequence[int] | None = None,
     ) -> int:
-        """Give the frame that would be measured after some of the sweeps; -1 for none.
+        """Return the frame that would be measured after some of the sweeps; -1 for none.
 
         The sweeps that were done are handed over as they were recorded, in whatever order they were
         done: the choice depends on which they are, and not on their order.
@@ -151,7 +151,7 @@ class SweepCase:
         return float(np.abs(annotated - frame).min()) if len(annotated) else np.inf
 
     def ac_error(self, frame: int) -> AcError | None:
-        """Give how wrong a frame's circumference is against its sweep's reference.
+        """Return how wrong a frame's circumference is against its sweep's reference.
 
         None where no frame is chosen, it has no circumference, or its sweep is not annotated.
         """

@@ -14,7 +14,7 @@ MOST_SWEEPS = 12
 
 
 def sets_of_sweeps(n_sweeps: int) -> list[tuple[int, ...]]:
-    """Give the sweeps of each set, rising; the first set is empty, the last is all.
+    """Return the sweeps of each set, rising; the first set is empty, the last is all.
 
     Raises
     ------
@@ -85,7 +85,7 @@ def found_within(good: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[
 
 
 def sweeps_done(within: NDArray[np.float64]) -> float:
-    """Give the expected number of sweeps of such a search, all where it never ends well.
+    """Return the expected number of sweeps of such a search, all where it never ends well.
 
     The sum of the chances of going on after 0, 1, ... n - 1 sweeps.
     """

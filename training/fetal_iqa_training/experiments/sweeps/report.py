@@ -88,7 +88,7 @@ def study_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> I
 
 
 def write_sweeps(plan: Plan, results: Pair, runs: Sequence[SweepRun], command: str) -> list[str]:
-    """Write Markdown, CSV, JSON and the pictures of the first run; give their paths."""
+    """Write Markdown, CSV, JSON and the pictures of the first run; return their paths."""
     ends = (".md", ".csv", "-smoothing.csv", ".json", ".png", "-smoothing.png")
     markdown, success, smoothing, everything, picture, smoothing_picture = (
         plan.out / f"sweeps{end}" for end in ends

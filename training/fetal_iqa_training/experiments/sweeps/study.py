@@ -71,7 +71,7 @@ class SweepStudy:
         return rows
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give everything; None where a figure or its interval is not known."""
+        """Return everything; None where a figure or its interval is not known."""
         return {
             "cases": self.cases,
             "quality_threshold": self.thresholds.quality,

@@ -74,7 +74,7 @@ class Success:
         return {name: getattr(self, name) for name in names}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give everything but the goal."""
+        """Return everything but the goal."""
         return {
             "cases": self.cases,
             **{name: [one.as_json() for one in curve] for name, curve in self.curves.items()},
@@ -116,7 +116,7 @@ def success_over_sweeps(
 
 
 def _of_case(chosen: NDArray[np.bool_], there: NDArray[np.bool_]) -> _Curves:
-    """Give (n,) curves of one case, of what is chosen and what there is, set by set."""
+    """Return (n,) curves of one case, of what is chosen and what there is, set by set."""
     usual, any_order = good_after(chosen)
     there_usual, there_any_order = good_after(there)
     within, within_any_order = found_within(chosen)

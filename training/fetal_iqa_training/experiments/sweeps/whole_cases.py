@@ -67,13 +67,13 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
     truth = read_truth(case)
     length = len(truth.masks) // SWEEPS_PER_CASE
     sweep = read_sweep(case.image_path).with_bounds(length)
-    analysis = cache.recall(sweep, analyser.setup)
+    analysis = cache.load(sweep, analyser.setup)
     if analysis is None:
         analysis = Analysis(sweep, analyser.setup)
         for results in analyser.run(sweep):
             analysis.add(results)
-        cache.keep(analysis)
-    black = ~analysis.lit  # never shows an abdomen, whatever the networks say
+        cache.save(analysis)
+    black = ~analysis.non_black  # never shows an abdomen, whatever the networks say
     return SweepCase(
         case.uuid,
         quality=np.where(black, np.float32(0), analysis.quality),
@@ -86,7 +86,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
 
 
 def lines_of(case: SweepCase) -> Iterator[dict[str, object]]:
-    """Give a line per frame, so that every figure can be checked."""
+    """Return a line per frame, so that every figure can be checked."""
     for frame in range(len(case.labels)):
         yield {
             "case": case.name,

@@ -94,7 +94,7 @@ class RowResult:
         return spread(values) if len(values) == len(self.runs) else None
 
     def cost(self, name: str) -> float | None:
-        """Give the mean over the runs of ``seconds``, ``epoch_seconds``, or the memory's MiB."""
+        """Return the mean over the runs of ``seconds``, ``epoch_seconds``, or the memory's MiB."""
         known: list[float] = []
         for run in self.runs:
             value = None if run.cost is None else getattr(run.cost, name)
@@ -105,7 +105,7 @@ class RowResult:
         return statistics.mean(known) if known else None
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give everything about the row."""
+        """Return everything about the row."""
         row = self.row
         return {
             "row": row.name,

@@ -128,7 +128,7 @@ class Runner:
         return _result(seed, folder, card, meter.finish())
 
     def _finished(self, row: Row, seed: int) -> RunResult | None:
-        """Give a run that was made before; refuse one that was made otherwise."""
+        """Return a run that was made before; refuse one that was made otherwise."""
         folder = self._plan.folder_of(row, seed)
         if not folder.exists():
             return None

@@ -192,7 +192,7 @@ TABLES = {
 
 
 def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> tuple[Row, ...]:
-    """Give the rows whose name, encoder or task is asked for, in the order of the table.
+    """Return the rows whose name, encoder or task is asked for, in the order of the table.
 
     Parameters
     ----------

@@ -64,7 +64,7 @@ def study(runs: Sequence[ScoredRun], seed: int) -> ThresholdResults:
 
 
 def write_threshold(plan: Plan, results: Pair, found: ThresholdResults, command: str) -> list[str]:
-    """Write Markdown, CSV, JSON and pictures; give their paths."""
+    """Write Markdown, CSV, JSON and pictures; return their paths."""
     base = plan.out / "threshold"
     files = [base.with_suffix(f".{end}") for end in ("md", "csv", "json", "png")]
     markdown, table, everything, picture = files

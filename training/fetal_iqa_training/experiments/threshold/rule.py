@@ -96,7 +96,7 @@ class CombinedRule:
         return np.asarray(expit((features - self.center) / self.scale @ self.weights + self.bias))
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give the rule as numbers: it can be applied from these."""
+        """Return the rule as numbers: it can be applied from these."""
         return {
             "features": [
                 {"name": name, "center": float(c), "scale": float(s), "weight": float(w)}
@@ -197,7 +197,7 @@ def _log_loss(probability: NDArray[np.float64], truth: NDArray[np.bool_]) -> flo
 def _recall_threshold(
     probability: NDArray[np.float64], truth: NDArray[np.bool_], hits: int
 ) -> float:
-    """Give the highest threshold that finds ``hits`` positive frames; one where SEG finds none."""
+    """Return the highest threshold that finds ``hits`` positive frames; 1 where SEG finds none."""
     found_first = np.sort(probability[truth])[::-1]
     return float(found_first[max(hits, 1) - 1])
 

@@ -81,21 +81,21 @@ def mask_features(
     Compactness (isoperimetric quotient) and solidity as in Russ, The image processing handbook.
     No shape has smaller second moments than an ellipse of its area, hence the bound of 1.
     """
-    lit = np.asarray(mask) != 0
+    inside = np.asarray(mask) != 0
     count = len(MASK_FEATURES) + (0 if probability is None else len(PROBABILITY_FEATURES))
-    if not lit.any():
+    if not inside.any():
         return np.zeros(count)
     # a margin around the mask: all that is looked at
-    rows, columns = (np.flatnonzero(lit.any(axis)) for axis in (1, 0))
+    rows, columns = (np.flatnonzero(inside.any(axis)) for axis in (1, 0))
     around = tuple(
         slice(max(0, int(lines[0]) - EDGE_PX), int(lines[-1]) + 1 + EDGE_PX)
         for lines in (rows, columns)
     )
-    lit = lit[around]
-    shape = _shape_features(lit)
+    inside = inside[around]
+    shape = _shape_features(inside)
     if probability is None:
         return np.array(shape)
-    return np.array([*shape, *_probability_features(lit, np.asarray(probability)[around])])
+    return np.array([*shape, *_probability_features(inside, np.asarray(probability)[around])])
 
 
 def case_features(
@@ -146,9 +146,9 @@ def case_features(
     return RuleFeatures((*named, *SCORE_FEATURES), np.column_stack([shapes, *columns]))
 
 
-def _shape_features(lit: NDArray[np.bool_]) -> tuple[float, ...]:
-    parts, count = ndimage.label(lit)
-    main = lit if count == 1 else parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
+def _shape_features(inside: NDArray[np.bool_]) -> tuple[float, ...]:
+    parts, count = ndimage.label(inside)
+    main = inside if count == 1 else parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
     area = float(main.sum())
     around = float(perimeter(np.pad(main, 1)))
     pixels = np.argwhere(main)
@@ -159,7 +159,7 @@ def _shape_features(lit: NDArray[np.bool_]) -> tuple[float, ...]:
     edge = np.argwhere(main & ~ndimage.binary_erosion(main))
     hull = spatial.ConvexHull((edge[:, None] + half).reshape(-1, 2))
     return (
-        area / float(lit.sum()),
+        area / float(inside.sum()),
         min(1.0, 4 * pi * area / around**2) if around > 0 else 1.0,
         min(1.0, area / float(hull.volume)),  # of two dimensions, the area
         min(1.0, area / float(4 * pi * shorter * longer)),
@@ -168,12 +168,12 @@ def _shape_features(lit: NDArray[np.bool_]) -> tuple[float, ...]:
 
 
 def _probability_features(
-    lit: NDArray[np.bool_], probability: NDArray[np.floating]
+    inside: NDArray[np.bool_], probability: NDArray[np.floating]
 ) -> tuple[float, float]:
-    inner = lit & ~ndimage.binary_erosion(lit, iterations=EDGE_PX)
-    outer = ndimage.binary_dilation(lit, iterations=EDGE_PX) & ~lit
+    inner = inside & ~ndimage.binary_erosion(inside, iterations=EDGE_PX)
+    outer = ndimage.binary_dilation(inside, iterations=EDGE_PX) & ~inside
     beyond = float(probability[outer].mean()) if outer.any() else 0.0
-    return float(probability[lit].mean()), max(0.0, float(probability[inner].mean()) - beyond)
+    return float(probability[inside].mean()), max(0.0, float(probability[inner].mean()) - beyond)
 
 
 def _nearby(values: NDArray[np.float64], sweep: NDArray[Any]) -> NDArray[np.float64]:

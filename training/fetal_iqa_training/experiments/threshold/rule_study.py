@@ -57,7 +57,7 @@ class CombinedRuleStudy:
         ]
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give systems, differences with intervals, the rules themselves and the verdict."""
+        """Return systems, differences with intervals, the rules themselves and the verdict."""
         return {
             "cases": self.cases,
             "systems": [dict(row) for row in self.rows()],

@@ -22,7 +22,7 @@ Pair = tuple[RowResult, RowResult]
 
 
 def paired_runs(results: Pair) -> list[tuple[RunResult, RunResult]]:
-    """Give the runs of CLS and SEG that have one seed.
+    """Return the runs of CLS and SEG that have one seed.
 
     Raises
     ------

@@ -42,11 +42,11 @@ class ScoredPart:
     seg: NDArray[np.bool_]
 
     def for_threshold(self) -> ScoredFrames:
-        """Give what the study of the threshold takes."""
+        """Return what the study of the threshold takes."""
         return ScoredFrames(self.share, self.part.positive)
 
     def for_rule(self) -> RuleFrames:
-        """Give what the study of the combined rule takes."""
+        """Return what the study of the combined rule takes."""
         number_of_sweep = np.unique(self.part.sweep, return_inverse=True)[1]
         found = case_features(self.shapes, self.quality, self.share, number_of_sweep)
         return RuleFrames(
@@ -54,7 +54,7 @@ class ScoredPart:
         )
 
     def lines(self, name: str) -> Iterator[Cells]:
-        """Give a line per frame, so that every figure can be checked."""
+        """Return a line per frame, so that every figure can be checked."""
         for row in range(len(self.part)):
             yield {
                 "part": name,

@@ -58,7 +58,7 @@ class Decision:
     f1: float
 
     def figures(self) -> dict[str, float]:
-        """Give the threshold in percent, and the figures."""
+        """Return the threshold in percent, and the figures."""
         return {
             "share_percent": 100 * self.share,
             "precision": self.precision,
@@ -101,7 +101,7 @@ class ThresholdRun:
         return {"paper": self.paper, "chosen": self.chosen, "best": self.best}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Give the figures at the three thresholds, and the curve."""
+        """Return the figures at the three thresholds, and the curve."""
         summary: dict[str, JsonValue] = {
             name: {key: rounded(value) for key, value in decision.figures().items()}
             for name, decision in self.decisions.items()
@@ -193,7 +193,7 @@ def study_threshold(
 def precision_recall_f1(
     hits: ArrayLike, said: ArrayLike, positives: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Give the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
+    """Return the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
 
     Parameters
     ----------
@@ -209,7 +209,7 @@ def precision_recall_f1(
 
 
 def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
-    """Give ``mean`` and the sample ``std`` of one number a run; of one run no std."""
+    """Return ``mean`` and the sample ``std`` of one number a run; of one run no std."""
     found = spread(values)
     assert found is not None
     return {"mean": rounded(found.mean), "std": rounded(found.std)}

@@ -424,7 +424,7 @@ def test_a_deflated_file_is_inflated_only_as_far_as_a_sweep_can_be_large(
 
 
 def stored(data: bytes) -> bytes:
-    """Give a deflate block that holds data as they are (RFC 1951, section 3.2.4)."""
+    """Return a deflate block that holds data as they are (RFC 1951, section 3.2.4)."""
     return (
         b"\0" + len(data).to_bytes(2, "little") + (len(data) ^ 0xFFFF).to_bytes(2, "little") + data
     )
