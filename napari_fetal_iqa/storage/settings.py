@@ -60,3 +60,30 @@ def suggested_reviewer() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "reviewer"
+
+
+class SettingsFile:
+    """The settings in use, and whether changes of them are the user's own to keep.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Somebody else's, which are not kept; by default the user's own, as
+        :func:`load_settings` reads them.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.own = settings is None
+        self.settings = settings or load_settings()
+        if not self.settings.reviewer:
+            self.keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
+
+    def keep(self, settings: Settings) -> None:
+        """Use other settings from now on, and at the next start where they are the user's own."""
+        before, self.settings = self.settings, settings
+        if not self.own:
+            return
+        try:
+            save_changes(before, settings)
+        except OSError:
+            logger.warning("the settings could not be saved")

@@ -21,12 +21,12 @@ def test_corrections_become_a_data_set(
     widget = window()
     show(widget, read_sweep(path))
     frame = int(np.argmax((phantom.masks > 0).sum((1, 2))))
-    widget.review_actions.go(frame)
-    widget.review_actions.label_optimal()
-    outline = widget.desk.overlay.layer
+    widget.presenter.actions.go(frame)
+    widget.presenter.actions.label_optimal()
+    outline = widget.presenter.view.overlay.layer
     assert isinstance(outline, Labels)
     outline.paint((frame, 70, 90), 2)
-    qtbot.waitUntil(lambda: bool(store.corrections(widget.desk.session.sweep.identity)))
+    qtbot.waitUntil(lambda: bool(store.corrections(widget.presenter.session.sweep.identity)))
     panel = widget.page.export
 
     panel.start(str(tmp_path / "data"))

@@ -117,7 +117,7 @@ def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, an
 def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
     trainer("--until-stopped", "--pause", "0.02")
     panel = start(desk, qtbot)
-    job = desk.learning.job
+    job = desk.finetuning.job
     qtbot.waitUntil(lambda: panel.watch.bar.value() > 0, timeout=60 * SECONDS)
     panel.watch.cancel.click()
     assert panel.form.isVisible()
@@ -148,21 +148,21 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
 
 
 def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
     assert not desk.page.stale.isVisible()
-    used = desk.desk.session.analysis.setup.seg_model.id
+    used = desk.presenter.session.analysis.setup.seg_model.id
     learnt(desk, qtbot).results["seg"].use.click()
     stale = desk.page.stale
     qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
     assert stale.said.text() == f"Made with {used}; other models are chosen now"
-    assert not desk.page.work.analyse.isVisible()
+    assert not desk.page.analysis.analyse.isVisible()
     stale.analyse.click()
     qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.desk.session.analysis.setup.seg_model.id != used
+    assert desk.presenter.session.analysis.setup.seg_model.id != used
     assert not stale.isVisible()
-    assert desk.page.work.analyse.isVisible()
+    assert desk.page.analysis.analyse.isVisible()
 
 
 def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
@@ -207,9 +207,9 @@ def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
     assert better.text(0) == "2 frames got better"
     assert better.child(0).text(1) == "0.40 → 0.90"
     tree.itemClicked.emit(better.child(0), 0)
-    assert desk.desk.navigator.frame == 12
+    assert desk.presenter.view.navigator.frame == 12
     tree.itemClicked.emit(worse.child(0), 0)
-    assert desk.desk.navigator.frame == 12
+    assert desk.presenter.view.navigator.frame == 12
     assert "another sweep: ffffffff" in panel.said.text()
 
 
@@ -294,6 +294,6 @@ def test_every_control_says_what_it_does(desk, qtbot, trainer):
 
 def test_the_record_of_a_training_names_no_sweep(desk, qtbot, trainer, phantom):
     start(desk, qtbot)
-    record = (desk.learning.job.folder / "job.json").read_text()
+    record = (desk.finetuning.job.folder / "job.json").read_text()
     assert phantom.sweep.name not in json.loads(record)["command"]
     assert phantom.sweep.identity not in record

@@ -38,7 +38,7 @@ _WHAT_COUNTS = (
 _WAIT = "What there is to learn from is not known yet"
 
 
-class LearningForm(QWidget):
+class FinetuningForm(QWidget):
     """The state before learning; ``refresh_requested`` and ``start_requested`` are its buttons."""
 
     refresh_requested = Signal()

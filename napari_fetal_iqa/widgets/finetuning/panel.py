@@ -8,9 +8,9 @@ from superqt import QCollapsible
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.report import Judgement
-from napari_fetal_iqa.widgets.finetuning.form import LearningForm
-from napari_fetal_iqa.widgets.finetuning.monitor import LearningWatch
-from napari_fetal_iqa.widgets.finetuning.result import BeforeAfter
+from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
+from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
+from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
@@ -25,7 +25,7 @@ def without_margins(folded: QCollapsible) -> None:
             layout.setContentsMargins(0, 0, 0, 0)
 
 
-class LearningPanel(QCollapsible):
+class FinetuningPanel(QCollapsible):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
     ``use_requested`` gives task and whether it was chosen although worse, ``keep_requested`` and
@@ -48,10 +48,10 @@ class LearningPanel(QCollapsible):
         self.said = QLabel()
         self.said.setWordWrap(True)
         self.said.hide()
-        self.form = LearningForm()
-        self.watch = LearningWatch()
+        self.form = FinetuningForm()
+        self.watch = FinetuningMonitor()
         self.watch.hide()
-        self.results: dict[str, BeforeAfter] = {}
+        self.results: dict[str, ComparisonView] = {}
         self._results = QVBoxLayout()
         self._results.setSpacing(12)
         self._body = QWidget()
@@ -73,10 +73,10 @@ class LearningPanel(QCollapsible):
             self.content().setMaximumHeight(_ANY_HEIGHT)
             self.unfolded.emit()
 
-    def say(self, said: str, trouble: bool = False) -> None:
+    def show_message(self, said: str, is_error: bool = False) -> None:
         """Say one line at the top; nothing hides it."""
         self.said.setText(said)
-        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if trouble else "")
+        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
         self.said.setVisible(bool(said))
 
     def show_form(self) -> None:
@@ -92,7 +92,7 @@ class LearningPanel(QCollapsible):
         """Show what came of a training, for each task."""
         self._show(None)
         for judgement in judgements:
-            result = BeforeAfter(judgement, name_of)
+            result = ComparisonView(judgement, name_of)
             task = judgement.task
             result.use_requested.connect(
                 lambda although, task=task: self.use_requested.emit(task, although)

@@ -24,7 +24,7 @@ _LINES_SHOWN = 6
 _FRAME = Qt.ItemDataRole.UserRole
 
 
-class BeforeAfter(QWidget):
+class ComparisonView(QWidget):
     """Verdict, table, frames that changed, and Use, Keep for later, Discard.
 
     ``use_requested`` tells whether it was chosen although it is worse.

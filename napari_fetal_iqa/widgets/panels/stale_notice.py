@@ -11,7 +11,7 @@ from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.focus import with_own_keys
-from napari_fetal_iqa.widgets.shortcuts import with_key
+from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 
 Checked = tuple[AnalysisSetup, Settings]
 
@@ -35,7 +35,7 @@ class StaleNotice(QWidget):
             "The scores and outlines on the screen are of other models than those that are chosen"
         )
         self.analyse = QPushButton("Analyse again")
-        self.analyse.setToolTip(with_key("Score and outline every frame anew", "analyse"))
+        self.analyse.setToolTip(with_key("Score and outline every frame anew", Action.ANALYSE))
         self.analyse.clicked.connect(self.analyse_requested)
         with_own_keys(self.analyse)
         row = QHBoxLayout(self)

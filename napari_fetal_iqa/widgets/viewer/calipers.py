@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement
 from napari_fetal_iqa.geometry.ellipse import Ellipse
-from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 _OUTLINE_DOTS = 60
@@ -29,11 +29,11 @@ class Calipers:
     viewer : napari.components.ViewerModel
     image : Image
         The sweep's layer, whose place and scale the calipers share.
-    text : ScreenText
+    text : Caption
         Says the AC and the diameters.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, text: ScreenText) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, text: Caption) -> None:
         self._viewer = viewer
         columns = image.data.shape[-1]
         dot, cross = max(1.5, columns / _DOTS_ACROSS), max(7.0, columns / _CROSSES_ACROSS)

@@ -8,7 +8,7 @@ _LETTERS = "AC 0123456789.×mp"
 _LETTER_MS = 30
 
 
-class ScreenText:
+class Caption:
     """Says a few words; each letter is drawn once unseen, as napari's first time takes 20 ms.
 
     Parameters

@@ -7,7 +7,7 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_fetal_iqa.widgets import demo
-from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 
 NARROWEST_CANVAS_PX = 298
@@ -16,7 +16,7 @@ NARROWEST_CANVAS_PX = 298
 
 def shown(desk, qtbot, said):
     """Say this on the bare canvas; return a picture of its lower left corner, (rows, columns)."""
-    viewer, text = desk.viewer, desk.screen_text
+    viewer, text = desk.viewer, desk.caption
     viewer.layers[0].visible = False
     text.say(said)
     qtbot.waitUntil(lambda: text.settled, timeout=20_000)
@@ -38,7 +38,7 @@ def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, said):
 
 
 def test_letters_that_are_waited_for_are_drawn_first(qtbot):
-    text = ScreenText(ViewerModel(), soon="click\nhere")
+    text = Caption(ViewerModel(), soon="click\nhere")
     text.begin()
     text.say("he\nhe")
     for _ in "he":
@@ -56,7 +56,7 @@ def test_the_demos_picture_waits_for_the_words(qtbot, monkeypatch, tmp_path):
         screenshot=lambda *_, **__: taken.append(said.settled), close=lambda: taken.append("closed")
     )
     widget = SimpleNamespace(
-        screen_text=said, review_actions=SimpleNamespace(go_best=lambda: taken.append("best"))
+        caption=said, review_actions=SimpleNamespace(go_best=lambda: taken.append("best"))
     )
     demo._finish(viewer, widget, tmp_path / "picture.png")
     qtbot.wait(50)
