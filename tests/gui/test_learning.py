@@ -134,9 +134,11 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     for said in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
         assert said in result.table.text()
     folder = str(result.judgement.folder)
-    before = desk.settings.seg_model
+    before = desk.settings_file.settings.seg_model
     result.use.click()
-    assert desk.settings.seg_model == desk.page.settings.seg_model.text() == folder
+    assert (
+        desk.settings_file.settings.seg_model == desk.page.settings.form.value.seg_model == folder
+    )
     assert load_settings().seg_model == folder
     assert in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
         before,
@@ -173,7 +175,7 @@ def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
     assert "tick" in result.use.toolTip()
     result.although_worse.click()
     result.use.click()
-    assert desk.settings.seg_model == str(result.judgement.folder)
+    assert desk.settings_file.settings.seg_model == str(result.judgement.folder)
 
 
 def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
@@ -196,7 +198,7 @@ def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
     assert folders["seg"].is_dir()
     assert folders["seg"].name in panel.said.text()
     assert panel.form.isVisible()
-    assert desk.settings.seg_model != str(folders["seg"])
+    assert desk.settings_file.settings.seg_model != str(folders["seg"])
 
 
 def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):

@@ -128,8 +128,7 @@ def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
 
 
 def test_a_model_that_is_not_there_is_one_line_of_trouble(desk, qtbot):
-    desk.page.settings.cls_model.setText("no-such-model")
-    desk.page.settings.cls_model.editingFinished.emit()
+    desk.page.settings.form.set_field("cls_model", "no-such-model")
     assert load_settings().cls_model == "no-such-model"
     desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
@@ -307,8 +306,10 @@ def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
 
 
 def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
+    from napari_fetal_iqa.widgets.forms import text_line
+
     analyse(desk, qtbot)
-    field = desk.page.settings.reviewer
+    field = text_line(desk.page.settings.form.controls["reviewer"])
     desk.page.settings.parent().parent().expand(animate=False)
     press(desk, Key.Key_0)
     assert len(store.events()) == 1
@@ -391,8 +392,7 @@ def test_closing_the_dock_takes_everything_away(desk, qtbot):
 
 def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
     desk.presenter.actions.label_optimal()
-    desk.page.settings.reviewer.setText("BM")
-    desk.page.settings.reviewer.editingFinished.emit()
+    desk.page.settings.form.set_field("reviewer", "BM")
     desk.presenter.actions.label_none()
     assert load_settings().reviewer == "BM"
     assert store.reviewers(phantom.sweep.identity) == ["AK", "BM"]

@@ -96,9 +96,8 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     models = {
         task: learn(task, f"demo-{task}", store, tmp_path / f"my-{task}") for task in ("cls", "seg")
     }
-    widget.page.settings.cls_model.setText(models["cls"])
-    widget.page.settings.seg_model.setText(models["seg"])
-    widget.page.settings.seg_model.editingFinished.emit()
+    widget.page.settings.form.set_field("cls_model", models["cls"])
+    widget.page.settings.form.set_field("seg_model", models["seg"])
     after = analyse(widget, qtbot)
 
     assert after.setup.cls_model.hash != before.setup.cls_model.hash
@@ -137,8 +136,7 @@ def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     qtbot.waitUntil(lambda: widget.page.frame.circumference.text().count("mm") == 1)
 
     out = learn("cls", "demo-cls", store, tmp_path / "my-cls")
-    widget.page.settings.cls_model.setText(out)
-    widget.page.settings.cls_model.editingFinished.emit()
+    widget.page.settings.form.set_field("cls_model", out)
     after = analyse(widget, qtbot)
     truth = np.isin(np.arange(232), list(shown)).astype(float)
     frames = np.array([*shown, *empty])
