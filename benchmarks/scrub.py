@@ -129,10 +129,10 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
     data, attributes, _ = sweep_layer(sweep)
     viewer.add_image(data, **attributes)
     settle(lambda: widget.presenter is not None)
-    desk = widget.presenter.view
+    view = widget.presenter.view
     models = (ModelRef(id=f"{t}-0000", hash=t * 16, name=t) for t in ("cls", "seg"))
-    desk.session.begin_analysis(Analysis(sweep, AnalysisSetup(*models)))
-    settle(lambda: not desk._when_idle.isActive())
+    view.session.begin_analysis(Analysis(sweep, AnalysisSetup(*models)))
+    settle(lambda: not view._when_idle.isActive())
 
     own = []
 
@@ -145,7 +145,7 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
         return do
 
     for timer, work in (
-        (desk._when_idle, desk._paint_some),
+        (view._when_idle, view._paint_some),
         (widget.presenter.idle_queue._timer, widget.presenter.idle_queue._do_one),
     ):
         timer.timeout.disconnect()
@@ -160,7 +160,7 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
     bringer = QTimer()
     bringer.timeout.connect(lambda: waiting and bring(results(waiting.pop(0))))
     bringer.start(150)
-    settle(lambda: not waiting and not desk._when_idle.isActive())
+    settle(lambda: not waiting and not view._when_idle.isActive())
     heart.stop()
     bringer.stop()
 

@@ -65,13 +65,13 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
 
 def analysed(widget) -> bool:
     """Return whether every frame has its results, on the screen too."""
-    desk = widget.presenter.view
+    opened = widget.presenter
     return bool(
-        desk
+        opened
         and not widget.runner.running
-        and desk.session.analysis
-        and desk.session.analysis.complete
-        and not desk._when_idle.isActive()
+        and opened.session.analysis
+        and opened.session.analysis.complete
+        and not opened.view._when_idle.isActive()
     )
 
 
@@ -109,8 +109,8 @@ def ellipse(widget) -> None:
 
     phantom(widget)
     widget.presenter.actions.ellipse()
-    desk = widget.presenter.view
-    drawn = desk.ellipse._ellipse
+    view = widget.presenter.view
+    drawn = view.ellipse._ellipse
     end = (drawn.handles_mm[0] + 0.12 * (drawn.handles_mm[0] - drawn.handles_mm[1])).tolist()
     widget.presenter.actions.take_ellipse(drawn.moved(Handle.FIRST_START, end))
 
@@ -118,17 +118,17 @@ def ellipse(widget) -> None:
 def reviewers(widget) -> None:
     """Two reviewers disagree on some frames, one of which is on the screen."""
     phantom(widget)
-    desk, store = widget.presenter.view, widget.keeper.store
-    identity, best = desk.session.sweep.identity, desk.session.best_frame()
+    view, store = widget.presenter.view, widget.keeper.store
+    identity, best = view.session.sweep.identity, view.session.best_frame()
     near = range(best - 4, best + 5)
     for frame in near:
-        desk.session.accept(frame)
+        view.session.accept(frame)
     store.set_label(identity, near, 1, "BM")
     store.set_label(identity, best + 3, 2, "BM")
-    drawn = desk._ellipse(desk.session.view(best))
+    drawn = view._ellipse(view.session.view(best))
     shifted = replace(drawn, center_mm=tuple(np.add(drawn.center_mm, (9, 14)).tolist()))
-    store.set_mask(identity, best, desk.mask_of(shifted), "BM")
-    widget._offer_reviewers()
+    store.set_mask(identity, best, view.mask_of(shifted), "BM")
+    widget.presenter._offer_reviewers()
     choice = widget.page.reviewers.choice
     choice.setCurrentIndex(choice.findText("Where BM disagrees"))
     choice.activated.emit(choice.currentIndex())
@@ -143,7 +143,7 @@ def corrected(widget) -> None:
     shown = [frame for frame in range(best - 6, best + 6) if session.mask(frame).any()]
     for frame in (*shown, *range(0, 60, 5)):
         session.accept(frame)
-    widget._show_saved()
+    widget.presenter._show_saved()
     widget.page.learn.expand(animate=False)
     wait_until(widget.page.learn.form.refresh.isEnabled)
     show_section(widget, widget.page.learn)

@@ -52,7 +52,7 @@ def drawing(desk):
 
 def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
     text = drawing.caption
-    assert "diameter" in text.said
+    assert "diameter" in text.text
     assert not drawing.viewer.scene.camera.mouse_pan
     drag(drawing, (80, 60), (80, 120))
     assert store.corrections(phantom.sweep.identity) == {}
@@ -61,7 +61,7 @@ def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
     assert center == pytest.approx((80, 90), abs=0.5)
     assert axes == pytest.approx((30, 20), abs=0.7)
     assert drawing.presenter.session.mask_source(20) is Source.EXPERT
-    assert text.said.startswith("AC ")
+    assert text.text.startswith("AC ")
 
 
 def test_four_clicks_are_an_outline_too(drawing):
@@ -103,9 +103,9 @@ def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
     drag(desk, (60, 90), (50, 90))
     assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
     desk.presenter.actions.next_frame()
-    assert "diameter" in desk.caption.said
+    assert "diameter" in desk.caption.text
     desk.presenter.actions.previous_frame()
-    assert desk.caption.said.startswith("AC ")
+    assert desk.caption.text.startswith("AC ")
 
 
 def test_another_tool_gives_the_mouse_back(drawing):

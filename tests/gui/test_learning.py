@@ -59,10 +59,10 @@ def learnt(widget, qtbot, task="seg"):
 
 def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
     panel = unfold(desk, qtbot)
-    said = panel.form.summary.text()
-    assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in said
-    assert "Outlines: 41 frames" in said
-    assert "Reviewers: AK" in said
+    summary = panel.form.summary.text()
+    assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in summary
+    assert "Outlines: 41 frames" in summary
+    assert "Reviewers: AK" in summary
     assert panel.form.start.isEnabled()
     panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
     assert "Outlines" not in panel.form.summary.text()
@@ -121,7 +121,7 @@ def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
     qtbot.waitUntil(lambda: panel.watch.bar.value() > 0, timeout=60 * SECONDS)
     panel.watch.cancel.click()
     assert panel.form.isVisible()
-    assert "nothing" in panel.said.text()
+    assert "nothing" in panel.message.text()
     qtbot.waitUntil(lambda: not job.undecided, timeout=30 * SECONDS)
     assert not job.running
     assert not job.record.outs["seg"].exists()
@@ -131,8 +131,8 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     panel = learnt(desk, qtbot)
     result = panel.results["seg"]
     assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
-    for said in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
-        assert said in result.table.text()
+    for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
+        assert text in result.table.text()
     folder = str(result.judgement.folder)
     before = desk.settings_file.settings.seg_model
     result.use.click()
@@ -157,7 +157,7 @@ def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
     learnt(desk, qtbot).results["seg"].use.click()
     stale = desk.page.stale
     qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
-    assert stale.said.text() == f"Made with {used}; other models are chosen now"
+    assert stale.message.text() == f"Made with {used}; other models are chosen now"
     assert not desk.page.analysis.analyse.isVisible()
     stale.analyse.click()
     qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
@@ -193,10 +193,10 @@ def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
     panel.results["cls"].discard.click()
     assert not folders["cls"].exists()
     assert list(panel.results) == ["seg"]
-    assert "deleted" in panel.said.text()
+    assert "deleted" in panel.message.text()
     panel.results["seg"].keep.click()
     assert folders["seg"].is_dir()
-    assert folders["seg"].name in panel.said.text()
+    assert folders["seg"].name in panel.message.text()
     assert panel.form.isVisible()
     assert desk.settings_file.settings.seg_model != str(folders["seg"])
 
@@ -212,7 +212,7 @@ def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
     assert desk.presenter.view.navigator.frame == 12
     tree.itemClicked.emit(worse.child(0), 0)
     assert desk.presenter.view.navigator.frame == 12
-    assert "another sweep: ffffffff" in panel.said.text()
+    assert "another sweep: ffffffff" in panel.message.text()
 
 
 def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, qtbot, trainer):
@@ -241,9 +241,9 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
 def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
     trainer("--die")
     panel = start(desk, qtbot)
-    qtbot.waitUntil(lambda: bool(panel.said.text()), timeout=60 * SECONDS)
+    qtbot.waitUntil(lambda: bool(panel.message.text()), timeout=60 * SECONDS)
     assert panel.form.isVisible()
-    assert "ended without a result" in panel.said.text()
+    assert "ended without a result" in panel.message.text()
     assert LearningJob.unfinished_or_unread() is None
 
 

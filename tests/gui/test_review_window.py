@@ -81,7 +81,7 @@ def test_the_analysis_paints_masks_and_scores(desk, qtbot):
         )
     assert np.array_equal(desk.timeline._data.quality, analysis.quality)
     desk.presenter.actions.go(31)
-    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.said
+    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.text
     assert analysis.setup.cls_model.id in desk.page.analysis.models.text()
 
 
@@ -115,7 +115,7 @@ def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(des
         lambda: desk.presenter.idle_queue.idle and not desk.presenter.view._when_idle.isActive()
     )
     assert all(np.array_equal(layer[frame] == MODEL_VALUE, mask) for frame in frames)
-    assert desk.page.frame.quality.said == "Quality 0.90"
+    assert desk.page.frame.quality.text == "Quality 0.90"
 
 
 def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
@@ -265,7 +265,7 @@ def test_corrections_come_back_when_the_sweep_is_opened_again(desk, show, phanto
     assert desk.timeline._data.by_expert[12]
 
 
-def test_a_correction_that_cannot_be_saved_is_said_and_stays_on_the_screen(desk, store):
+def test_a_correction_that_cannot_be_saved_is_reported_and_stays_on_the_screen(desk, store):
     store._connection.execute("PRAGMA query_only = ON")
     stroke(desk, 12, (70, 90), 15)
     assert "not saved" in desk.page.saved.text()

@@ -44,7 +44,7 @@ def test_one_reviewer_alone_is_not_asked_whose_corrections_to_show(desk):
     assert not desk.page.reviewers.isVisible()
 
 
-def test_what_the_other_said_is_shown_and_cannot_be_changed(two, phantom, store):
+def test_what_the_other_corrected_is_shown_and_cannot_be_changed(two, phantom, store):
     widget, shape = two, phantom.sweep.shape[1:]
     choose(widget, "Corrections of BM")
     widget.presenter.actions.go(10)

@@ -1,4 +1,4 @@
-"""Stores that cannot be used for a while: said at once, nothing lost, saved by itself."""
+"""Stores that cannot be used for a while: reported at once, nothing lost, saved by itself."""
 
 import sqlite3
 
@@ -44,7 +44,7 @@ def test_a_locked_store_is_waited_for(desk, path, qtbot):
         assert (event.frame, event.label) == (frame, Label.OPTIMAL)
 
 
-def test_a_store_that_cannot_be_opened_is_said_and_taken_once_it_can(
+def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
     window, show, tiny_settings, phantom, path, qtbot
 ):
     with CorrectionStore(path) as before:
@@ -69,12 +69,12 @@ def test_a_store_that_cannot_be_opened_is_said_and_taken_once_it_can(
 
 
 def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(desk, path, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", said.append)
+    shown = []
+    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", shown.append)
     desk.keeper.store._connection.execute("PRAGMA query_only = ON")
     desk.presenter.actions.label_optimal()
     desk.close()
-    (line,) = said
+    (line,) = shown
     rescued = line.split("corrections merge ")[1]
     with CorrectionStore(rescued) as store:
         assert [event.label for event in store.events()] == [Label.OPTIMAL]

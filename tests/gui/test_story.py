@@ -44,7 +44,7 @@ def learn(task, base, store, out):
 
 
 def correct(widget, frame, label, mask):
-    """Say what the frame shows: its label by key, its mask by fill, as one would draw it."""
+    """Correct the frame by what it shows: label by key, mask by fill, as one would draw it."""
     act = widget.presenter.actions
     act.go(frame)
     {
@@ -89,9 +89,9 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     frames = np.concatenate([positive, negative])
     for frame in frames:
         correct(widget, int(frame), Label(int(case.labels[frame])), case.masks[frame] > 0)
-    said = store.corrections(widget.presenter.session.sweep.identity)
-    assert sorted(said) == sorted(frames.tolist())
-    assert all(said[frame].label == case.labels[frame] for frame in frames)
+    corrections = store.corrections(widget.presenter.session.sweep.identity)
+    assert sorted(corrections) == sorted(frames.tolist())
+    assert all(corrections[frame].label == case.labels[frame] for frame in frames)
 
     models = {
         task: learn(task, f"demo-{task}", store, tmp_path / f"my-{task}") for task in ("cls", "seg")

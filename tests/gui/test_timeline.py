@@ -70,8 +70,8 @@ def test_dragging_over_the_labels_chooses_the_range_that_a_label_goes_to(desk, s
     assert timeline._range.isVisible()
     assert desk.presenter.view.navigator.frame == last
     desk.presenter.actions.label_none()
-    said = store.corrections(phantom.sweep.identity)
-    assert sorted(said) == list(range(first, last + 1))
+    corrections = store.corrections(phantom.sweep.identity)
+    assert sorted(corrections) == list(range(first, last + 1))
     assert not timeline._range.isVisible()
     desk.presenter.actions.undo()
     assert store.corrections(phantom.sweep.identity) == {}
@@ -84,8 +84,8 @@ def test_shift_with_the_arrows_extends_the_range(desk, press, store, phantom):
     press(desk, Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
     assert desk.presenter.view.selection.ends == (30, 32)
     press(desk, Key.Key_2)
-    said = store.corrections(phantom.sweep.identity)
-    assert {frame: c.label for frame, c in said.items()} == dict.fromkeys(
+    corrections = store.corrections(phantom.sweep.identity)
+    assert {frame: c.label for frame, c in corrections.items()} == dict.fromkeys(
         (30, 31, 32), Label.SUBOPTIMAL
     )
 
@@ -159,8 +159,8 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     assert calipers.layer.visible
     measured = desk.presenter.session.view(shown).measurement
     text, drawn = desk.caption, desk.viewer.canvas.overlays.text
-    assert text.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
-    qtbot.waitUntil(lambda: drawn.text == text.said)
+    assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    qtbot.waitUntil(lambda: drawn.text == text.text)
     assert drawn.color is None  # no longer transparent: napari's own, legible on the canvas
     ends = calipers.layer.data[-4:].reshape(2, 2, 2) * measured.spacing_mm
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
@@ -168,7 +168,7 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
     desk.presenter.actions.go(empty)
     assert not calipers.layer.visible
-    assert not text.said
+    assert not text.text
     qtbot.waitUntil(lambda: not drawn.text)
 
 

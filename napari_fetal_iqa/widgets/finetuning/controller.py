@@ -218,23 +218,23 @@ class FinetuningController(QObject):
         ):
             self._decided(task, f"{TASK_WORDS[task]}: the new model is deleted")
 
-    def _decided(self, task: str, said: str) -> None:
+    def _decided(self, task: str, message: str) -> None:
         del self._judgements[task]
         if self.job is not None:
             self.job.put_away(task)
         if self._judgements:
             self.panel.take_away(task)
-            self.panel.show_message(said)
+            self.panel.show_message(message)
         else:
-            self._finish(said)
+            self._finish(message)
 
-    def _finish(self, said: str, is_error: bool = False) -> None:
+    def _finish(self, message: str, is_error: bool = False) -> None:
         """Put the training away and show the form again."""
         self._timer.stop()
         self.job = self._progress = None
         self._judgements = {}
         self.panel.show_form()
-        self.panel.show_message(said, is_error)
+        self.panel.show_message(message, is_error)
         if self.panel.isExpanded():
             self.count()
 

@@ -45,9 +45,9 @@ class FinetuningPanel(QCollapsible):
         # The height of the content changes with its state; superqt fixes it when it unfolds.
         self.setDuration(0)
         self.toggled.connect(self._unfold)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self.said.hide()
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.hide()
         self.form = FinetuningForm()
         self.watch = FinetuningMonitor()
         self.watch.hide()
@@ -57,7 +57,7 @@ class FinetuningPanel(QCollapsible):
         self._body = QWidget()
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.said)
+        column.addWidget(self.message)
         column.addWidget(self.watch)
         column.addLayout(self._results)
         column.addWidget(self.form)
@@ -73,11 +73,11 @@ class FinetuningPanel(QCollapsible):
             self.content().setMaximumHeight(_ANY_HEIGHT)
             self.unfolded.emit()
 
-    def show_message(self, said: str, is_error: bool = False) -> None:
-        """Say one line at the top; nothing hides it."""
-        self.said.setText(said)
-        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
-        self.said.setVisible(bool(said))
+    def show_message(self, message: str, is_error: bool = False) -> None:
+        """Show one line at the top; nothing hides it."""
+        self.message.setText(message)
+        self.message.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
+        self.message.setVisible(bool(message))
 
     def show_form(self) -> None:
         """Show what can be learnt."""

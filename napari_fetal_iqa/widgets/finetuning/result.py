@@ -157,7 +157,7 @@ def _frame_item(frame: ChangedFrame, name_of: Callable[[str], str]) -> QTreeWidg
 
 
 def _table(sets: Sequence[FrameSet]) -> str:
-    """Write the figures so that they fit into the narrowest panel."""
+    """Write the metrics so that they fit into the narrowest panel."""
     rows = []
     for judged in sets:
         frames = f", {judged.frames} frames" if judged.frames else ""

@@ -102,15 +102,15 @@ class AnalysisPanel(QWidget):
         left = elapsed / max(done, 1) * (total - done)
         self.doing.setText(f"Analysing {done}/{total}, {left:.0f} s left")
 
-    def end(self, said: str) -> None:
+    def end(self, outcome: str) -> None:
         """Show that nothing runs any more, and what came of it."""
-        self.doing.setText(said)
+        self.doing.setText(outcome)
         self.bar.hide()
         self.analyse.show()
         self.cancel.hide()
 
     def end_analysis(self, analysis: Analysis | None) -> None:
-        """Say how far the analysis came, and what it found."""
+        """Show how far the analysis came, and what it found."""
         done = int(analysis.computed.sum()) if analysis else 0
         if analysis is None or not done:
             self.end("Not analysed yet")
@@ -126,7 +126,7 @@ class AnalysisPanel(QWidget):
         self.models.setText(f"{named}, {setup.device}")
         self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
 
-    def show_error(self, said: str) -> None:
+    def show_error(self, message: str) -> None:
         """Show one line of what went wrong, or hide it."""
-        self.error.setText(said)
-        self.error_box.setVisible(bool(said))
+        self.error.setText(message)
+        self.error_box.setVisible(bool(message))

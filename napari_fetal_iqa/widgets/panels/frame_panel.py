@@ -1,4 +1,4 @@
-"""The frame being looked at: what is known of it, and what the expert may say of it."""
+"""The frame being looked at: what is known of it, and the buttons that correct it."""
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (

@@ -43,7 +43,7 @@ class ReviewPage(QWidget):
         self.waiting = QLabel()
         self.reviewed = QCheckBox("Sweep fully reviewed")
         self.reviewed.setToolTip(
-            "You looked at every frame: those that you said nothing of show no abdomen.\n"
+            "You looked at every frame: those that you did not correct show no abdomen.\n"
             "Under Learn, some of them then teach the models what is no abdomen."
         )
         self.reviewed.clicked.connect(self.fully_reviewed)
@@ -120,7 +120,7 @@ class ReviewPage(QWidget):
         return button
 
     def show_sweep(self, sweep: SweepVolume) -> None:
-        """Say which sweep this is."""
+        """Show which sweep this is."""
         frames, _, _ = sweep.shape
         sweeps = len(sweep.bounds)
         spacing = "no spacing: nothing can be measured"
@@ -134,12 +134,12 @@ class ReviewPage(QWidget):
         )
 
     def show_next(self, best: int, waiting: int) -> None:
-        """Say where to go next."""
+        """Show where to go next."""
         self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
         self.waiting.setText(f"<b>{waiting}</b> to review")
 
     def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
-        """Say whether everything is on disk."""
+        """Show whether everything is on disk."""
         frames = "frame" if corrected == 1 else "frames"
         state = "saved" if saved else "<b>not saved</b> yet, trying again"
         self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, {state}")

@@ -1,4 +1,4 @@
-"""What the panel says while no sweep is open."""
+"""What the panel shows while no sweep is open."""
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget

@@ -30,14 +30,14 @@ class SweepView:
     """Ties a review session to the layers of a viewer, until :meth:`leave`."""
 
     def __init__(
-        self, viewer: ViewerModel, layer: Image, session: ReviewSession, text: Caption
+        self, viewer: ViewerModel, layer: Image, session: ReviewSession, caption: Caption
     ) -> None:
         self.viewer = viewer
         self.session = session
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
-        self.calipers = Calipers(viewer, layer, text)
+        self.calipers = Calipers(viewer, layer, caption)
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
         self.reviewer_outline = ReviewerOutline(viewer, layer)
         self.selection = FrameRange()
