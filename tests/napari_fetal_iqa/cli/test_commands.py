@@ -215,7 +215,7 @@ def test_models_that_cannot_be_loaded_end_the_run_at_once(
     analyse = ("analyse", folder, "--out", tmp_path / "out", *models)
     for error in (DeviceError("no memory for the networks"), RuntimeError("driver"), MemoryError()):
         with monkeypatch.context() as patch:
-            patch.setattr(Analyser, "__init__", lambda *_, error=error: raise_(error))
+            patch.setattr(Analyser, "load", lambda *_, error=error: raise_(error))
             code, out, err = run(*analyse)
         assert (code, out) == (1, "")
         assert err.count("\n") == 1
