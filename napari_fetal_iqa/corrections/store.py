@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import schema
+from napari_fetal_iqa.corrections.consensus import consensus
 from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid, now
-from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
+from napari_fetal_iqa.corrections.history import FrameCorrection, History
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
@@ -118,16 +119,15 @@ class CorrectionStore:
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
         """Return the state of every corrected frame of a sweep, by frame number.
 
-        Without a reviewer, the last word on the label and the last on the mask of a frame count,
-        whoever spoke them.
+        Without a reviewer, the :func:`~napari_fetal_iqa.corrections.consensus.consensus` of all.
         """
         if reviewer is not None:
             return self.history(sweep, reviewer).state()
-        said: dict[int, list[FrameCorrection]] = {}
+        states: dict[int, list[FrameCorrection]] = {}
         for name in self.reviewers(sweep):
             for frame, state in self.history(sweep, name).state().items():
-                said.setdefault(frame, []).append(state)
-        return {frame: latest(said[frame]) for frame in sorted(said)}
+                states.setdefault(frame, []).append(state)
+        return {frame: consensus(states[frame]) for frame in sorted(states)}
 
     def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
         """Return where a review stands; None where it was never left."""

@@ -6,10 +6,11 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
-from fetal_iqa_training.data.corrections import CorrectedSweep, count_usable, read_corrections
+from fetal_iqa_training.data.corrections import count_usable, read_corrections
 from fetal_iqa_training.data.hold_out import LEAST_OF_EACH, CorrectionSplit, split_hold_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Task
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
 
 LEAST = 2
 """Fewest frames of a kind that teach anything: with an abdomen, and for cls without one too."""
@@ -96,7 +97,7 @@ def prepare_lesson(
         Learn from this reviewer alone.
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
-        :func:`~fetal_iqa_training.data.corrections.read_corrections`.
+        :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
 
     Raises
     ------
