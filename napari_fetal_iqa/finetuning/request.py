@@ -16,7 +16,7 @@ Choice = Literal["cls", "seg", "both"]
 
 
 @dataclass(frozen=True)
-class LearningRequest:
+class FinetuningRequest:
     """What shall be learnt.
 
     Parameters

@@ -27,7 +27,7 @@ from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.finetuning.report import Judgement, take_into_use
+from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import (
@@ -481,7 +481,7 @@ class ReviewWidget(QWidget):
 
     # Learning ------------------------------------------------------------------------------
 
-    def _use_model(self, judgement: Judgement, although_worse: bool) -> None:
+    def _use_model(self, judgement: ComparisonReport, although_worse: bool) -> None:
         """Choose a new model; where the settings are the user's own, it can be rolled back."""
         if self._own_settings:
             take_into_use(judgement, although_worse)

@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_fetal_iqa.finetuning import job as learning
+from napari_fetal_iqa.finetuning import job as job_module
 from napari_fetal_iqa.finetuning import request
-from napari_fetal_iqa.finetuning.job import LearningJob
+from napari_fetal_iqa.finetuning.job import FinetuningJob
 from napari_fetal_iqa.finetuning.request import models_folder
 from napari_fetal_iqa.model_library import in_use
 from napari_fetal_iqa.storage.settings import load_settings
@@ -26,12 +26,12 @@ def trainer(monkeypatch):
 
     def choose(*how):
         command = [sys.executable, str(FAKE), *how]
-        monkeypatch.setattr(learning, "trainer_command", lambda: command)
+        monkeypatch.setattr(job_module, "trainer_command", lambda: command)
         monkeypatch.setattr(request, "trainer_command", lambda: command)
 
     choose()
     yield choose
-    job = LearningJob.unfinished_or_unread()
+    job = FinetuningJob.unfinished_or_unread()
     if job is not None and job.running:
         job.cancel(grace_seconds=1)
 
@@ -144,7 +144,7 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     ]
     assert "seg" not in panel.results
     assert panel.form.isVisible()
-    assert LearningJob.unfinished_or_unread() is None
+    assert FinetuningJob.unfinished_or_unread() is None
 
 
 def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
@@ -242,7 +242,7 @@ def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
     qtbot.waitUntil(lambda: bool(panel.said.text()), timeout=60 * SECONDS)
     assert panel.form.isVisible()
     assert "ended without a result" in panel.said.text()
-    assert LearningJob.unfinished_or_unread() is None
+    assert FinetuningJob.unfinished_or_unread() is None
 
 
 def by_tab(panel):

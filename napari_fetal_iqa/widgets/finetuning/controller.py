@@ -8,9 +8,14 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from fetal_iqa_models.cards import model_id
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.finetuning.job import LearningError, LearningJob, LearningRequest, Outcome
-from napari_fetal_iqa.finetuning.progress import TASK_WORDS, LearningProgress
-from napari_fetal_iqa.finetuning.report import Judgement, judge
+from napari_fetal_iqa.finetuning.job import (
+    FinetuningError,
+    FinetuningJob,
+    FinetuningRequest,
+    Outcome,
+)
+from napari_fetal_iqa.finetuning.progress import TASK_WORDS, FinetuningProgress
+from napari_fetal_iqa.finetuning.report import ComparisonReport, comparison_report
 from napari_fetal_iqa.finetuning.request import Choice
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings
@@ -44,17 +49,17 @@ class Learning(QObject):
         panel: LearningPanel,
         store: Callable[[], CorrectionStore],
         settings: Callable[[], Settings],
-        take_into_use: Callable[[Judgement, bool], None],
+        take_into_use: Callable[[ComparisonReport, bool], None],
         parent: QObject | None = None,
     ) -> None:
         super().__init__(parent)
         self.panel = panel
-        self.job: LearningJob | None = None
+        self.job: FinetuningJob | None = None
         self._store = store
         self._settings = settings
         self._take_into_use = take_into_use
-        self._progress: LearningProgress | None = None
-        self._judgements: dict[str, Judgement] = {}
+        self._progress: FinetuningProgress | None = None
+        self._judgements: dict[str, ComparisonReport] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
@@ -97,11 +102,11 @@ class Learning(QObject):
             return "both"
         return "cls" if settings.cls_model else "seg"
 
-    def _request(self, task: Choice) -> LearningRequest:
+    def _request(self, task: Choice) -> FinetuningRequest:
         settings = self._settings()
         bases = {"cls": settings.cls_model, "seg": settings.seg_model}
         chosen = tuple(base for name, base in bases.items() if task in ("both", name))
-        return LearningRequest(self._store().path, task, chosen, self.panel.form.chosen_preset)
+        return FinetuningRequest(self._store().path, task, chosen, self.panel.form.chosen_preset)
 
     def start(self) -> None:
         """Start what the form says."""
@@ -111,8 +116,8 @@ class Learning(QObject):
         self._dry_run.close()
         self.about_to_start.emit()
         try:
-            job = LearningJob.start(self._request(self.panel.form.chosen_task))
-        except LearningError as error:
+            job = FinetuningJob.start(self._request(self.panel.form.chosen_task))
+        except FinetuningError as error:
             self.panel.say(str(error), trouble=True)
             return
         self.panel.say("")
@@ -120,16 +125,16 @@ class Learning(QObject):
 
     def find(self) -> None:
         """Go on with the training that an earlier window started, if there is one."""
-        job = LearningJob.unfinished_or_unread()
+        job = FinetuningJob.unfinished_or_unread()
         if job is not None:
             self._follow(job)
             self.panel.expand(animate=False)
 
     # While it learns ---------------------------------------------------------------------------
 
-    def _follow(self, job: LearningJob) -> None:
+    def _follow(self, job: FinetuningJob) -> None:
         self.job = job
-        self._progress = LearningProgress(job.record.tasks)
+        self._progress = FinetuningProgress(job.record.tasks)
         self.panel.show_watch(job.stopping)
         self._timer.start()
         self._look()
@@ -159,24 +164,24 @@ class Learning(QObject):
         if self._do(lambda job: job.cancel()):
             self._finish("Cancelled: nothing of the training is kept")
 
-    def _do(self, act: Callable[[LearningJob], None]) -> bool:
+    def _do(self, act: Callable[[FinetuningJob], None]) -> bool:
         if self.job is None:
             return False
         try:
             act(self.job)
-        except LearningError as error:
+        except FinetuningError as error:
             self.panel.say(str(error), trouble=True)
             return False
         return True
 
     # Afterwards --------------------------------------------------------------------------------
 
-    def _show_outcome(self, job: LearningJob, outcome: Outcome) -> None:
+    def _show_outcome(self, job: FinetuningJob, outcome: Outcome) -> None:
         if outcome.cancelled:  # by another window
             self._finish("Cancelled: nothing of the training is kept")
             return
         open_tasks = job.undecided
-        found = [judge(event) for event in outcome.done]
+        found = [comparison_report(event) for event in outcome.done]
         self._judgements = {
             one.task: one for one in found if one.task in open_tasks and one.folder.is_dir()
         }

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_fetal_iqa import colours
-from napari_fetal_iqa.finetuning.report import Judgement
+from napari_fetal_iqa.finetuning.report import ComparisonReport
 from napari_fetal_iqa.widgets.finetuning.form import LearningForm
 from napari_fetal_iqa.widgets.finetuning.monitor import LearningWatch
 from napari_fetal_iqa.widgets.finetuning.result import BeforeAfter
@@ -88,7 +88,9 @@ class LearningPanel(QCollapsible):
         self.watch.begin(stopping)
         self._show(self.watch)
 
-    def show_results(self, judgements: Sequence[Judgement], name_of: Callable[[str], str]) -> None:
+    def show_results(
+        self, judgements: Sequence[ComparisonReport], name_of: Callable[[str], str]
+    ) -> None:
         """Show what came of a training, for each task."""
         self._show(None)
         for judgement in judgements:

@@ -17,7 +17,8 @@ from qtpy.QtWidgets import (
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.progress import TASK_WORDS
-from napari_fetal_iqa.finetuning.report import ChangedFrame, Figure, FrameSet, Judgement
+from napari_fetal_iqa.finetuning.report import ComparisonReport, FrameSet, MetricChange
+from napari_fetal_iqa.model_library.comparison import ChangedFrame
 from napari_fetal_iqa.widgets.focus import with_own_keys
 
 _LINES_SHOWN = 6
@@ -31,7 +32,7 @@ class BeforeAfter(QWidget):
 
     Parameters
     ----------
-    judgement : Judgement
+    judgement : ComparisonReport
     name_of : callable
         Gives the name for people of a sweep, by its identity.
     """
@@ -41,7 +42,7 @@ class BeforeAfter(QWidget):
     discard_requested = Signal()
     frame_requested = Signal(str, int)
 
-    def __init__(self, judgement: Judgement, name_of: Callable[[str], str]) -> None:
+    def __init__(self, judgement: ComparisonReport, name_of: Callable[[str], str]) -> None:
         super().__init__()
         self.judgement = judgement
         column = QVBoxLayout(self)
@@ -165,24 +166,24 @@ def _table(sets: Sequence[FrameSet]) -> str:
             f"<tr><td colspan=4 style='padding-top:4px'><b>{judged.name}</b>{frames}</td></tr>"
         )
         rows.append(_cells("", "before", "after", "difference, 95 %"))
-        rows += [_row(figure) for figure in judged.figures]
+        rows += [_row(metric) for metric in judged.metrics]
     return (
         "<table cellspacing=0 cellpadding=1 width='100%' style='font-size:11px'>"
         f"{''.join(rows)}</table>"
     )
 
 
-def _row(figure: Figure) -> str:
+def _row(metric: MetricChange) -> str:
     mark = ""
-    if figure.sure:
-        better = figure.gain > 0
+    if metric.sure:
+        better = metric.gain > 0
         colour = colours.OPTIMAL if better else colours.TROUBLE
         mark = f"<span style='color:{colour}'>{'▲' if better else '▼'}</span> "
-    difference = mark + figure.shown(figure.after - figure.before, sign=True)
-    if figure.interval is not None:
-        low, high = (figure.shown(end) for end in figure.interval)
+    difference = mark + metric.shown(metric.after - metric.before, sign=True)
+    if metric.interval is not None:
+        low, high = (metric.shown(end) for end in metric.interval)
         difference += f" ({low}…{high})"
-    return _cells(figure.label, figure.shown(figure.before), figure.shown(figure.after), difference)
+    return _cells(metric.label, metric.shown(metric.before), metric.shown(metric.after), difference)
 
 
 def _cells(name: str, *values: str) -> str:

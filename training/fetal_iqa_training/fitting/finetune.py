@@ -31,6 +31,7 @@ from fetal_iqa_training.transforms.augmentation import Augmentation
 from fetal_iqa_training.transforms.histogram_matching import GreyLevels
 from fetal_iqa_training.transforms.speckle import respeckle
 from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.model_library.comparison import Comparison
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -326,7 +327,7 @@ def _compared(
         metrics["changed"] = changed(*held, lesson.task)
     else:
         metrics["note"] = lesson.note
-    return metrics
+    return Comparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 
 
 def _card_of_child(
