@@ -106,7 +106,7 @@ def analyse_sweep(
     progress : callable, optional
         Called with frames done and frames in all, at the beginning and after each batch.
     use_cache : bool
-        Give what these models said of the whole sweep before, and keep what they say now.
+        Return what these models found in the whole sweep before, and keep what they find now.
     overwrite : bool
         Compute again what is in the cache.
     cancel : callable, optional
@@ -141,6 +141,7 @@ def analyse_sweep(
         use_cache=use_cache and frames is None and not overwrite,
     )
     if not analysis.complete:
+        # not a signal handler: Ctrl-C must also end a batch that takes minutes on a slow machine
         try:
             _take_in(results, analysis, len(order), progress, cancel)
             if use_cache:

@@ -108,7 +108,7 @@ class RemoteAnalyser:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.communicate()
+            process.communicate()  # reaps it, and closes the pipes
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None

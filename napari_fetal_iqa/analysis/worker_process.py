@@ -111,6 +111,7 @@ class _Service:
 
 def main() -> None:
     """Serve the parent; whatever prints goes to standard error."""
+    # a library that prints, in Python or in C, would else write between two pickles
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import threading
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -15,7 +14,8 @@ import psutil
 
 from napari_fetal_iqa.finetuning import process as processes
 from napari_fetal_iqa.finetuning.event_log import EventLog
-from napari_fetal_iqa.finetuning.events import DoneEvent, ErrorEvent, Event
+from napari_fetal_iqa.finetuning.events import Event
+from napari_fetal_iqa.finetuning.outcome import Outcome, outcome_of
 from napari_fetal_iqa.finetuning.record import (
     FILE_NAME,
     FinetuningError,
@@ -33,25 +33,6 @@ logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
 """How long a training that is cancelled may take to end by itself."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a training.
-
-    Parameters
-    ----------
-    done : tuple of DoneEvent
-        Of each task that has a new model.
-    error : str or None
-        One sentence on what went wrong.
-    cancelled : bool
-        Nothing was to be kept.
-    """
-
-    done: tuple[DoneEvent, ...] = ()
-    error: str | None = None
-    cancelled: bool = False
 
 
 class FinetuningJob:
@@ -126,6 +107,7 @@ class FinetuningJob:
             shutil.rmtree(folder, ignore_errors=True)
             raise _refused(error) from None
         cls._children[folder] = process
+        # from here, for preexec_fn may deadlock where the parent has threads, as the window has
         processes.give_way(process.pid)
         record = JobRecord(
             command=tuple(command),
@@ -182,28 +164,8 @@ class FinetuningJob:
             return None
         if self.cancelled:
             return Outcome(cancelled=True)
-        done: dict[str, DoneEvent] = {}
-        error = None
-        for event in self._log.every("done", "error"):
-            if isinstance(event, ErrorEvent):
-                error = event.message
-            elif isinstance(event, DoneEvent) and event.task in self.record.tasks:
-                done[event.task] = event
-        if error is None and len(done) < len(self.record.tasks) and not (done and self.stopping):
-            error = self._ended_without_result()
-        return Outcome(tuple(done.values()), error)
-
-    def _ended_without_result(self) -> str:
-        try:
-            output = (self.folder / "errors.txt").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            output = ""
-        last = next((line.strip() for line in reversed(output.splitlines()) if line.strip()), "")
-        words = f"; its last words: {last[:200]}" if last else ""
-        return (
-            "The training ended without a result, perhaps for want of memory; close other "
-            f"programs and start it again{words}"
-        )
+        ends = self._log.every("done", "error")
+        return outcome_of(ends, self.record.tasks, self.stopping, self.folder / "errors.txt")
 
     # What can be requested of it --------------------------------------------------------------
 
@@ -231,7 +193,8 @@ class FinetuningJob:
         threading.Thread(target=partial(self._end, process, grace_seconds), daemon=True).start()
 
     def _end(self, process: psutil.Process | None, grace_seconds: float) -> None:
-        if process is not None and not processes.end_tree(process, grace_seconds):
+        ended = processes.end_tree(process, grace_seconds) if process else not self.running
+        if not ended:
             logger.warning("the training %s does not end", self.folder.name)
             return
         for out in self.record.outs.values():

@@ -25,10 +25,10 @@ def apart() -> dict[str, Any]:
 
 
 def give_way(pid: int) -> None:
-    """Let a process that was just started work when others do not; where that can be said."""
+    """Let a process that was just started work when others do not; where that is possible."""
     if sys.platform != "win32":  # there it began with a lower priority
         with suppress(psutil.Error):
-            psutil.Process(pid).nice(5)
+            psutil.Process(pid).nice(5)  # behind the window, before backups and indexers
 
 
 def birth(pid: int) -> str | None:
@@ -46,7 +46,7 @@ def birth(pid: int) -> str | None:
 
 
 def find(pid: int, born: str | None) -> psutil.Process | None:
-    """Return the process of this number, if it lives and began when :func:`birth` said."""
+    """Return the process of this number, if it lives and began when :func:`birth` noted."""
     now = birth(pid)
     if born is None or now is None:
         return None
@@ -68,7 +68,7 @@ def is_alive(process: psutil.Process) -> bool:
 def end_tree(process: psutil.Process, grace_seconds: float) -> bool:
     """End a process with those that it started; return whether they are gone.
 
-    Each is asked to end, and killed where it did not within the grace.
+    Each may end by itself, and is killed where it did not within the grace.
     """
     try:
         tree = [process, *process.children(recursive=True)]

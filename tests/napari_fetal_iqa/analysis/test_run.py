@@ -91,11 +91,11 @@ def test_a_batch_at_hand_gives_what_the_sweep_gives(analysis, sweep, tiny_models
 
 
 @pytest.mark.parametrize(
-    ("cls", "seg", "said"),
+    ("cls", "seg", "message"),
     [(None, None, "no model is chosen"), ("seg", None, "a seg model where a cls model is needed")],
 )
-def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, said):
-    with pytest.raises(AnalysisError, match=said):
+def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, message):
+    with pytest.raises(AnalysisError, match=message):
         Analyser(cls and tiny_models[cls], seg)
 
 
