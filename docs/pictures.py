@@ -165,7 +165,7 @@ def learning(widget) -> None:
     form.start.click()
     panel = widget.page.learn
     wait_until(
-        lambda: widget.finetuning.job is None or panel.results or panel.watch.curves.drawn[0] > 40
+        lambda: widget.finetuning.job is None or panel.results or panel.monitor.curves.drawn[0] > 40
     )
     show_section(widget, widget.page.learn)
 

@@ -53,11 +53,11 @@ def agreements(store: CorrectionStore, record: SweepRecord) -> tuple[Agreement, 
         Where the store cannot be read, or a mask in it is damaged.
     """
     names = store.reviewers(record.identity)
-    said = {name: store.corrections(record.identity, name) for name in names}
+    states = {name: store.corrections(record.identity, name) for name in names}
     compared = []
     for pair in combinations(names, 2):
         try:
-            compared.append(compare(pair, said[pair[0]], said[pair[1]], record.shape[1:]))
+            compared.append(compare(pair, states[pair[0]], states[pair[1]], record.shape[1:]))
         except ValueError as error:
             raise StoreError(
                 f"{store.path}: {error}, in sweep {record.identity[:8]}; napari-fetal-iqa "

@@ -1,4 +1,4 @@
-"""What shall be learnt, as the trainer's command line."""
+"""What shall be fine-tuned, as the trainer's command line."""
 
 import sys
 from collections.abc import Sequence
@@ -16,13 +16,13 @@ Choice = Literal["cls", "seg", "both"]
 
 
 @dataclass(frozen=True)
-class LearningRequest:
-    """What shall be learnt.
+class FinetuningRequest:
+    """What shall be fine-tuned.
 
     Parameters
     ----------
     store : Path
-        Corrections store to learn from.
+        Corrections store to train on.
     task : {"cls", "seg", "both"}
     bases : tuple of str
         Model folders or names of shipped models to go on from: one a task.
@@ -37,11 +37,11 @@ class LearningRequest:
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks, in the order in which they are learnt."""
+        """The tasks, in the order in which they are trained."""
         return ("cls", "seg") if self.task == "both" else (self.task,)
 
     def outs(self, out: Path) -> dict[Task, Path]:
-        """Tell which model folder each task gets."""
+        """Return which model folder each task gets."""
         if self.task == "both":
             return {task: out.with_name(f"{out.name}-{task}") for task in self.tasks}
         return {self.task: out}
@@ -59,7 +59,7 @@ class LearningRequest:
         ]
 
     def dry_run(self, trainer: Sequence[str] | None = None) -> list[str]:
-        """Return the command that only says what there is to learn from."""
+        """Return the command that only reports what there is to train on."""
         out = models_folder() / "dry-run"
         return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run"]
 
@@ -70,5 +70,5 @@ def trainer_command() -> list[str]:
 
 
 def models_folder() -> Path:
-    """Folder of the models that this machine learnt."""
+    """Folder of the models that were trained on this machine."""
     return paths.models().absolute()

@@ -18,7 +18,7 @@ from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.finetuning.report import Judgement, take_into_use
+from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.storage.settings import Settings, SettingsFile
 from napari_fetal_iqa.sweep import SweepVolume
@@ -312,11 +312,11 @@ class ReviewWidget(QWidget):
 
     # The rest ------------------------------------------------------------------------------
 
-    def _use_model(self, judgement: Judgement, although_worse: bool) -> None:
+    def _use_model(self, report: ComparisonReport, although_worse: bool) -> None:
         """Choose a new model; where the settings are the user's own, it can be rolled back."""
         if self.settings_file.own:
-            take_into_use(judgement, although_worse)
-        self.page.settings.choose_model(judgement.task, str(judgement.folder))
+            take_into_use(report, although_worse)
+        self.page.settings.choose_model(report.task, str(report.folder))
 
     def _follow_theme(self, event: Event | None = None) -> None:
         self.page.learn.set_palette(palette_of(self.viewer.theme))

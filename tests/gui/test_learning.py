@@ -9,9 +9,9 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton, QWidget
 
-from napari_fetal_iqa.finetuning import job as learning
+from napari_fetal_iqa.finetuning import job as job_module
 from napari_fetal_iqa.finetuning import request
-from napari_fetal_iqa.finetuning.job import LearningJob
+from napari_fetal_iqa.finetuning.job import FinetuningJob
 from napari_fetal_iqa.finetuning.request import models_folder
 from napari_fetal_iqa.model_library import in_use
 from napari_fetal_iqa.storage.settings import load_settings
@@ -26,12 +26,12 @@ def trainer(monkeypatch):
 
     def choose(*how):
         command = [sys.executable, str(FAKE), *how]
-        monkeypatch.setattr(learning, "trainer_command", lambda: command)
+        monkeypatch.setattr(job_module, "trainer_command", lambda: command)
         monkeypatch.setattr(request, "trainer_command", lambda: command)
 
     choose()
     yield choose
-    job = LearningJob.unfinished_or_unread()
+    job = FinetuningJob.unfinished_or_unread()
     if job is not None and job.running:
         job.cancel(grace_seconds=1)
 
@@ -99,18 +99,18 @@ def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, an
     trainer("--until-stopped", "--pause", "0.02")
     released = analyser.released
     panel = start(desk, qtbot)
-    assert panel.watch.isVisible()
+    assert panel.monitor.isVisible()
     assert not panel.form.isVisible()
-    curves = panel.watch.curves
+    curves = panel.monitor.curves
     qtbot.waitUntil(lambda: curves.drawn[0] > 5 and curves.drawn[1] > 1, timeout=60 * SECONDS)
     drawn = curves.drawn
     qtbot.waitUntil(lambda: curves.drawn[0] > drawn[0], timeout=60 * SECONDS)
-    assert panel.watch.phase.text().startswith("Learning ")
+    assert panel.monitor.phase.text().startswith("Learning ")
     qtbot.waitUntil(lambda: analyser.released == released + 1, timeout=10 * SECONDS)
-    panel.watch.stop.click()
-    assert not panel.watch.stop.isEnabled()
+    panel.monitor.stop.click()
+    assert not panel.monitor.stop.isEnabled()
     qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
-    assert not panel.watch.isVisible()
+    assert not panel.monitor.isVisible()
     assert panel.results["seg"].use.isEnabled()
 
 
@@ -118,8 +118,8 @@ def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
     trainer("--until-stopped", "--pause", "0.02")
     panel = start(desk, qtbot)
     job = desk.finetuning.job
-    qtbot.waitUntil(lambda: panel.watch.bar.value() > 0, timeout=60 * SECONDS)
-    panel.watch.cancel.click()
+    qtbot.waitUntil(lambda: panel.monitor.bar.value() > 0, timeout=60 * SECONDS)
+    panel.monitor.cancel.click()
     assert panel.form.isVisible()
     assert "nothing" in panel.message.text()
     qtbot.waitUntil(lambda: not job.undecided, timeout=30 * SECONDS)
@@ -133,7 +133,7 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
     for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
         assert text in result.table.text()
-    folder = str(result.judgement.folder)
+    folder = str(result.report.folder)
     before = desk.settings_file.settings.seg_model
     result.use.click()
     assert (
@@ -146,7 +146,7 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     ]
     assert "seg" not in panel.results
     assert panel.form.isVisible()
-    assert LearningJob.unfinished_or_unread() is None
+    assert FinetuningJob.unfinished_or_unread() is None
 
 
 def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
@@ -175,7 +175,7 @@ def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
     assert "tick" in result.use.toolTip()
     result.although_worse.click()
     result.use.click()
-    assert desk.settings_file.settings.seg_model == str(result.judgement.folder)
+    assert desk.settings_file.settings.seg_model == str(result.report.folder)
 
 
 def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
@@ -189,7 +189,7 @@ def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
 def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
     panel = learnt(desk, qtbot, "both")
     assert list(panel.results) == ["cls", "seg"]
-    folders = {task: result.judgement.folder for task, result in panel.results.items()}
+    folders = {task: result.report.folder for task, result in panel.results.items()}
     panel.results["cls"].discard.click()
     assert not folders["cls"].exists()
     assert list(panel.results) == ["seg"]
@@ -226,7 +226,7 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     panel = second.page.learn
     assert panel.isExpanded()
     assert second.learning.job.folder == job.folder
-    qtbot.waitUntil(lambda: panel.watch.curves.drawn[0] > 0, timeout=60 * SECONDS)
+    qtbot.waitUntil(lambda: panel.monitor.curves.drawn[0] > 0, timeout=60 * SECONDS)
     second.viewer.window.remove_dock_widget(second)
     job.stop()
     qtbot.waitUntil(lambda: not job.running, timeout=60 * SECONDS)
@@ -244,7 +244,7 @@ def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
     qtbot.waitUntil(lambda: bool(panel.message.text()), timeout=60 * SECONDS)
     assert panel.form.isVisible()
     assert "ended without a result" in panel.message.text()
-    assert LearningJob.unfinished_or_unread() is None
+    assert FinetuningJob.unfinished_or_unread() is None
 
 
 def by_tab(panel):

@@ -13,7 +13,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fetal_iqa.finetuning.progress import Summary
+from napari_fetal_iqa.finetuning.events import SummaryEvent
+from napari_fetal_iqa.finetuning.progress import describe, task_name
 from napari_fetal_iqa.finetuning.request import Choice as TaskChoice
 from napari_fetal_iqa.widgets.focus import Choice, with_own_keys
 
@@ -46,7 +47,7 @@ class FinetuningForm(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._summaries: tuple[Summary, ...] = ()
+        self._summaries: tuple[SummaryEvent, ...] = ()
         self.summary = QLabel(_WAIT)
         self.summary.setWordWrap(True)
         self.summary.setToolTip(_WHAT_COUNTS)
@@ -105,7 +106,7 @@ class FinetuningForm(QWidget):
         self._allow_start(problem)
         self.refresh.setEnabled(True)
 
-    def show_summaries(self, summaries: Sequence[Summary]) -> None:
+    def show_summaries(self, summaries: Sequence[SummaryEvent]) -> None:
         """Show what there is to learn from, for each task."""
         self._summaries = tuple(summaries)
         self.refresh.setEnabled(True)
@@ -116,7 +117,7 @@ class FinetuningForm(QWidget):
             return
         tasks = ("cls", "seg") if self.chosen_task == "both" else (self.chosen_task,)
         shown = [found for found in self._summaries if found.task in tasks]
-        lines = [found.said() for found in shown]
+        lines = [describe(found) for found in shown]
         if missing := [task for task in tasks if task not in [found.task for found in shown]]:
             lines.append(
                 f"No {' and no '.join(missing).upper()} model is chosen to go on from; "
@@ -126,9 +127,11 @@ class FinetuningForm(QWidget):
         if reviewers:
             lines.append(f"Reviewers: {', '.join(reviewers)}")
         self.summary.setText("<br>".join(lines))
-        notes = dict.fromkeys(f"{found.name}: {found.note}" for found in shown if found.note)
+        notes = dict.fromkeys(
+            f"{task_name(found.task)}: {found.note}" for found in shown if found.note
+        )
         self.summary.setToolTip("\n".join([_WHAT_COUNTS, *notes]))
-        problem = next((found.said() for found in shown if found.problem), None)
+        problem = next((describe(found) for found in shown if found.problem), None)
         self._allow_start(lines[-1] if missing else problem)
 
     def _allow_start(self, problem: str | None) -> None:

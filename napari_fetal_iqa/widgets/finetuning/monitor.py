@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_fetal_iqa.finetuning.progress import LearningProgress
+from napari_fetal_iqa.finetuning.progress import FinetuningProgress
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
@@ -62,14 +62,14 @@ class FinetuningMonitor(QWidget):
         self.stop.setEnabled(not stopping)
         self.stop.setText("Stopping…" if stopping else "Stop")
 
-    def show_progress(self, progress: LearningProgress, now: float) -> None:
+    def show_progress(self, progress: FinetuningProgress, now: float) -> None:
         """Show how far it is."""
-        self.phase.setText(progress.said(now))
+        self.phase.setText(progress.describe(now))
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         curves = progress.curves[progress.task]
         if self.curves is not None:
-            self.curves.setVisible(bool(curves.steps or curves.figures))
+            self.curves.setVisible(bool(curves.steps or curves.metrics))
             self.curves.show_curves(progress.task, curves)
 
     def set_palette(self, palette: Palette) -> None:

@@ -7,7 +7,7 @@ from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
 from napari_fetal_iqa import colours
-from napari_fetal_iqa.finetuning.report import Judgement
+from napari_fetal_iqa.finetuning.report import ComparisonReport
 from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
 from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
 from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
@@ -49,8 +49,8 @@ class FinetuningPanel(QCollapsible):
         self.message.setWordWrap(True)
         self.message.hide()
         self.form = FinetuningForm()
-        self.watch = FinetuningMonitor()
-        self.watch.hide()
+        self.monitor = FinetuningMonitor()
+        self.monitor.hide()
         self.results: dict[str, ComparisonView] = {}
         self._results = QVBoxLayout()
         self._results.setSpacing(12)
@@ -58,7 +58,7 @@ class FinetuningPanel(QCollapsible):
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.message)
-        column.addWidget(self.watch)
+        column.addWidget(self.monitor)
         column.addLayout(self._results)
         column.addWidget(self.form)
         layout = self.content().layout()
@@ -83,17 +83,19 @@ class FinetuningPanel(QCollapsible):
         """Show what can be learnt."""
         self._show(self.form)
 
-    def show_watch(self, stopping: bool) -> None:
+    def show_monitor(self, stopping: bool) -> None:
         """Show a training on its way."""
-        self.watch.begin(stopping)
-        self._show(self.watch)
+        self.monitor.begin(stopping)
+        self._show(self.monitor)
 
-    def show_results(self, judgements: Sequence[Judgement], name_of: Callable[[str], str]) -> None:
+    def show_results(
+        self, reports: Sequence[ComparisonReport], name_of: Callable[[str], str]
+    ) -> None:
         """Show what came of a training, for each task."""
         self._show(None)
-        for judgement in judgements:
-            result = ComparisonView(judgement, name_of)
-            task = judgement.task
+        for report in reports:
+            result = ComparisonView(report, name_of)
+            task = report.task
             result.use_requested.connect(
                 lambda although, task=task: self.use_requested.emit(task, although)
             )
@@ -119,9 +121,9 @@ class FinetuningPanel(QCollapsible):
     def _show(self, part: QWidget | None) -> None:
         for task in list(self.results):
             self.take_away(task)
-        for one in (self.form, self.watch):
+        for one in (self.form, self.monitor):
             one.setVisible(one is part)
 
     def set_palette(self, palette: Palette) -> None:
         """Follow the viewer's theme."""
-        self.watch.set_palette(palette)
+        self.monitor.set_palette(palette)

@@ -5,8 +5,8 @@ import sys
 import pytest
 
 from fetal_iqa_models import load_card, model_hash
-from napari_fetal_iqa.finetuning.progress import summaries
-from napari_fetal_iqa.finetuning.request import LearningRequest
+from napari_fetal_iqa.finetuning.event_log import parsed
+from napari_fetal_iqa.finetuning.request import FinetuningRequest
 from napari_fetal_iqa.storage.settings import Settings, save_settings
 
 from ..conftest import correct, disc_volume
@@ -29,10 +29,10 @@ def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
         text=True,
         check=True,
     )
-    *told, torch = done.stdout.splitlines()
+    *summaries, torch = done.stdout.splitlines()
     assert torch == "False"
-    assert [line["task"] for line in map(json.loads, told)] == ["cls", "seg"]
-    first = json.loads(told[0])
+    assert [line["task"] for line in map(json.loads, summaries)] == ["cls", "seg"]
+    first = json.loads(summaries[0])
     assert (first["sweeps"], first["frames"], first["positives"], first["negatives"]) == (
         1,
         12,
@@ -48,10 +48,10 @@ def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
 
 def test_the_trainer_understands_what_the_window_asks(corrected, bases):
     store, _, _ = corrected
-    request = LearningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
+    request = FinetuningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
     done = subprocess.run(request.dry_run(), capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    found = summaries(lines(done.stdout))
+    found = parsed(done.stdout.encode().splitlines())
     assert [(one.task, one.frames, one.positives, one.problem) for one in found] == [
         ("cls", 12, 6, None),
         ("seg", 12, 6, None),

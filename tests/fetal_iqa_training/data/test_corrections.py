@@ -2,13 +2,13 @@ import numpy as np
 import pytest
 
 from fetal_iqa_training.data.corrections import (
-    CorrectedSweep,
     corrected_frames,
     count_usable,
     read_corrections,
 )
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label, SweepRecord
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.sweep import SweepVolume
 

@@ -8,7 +8,7 @@ from fetal_iqa_training.challenge.scored_folder import SubmissionScore, read_tru
 from fetal_iqa_training.challenge.scoring import CaseScore, score_case
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
-from napari_fetal_iqa.analysis import Analyser, Analysis, AnalysisSetup
+from napari_fetal_iqa.analysis import Analyser, AnalysisSetup, analyse_sweep
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
@@ -61,7 +61,7 @@ def score_models(
     ]
     if not cases:
         raise TrainingError(f"{data}: has no case to score; choose another data set")
-    analyser = Analyser(cls_model, seg_model, device, encoder_weights=encoder_weights)
+    analyser = Analyser(cls_model, seg_model, device, encoder_weights=encoder_weights).load()
     scored: dict[str, CaseScore] = {}
     damaged: dict[str, str] = {}
     for done, case in enumerate(cases, start=1):
@@ -76,8 +76,6 @@ def score_models(
 def _score(case: AcouslicCase, analyser: Analyser, rules: Rules) -> CaseScore:
     truth = read_truth(case)
     sweep = read_sweep(case.image_path).with_bounds(len(truth.masks) // SWEEPS_PER_CASE)
-    analysis = Analysis(sweep, analyser.setup)
-    for results in analyser.run(sweep):
-        analysis.add(results)
+    analysis = analyse_sweep(sweep, analyser=analyser, use_cache=False)
     frame = analysis.best_frame()
     return score_case(truth, frame, analysis.mask(frame) if frame >= 0 else None, rules)

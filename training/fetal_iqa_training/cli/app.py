@@ -17,6 +17,7 @@ from fetal_iqa_training.cli.reporting import reporting
 from fetal_iqa_training.data.phantoms import Size
 from fetal_iqa_training.progress import JsonLines
 from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.finetuning.events import ErrorEvent
 
 app = typer.Typer(
     help="Train the networks that score and outline the fetal abdomen.",
@@ -90,6 +91,6 @@ def main() -> None:
 
 def _fail(message: str) -> NoReturn:
     if "--json-progress" in sys.argv:
-        JsonLines().line(event="error", message=message)
+        JsonLines().write(ErrorEvent(message=message))
     typer.echo(f"Error: {message}", err=True)
     sys.exit(1)

@@ -8,6 +8,7 @@ import typer
 
 from fetal_iqa_training.experiments.tables.runner import Place
 from fetal_iqa_training.progress import Bars, JsonLines, Progress, Report
+from napari_fetal_iqa.finetuning.events import fields_of
 
 
 class Teller:
@@ -37,7 +38,7 @@ class Teller:
         write(event="run", **where)
 
         def tell(progress: Progress) -> None:
-            write(**asdict(progress), **where)
+            write(**fields_of(progress), **where)
 
         return tell
 

@@ -121,7 +121,7 @@ def finetune(
 
     Half the frames of a step are positive and half negative, however few there are of either;
     parent and child are judged on the same held-out sweeps, and the child's model.json has both
-    figures. The same command goes on after it was cut off. Under torchrun, or with --devices,
+    metrics. The same command goes on after it was cut off. Under torchrun, or with --devices,
     several processes train one model.
     """
     if task == "both" and max(devices, num_nodes) > 1:
@@ -129,7 +129,7 @@ def finetune(
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
     lessons = {one: prepare_lesson(corrections, one, reviewer, negatives) for one in tasks}
     for lesson in lessons.values():
-        _tell(lesson, json_progress)
+        _report_summary(lesson, json_progress)
     if dry_run:
         return
     for lesson in lessons.values():
@@ -199,21 +199,18 @@ def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[T
             yield task, of_task[0]
 
 
-def _tell(lesson: Lesson, json_progress: bool) -> None:
+def _report_summary(lesson: Lesson, json_progress: bool) -> None:
     summary = lesson.summary()
     if json_progress:
-        JsonLines().line(event="summary", **summary)
+        JsonLines().write(summary)
         return
-    held = summary["hold_out"]
-    assert isinstance(held, dict)
-    names = summary["reviewers"]
-    assert isinstance(names, list)
+    held = summary.hold_out
     typer.echo(
-        f"{lesson.task}: {summary['frames']} frames of {summary['sweeps']} sweeps, "
-        f"{summary['positives']} with an abdomen, by {', '.join(map(str, names)) or 'nobody'}; "
-        f"held out: {held['frames']} frames of {held['sweeps']} sweeps",
+        f"{summary.task}: {summary.frames} frames of {summary.sweeps} sweeps, "
+        f"{summary.positives} with an abdomen, by {', '.join(summary.reviewers) or 'nobody'}; "
+        f"held out: {held.frames} frames of {held.sweeps} sweeps",
         err=True,
     )
-    for said in (lesson.problem, lesson.note):
-        if said is not None:
-            typer.echo(f"{lesson.task}: {said}", err=True)
+    for remark in (summary.problem, summary.note):
+        if remark is not None:
+            typer.echo(f"{summary.task}: {remark}", err=True)

@@ -1,4 +1,4 @@
-"""How the commands tell how far they are and how they ended: bars for people, lines for others."""
+"""How the commands report how far they are and how they ended: bars for people, else lines."""
 
 import json
 import os
@@ -12,6 +12,7 @@ from typing import Any
 import typer
 
 from fetal_iqa_training.progress import Bars, JsonLines, Report
+from napari_fetal_iqa.finetuning.events import DoneEvent
 
 
 @contextmanager
@@ -30,12 +31,12 @@ def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
 def finish(
     out: Path, metrics: Mapping[str, Any], json_progress: bool, task: str | None = None
 ) -> None:
-    """Say which model was made, and how well it does."""
+    """Report which model was made, and how well it does."""
     from fetal_iqa_models import model_hash
 
     if json_progress:
-        line = JsonLines(task=task).line
-        line(event="done", model=str(out), hash=model_hash(out), metrics=metrics)
+        done = DoneEvent(model=str(out), hash=model_hash(out), metrics=dict(metrics), task=task)
+        JsonLines().write(done)
     else:
         typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
 

@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
-
-from fetal_iqa_training.data.corrections import CorrectedSweep, count_usable, read_corrections
+from fetal_iqa_training.data.corrections import count_usable, read_corrections
 from fetal_iqa_training.data.hold_out import LEAST_OF_EACH, CorrectionSplit, split_hold_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Task
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.finetuning.events import FrameCounts, SummaryEvent
 
 LEAST = 2
 """Fewest frames of a kind that teach anything: with an abdomen, and for cls without one too."""
@@ -70,17 +70,17 @@ class Lesson:
         if self.problem is not None:
             raise TrainingError(self.problem)
 
-    def summary(self) -> dict[str, JsonValue]:
+    def summary(self) -> SummaryEvent:
         """Count what is there: for a person to see before the training."""
-        names: set[JsonValue] = {n for sweep in self.split.training for n in sweep.reviewers}
-        return {
-            "task": self.task,
-            **_count(self.split.training, self.task),
-            "reviewers": sorted(names, key=str),
-            "hold_out": _count(self.split.hold_out, self.task),
-            "problem": self.problem,
-            "note": self.note,
-        }
+        names = {name for sweep in self.split.training for name in sweep.reviewers}
+        return SummaryEvent(
+            task=self.task,
+            **_count(self.split.training, self.task).model_dump(),
+            reviewers=tuple(sorted(names)),
+            hold_out=_count(self.split.hold_out, self.task),
+            problem=self.problem,
+            note=self.note,
+        )
 
 
 def prepare_lesson(
@@ -96,7 +96,7 @@ def prepare_lesson(
         Learn from this reviewer alone.
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
-        :func:`~fetal_iqa_training.data.corrections.read_corrections`.
+        :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
 
     Raises
     ------
@@ -106,14 +106,14 @@ def prepare_lesson(
     return Lesson(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
 
 
-def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> dict[str, JsonValue]:
+def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> FrameCounts:
     positives, negatives = count_usable(sweeps, task)
-    return {
-        "sweeps": len(sweeps),
-        "frames": positives + negatives,
-        "positives": positives,
-        "negatives": negatives,
-    }
+    return FrameCounts(
+        sweeps=len(sweeps),
+        frames=positives + negatives,
+        positives=positives,
+        negatives=negatives,
+    )
 
 
 def _frames(count: int) -> str:

@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fetal_iqa_training.data.corrections import CorrectedSweep, count_usable
+from fetal_iqa_training.data.corrections import count_usable
 from fetal_iqa_training.settings import Task
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
 
 LEAST_OF_EACH = 5
 """Fewest positive frames, and for frame quality negative ones, that a hold-out can judge by."""

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, Sampler
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
-from fetal_iqa_training.data.corrections import CorrectedSweep, SweepFinder, corrected_frames
+from fetal_iqa_training.data.corrections import SweepFinder, corrected_frames
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample, build_frame_set
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms, rehearsal_phantoms
@@ -30,6 +30,8 @@ from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
 from fetal_iqa_training.transforms.augmentation import Augmentation
 from fetal_iqa_training.transforms.histogram_matching import GreyLevels
 from fetal_iqa_training.transforms.speckle import respeckle
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.model_library.comparison import Comparison
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -325,7 +327,7 @@ def _compared(
         metrics["changed"] = changed(*held, lesson.task)
     else:
         metrics["note"] = lesson.note
-    return metrics
+    return Comparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 
 
 def _card_of_child(

@@ -24,7 +24,7 @@ logger = logging.getLogger(__name__)
 
 
 class _Reporting(Callback):
-    """Tell the listener of every step and every validation."""
+    """Report every step and every validation."""
 
     def __init__(self, report: Report) -> None:
         self._report = report
@@ -38,10 +38,10 @@ class _Reporting(Callback):
 
     def on_validation_end(self, trainer: lightning.Trainer, learner: Any) -> None:
         if learner.validation:
-            figures = dict(learner.validation[-1])
+            metrics = dict(learner.validation[-1])
             total = int(trainer.estimated_stepping_batches)
-            loss = figures.pop("loss")
-            self._report(Progress("validation", trainer.global_step, total, loss, figures))
+            loss = metrics.pop("loss")
+            self._report(Progress("validation", trainer.global_step, total, loss, metrics))
 
 
 class _StopFile(Callback):

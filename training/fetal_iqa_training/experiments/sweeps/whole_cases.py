@@ -9,7 +9,7 @@ from fetal_iqa_training.challenge.scored_folder import read_truth
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.sweeps.case import SweepCase, Thresholds
 from fetal_iqa_training.progress import Progress, Report
-from napari_fetal_iqa.analysis import Analyser, Analysis, cache
+from napari_fetal_iqa.analysis import Analyser, analyse_sweep
 from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
 
@@ -51,7 +51,7 @@ def analyse_cases(
     SweepError, TrainingError
         Where the data are in another layout, or a case is damaged.
     """
-    analyser = Analyser(*models, device, encoder_weights=weights)
+    analyser = Analyser(*models, device, encoder_weights=weights).load()
     wanted = [case for case in list_cases(data, must_exist=False) if case.uuid in names]
     if not wanted:
         raise TrainingError(f"{data}: has none of the cases to analyse; choose the data split")
@@ -67,12 +67,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
     truth = read_truth(case)
     length = len(truth.masks) // SWEEPS_PER_CASE
     sweep = read_sweep(case.image_path).with_bounds(length)
-    analysis = cache.load(sweep, analyser.setup)
-    if analysis is None:
-        analysis = Analysis(sweep, analyser.setup)
-        for results in analyser.run(sweep):
-            analysis.add(results)
-        cache.save(analysis)
+    analysis = analyse_sweep(sweep, analyser=analyser)
     black = ~analysis.non_black  # never shows an abdomen, whatever the networks say
     return SweepCase(
         case.uuid,
@@ -86,7 +81,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
 
 
 def lines_of(case: SweepCase) -> Iterator[dict[str, object]]:
-    """Return a line per frame, so that every figure can be checked."""
+    """Yield a line per frame, so that every number can be checked."""
     for frame in range(len(case.labels)):
         yield {
             "case": case.name,

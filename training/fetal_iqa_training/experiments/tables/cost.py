@@ -125,7 +125,7 @@ def _forget_peaks() -> None:
 
 
 def _process_peak_mib() -> float | None:
-    """Highest resident size of this process, as Linux counts it."""
+    """Highest resident size of this process, as Linux counts it; psutil knows no peak there."""
     try:
         status = Path("/proc/self/status").read_text()
     except OSError:
