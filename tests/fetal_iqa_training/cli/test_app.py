@@ -51,12 +51,12 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
     assert lines[-1]["model"] == str(model)
     assert lines[-1]["metrics"]["test"]["frames"] == 60
 
-    figures = tmp_path / "figures.json"
-    code, out, err = command("evaluate", "--model", model, "--data", data, "--json", figures,
+    metrics = tmp_path / "metrics.json"
+    code, out, err = command("evaluate", "--model", model, "--data", data, "--json", metrics,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
-    written = json.loads(figures.read_text())
+    written = json.loads(metrics.read_text())
     assert set(written.pop("curve")) == {"threshold", "precision", "recall"}
     assert written == json.loads(out)
     assert written["hash"] == lines[-1]["hash"]
@@ -113,7 +113,7 @@ def test_a_disk_that_refuses_is_one_line(data, tmp_path, command):
 
 @pytest.mark.once
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
-def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data, tmp_path):
+def test_a_run_that_is_terminated_fails_with_one_line_and_writes_no_model(data, tmp_path):
     command = [
         sys.executable, "-m", "fetal_iqa_training", "fit", "--data", data, "--task", "cls",
         "--out", tmp_path / "model", *FIT[:2], "--epochs", "500", "--device", "cpu",

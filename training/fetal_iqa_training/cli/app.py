@@ -1,4 +1,4 @@
-"""The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
+"""The command ``fetal-iqa-train``, put together from one module a command."""
 
 import sys
 from pathlib import Path
@@ -60,7 +60,7 @@ app.command(
 
 app.command(
     epilog="Example: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
-    "--json figures.json, or "
+    "--json metrics.json, or "
     "fetal-iqa-train evaluate --challenge --cls my-cls --seg my-seg --data acouslic"
 )(evaluate)
 

@@ -1,8 +1,8 @@
 """Where to put the threshold on the mask's area: the paper's 1 % and what else could be.
 
 SEG calls a frame positive where its mask covers a share of the padded square. The experiment moves
-that share from 0.1 % to 5 %, and tells apart three thresholds: the paper's, the one that is best on
-the test frames themselves (how much there is to win, and no honest figure), and the one that is
+that share from 0.1 % to 5 % and distinguishes three thresholds: the paper's, the one that is best
+on the test frames themselves (how much there is to win, and no honest result), and the one that is
 best on the validation frames.
 """
 
@@ -57,8 +57,8 @@ class Decision:
     recall: float
     f1: float
 
-    def figures(self) -> dict[str, float]:
-        """Return the threshold in percent, and the figures."""
+    def metrics(self) -> dict[str, float]:
+        """Return the threshold in percent, and the metrics."""
         return {
             "share_percent": 100 * self.share,
             "precision": self.precision,
@@ -101,9 +101,9 @@ class ThresholdRun:
         return {"paper": self.paper, "chosen": self.chosen, "best": self.best}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return the figures at the three thresholds, and the curve."""
+        """Return the metrics at the three thresholds, and the curve."""
         summary: dict[str, JsonValue] = {
-            name: {key: rounded(value) for key, value in decision.figures().items()}
+            name: {key: rounded(value) for key, value in decision.metrics().items()}
             for name, decision in self.decisions.items()
         }
         summary["average_precision"] = rounded(self.average_precision)
@@ -129,7 +129,7 @@ class ThresholdStudy:
     runs: tuple[ThresholdRun, ...]
 
     def rows(self) -> list[dict[str, float | None]]:
-        """One row a threshold: ``share_percent``, and mean and std of each figure."""
+        """One row a threshold: ``share_percent``, and mean and std of each metric."""
         columns = {
             name: np.stack([getattr(run, name) for run in self.runs])
             for name in ("precision", "recall", "f1")
@@ -138,20 +138,20 @@ class ThresholdStudy:
             {"share_percent": rounded(100 * share)}
             | {
                 f"{name}_{end}": value
-                for name, figures in columns.items()
-                for end, value in mean_and_std(figures[:, row]).items()
+                for name, of_runs in columns.items()
+                for end, value in mean_and_std(of_runs[:, row]).items()
             }
             for row, share in enumerate(self.shares)
         ]
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Mean and std of each figure at ``paper``, ``chosen``, ``best``; then run by run."""
+        """Mean and std of each metric at ``paper``, ``chosen``, ``best``; then run by run."""
         summary: dict[str, JsonValue] = {}
         for name in ("paper", "chosen", "best"):
-            of_runs = [run.decisions[name].figures() for run in self.runs]
+            of_runs = [run.decisions[name].metrics() for run in self.runs]
             summary[name] = {
-                figure: dict(mean_and_std([one[figure] for one in of_runs]))
-                for figure in of_runs[0]
+                metric: dict(mean_and_std([one[metric] for one in of_runs]))
+                for metric in of_runs[0]
             }
         averages = [run.average_precision for run in self.runs]
         summary["average_precision"] = dict(mean_and_std(averages))
@@ -191,21 +191,21 @@ def study_threshold(
 
 
 def precision_recall_f1(
-    hits: ArrayLike, said: ArrayLike, positives: ArrayLike
+    hits: ArrayLike, called: ArrayLike, positives: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
+    """Return the three metrics of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
 
     Parameters
     ----------
     hits : int array
         Frames rightly called positive.
-    said, positives : int array
+    called, positives : int array
         Frames called positive, and frames that are.
     """
-    hit, called, true = np.broadcast_arrays(
-        *(np.asarray(n, float) for n in (hits, said, positives))
+    hit, found, true = np.broadcast_arrays(
+        *(np.asarray(n, float) for n in (hits, called, positives))
     )
-    return _share(hit, called), _share(hit, true), _share(2 * hit, called + true)
+    return _share(hit, found), _share(hit, true), _share(2 * hit, found + true)
 
 
 def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
@@ -254,7 +254,7 @@ def _best_share(frames: ScoredFrames, shares: NDArray[np.float64]) -> float:
 
 
 def _decision(frames: ScoredFrames, share: float) -> Decision:
-    return Decision(share, *(float(figure[0]) for figure in _at(frames, np.array([share]))))
+    return Decision(share, *(float(metric[0]) for metric in _at(frames, np.array([share]))))
 
 
 def _at(
