@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fetal_iqa_training import cli
+from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables import runner
 
@@ -67,7 +68,7 @@ def is_drawn(path):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_explains_itself_with_an_example(name):
-    shown = CliRunner().invoke(cli.app, ["experiment", name, "--help"])
+    shown = CliRunner().invoke(app, ["experiment", name, "--help"])
     assert shown.exit_code == 0
     assert f"Example: fetal-iqa-train experiment {name} --data" in " ".join(shown.output.split())
     assert "--runs" in shown.output
