@@ -89,6 +89,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
+    # from the words themselves: the error may be older than the reading of the options
     if "--json-progress" in sys.argv:
         JsonLines().line(event="error", message=message)
     typer.echo(f"Error: {message}", err=True)

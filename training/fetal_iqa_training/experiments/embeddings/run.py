@@ -34,7 +34,7 @@ from napari_fetal_iqa.storage.paths import write_atomically
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEWEST_FRAMES = 5
+FEWEST_FRAMES = 5  # of fewer, t-SNE's perplexity, (N - 1) / 3, leaves a frame one neighbour
 STAGES = {"before": "before training", "after": "after training"}
 
 
@@ -97,6 +97,7 @@ def embed_rows(
     """
     seed = plan.common.seed
     kept: dict[int, PartFrames] = {}
+    # Windows keeps files that are still memory-mapped, hence ignore_cleanup_errors
     with TemporaryDirectory(prefix="fetal-iqa-", ignore_cleanup_errors=True) as folder:
         for result in results:
             if not result.runs:
@@ -166,6 +167,7 @@ def _draw(result: RowResult, part: PartFrames, shown: Mapping[str, Projection], 
 
 
 def _scatter(axes: "Axes", points: NDArray[np.float64], part: PartFrames, title: str) -> None:
+    # the few abdomens are drawn last and larger: the many other frames would cover them
     for kind, label, colour, size in (
         (~part.positive, "no abdomen", colours.NONE, 4),
         (part.positive, "fetal abdomen, measurable", colours.EXPERT, 9),

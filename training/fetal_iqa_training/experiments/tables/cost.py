@@ -119,6 +119,7 @@ def _forget_peaks() -> None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     try:
+        # 5 sets VmHWM back to the present size (proc(5), Linux 4.0 and later)
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return

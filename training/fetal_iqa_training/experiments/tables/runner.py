@@ -171,11 +171,13 @@ def _test_metrics(card: ModelCard) -> dict[str, float]:
 
 
 def _first_line(error: BaseException) -> str:
+    # errors of CUDA run over a page; the first line names the cause
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _let_go_of_memory() -> None:
     """Begin the next run with the memory that the last one held."""
+    # first the collection: a network and its trainer refer to each other, and hold the cache
     gc.collect()
     if torch.cuda.is_available():
         empty_cache(torch.device("cuda"))

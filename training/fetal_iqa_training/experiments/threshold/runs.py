@@ -40,6 +40,7 @@ def score_runs(
     encoder = results[0].encoder
     size = encoder_spec(encoder).image_size
     split = plan.split_cases()
+    # Windows keeps files that are still memory-mapped, hence ignore_cleanup_errors
     with TemporaryDirectory(prefix="fetal-iqa-", ignore_cleanup_errors=True) as folder:
         parts = [
             (name, read_part(cases, size, Path(folder) / name, report))

@@ -17,9 +17,9 @@ from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded, spread
 
-SHARES = np.arange(10, 501) / 10_000
+SHARES = np.arange(10, 501) / 10_000  # of whole numbers: a sum of steps would miss the 0.01
 """(491,) thresholds: 0.1 % to 5 % in steps of 0.01 %, which is 5 pixels of 224 x 224."""
-CURVE_POINTS = 200
+CURVE_POINTS = 200  # a picture shows no more, and the JSON is no longer than needed
 
 _Counts = NDArray[np.int64]
 
@@ -250,6 +250,7 @@ def _run(validation: ScoredFrames, test: ScoredFrames, shares: NDArray[np.float6
 def _best_share(frames: ScoredFrames, shares: NDArray[np.float64]) -> float:
     f1 = _at(frames, shares)[2]
     equals = shares[f1 == f1.max()]
+    # rounded: 0.9 % and 1.1 % are equally near, whatever their last binary digit is
     return float(min(equals, key=lambda share: (round(abs(share - AREA_THRESHOLD), 9), share)))
 
 
