@@ -176,8 +176,8 @@ def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not
         ]  # fmt: skip
 
     assert command(*fit_to("whole"))[0] == 0
-    command = [sys.executable, "-m", "fetal_iqa_training", *fit_to("cut")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    to_be_killed = [sys.executable, "-m", "fetal_iqa_training", *fit_to("cut")]
+    with subprocess.Popen(to_be_killed, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             event = json.loads(line)
             if (event["event"], event["done"]) == ("step", 6):  # of 8 in two epochs
