@@ -86,7 +86,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
 
 
 def lines_of(case: SweepCase) -> Iterator[dict[str, object]]:
-    """Return a line per frame, so that every metric can be checked."""
+    """Return a line per frame, so that every figure can be checked."""
     for frame in range(len(case.labels)):
         yield {
             "case": case.name,

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 from fetal_iqa_training.experiments.tables.format import NAMES
 from fetal_iqa_training.experiments.tables.results import RowResult
 from napari_fetal_iqa import colours
-from napari_fetal_iqa.storage.paths import replacing
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -91,21 +90,20 @@ def mark(figure: Figure, results: Sequence[RowResult]) -> Figure:
     return figure
 
 
-def save_png(figure: Figure, path: Path) -> None:
+def save_png(drawing: Figure, path: Path) -> None:
     """Write a picture whole or not at all.
 
     Parameters
     ----------
-    figure : Figure
+    drawing : Figure
     path : Path
-
-    Raises
-    ------
-    SweepError
-        Where the disk refuses.
     """
-    with replacing(path) as new:
-        figure.savefig(new, format="png")
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.part")
+    FigureCanvasAgg(drawing).print_png(str(partial))
+    partial.replace(path)
 
 
 def _warnings(results: Sequence[RowResult]) -> list[str]:

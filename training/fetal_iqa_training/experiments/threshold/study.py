@@ -191,21 +191,21 @@ def study_threshold(
 
 
 def precision_recall_f1(
-    hits: ArrayLike, called: ArrayLike, positives: ArrayLike
+    hits: ArrayLike, said: ArrayLike, positives: ArrayLike
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the three metrics of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
+    """Return the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
 
     Parameters
     ----------
     hits : int array
         Frames rightly called positive.
-    called, positives : int array
+    said, positives : int array
         Frames called positive, and frames that are.
     """
-    hit, found, true = np.broadcast_arrays(
-        *(np.asarray(n, float) for n in (hits, called, positives))
+    hit, called, true = np.broadcast_arrays(
+        *(np.asarray(n, float) for n in (hits, said, positives))
     )
-    return _share(hit, found), _share(hit, true), _share(2 * hit, found + true)
+    return _share(hit, called), _share(hit, true), _share(2 * hit, called + true)
 
 
 def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
