@@ -54,7 +54,7 @@ class ScoredPart:
         )
 
     def lines(self, name: str) -> Iterator[Cells]:
-        """Return a line per frame, so that every metric can be checked."""
+        """Yield a line per frame, so that every metric can be checked."""
         for row in range(len(self.part)):
             yield {
                 "part": name,
