@@ -15,19 +15,19 @@ from napari_fetal_iqa.finetuning.request import Choice
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.finetuning.dry_run import DryRun
-from napari_fetal_iqa.widgets.finetuning.panel import LearningPanel
+from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel
 
 _LOOK_MS = 300
 
 
-class Learning(QObject):
+class FinetuningController(QObject):
     """Starts a training, follows it, and does with the new models what the expert decides.
 
     ``about_to_start`` tells to free the graphics memory.
 
     Parameters
     ----------
-    panel : LearningPanel
+    panel : FinetuningPanel
     store : callable
         Gives the corrections store.
     settings : callable
@@ -41,7 +41,7 @@ class Learning(QObject):
 
     def __init__(
         self,
-        panel: LearningPanel,
+        panel: FinetuningPanel,
         store: Callable[[], CorrectionStore],
         settings: Callable[[], Settings],
         take_into_use: Callable[[Judgement, bool], None],
@@ -76,8 +76,8 @@ class Learning(QObject):
         """Ask what there is to learn from, unless a training is shown."""
         if self.job is not None:
             return
-        if trouble := self._not_ready():
-            self.panel.form.show_problem(trouble)
+        if problem := self._not_ready():
+            self.panel.form.show_problem(problem)
             return
         self.panel.form.show_looking()
         self._dry_run.ask(self._request(self._possible()).dry_run())
@@ -105,17 +105,17 @@ class Learning(QObject):
 
     def start(self) -> None:
         """Start what the form says."""
-        if trouble := self._not_ready():
-            self.panel.form.show_problem(trouble)
+        if problem := self._not_ready():
+            self.panel.form.show_problem(problem)
             return
         self._dry_run.close()
         self.about_to_start.emit()
         try:
             job = LearningJob.start(self._request(self.panel.form.chosen_task))
         except LearningError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return
-        self.panel.say("")
+        self.panel.show_message("")
         self._follow(job)
 
     def find(self) -> None:
@@ -165,7 +165,7 @@ class Learning(QObject):
         try:
             act(self.job)
         except LearningError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return False
         return True
 
@@ -185,7 +185,7 @@ class Learning(QObject):
         if not self._judgements:
             self._finish(outcome.error or "The model that was learnt is not there any more", True)
             return
-        self.panel.say(outcome.error or "", trouble=True)
+        self.panel.show_message(outcome.error or "", is_error=True)
         self.panel.show_results(list(self._judgements.values()), _name_of)
 
     def use(self, task: str, although_worse: bool = False) -> None:
@@ -196,7 +196,7 @@ class Learning(QObject):
         try:
             self._take_into_use(judgement, although_worse)
         except ModelError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return
         name = model_id(task, judgement.hash)
         self._decided(task, f"In use from now on: {name} ({judgement.folder.name})")
@@ -218,23 +218,23 @@ class Learning(QObject):
         ):
             self._decided(task, f"{TASK_WORDS[task]}: the new model is deleted")
 
-    def _decided(self, task: str, said: str) -> None:
+    def _decided(self, task: str, message: str) -> None:
         del self._judgements[task]
         if self.job is not None:
             self.job.put_away(task)
         if self._judgements:
             self.panel.take_away(task)
-            self.panel.say(said)
+            self.panel.show_message(message)
         else:
-            self._finish(said)
+            self._finish(message)
 
-    def _finish(self, said: str, trouble: bool = False) -> None:
+    def _finish(self, message: str, is_error: bool = False) -> None:
         """Put the training away and show the form again."""
         self._timer.stop()
         self.job = self._progress = None
         self._judgements = {}
         self.panel.show_form()
-        self.panel.say(said, trouble)
+        self.panel.show_message(message, is_error)
         if self.panel.isExpanded():
             self.count()
 

@@ -38,7 +38,7 @@ _WHAT_COUNTS = (
 _WAIT = "What there is to learn from is not known yet"
 
 
-class LearningForm(QWidget):
+class FinetuningForm(QWidget):
     """The state before learning; ``refresh_requested`` and ``start_requested`` are its buttons."""
 
     refresh_requested = Signal()
@@ -98,15 +98,15 @@ class LearningForm(QWidget):
         self._allow_start(_WAIT)
         self.refresh.setEnabled(False)
 
-    def show_problem(self, said: str) -> None:
-        """Say why nothing can be learnt."""
+    def show_problem(self, problem: str) -> None:
+        """Show why nothing can be learnt."""
         self._summaries = ()
-        self.summary.setText(said)
-        self._allow_start(said)
+        self.summary.setText(problem)
+        self._allow_start(problem)
         self.refresh.setEnabled(True)
 
     def show_summaries(self, summaries: Sequence[Summary]) -> None:
-        """Say what there is to learn from, for each task."""
+        """Show what there is to learn from, for each task."""
         self._summaries = tuple(summaries)
         self.refresh.setEnabled(True)
         self._show()

@@ -8,9 +8,9 @@ from superqt import QCollapsible
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.report import Judgement
-from napari_fetal_iqa.widgets.finetuning.form import LearningForm
-from napari_fetal_iqa.widgets.finetuning.monitor import LearningWatch
-from napari_fetal_iqa.widgets.finetuning.result import BeforeAfter
+from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
+from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
+from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
@@ -25,7 +25,7 @@ def without_margins(folded: QCollapsible) -> None:
             layout.setContentsMargins(0, 0, 0, 0)
 
 
-class LearningPanel(QCollapsible):
+class FinetuningPanel(QCollapsible):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
     ``use_requested`` gives task and whether it was chosen although worse, ``keep_requested`` and
@@ -45,19 +45,19 @@ class LearningPanel(QCollapsible):
         # The height of the content changes with its state; superqt fixes it when it unfolds.
         self.setDuration(0)
         self.toggled.connect(self._unfold)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self.said.hide()
-        self.form = LearningForm()
-        self.watch = LearningWatch()
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.hide()
+        self.form = FinetuningForm()
+        self.watch = FinetuningMonitor()
         self.watch.hide()
-        self.results: dict[str, BeforeAfter] = {}
+        self.results: dict[str, ComparisonView] = {}
         self._results = QVBoxLayout()
         self._results.setSpacing(12)
         self._body = QWidget()
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.said)
+        column.addWidget(self.message)
         column.addWidget(self.watch)
         column.addLayout(self._results)
         column.addWidget(self.form)
@@ -73,11 +73,11 @@ class LearningPanel(QCollapsible):
             self.content().setMaximumHeight(_ANY_HEIGHT)
             self.unfolded.emit()
 
-    def say(self, said: str, trouble: bool = False) -> None:
-        """Say one line at the top; nothing hides it."""
-        self.said.setText(said)
-        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if trouble else "")
-        self.said.setVisible(bool(said))
+    def show_message(self, message: str, is_error: bool = False) -> None:
+        """Show one line at the top; nothing hides it."""
+        self.message.setText(message)
+        self.message.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
+        self.message.setVisible(bool(message))
 
     def show_form(self) -> None:
         """Show what can be learnt."""
@@ -92,7 +92,7 @@ class LearningPanel(QCollapsible):
         """Show what came of a training, for each task."""
         self._show(None)
         for judgement in judgements:
-            result = BeforeAfter(judgement, name_of)
+            result = ComparisonView(judgement, name_of)
             task = judgement.task
             result.use_requested.connect(
                 lambda although, task=task: self.use_requested.emit(task, although)

@@ -24,7 +24,7 @@ _LINES_SHOWN = 6
 _FRAME = Qt.ItemDataRole.UserRole
 
 
-class BeforeAfter(QWidget):
+class ComparisonView(QWidget):
     """Verdict, table, frames that changed, and Use, Keep for later, Discard.
 
     ``use_requested`` tells whether it was chosen although it is worse.
@@ -157,7 +157,7 @@ def _frame_item(frame: ChangedFrame, name_of: Callable[[str], str]) -> QTreeWidg
 
 
 def _table(sets: Sequence[FrameSet]) -> str:
-    """Write the figures so that they fit into the narrowest panel."""
+    """Write the metrics so that they fit into the narrowest panel."""
     rows = []
     for judged in sets:
         frames = f", {judged.frames} frames" if judged.frames else ""

@@ -38,8 +38,8 @@ class ExportPanel(QWidget):
         self.cancel.setToolTip("Stop; the sweeps that are written stay")
         self.cancel.clicked.connect(self._cancel)
         self.cancel.hide()
-        self.said = QLabel()
-        self.said.setWordWrap(True)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.addWidget(self.export)
         buttons.addWidget(self.cancel)
@@ -47,7 +47,7 @@ class ExportPanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(about)
         column.addLayout(buttons)
-        column.addWidget(self.said)
+        column.addWidget(self.message)
 
     def _choose(self) -> None:
         folder = QFileDialog.getExistingDirectory(self, "Export corrections to")
@@ -55,7 +55,7 @@ class ExportPanel(QWidget):
             self.start(folder)
 
     def start(self, folder: str) -> None:
-        """Write the corrections into a folder; what is wrong is said in the panel."""
+        """Write the corrections into a folder; what is wrong is shown in the panel."""
         self.close_process()
         self._folder, self._written = folder, 0
         process = QProcess(self)
@@ -65,7 +65,7 @@ class ExportPanel(QWidget):
         self._process = process
         self.export.setEnabled(False)
         self.cancel.show()
-        self.said.setText("Exporting…")
+        self.message.setText("Exporting…")
         command = ["corrections", "export", folder, "--store", str(self._store())]
         process.start(sys.executable, ["-m", "napari_fetal_iqa", *command])
 
@@ -81,12 +81,12 @@ class ExportPanel(QWidget):
 
     def _cancel(self) -> None:
         self.close_process()
-        self.said.setText(f"Cancelled; {self._in_words()}")
+        self.message.setText(f"Cancelled; {self._in_words()}")
 
     def _count(self) -> None:
         if self._process is not None:
             self._written += bytes(self._process.readAllStandardOutput().data()).count(b"\n")
-            self.said.setText(f"Exporting, {self._in_words()}")
+            self.message.setText(f"Exporting, {self._in_words()}")
 
     def _finish(self, process: QProcess) -> None:
         if process is not self._process:
@@ -94,7 +94,7 @@ class ExportPanel(QWidget):
         self._count()
         lines = bytes(process.readAllStandardError().data()).decode(errors="replace").splitlines()
         self.close_process()
-        self.said.setText("\n".join([f"Done: {self._in_words()}", *lines]))
+        self.message.setText("\n".join([f"Done: {self._in_words()}", *lines]))
 
     def _in_words(self) -> str:
         sweeps = "sweep" if self._written == 1 else "sweeps"
