@@ -37,7 +37,7 @@ def sweep_and_masks(n_frames: int):
 
 
 def all_results(masks):
-    """What the networks would say of every frame."""
+    """What the networks would predict for every frame."""
     from napari_fetal_iqa.analysis import FrameResults
     from napari_fetal_iqa.geometry.mask_codec import encode_mask
 

@@ -58,13 +58,13 @@ class Turns:
         self._started = time.perf_counter()
 
     def step(self, who: int) -> None:
-        """Say that one's step has ended; wait for the next."""
+        """End one's step; wait for the next turn."""
         self.seconds[who].append(time.perf_counter() - self._started)
         self._may_go[1 - who].release()
         self.wait(who)
 
     def leave(self, who: int) -> None:
-        """Say that one has no more steps."""
+        """Have no more steps: the other goes on alone."""
         self._one_is_gone = True
         self._may_go[1 - who].release()
 

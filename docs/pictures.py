@@ -202,7 +202,7 @@ def picture(reach: Callable, size: tuple[int, int], theme: str, home: Path, path
 
 
 def main() -> None:
-    """Make the pictures that were asked for."""
+    """Make the requested pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*STATES, []], help="by default all")
     parser.add_argument("--sweep", type=Path, help="also picture this sweep, analysed")

@@ -56,7 +56,7 @@ def finetune(
         ),
     ] = "quick",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what there is to learn from.")
+        bool, typer.Option("--dry-run", help="Only report what there is to learn from.")
     ] = False,
     sweeps: Annotated[
         list[Path] | None,
@@ -71,7 +71,7 @@ def finetune(
         typer.Option(
             min=0,
             help="Frames without an abdomen to take from each sweep that was marked as fully "
-            "reviewed, among those that nobody spoke of.",
+            "reviewed, among those without a correction.",
         ),
     ] = 0,
     reference: Annotated[
@@ -117,12 +117,12 @@ def finetune(
     ] = None,
     json_progress: JsonProgress = False,
 ) -> None:
-    """Teach a model what experts corrected, and write the child as a new model folder.
+    """Fine-tune a model on what experts corrected, and write the child as a new model folder.
 
     Half the frames of a step are positive and half negative, however few there are of either;
-    parent and child are judged on the same held-out sweeps, and the child's model.json has both
-    metrics. The same command goes on after it was cut off. Under torchrun, or with --devices,
-    several processes train one model.
+    parent and child are judged on the same held-out sweeps, and the child's model.json has the
+    metrics of both. The same command goes on after it was cut off. Under torchrun, or with
+    --devices, several processes train one model.
     """
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")

@@ -20,7 +20,7 @@ from fetal_iqa_training.evaluation.bootstrap import rounded
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-FOLDS = 5
+FOLDS = 5  # of the paper's 30 validation cases, 6 are held out at a time
 STRENGTHS: Final = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 """Of the inverse regularisation C; the one with the least loss on held-out folds is taken."""
 
@@ -191,6 +191,7 @@ def _held_out(frames: RuleFrames, folds: NDArray[np.intp], strength: float) -> N
 
 def _log_loss(probability: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     likelihood = np.where(truth, probability, 1 - probability)
+    # one frame that a fold is certain and wrong about would make the loss infinite
     return float(-np.log(np.maximum(likelihood, 1e-15)).mean())
 
 
