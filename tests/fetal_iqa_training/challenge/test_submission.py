@@ -248,3 +248,9 @@ def test_the_truth_of_a_phantom_scores_1_where_the_sweep_has_its_circumference(t
     assert scored.true_ac_mm == case.ac_mm[truth.sweep_of(frame)]
     assert (scored.wfss, scored.dsc_soft, scored.hausdorff_px) == (1, 1, 0)
     assert scored.score == pytest.approx(1, abs=0.01)
+
+
+def test_the_truth_of_a_case_takes_one_volume_at_a_time(data, volumes_in_memory):
+    truth = read_truth(list_cases(data)[0])
+    assert truth.planes.any()
+    assert volumes_in_memory == [1, 1]
