@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.evaluation.metrics import FrameFigures, precision_recall_f1
 
 
 @given(said=arrays(np.bool_, 24), true=arrays(np.bool_, 24), batch=st.sampled_from([1, 7, 24]))
@@ -103,3 +103,15 @@ def test_frames_that_all_have_the_same_score_have_a_curve_too(count):
     assert curve["threshold"] == [0, 1]
     assert curve["recall"] == [1, 0]
     assert curve["precision"][0] == 1
+
+
+@given(called=arrays(np.bool_, (5, 24)), true=arrays(np.bool_, (5, 24)))
+def test_precision_recall_and_f1_of_counts_are_those_of_the_frames(called, true):
+    counts = ((called & true).sum(1), called.sum(1), true.sum(1))
+    found = precision_recall_f1(*counts)
+    for row in range(5):
+        oracle = FrameFigures()
+        oracle.update(torch.from_numpy(called[row]), torch.from_numpy(true[row]))
+        expected = oracle.compute()
+        for values, name in zip(found, ("precision", "recall", "f1"), strict=True):
+            assert values[row] == pytest.approx(expected[name])

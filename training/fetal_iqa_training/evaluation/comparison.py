@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.settings import Task
 
 RESAMPLES = 1000
@@ -163,13 +164,15 @@ def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDA
     """Return the figures of frames that count ``weights`` times; nan where one is not defined."""
     positive = np.array([outcome.positive for outcome in outcomes])
     decision = np.array([outcome.decision for outcome in outcomes])
-    hits = weights @ (positive & decision)
+    precision, recall, f1 = precision_recall_f1(
+        *(weights @ frames for frames in (positive & decision, decision, positive))
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
             "accuracy": weights @ (positive == decision) / weights.sum(axis=1),
-            "f1": _share(2 * hits, weights @ positive + weights @ decision),
-            "precision": _share(hits, weights @ decision),
-            "recall": _share(hits, weights @ positive),
+            "f1": f1,
+            "precision": precision,
+            "recall": recall,
         }
         for name in ("dice", "circumference_error_mm"):
             values = np.array([getattr(outcome, name) for outcome in outcomes], np.float64)
@@ -177,8 +180,3 @@ def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDA
             if known.any():
                 found[name] = weights[:, known] @ values[known] / weights[:, known].sum(axis=1)
     return found
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 of nothing is 0, as torchmetrics has it."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

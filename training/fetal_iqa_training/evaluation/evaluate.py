@@ -34,6 +34,7 @@ from fetal_iqa_training.evaluation.metrics import FrameFigures
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.storage import paths
 
 
@@ -183,9 +184,7 @@ def _outcomes(
             positive,
             score,
             score >= area_threshold,
-            2 * float((mask & truth).sum()) / float(mask.sum() + truth.sum())
-            if truth.any()
-            else None,
+            dice(mask, truth, of_nothing=None) if truth.any() else None,
             _circumference_error_mm(source, int(frame), mask),
         )
 
