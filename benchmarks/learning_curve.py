@@ -123,7 +123,7 @@ class Scanner:
 
 def judged(model: Path | str, scanner: Scanner) -> dict[str, float]:
     """Figures on the shifted scanner, and on the one that the demo models know."""
-    found = dict(evaluate(model, scanner.test, device="cpu").figures)
+    found = dict(evaluate(model, scanner.test, device="cpu").metrics)
     return {name: float(value) for name, value in found.items()}
 
 

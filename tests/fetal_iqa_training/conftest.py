@@ -102,17 +102,6 @@ def correct(
 
 
 @pytest.fixture
-def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]]]:
-    """Write a sweep file; return its path and its true masks."""
-
-    def write(seed: int) -> tuple[Path, NDArray[np.uint8]]:
-        frames, masks = disc_volume(seed)
-        return write_volume(tmp_path / f"sweep{seed}.mha", frames, (1.0, 1.0)), masks
-
-    return write
-
-
-@pytest.fixture
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:

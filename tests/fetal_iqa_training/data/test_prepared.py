@@ -15,7 +15,8 @@ from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.data.prepared import build_prepared, open_part, read_prepared
 from fetal_iqa_training.data.split import read_split, split_list, write_split
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting.fit import basis, basis_of, fit
+from fetal_iqa_training.fitting.basis import basis, basis_of
+from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.io import list_cases
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE

@@ -212,4 +212,4 @@ def test_a_reliability_diagram_is_of_classifiers(tiny_models, data, tmp_path, co
 def test_a_segmenter_has_no_calibration_figures(tiny_models, data, split):
     judged = evaluate(tiny_models["seg"], data, split=split, device="cpu")
     assert not len(judged.logits)
-    assert not {"ece", "brier"} & set(judged.figures)
+    assert not {"ece", "brier"} & set(judged.metrics)

@@ -21,7 +21,8 @@ from fetal_iqa_training.data.frame_set import Sample
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
-from fetal_iqa_training.fitting.finetune import OldData, _kept_back, _kinds, finetune
+from fetal_iqa_training.fitting.finetune import _kept_back, _kinds, finetune
+from fetal_iqa_training.fitting.finetune_context import EarlierData
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.io import read_sweep, write_volume
@@ -253,10 +254,10 @@ def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, t
         if event.event == "step" and event.done == 4:
             (tmp_path / "stop").touch()
 
-    course = Schedule(stop_file=tmp_path / "stop")
+    schedule = Schedule(stop_file=tmp_path / "stop")
     settings = quick("seg", steps=200)
     card = finetune(
-        [store], bases / "seg", tmp_path / "child", settings, course=course, report=report
+        [store], bases / "seg", tmp_path / "child", settings, schedule=schedule, report=report
     )
     assert max(e.done for e in events if e.event == "step") < 10
     assert load_card(tmp_path / "child") == card
@@ -280,9 +281,9 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
     bases, corrected, data, tmp_path
 ):
     store, _, _ = corrected
-    old = OldData(reference=data, rehearsal=data)
+    old = EarlierData(reference=data, rehearsal=data)
     settings = quick("seg", rehearsal=2, rehearse_alike=True)
-    card = finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    card = finetune([store], bases / "seg", tmp_path / "child", settings, earlier_data=old)
     assert card.training["rehearsed"] == 2 * 10 * 5 * 6  # as they are, and as the corrected ones
     assert card.training["frames"] == 12
     assert card.metrics["child"]["reference"]["frames"] == 300
@@ -302,9 +303,9 @@ def test_earlier_frames_are_rehearsed_in_another_speckle_and_the_new_grey_levels
 ):
     frames, masks = disc_volume(50)
     store = correct(tmp_path, frames // 4 + 150, masks, range(12))
-    old = OldData(rehearsal=data)
+    old = EarlierData(rehearsal=data)
     settings = quick("seg", rehearsal=2, rehearse_alike=True)
-    finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    finetune([store], bases / "seg", tmp_path / "child", settings, earlier_data=old)
     dataset, rounded = taught[0].dataset, 2  # resizing rounds
     sweep = 6  # frames
     for number in range(12 + 3, len(dataset), 2 * sweep):

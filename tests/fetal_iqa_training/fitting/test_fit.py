@@ -18,7 +18,8 @@ from fetal_iqa_models import (
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.evaluate import evaluate
-from fetal_iqa_training.fitting.fit import basis, basis_of, fit
+from fetal_iqa_training.fitting.basis import basis, basis_of
+from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.sweep import SweepVolume
@@ -115,9 +116,9 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     judged = evaluate(folder, data, device="cpu")
     positives = sum(int(s.positive.sum()) for s in acouslic_frames(list_cases(data)))
     assert (judged.frames, judged.positives) == (300, positives)
-    assert judged.figures["dice"] > 0.7
-    assert judged.figures["circumference_error_mm"] < 10
-    assert set(judged.figures) == {
+    assert judged.metrics["dice"] > 0.7
+    assert judged.metrics["circumference_error_mm"] < 10
+    assert set(judged.metrics) == {
         *("accuracy", "f1", "precision", "recall", "average_precision"),
         *("dice", "circumference_error_mm"),
     }

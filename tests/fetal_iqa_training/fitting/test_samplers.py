@@ -6,12 +6,12 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetal_iqa_training.fitting.samplers import BalancedDraws, BatchShard, EveryFrame, same_copies
+from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame, same_copies
 
 
 def balanced(positive, draws, seed):
     kinds = np.flatnonzero(positive), np.flatnonzero(~np.asarray(positive))
-    return BalancedDraws(kinds, draws, seed)
+    return BalancedSampler(kinds, draws, seed)
 
 
 @given(n_frames=st.integers(1, 40), copies=st.integers(0, 3), seed=st.integers(0, 1000))
@@ -69,7 +69,7 @@ def test_most_of_a_budget_is_augmented():
 
 def test_kinds_take_turns_and_empty_ones_are_left_out():
     kinds = [np.arange(0, 2), np.arange(0), np.arange(2, 9), np.arange(9, 12)]
-    frames = [sample.frame for sample in BalancedDraws(kinds, 60, seed=0)]
+    frames = [sample.frame for sample in BalancedSampler(kinds, 60, seed=0)]
     assert [np.isin(frames, kind).sum() for kind in kinds] == [20, 0, 20, 20]
 
 

@@ -15,7 +15,7 @@ from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
 
-FIGURES = ("nae", "wfss", "dsc_soft", "hausdorff_px", "score")
+METRICS = ("nae", "wfss", "dsc_soft", "hausdorff_px", "score")
 
 
 @dataclass(frozen=True)
@@ -46,12 +46,12 @@ class SubmissionScore:
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean of each figure over the cases that were scored; empty where none was."""
+        """Mean of each metric over the cases that were scored; empty where none was."""
         scored = self.cases.values()
-        return {name: fmean(getattr(s, name) for s in scored) for name in FIGURES if scored}
+        return {name: fmean(getattr(s, name) for s in scored) for name in METRICS if scored}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return all of it in plain values; infinite figures, JSON has none, are "Infinity"."""
+        """Return all of it in plain values; what is infinite, which JSON has not, is "Infinity"."""
         cases: dict[str, JsonValue] = {
             case: _plain(asdict(scored)) for case, scored in self.cases.items()
         }

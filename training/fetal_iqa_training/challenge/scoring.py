@@ -195,8 +195,8 @@ def _overlap(
     truth: CaseTruth, frame: int, found: NDArray[np.bool_], rules: Rules
 ) -> tuple[int, float, float]:
     """Return the frame compared with, DSC_soft and the Hausdorff distance."""
-    asked = frame >= 0 or rules == "literal"  # whose -1 is the last frame
-    there = truth.abdomen(frame) & truth.field_of_view if asked else np.zeros_like(found)
+    has_frame = frame >= 0 or rules == "literal"  # whose -1 is the last frame
+    there = truth.abdomen(frame) & truth.field_of_view if has_frame else np.zeros_like(found)
     if not found.any():
         if there.any():
             return frame, 0.0, WORST_HAUSDORFF_PX

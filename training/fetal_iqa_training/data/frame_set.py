@@ -190,7 +190,7 @@ class FrameDataset(Dataset[Example]):
     ----------
     frame_set : FrameSet
     augmentation : Augmentation
-        Used where a draw has a seed.
+        Used where a sample has a seed.
     """
 
     def __init__(self, frame_set: FrameSet, augmentation: Augmentation | None = None) -> None:

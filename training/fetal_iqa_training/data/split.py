@@ -22,7 +22,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 
 @dataclass(frozen=True)
 class CaseSplit:
-    """Cases for training, for choosing the best epoch, and for the final figures."""
+    """Cases for training, for choosing the best epoch, and for the final metrics."""
 
     training: tuple[AnnotatedCase, ...]
     validation: tuple[AnnotatedCase, ...]

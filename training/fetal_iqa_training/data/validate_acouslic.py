@@ -82,7 +82,7 @@ class DataSetCheck:
         return dict(Counter(text for check in self.sound for text in check.remarks).most_common())
 
     @property
-    def figures(self) -> dict[str, int | float]:
+    def counts(self) -> dict[str, int | float]:
         """Counts over the sound cases, and the share of their frames that are annotated."""
         subjects = Counter(check.case.subject_id for check in self.sound)
         frames = sum(check.frames for check in self.sound)

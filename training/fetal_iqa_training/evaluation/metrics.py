@@ -19,7 +19,7 @@ from torchmetrics.classification import (
 _CURVE_POINTS = 200
 
 
-class FrameFigures:
+class FrameMetrics:
     """Running accuracy, F1, precision and recall of frame decisions, and Dice of masks.
 
     Where scores are given, also the curve of precision over recall and the area under it.
@@ -90,12 +90,12 @@ class FrameFigures:
 
         That is ``average_precision`` where there are scores, and ``dice`` for masks.
         """
-        figures = {name: float(value) for name, value in self._decisions.compute().items()}
+        metrics = {name: float(value) for name, value in self._decisions.compute().items()}
         if self._average_precision.update_called:
-            figures["average_precision"] = float(self._average_precision.compute())
+            metrics["average_precision"] = float(self._average_precision.compute())
         if self._has_masks:
-            figures["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
-        return figures
+            metrics["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
+        return metrics
 
     def curve(self) -> dict[str, list[float]]:
         """Return ``threshold``, ``precision`` and ``recall``, at most 200 points of each.

@@ -1,4 +1,4 @@
-"""What the networks are asked to make small: cross-entropy of labels, Dice loss of masks."""
+"""What the training makes small: cross-entropy of labels, Dice loss of masks."""
 
 import torch
 from torch import Tensor

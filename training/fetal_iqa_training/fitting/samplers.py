@@ -56,24 +56,24 @@ def same_copies(n_frames: int, copies: int, seed: int) -> list[Sample]:
     ]
 
 
-class BalancedDraws(Sampler[Sample]):
-    """A budget of draws in each epoch, as many of each kind of frame however few there are of it.
+class BalancedSampler(Sampler[Sample]):
+    """A budget of samples an epoch, as many of each kind of frame however few there are of it.
 
-    For few frames: every frame of a kind is drawn before one is drawn again, one draw in three
+    For few frames: every frame of a kind is drawn before one is drawn again, one sample in three
     is the frame as it is and the others are augmented copies. Kinds without frames are left out.
 
     Parameters
     ----------
     kinds : sequence of (n,) int arrays
         Frame numbers: of the positive and the negative corrections, say.
-    draws : int
+    n_samples : int
         In an epoch.
     seed : int
     """
 
-    def __init__(self, kinds: Sequence[NDArray[np.intp]], draws: int, seed: int) -> None:
+    def __init__(self, kinds: Sequence[NDArray[np.intp]], n_samples: int, seed: int) -> None:
         self._kinds = [kind for kind in kinds if len(kind)]
-        self._draws = draws
+        self._n_samples = n_samples
         self._seed = seed
         self._epoch = 0
 
@@ -82,12 +82,12 @@ class BalancedDraws(Sampler[Sample]):
         self._epoch = epoch
 
     def __len__(self) -> int:
-        return self._draws
+        return self._n_samples
 
     def __iter__(self) -> Iterator[Sample]:
         random = np.random.default_rng([self._seed, self._epoch])
         rounds = [_rounds(kind, random) for kind in self._kinds]
-        for number in range(self._draws):
+        for number in range(self._n_samples):
             frame = next(rounds[number % len(rounds)])
             seed = int(random.integers(_LARGEST_SEED))
             yield Sample(frame, seed if random.random() < 2 / 3 else None)
@@ -143,9 +143,9 @@ class BatchShard(Sampler[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         number, processes = _place()
-        draws = list(self._whole)
-        for start in range(0, len(draws), self._batch_size):
-            batch = draws[start : start + self._batch_size]
+        samples = list(self._whole)
+        for start in range(0, len(samples), self._batch_size):
+            batch = samples[start : start + self._batch_size]
             yield from batch[number : len(batch) - len(batch) % processes : processes]
 
 
