@@ -130,11 +130,11 @@ def test_any_content_is_a_list_or_one_line(tmp_path_factory, content):
     try:
         split = read_split(path)
     except TrainingError as caught:
-        said = str(caught)
+        outcome = str(caught)
     else:
-        said = split.sha256
-    assert said
-    assert "\n" not in said
+        outcome = split.sha256
+    assert outcome
+    assert "\n" not in outcome
 
 
 def test_a_missing_list_is_named(tmp_path):

@@ -94,7 +94,7 @@ def test_an_empty_frame_of_a_segmenter_gets_better_by_its_decision():
     assert changed([now], [was], "seg")["worse"][0]["frame"] == 7
 
 
-def test_each_sweep_has_its_own_figures():
+def test_each_sweep_has_its_own_metrics():
     parent, child = outcomes(4, 30), outcomes(4, 30, right=1.0)
     found = per_sweep(parent, child)
     assert list(found) == ["00000000"]  # the starts of these identities are alike

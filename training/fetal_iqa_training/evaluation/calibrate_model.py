@@ -35,6 +35,7 @@ from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
 _NEAR_A_BOUND = 1.01
+"""A bounded search ends beside a bound and never on it; this near counts as there."""
 
 
 @dataclass(frozen=True)

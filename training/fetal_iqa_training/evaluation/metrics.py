@@ -17,6 +17,7 @@ from torchmetrics.classification import (
 )
 
 _CURVE_POINTS = 200
+"""More than a plot shows, and few enough for a file that people open."""
 
 
 class FrameMetrics:

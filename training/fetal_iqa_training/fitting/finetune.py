@@ -125,6 +125,7 @@ def finetune(
     context = FinetuneContext(network, corrections, finder, settings, report)
     folders = with_phantoms(network, settings, earlier_data or EarlierData(), report)
     first = rank() == 0
+    # now, because the training changes the network in place
     parent = context.judged(folders.reference) if first else {}
     work = out.parent / f".{out.name}.training"
     frames, n_corrected = context.frame_set(folders.rehearsal, work / f"frames-{rank()}")
@@ -209,6 +210,7 @@ def _kept_back(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Divide corrected frames into those to learn from and one in five of each kind."""
     kinds = np.flatnonzero(positive), np.flatnonzero(~positive)
+    # from the middle of each five: of one or two frames none can be spared
     back = [kind[_KEPT_BACK // 2 :: _KEPT_BACK] for kind in kinds]
     kept_back = np.sort(np.concatenate(back)) if wanted else np.zeros(0, np.intp)
     return np.setdiff1d(np.arange(len(positive)), kept_back), kept_back

@@ -101,6 +101,7 @@ def encode(
         loader = DataLoader(
             FrameDataset(frames), settings.batch_size, sampler=samples, num_workers=settings.workers
         )
+        # what was cut off must not be taken for whole by the run that goes on
         unfinished, done = path.with_name(f"{path.name}.part"), 0
         with unfinished.open("wb") as file, torch.no_grad():
             for images, _, positive in loader:

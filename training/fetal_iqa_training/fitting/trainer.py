@@ -155,7 +155,7 @@ def run_training(
         monitor="val_loss" if schedule.keep_best else None,
         save_last=True,
         save_on_train_epoch_end=False,  # a run that was cut off goes on after a validation
-        enable_version_counter=False,
+        enable_version_counter=False,  # a run that goes on overwrites best.ckpt
     )
     callbacks.append(best)
     if schedule.patience is not None:
@@ -199,7 +199,7 @@ def run_training(
             raise TrainingError("stopped before the end: no model was written") from None
     if schedule.keep_best and best.best_model_path:
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
-        learner.load_state_dict(kept["state_dict"], strict=False)
+        learner.load_state_dict(kept["state_dict"], strict=False)  # frozen weights are not kept
     learner.cpu().eval()
     if not all(parameter.isfinite().all() for parameter in learner.parameters()):
         raise TrainingError(
