@@ -69,7 +69,7 @@ def main() -> None:
                 card = finetune([store], "demo-seg", model, settings)
                 seconds = time.perf_counter() - started
                 known = f"{card.metrics['child']['reference']['dice']:.3f}"
-            found = judge(load_model(model), frames_of(test)).figures
+            found = judge(load_model(model), frames_of(test)).metrics
             print(
                 f"{count:10}{found['dice']:8.3f}{found['circumference_error_mm']:14.1f}"
                 f"{known:>16}{seconds:9.0f}",

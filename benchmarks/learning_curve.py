@@ -123,7 +123,7 @@ class Scanner:
 
 def metrics_on(model: Path | str, scanner: Scanner) -> dict[str, float]:
     """Metrics of a model on the test phantoms of a scanner."""
-    found = dict(evaluate(model, scanner.test, device="cpu").figures)
+    found = dict(evaluate(model, scanner.test, device="cpu").metrics)
     return {name: float(value) for name, value in found.items()}
 
 

@@ -109,7 +109,7 @@ def report_scores(
 
 def score_table(scored: "SubmissionScore") -> list[str]:
     """Lines of a table: the metrics of each case and their mean."""
-    from fetal_iqa_training.challenge.scored_folder import FIGURES
+    from fetal_iqa_training.challenge.scored_folder import METRICS
 
     width = max(map(len, [*scored.cases, f"mean of {len(scored.cases)}"]))
     heads = ("NAE", "WFSS", "DSC_soft", "Hausdorff", "score")
@@ -118,7 +118,7 @@ def score_table(scored: "SubmissionScore") -> list[str]:
     if scored.cases:
         rows.append((f"mean of {len(scored.cases)}", "", scored.means))
     for case, frame, metrics in rows:
-        shown = "".join(f"{metrics[name]:>11.4f}" for name in FIGURES)
+        shown = "".join(f"{metrics[name]:>11.4f}" for name in METRICS)
         lines.append(f"{case:{width}}  {frame:>5}{shown}")
     return [*lines, f"rules: {scored.rules}"]
 

@@ -16,7 +16,7 @@ from fetal_iqa_training.cli.options import (
     checked,
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, reporting
-from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
+from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
@@ -127,13 +127,13 @@ def finetune(
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
-    lessons = {one: prepare_lesson(corrections, one, reviewer, negatives) for one in tasks}
-    for lesson in lessons.values():
-        _report_summary(lesson, json_progress)
+    sets = {one: read_correction_set(corrections, one, reviewer, negatives) for one in tasks}
+    for correction_set in sets.values():
+        _report_summary(correction_set, json_progress)
     if dry_run:
         return
-    for lesson in lessons.values():
-        lesson.check()
+    for correction_set in sets.values():
+        correction_set.check()
     chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
     chosen = {key: value for key, value in chosen.items() if value is not None}
     if epochs is not None:
@@ -154,9 +154,9 @@ def finetune(
         )
         for one in tasks
     }
-    from fetal_iqa_training.fitting.finetune import OldData, finetune
-    from fetal_iqa_training.fitting.fit import check_is_free
+    from fetal_iqa_training.fitting.finetune import EarlierData, finetune
     from fetal_iqa_training.fitting.trainer import Schedule
+    from fetal_iqa_training.fitting.work_folder import check_is_free
 
     outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
     for into in outs.values():
@@ -173,8 +173,8 @@ def finetune(
                 reviewer=reviewer,
                 negatives=negatives,
                 encoder_weights=weights,
-                old_data=OldData(reference, rehearse),
-                course=Schedule(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
+                earlier_data=EarlierData(reference, rehearse),
+                schedule=Schedule(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
                 command=command_line(),
                 report=report,
             )
@@ -199,8 +199,8 @@ def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[T
             yield task, of_task[0]
 
 
-def _report_summary(lesson: Lesson, json_progress: bool) -> None:
-    summary = lesson.summary()
+def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
+    summary = correction_set.summary()
     if json_progress:
         JsonLines().write(summary)
         return

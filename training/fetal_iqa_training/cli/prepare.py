@@ -107,7 +107,7 @@ def _split(
 
 def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, Any]:
     return {
-        **found.figures,
+        **found.counts,
         "damaged": found.damaged,
         "remarks": {check.case.uuid: check.remarks for check in found.sound if check.remarks},
         "not_in_the_table": found.strangers,
@@ -116,7 +116,7 @@ def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, A
 
 
 def _summary(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
-    counts = found.figures
+    counts = found.counts
     lines = [
         f"{counts['cases']} cases of {counts['subjects']} subjects "
         f"({counts['subjects_with_several_cases']} with several cases), "

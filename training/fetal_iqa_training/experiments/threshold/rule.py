@@ -16,6 +16,7 @@ from scipy.special import expit
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
@@ -206,6 +207,6 @@ def _recall_threshold(
 def _f1_threshold(probability: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     falling = np.argsort(-probability, kind="stable")
     threshold, hit = probability[falling], truth[falling]
-    f1 = 2 * np.cumsum(hit) / (np.arange(1, len(hit) + 1) + truth.sum())
+    f1 = precision_recall_f1(np.cumsum(hit), np.arange(1, len(hit) + 1), truth.sum())[2]
     last_of_equals = np.append(threshold[1:] != threshold[:-1], True)
     return float(threshold[np.argmax(np.where(last_of_equals, f1, -1.0))])

@@ -10,8 +10,9 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Estimate, estimate, resampled_cases
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.experiments.threshold.rule import CombinedRule, RuleFrames, fit_rule
-from fetal_iqa_training.experiments.threshold.study import mean_and_std, precision_recall_f1
+from fetal_iqa_training.experiments.threshold.study import mean_and_std
 
 RECALL_KEPT: Final = "combined, SEG's recall kept"
 BEST_F1: Final = "combined, best F1"

@@ -10,12 +10,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded, spread
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 
 SHARES = np.arange(10, 501) / 10_000  # of whole numbers: a sum of steps would miss the 0.01
 """(491,) thresholds: 0.1 % to 5 % in steps of 0.01 %, which is 5 pixels of 224 x 224."""
@@ -190,24 +191,6 @@ def study_threshold(
     return ThresholdStudy(shares, tuple(_run(*parts, shares) for parts in runs))
 
 
-def precision_recall_f1(
-    hits: ArrayLike, said: ArrayLike, positives: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
-
-    Parameters
-    ----------
-    hits : int array
-        Frames rightly called positive.
-    said, positives : int array
-        Frames called positive, and frames that are.
-    """
-    hit, called, true = np.broadcast_arrays(
-        *(np.asarray(n, float) for n in (hits, said, positives))
-    )
-    return _share(hit, called), _share(hit, true), _share(2 * hit, called + true)
-
-
 def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
     """Return ``mean`` and the sample ``std`` of one number a run; of one run no std."""
     found = spread(values)
@@ -269,7 +252,3 @@ def _at_least(values: NDArray[np.floating], thresholds: NDArray[np.floating]) ->
     """Count the values at or above each threshold; in float32, as the networks give them."""
     ordered = np.sort(values.astype(np.float32))
     return len(ordered) - np.searchsorted(ordered, thresholds.astype(np.float32), side="left")
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)
