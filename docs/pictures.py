@@ -160,7 +160,7 @@ def learning(widget) -> None:
     """The model of the outlines learns."""
     corrected(widget)
     form = widget.page.learn.form
-    form.task.setCurrentIndex(form.task.findData("seg"))
+    form.choices.set_field("task", "seg")
     wait_until(form.start.isEnabled)
     form.start.click()
     panel = widget.page.learn

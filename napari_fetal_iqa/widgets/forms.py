@@ -1,7 +1,7 @@
 """Forms that magicgui makes of pydantic models, as the commands make their options of them."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from magicgui.types import FileDialogMode
 from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit
@@ -14,8 +14,10 @@ from napari_fetal_iqa.widgets.focus import with_own_keys
 
 Control = CheckBox | ComboBox | FileEdit | LineEdit
 
+Model = TypeVar("Model", bound=BaseModel)
 
-class ModelForm(QWidget):
+
+class ModelForm(QWidget, Generic[Model]):
     """Controls for some fields of a pydantic model, with its titles, help and choices.
 
     ``changed`` gives the whole model, with the fields as they are now, once one was changed: text
@@ -31,7 +33,7 @@ class ModelForm(QWidget):
 
     changed = Signal(object)
 
-    def __init__(self, value: BaseModel, names: Sequence[str]) -> None:
+    def __init__(self, value: Model, names: Sequence[str]) -> None:
         super().__init__()
         self._value = value
         self.controls: dict[str, Control] = {
@@ -57,7 +59,7 @@ class ModelForm(QWidget):
                 control.native.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
 
     @property
-    def value(self) -> BaseModel:
+    def value(self) -> Model:
         """The model, with the fields as the controls show them."""
         shown = {name: _value_of(control) for name, control in self.controls.items()}
         return self._value.model_copy(update=shown)

@@ -29,7 +29,8 @@ def test_corrections_become_a_data_set(
     qtbot.waitUntil(lambda: bool(store.corrections(widget.presenter.session.sweep.identity)))
     panel = widget.page.export
 
-    panel.start(str(tmp_path / "data"))
+    panel.form.set_field("folder", str(tmp_path / "data"))
+    panel.export.click()
     assert not panel.export.isEnabled()
     assert panel.cancel.isVisibleTo(panel)
     qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
@@ -42,7 +43,8 @@ def test_corrections_become_a_data_set(
 def test_nothing_to_export_is_one_line(desk, tmp_path, qtbot):
     panel = desk.page.export
 
-    panel.start(str(tmp_path / "data"))
+    panel.form.set_field("folder", str(tmp_path / "data"))
+    panel.export.click()
     qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
 
     assert "no corrections to export" in panel.message.text()
@@ -52,9 +54,18 @@ def test_nothing_to_export_is_one_line(desk, tmp_path, qtbot):
 def test_an_export_that_is_cancelled_leaves_the_window_ready(desk, tmp_path):
     panel = desk.page.export
 
-    panel.start(str(tmp_path / "data"))
+    panel.form.set_field("folder", str(tmp_path / "data"))
+    panel.export.click()
     panel.cancel.click()
 
     assert panel.export.isEnabled()
     assert not panel.cancel.isVisibleTo(panel)
     assert panel.message.text().startswith("Cancelled")
+
+
+def test_without_a_folder_the_button_says_what_is_missing(desk, tmp_path):
+    panel = desk.page.export
+    assert not panel.export.isEnabled()
+    assert "folder" in panel.export.toolTip()
+    panel.form.set_field("folder", str(tmp_path))
+    assert panel.export.isEnabled()

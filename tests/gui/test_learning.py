@@ -46,7 +46,7 @@ def unfold(widget, qtbot):
 
 def start(widget, qtbot, task="seg"):
     panel = unfold(widget, qtbot)
-    panel.form.task.setCurrentIndex(panel.form.task.findData(task))
+    panel.form.choices.set_field("task", task)
     panel.form.start.click()
     return panel
 
@@ -64,7 +64,7 @@ def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
     assert "Outlines: 41 frames" in summary
     assert "Reviewers: AK" in summary
     assert panel.form.start.isEnabled()
-    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    panel.form.choices.set_field("task", "cls")
     assert "Outlines" not in panel.form.summary.text()
     assert "torch" not in sys.modules
 
@@ -91,7 +91,7 @@ def test_without_a_model_to_go_on_from_nothing_is_learnt(desk, qtbot, trainer):
     panel = unfold(desk, qtbot)
     assert "No SEG model is chosen" in panel.form.summary.text()
     assert not panel.form.start.isEnabled()
-    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    panel.form.choices.set_field("task", "cls")
     assert panel.form.start.isEnabled()
 
 
@@ -262,7 +262,8 @@ def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, pre
     panel = unfold(desk, qtbot)
     press(desk, Qt.Key.Key_Escape)
     form = panel.form
-    assert {form.task, form.preset, form.start, form.refresh} <= by_tab(panel)
+    choices = [control.native for control in form.choices.controls.values()]
+    assert {*choices, form.start, form.refresh} <= by_tab(panel)
     form.start.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(panel.form.start, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
@@ -288,7 +289,8 @@ def test_nothing_is_wider_than_the_narrowest_panel(desk, qtbot, trainer):
 def test_every_control_says_what_it_does(desk, qtbot, trainer):
     trainer("--worse")
     panel = learnt(desk, qtbot, "both")
-    controls = [*panel.findChildren(QPushButton), panel.form.task, panel.form.preset]
+    choices = [control.native for control in panel.form.choices.controls.values()]
+    controls = [*panel.findChildren(QPushButton), *choices]
     assert [control.text() for control in panel.findChildren(QPushButton)]
     without = [c for c in controls if isinstance(c, QWidget) and not c.toolTip()]
     assert without == []

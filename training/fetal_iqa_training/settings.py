@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fetal_iqa_models import LoraSettings
+from napari_fetal_iqa.finetuning.request import Preset
 
 Task = Literal["cls", "seg"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -157,7 +158,6 @@ STEPS_A_ROUND = 15
 """Of a budget of steps; after each round a checkpoint is written and, with patience, the frames
 that were kept back are looked at."""
 
-Preset = Literal["quick", "careful", "paper"]
 
 _QUICK: dict[str, object] = {
     "steps": 150,

@@ -106,7 +106,7 @@ class FinetuningController(QObject):
         settings = self._settings()
         bases = {"cls": settings.cls_model, "seg": settings.seg_model}
         chosen = tuple(base for name, base in bases.items() if task in ("both", name))
-        return FinetuningRequest(self._store().path, task, chosen, self.panel.form.chosen_preset)
+        return FinetuningRequest(self._store().path, task, chosen, self.panel.form.chosen.preset)
 
     def start(self) -> None:
         """Start what the form says."""
@@ -116,7 +116,7 @@ class FinetuningController(QObject):
         self._dry_run.close()
         self.about_to_start.emit()
         try:
-            job = FinetuningJob.start(self._request(self.panel.form.chosen_task))
+            job = FinetuningJob.start(self._request(self.panel.form.chosen.task))
         except FinetuningError as error:
             self.panel.show_message(str(error), is_error=True)
             return

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -19,7 +19,9 @@ from fetal_iqa_training.cli.reporting import command_line, finish, reporting
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import JsonLines
-from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
+from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
+from napari_fetal_iqa.fields import help_of
+from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 
 
@@ -28,11 +30,7 @@ def finetune(
         list[Path], typer.Option(help="Corrections store; may be given several times.")
     ],
     task: Annotated[
-        Literal["cls", "seg", "both"],
-        typer.Option(
-            help="cls scores a frame's quality, seg outlines it; both, one after the other.",
-            show_default=False,
-        ),
+        Choice, typer.Option(help=help_of(FinetuningChoices, "task"), show_default=False)
     ],
     out: Annotated[
         Path,
@@ -48,13 +46,7 @@ def finetune(
             "By default the models in use.",
         ),
     ] = None,
-    preset: Annotated[
-        Preset,
-        typer.Option(
-            help="quick: minutes at the desk; careful: lower rate, early stopping, more rehearsal "
-            "of earlier data; paper: the paper's recipe, for many frames."
-        ),
-    ] = "quick",
+    preset: Annotated[Preset, typer.Option(help=help_of(FinetuningChoices, "preset"))] = "quick",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Only report what there is to learn from.")
     ] = False,
