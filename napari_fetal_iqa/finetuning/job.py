@@ -14,6 +14,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.finetuning import process as processes
 from napari_fetal_iqa.finetuning.progress import event_of
@@ -154,7 +155,7 @@ class LearningJob:
             store=request.store,
         )
         try:
-            paths.write_atomically(folder / "job.json", record.model_dump_json(indent=1))
+            write_atomically(folder / "job.json", record.model_dump_json(indent=1))
         except OSError as error:
             process.kill()
             raise _refused(error) from None
@@ -308,7 +309,7 @@ class LearningJob:
         seen = [task for task in self.record.tasks if task not in self.undecided]
         try:
             text = "\n".join([*seen, *(tasks or self.record.tasks)])
-            paths.write_atomically(self.folder / "seen", text)
+            write_atomically(self.folder / "seen", text)
         except OSError:
             logger.warning("the training %s could not be put away", self.folder.name)
 

@@ -5,6 +5,7 @@ import logging
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.storage import paths
 
 logger = logging.getLogger(__name__)
@@ -45,7 +46,7 @@ def load_settings() -> Settings:
 
 def save_settings(settings: Settings) -> None:
     """Keep the settings for the next start."""
-    paths.write_atomically(paths.home() / "settings.json", settings.model_dump_json(indent=1))
+    write_atomically(paths.home() / "settings.json", settings.model_dump_json(indent=1))
 
 
 def save_changes(before: Settings, after: Settings) -> None:
