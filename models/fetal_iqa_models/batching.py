@@ -29,9 +29,10 @@ class BatchSize:
         self._largest = fixed or _LARGEST[device]
 
     def took(self, frames: int, seconds: float) -> None:
-        """Learn from the time of a batch, if it was a whole one."""
+        """Fit the next batch to the time that a whole one took; a shorter one is no measure."""
         if self._fixed is None and frames == self.frames:
             wished = round(frames * BATCH_SECONDS / max(seconds, 1e-3))
+            # at most doubled: one odd time must not exhaust the memory
             self.frames = max(1, min(wished, 2 * frames, self._largest))
 
     def halve(self) -> None:

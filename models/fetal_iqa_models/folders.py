@@ -97,12 +97,17 @@ def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Pa
     folder : path
         Must not exist yet.
     card : ModelCard
-        Must tell of the same network.
+        Must be of the same network.
+
+    Returns
+    -------
+    Path
+        The new folder.
 
     Raises
     ------
     ModelError
-        Where the folder exists, the card tells of another network, or the disk refuses.
+        Where the folder exists, the card is of another network, or the disk refuses.
     """
     source, folder = resolve_model(model), Path(folder)
     old = load_card(source)
@@ -125,8 +130,9 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     try:
         with atomic_folder(folder, flush=True) as temporary:
             yield temporary
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror})") from error
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk by its own
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{folder}: cannot be written ({reason})") from error
 
 
 def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:

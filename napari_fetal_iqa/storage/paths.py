@@ -15,7 +15,7 @@ from napari_fetal_iqa.errors import SweepError
 
 logger = logging.getLogger(__name__)
 
-_one_writer = threading.Lock()
+_one_writer = threading.Lock()  # sweeps open in threads, and each changes the whole list
 
 
 def home() -> Path:
@@ -43,7 +43,7 @@ def models() -> Path:
 
 
 def default_store() -> Path:
-    """Return the corrections store that the window uses unless told otherwise."""
+    """Return the corrections store that the window uses unless another is chosen."""
     return home() / "corrections.sqlite"
 
 

@@ -24,6 +24,7 @@ class Settings(BaseModel):
         Start the analysis by itself when a sweep is opened.
     """
 
+    # ignored: what a newer version may have written beside
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     reviewer: str = ""

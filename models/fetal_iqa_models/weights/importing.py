@@ -93,12 +93,21 @@ def _keep(tensors: Mapping[str, Tensor], header: WeightsHeader, path: Path) -> N
     # clones: safetensors writes no tensor that is a view of another
     apart = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     described = {name: str(value) for name, value in header.model_dump().items()}
+    # flushed: gigabytes would wait in the write cache long after success was reported
     with atomic_file(path, flush=True) as new:
         save_file(apart, new, metadata={"format": "pt", **described})
 
 
 def verify_weights(path: Path) -> StoredWeights:
     """Check that a file of the store is still, bit by bit, what was imported.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    StoredWeights
 
     Raises
     ------

@@ -160,7 +160,7 @@ def test_damaged_weights_are_found_among_sound_ones(run, checkpoint, tmp_path):
     assert "1 of 2 weights files are damaged" in err
 
 
-def test_nothing_to_verify_is_said(run):
+def test_nothing_to_verify_is_an_error(run):
     assert "no weights of any encoder are here" in run("weights", "verify")[2]
     assert "no weights of fetalclip are here" in run("weights", "verify", "fetalclip")[2]
     assert "no encoder is called 'x'" in run("weights", "verify", "x")[2]
