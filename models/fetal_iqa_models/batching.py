@@ -59,6 +59,7 @@ class BatchSize:
         """
         if self._fixed is None and frames == self.frames:
             wished = round(frames * self._seconds / max(seconds, 1e-3))
+            # at most doubled: one odd time must not exhaust the memory
             self.frames = max(1, min(wished, 2 * frames, self._largest))
 
     def halve(self) -> None:

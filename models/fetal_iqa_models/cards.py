@@ -1,4 +1,4 @@
-"""The model card: what a model folder says about itself; torch-free."""
+"""The model card: what a model folder records of itself; torch-free."""
 
 import hashlib
 from importlib import resources
@@ -21,7 +21,7 @@ MODEL_FILES = tuple(sorted((CARD_FILE, ADAPTER_CONFIG_FILE, ADAPTER_FILE, HEAD_F
 DEMO_MODELS = {"demo-cls": "cls", "demo-seg": "seg"}
 """Names of the models that the package ships, and their folders under ``demo``."""
 
-_LARGEST_JSON = 1_000_000
+_LARGEST_JSON = 1_000_000  # cards have a few kilobytes; others' folders are read into memory
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -155,6 +155,16 @@ class ModelCard(BaseModel):
 def resolve_model(folder_or_name: Path | str) -> Path:
     """Return the folder of a model: a shipped model's by its name, else the path as it is.
 
+    Parameters
+    ----------
+    folder_or_name : path or str
+        A model folder, or the name of a shipped model: ``"demo-cls"``, ``"demo-seg"``.
+
+    Returns
+    -------
+    Path
+        An existing folder; what is in it is not looked at.
+
     Raises
     ------
     ModelError
@@ -173,6 +183,15 @@ def resolve_model(folder_or_name: Path | str) -> Path:
 
 def load_card(folder_or_name: Path | str) -> ModelCard:
     """Read and validate the card of a model folder.
+
+    Parameters
+    ----------
+    folder_or_name : path or str
+        As :func:`resolve_model` takes it.
+
+    Returns
+    -------
+    ModelCard
 
     Raises
     ------
@@ -206,6 +225,16 @@ def model_hash(folder_or_name: Path | str) -> str:
 
     Only the files of a model count: a note or a thumbnail beside them changes nothing.
 
+    Parameters
+    ----------
+    folder_or_name : path or str
+        As :func:`resolve_model` takes it.
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+
     Raises
     ------
     ModelError
@@ -227,5 +256,16 @@ def model_hash(folder_or_name: Path | str) -> str:
 
 
 def model_id(task: str, full_hash: str) -> str:
-    """Short name of a model for people: its task and the start of its hash, ``cls-7f3a``."""
+    """Name a model for people: its task and the start of its hash, ``cls-7f3a``.
+
+    Parameters
+    ----------
+    task : "cls" or "seg"
+    full_hash : str
+        As :func:`model_hash` computes it.
+
+    Returns
+    -------
+    str
+    """
     return f"{task}-{full_hash[:4]}"

@@ -14,6 +14,10 @@ def choose_device(name: str = "auto") -> torch.device:
     ----------
     name : "auto", "cuda", "mps" or "cpu"
 
+    Returns
+    -------
+    torch.device
+
     Raises
     ------
     DeviceError

@@ -58,7 +58,7 @@ class Encoder(nn.Module):
         return self.trunk(images)
 
     def features(self, images: Tensor) -> list[Tensor]:
-        """Feature maps of the tapped blocks, shallow to deep.
+        """Compute the feature maps of the tapped blocks, shallow to deep.
 
         Parameters
         ----------
@@ -75,7 +75,13 @@ class Encoder(nn.Module):
         )
 
     def feature_channels(self) -> tuple[int, ...]:
-        """Count the channels of each tapped feature map."""
+        """Count the channels of each tapped feature map.
+
+        Returns
+        -------
+        tuple of int
+            As many as ``spec.taps``, shallow to deep.
+        """
         return tuple(self.trunk.feature_info[tap]["num_chs"] for tap in self.spec.taps)
 
 

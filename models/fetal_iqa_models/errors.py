@@ -10,4 +10,4 @@ class WeightsError(ModelError):
 
 
 class DeviceError(ModelError):
-    """The device that was asked for is not there, or has no memory for a single frame."""
+    """The requested device is not there, or has no memory for a single frame."""

@@ -1,9 +1,7 @@
 """Model folders: save a network, load it again, believe nothing that is not checked."""
 
 import json
-import os
 import shutil
-import uuid
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +11,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
+from fetal_iqa_models.atomic_file import atomic_folder
 from fetal_iqa_models.cards import (
     ADAPTER_CONFIG_FILE,
     ADAPTER_FILE,
@@ -98,12 +97,17 @@ def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Pa
     folder : path
         Must not exist yet.
     card : ModelCard
-        Must tell of the same network.
+        Must be of the same network.
+
+    Returns
+    -------
+    Path
+        The new folder.
 
     Raises
     ------
     ModelError
-        Where the folder exists, the card tells of another network, or the disk refuses.
+        Where the folder exists, the card is of another network, or the disk refuses.
     """
     source, folder = resolve_model(model), Path(folder)
     old = load_card(source)
@@ -115,7 +119,6 @@ def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Pa
             if name != CARD_FILE and (source / name).exists():
                 shutil.copyfile(source / name, temporary / name)
         _write_card(temporary, card)
-        _flush(temporary)
     return folder
 
 
@@ -124,15 +127,12 @@ def _new_folder(folder: Path) -> Iterator[Path]:
     """Return a folder to write to that takes its name only when all is written."""
     if folder.exists():
         raise ModelError(f"{folder}: exists already; models are never overwritten, choose another")
-    temporary = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
     try:
-        temporary.mkdir(parents=True)
-        yield temporary
-        temporary.rename(folder)
-    except OSError as error:
-        raise ModelError(f"{folder}: cannot be written ({error.strerror})") from error
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
+        with atomic_folder(folder, flush=True) as temporary:
+            yield temporary
+    except (OSError, SafetensorError) as error:  # safetensors reports a full disk by its own
+        reason = getattr(error, "strerror", None) or error
+        raise ModelError(f"{folder}: cannot be written ({reason})") from error
 
 
 def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
@@ -167,17 +167,10 @@ def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: b
             for key, value in state.items()
         }
         save_file(stored, folder / name, metadata={"format": "pt"})
-    _flush(folder)
 
 
 def _write_card(folder: Path, card: ModelCard) -> None:
     (folder / CARD_FILE).write_text(card.model_dump_json(indent=2) + "\n", encoding="utf-8")
-
-
-def _flush(folder: Path) -> None:
-    for path in folder.iterdir():
-        with path.open("rb+") as file:
-            os.fsync(file.fileno())
 
 
 def load_model(

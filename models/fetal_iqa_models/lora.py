@@ -1,4 +1,4 @@
-"""Low-rank adapters: add them to an encoder, merge them, and say what trains."""
+"""Low-rank adapters: add them to an encoder, merge them, and choose what trains."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 Strategy = Literal["lora", "linear", "full"]
 
-_ADAPTER = "default"
+_ADAPTER = "default"  # PEFT's own name for an only adapter; its files leave the name out
 _PEFT_PREFIX = "base_model.model."
 
 
@@ -84,6 +84,11 @@ def merge_lora(model: FrameNetwork) -> None:
     """Add the adapter to the weights that it adapts and take it off, in place, for prediction.
 
     A network without an adapter stays as it is.
+
+    Parameters
+    ----------
+    model : FrameClassifier or FrameSegmenter
+        Afterwards ``model.lora`` is None and the encoder's tensors have their bare names.
     """
     if model.lora is None:
         return
@@ -128,7 +133,17 @@ def base_state(trunk: nn.Module) -> dict[str, Tensor]:
 
 
 def trainable_parameters(model: nn.Module) -> int:
-    """Count the parameters that training would change."""
+    """Count the parameters that training would change.
+
+    Parameters
+    ----------
+    model : nn.Module
+
+    Returns
+    -------
+    int
+        Numbers, not tensors.
+    """
     return sum(p.numel() for p in model.parameters() if p.requires_grad)
 
 
@@ -150,7 +165,7 @@ def set_strategy(
     Raises
     ------
     ModelError
-        Where the encoder takes no LoRA, or ``"full"`` is asked of one that carries one.
+        Where the encoder takes no LoRA, or ``"full"`` is requested of one that carries one.
     """
     if strategy == "lora" and model.lora is None:
         add_lora(model, settings)

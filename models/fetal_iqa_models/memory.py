@@ -1,7 +1,8 @@
-"""When a device's memory is too short: how to tell, and how to give some back."""
+"""When a device's memory is too short: how to recognise it, and how to free some."""
 
 import torch
 
+# in turn: CUDA and MPS; the CPU's allocator on Linux and on Windows; two libraries of CUDA
 _PHRASES = (
     "out of memory",
     "can't allocate memory",
@@ -20,7 +21,7 @@ def is_out_of_memory(error: Exception) -> bool:
 
 
 def empty_cache(device: torch.device) -> None:
-    """Return back what torch keeps of a GPU's memory without using it."""
+    """Free what torch keeps of a GPU's memory without using it."""
     if device.type == "cuda":
         torch.cuda.empty_cache()
     elif device.type == "mps":

@@ -63,7 +63,17 @@ class FrameClassifier(FrameNetwork):
         self.head = nn.Linear(encoder.embedding_dim, 1)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Score frames: (N, 3, S, S) normalised images to (N, 1) logits."""
+        """Score frames.
+
+        Parameters
+        ----------
+        images : (N, 3, S, S) float tensor
+            As :func:`~fetal_iqa_models.preprocess` makes them.
+
+        Returns
+        -------
+        (N, 1) tensor of logits
+        """
         return self.head(self.encoder(images))
 
 
@@ -89,7 +99,17 @@ class FrameSegmenter(FrameNetwork):
         self.head = MaskDecoder(encoder.feature_channels(), self.decoder_width)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Outline frames: (N, 3, S, S) normalised images to (N, 1, S, S) logits."""
+        """Outline frames.
+
+        Parameters
+        ----------
+        images : (N, 3, S, S) float tensor
+            As :func:`~fetal_iqa_models.preprocess` makes them.
+
+        Returns
+        -------
+        (N, 1, S, S) tensor of logits
+        """
         return self.head(images, self.encoder.features(images))
 
 

@@ -34,7 +34,7 @@ _Network = TypeVar("_Network", bound=FrameNetwork)
 
 @dataclass(frozen=True, eq=False)
 class PredictionBatch:
-    """What the networks say about some frames.
+    """Predictions of the networks for some frames.
 
     Parameters
     ----------
@@ -50,7 +50,7 @@ class PredictionBatch:
     seconds : dict of str to float
         Of each of :data:`STAGES`; frames are read while the batch before is computed.
     logits : (n,) float32 array or None
-        What the classifier says before the temperature; None without one.
+        The classifier's output before the temperature; None without one.
     """
 
     frames: NDArray[np.int64]
@@ -252,9 +252,9 @@ class FramePredictor:
         inputs: dict[_Input, Tensor] = {}
         quality = logits = area_fraction = masks = None
         if self._classifier is not None:
-            said = self._run(self._classifier, frames, inputs, clock)[:, 0]
-            logits = said.cpu().numpy()
-            quality = (said / self._temperature).sigmoid().cpu().numpy()
+            scores = self._run(self._classifier, frames, inputs, clock)[:, 0]
+            logits = scores.cpu().numpy()
+            quality = (scores / self._temperature).sigmoid().cpu().numpy()
         if self._segmenter is not None:
             outlines = self._run(self._segmenter, frames, inputs, clock)
             with clock.stage("restore"):

@@ -101,7 +101,7 @@ def restore_masks(
 ) -> Tensor | NDArray[np.bool_]:
     """Bring masks of the padded square back to the frames: the inverse of :func:`preprocess`.
 
-    Probabilities are resampled, not labels, and only then thresholded.
+    Probabilities are resampled, not labels, and only then thresholded: an outline stays smooth.
 
     Parameters
     ----------
@@ -115,6 +115,10 @@ def restore_masks(
     -------
     (N, H, W) bool
         A tensor on the device of the input, or an array for an array.
+
+    References
+    ----------
+    The threshold is that of arXiv 2507.22802.
     """
     if not isinstance(probabilities, Tensor):
         return _restore(torch.from_numpy(np.array(probabilities)), shape, threshold).numpy()

@@ -214,17 +214,32 @@ _CANNOT_BE_BUILT = {
 
 
 def list_encoders() -> tuple[str, ...]:
-    """Names of the encoders that :func:`load_encoder` builds, in the order of the table."""
+    """List the encoders that :func:`~fetal_iqa_models.load_encoder` builds.
+
+    Returns
+    -------
+    tuple of str
+        Their names, in the order of the table.
+    """
     return tuple(_TABLE)
 
 
 def encoder_spec(name: str) -> EncoderSpec:
     """Return an encoder's row of the table.
 
+    Parameters
+    ----------
+    name : str
+        One of :func:`list_encoders`.
+
+    Returns
+    -------
+    EncoderSpec
+
     Raises
     ------
     ModelError
-        Where the table has no such name; says why where others have such an encoder.
+        Where the table has no such name; with the reason where others have such an encoder.
     """
     if name in _TABLE:
         return _TABLE[name]

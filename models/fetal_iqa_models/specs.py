@@ -1,4 +1,4 @@
-"""What the table of encoders says of each: one row, and where its weights are published."""
+"""One row of the table of encoders, and where the encoder's weights are published."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""What a network says, as a decision: the paper's thresholds, where a card has no others."""
+"""From a network's output to a decision: the paper's thresholds, where a card has no others."""
 
 QUALITY_THRESHOLD = 0.5
 """Least quality, the probability of FetalCLIP_CLS, of a frame that counts as positive."""

@@ -7,8 +7,6 @@ another version, is as good as none.
 import hashlib
 import json
 import logging
-import os
-from contextlib import suppress
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -17,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save_file
 
+from fetal_iqa_models.atomic_file import atomic_file
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
@@ -44,16 +43,11 @@ def save(analysis: Analysis) -> None:
         ),
     }
     facts["digest"] = _digest(tensors, facts)
-    path = _path(analysis.sweep, analysis.setup)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        save_file(tensors, partial, metadata=facts)
-        os.replace(partial, path)
+        with atomic_file(_path(analysis.sweep, analysis.setup)) as new:
+            save_file(tensors, new, metadata=facts)
     except (OSError, SafetensorError):
         logger.warning("the analysis could not be cached")
-        with suppress(OSError):
-            partial.unlink()
 
 
 def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:

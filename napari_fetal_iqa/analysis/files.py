@@ -9,12 +9,12 @@ from typing import Any
 
 import numpy as np
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.analysis.timeline_plot import draw_timeline
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.io import write_volume
-from napari_fetal_iqa.storage.paths import write_atomically
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.version import TOOL_VERSION
 

@@ -1,10 +1,10 @@
 """The picture of an analysis: quality and mask area along the sweeps."""
 
-import os
 from pathlib import Path
 
 import numpy as np
 
+from fetal_iqa_models.atomic_file import atomic_file
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis
 
@@ -44,6 +44,5 @@ def draw_timeline(analysis: Analysis, path: Path) -> None:
     best_text = f"best frame {best}" if best >= 0 else "no frame shows the abdomen"
     figure.suptitle(f"{best_text}   ({named}; {warning})", fontsize=10)
 
-    partial = path.with_name(f".{path.name}.part")
-    figure.savefig(partial, format="png")
-    os.replace(partial, path)
+    with atomic_file(path) as new:
+        figure.savefig(new, format="png")

@@ -22,7 +22,7 @@ Name = Annotated[str, typer.Argument(help="Encoder, as weights list names it.")]
 
 @app.command("list")
 def list_weights() -> None:
-    """Say which encoders there are, under which licence, and whose weights are here.
+    """List the encoders with their licences, and whose weights are here.
 
     Example: napari-fetal-iqa weights list
     """
@@ -44,7 +44,8 @@ def fetch(
 ) -> None:
     """Download an encoder's published weights, check them and keep them.
 
-    A broken download goes on where it stopped when the command is given again.
+    A broken download goes on where it stopped when the command is given again. Where the
+    publisher wants a login, log in before with: hf auth login
 
     Example: napari-fetal-iqa weights fetch fetalclip --accept-licence
     """
@@ -65,8 +66,8 @@ def import_(
 ) -> None:
     """Check a checkpoint that you have, convert it to safetensors and keep it.
 
-    Nothing in the file is run. A file that is not the published one is taken too, and said to
-    be so.
+    Nothing in the file is run. A file that is not the published one is taken too, and
+    reported as such.
 
     Example: napari-fetal-iqa weights import fetalclip FetalCLIP_weights.pt
     """

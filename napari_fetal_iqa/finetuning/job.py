@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import psutil
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.finetuning import process as processes
 from napari_fetal_iqa.finetuning.event_log import EventLog
 from napari_fetal_iqa.finetuning.events import Event
@@ -25,7 +26,6 @@ from napari_fetal_iqa.finetuning.record import (
 )
 from napari_fetal_iqa.finetuning.request import FinetuningRequest, models_folder, trainer_command
 from napari_fetal_iqa.model_library.in_use import Task, locate, references_in_use
-from napari_fetal_iqa.storage import paths
 
 __all__ = ["FinetuningError", "FinetuningJob", "FinetuningRequest", "Outcome", "jobs_folder"]
 
@@ -224,7 +224,7 @@ class FinetuningJob:
         seen = [task for task in self.record.tasks if task not in self.undecided]
         try:
             text = "\n".join([*seen, *(tasks or self.record.tasks)])
-            paths.write_atomically(self.folder / "seen", text)
+            write_atomically(self.folder / "seen", text)
         except OSError:
             logger.warning("the training %s could not be put away", self.folder.name)
 

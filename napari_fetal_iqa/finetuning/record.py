@@ -5,6 +5,7 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.model_library.in_use import Task
 from napari_fetal_iqa.storage import paths
@@ -46,7 +47,7 @@ class JobRecord(BaseModel):
 
     def write(self, folder: Path) -> None:
         """Write it into the folder of the training; OSError where the disk refuses."""
-        paths.write_atomically(folder / FILE_NAME, self.model_dump_json(indent=1))
+        write_atomically(folder / FILE_NAME, self.model_dump_json(indent=1))
 
 
 def read_record(folder: Path) -> JobRecord:

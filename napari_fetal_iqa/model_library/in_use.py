@@ -8,6 +8,7 @@ from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_models.cards import DEMO_MODELS, resolve_model
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.storage import paths
@@ -123,7 +124,7 @@ class UseHistory:
         history = self._load()
         history[task] = tuple(references[-_REMEMBERED:])
         try:
-            paths.write_atomically(self._path, _HISTORY.dump_json(history, indent=1).decode())
+            write_atomically(self._path, _HISTORY.dump_json(history, indent=1).decode())
         except OSError as error:
             raise _unwritable(self._path, error) from error
 

@@ -3,8 +3,6 @@
 import json
 import logging
 import os
-import shutil
-import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,11 +10,12 @@ from pathlib import Path
 
 import platformdirs
 
+from fetal_iqa_models.atomic_file import atomic_file, write_atomically
 from napari_fetal_iqa.errors import SweepError
 
 logger = logging.getLogger(__name__)
 
-_one_writer = threading.Lock()
+_one_writer = threading.Lock()  # sweeps open in threads, and each changes the whole list
 
 
 def home() -> Path:
@@ -44,21 +43,8 @@ def models() -> Path:
 
 
 def default_store() -> Path:
-    """Return the corrections store that the window uses unless told otherwise."""
+    """Return the corrections store that the window uses unless another is chosen."""
     return home() / "corrections.sqlite"
-
-
-def write_atomically(path: Path, text: str) -> None:
-    """Write a small text file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, partial = tempfile.mkstemp(prefix=f".{path.name}.", suffix=".part", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        os.replace(partial, path)
-    except BaseException:
-        Path(partial).unlink(missing_ok=True)
-        raise
 
 
 def remember_location(identity: str, path: Path) -> None:
@@ -93,27 +79,17 @@ def _locations() -> dict[str, str]:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Return the path of a new file that takes the place of ``path`` once it is written.
-
-    Whoever reads ``path`` meanwhile sees the old file; where the block raises, the old file
-    stays. Missing folders are made.
+    """Write a sweep's file as :func:`~fetal_iqa_models.atomic_file.atomic_file` does.
 
     Raises
     ------
     SweepError
         Where the disk refuses.
     """
-    folder = None
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        folder = tempfile.mkdtemp(prefix=".writing-", dir=path.parent)
-        new = Path(folder, path.name.lower())  # ITK knows formats by small endings only
-        yield new
-        os.replace(new, path)
+        with atomic_file(path) as new:
+            yield new
     except OSError as error:
         raise SweepError(
             f"{path.name}: cannot be written ({error.strerror}); choose another folder"
         ) from error
-    finally:
-        if folder is not None:
-            shutil.rmtree(folder, ignore_errors=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.fields import FormField
 from napari_fetal_iqa.storage import paths
 
@@ -25,6 +26,7 @@ class Settings(BaseModel):
         Start the analysis by itself when a sweep is opened.
     """
 
+    # ignored: what a newer version may have written beside
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     reviewer: Annotated[
@@ -66,7 +68,7 @@ def load_settings() -> Settings:
 
 def save_settings(settings: Settings) -> None:
     """Keep the settings for the next start."""
-    paths.write_atomically(paths.home() / "settings.json", settings.model_dump_json(indent=1))
+    write_atomically(paths.home() / "settings.json", settings.model_dump_json(indent=1))
 
 
 def save_changes(before: Settings, after: Settings) -> None:

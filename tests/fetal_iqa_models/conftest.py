@@ -55,7 +55,7 @@ def images() -> torch.Tensor:
 
 @pytest.fixture
 def stir() -> Callable[[torch.nn.Module], None]:
-    """Return an adapter that still is zero some effect, as training would."""
+    """Let an adapter that still is zero have some effect, as training would."""
 
     def stir(network: torch.nn.Module) -> None:
         for name, parameter in network.named_parameters():

@@ -248,7 +248,7 @@ def test_a_hostile_header_is_refused(tmp_path: Path) -> None:
         read_checkpoint(path)
 
 
-def test_a_missing_file_is_said_to_be_missing(tmp_path: Path) -> None:
+def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.pt: no such weights file"):
         load_encoder("fetalclip-tiny", tmp_path / "nowhere.pt")
     with pytest.raises(WeightsError, match=r"nowhere\.pt: not a readable"):

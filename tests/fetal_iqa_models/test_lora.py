@@ -94,7 +94,7 @@ def test_choosing_a_strategy_leaves_the_mode_and_the_statistics_alone() -> None:
     assert all(torch.equal(b, statistics[n]) for n, b in classifier.named_buffers())
 
 
-def test_what_cannot_be_is_said_in_one_line() -> None:
+def test_what_cannot_be_is_refused_in_one_line() -> None:
     transformer = FrameClassifier(load_encoder("fetalclip-tiny"))
     with pytest.raises(ModelError, match=r"no LoRA on attn\.prj"):
         add_lora(transformer, LoraSettings(targets=("attn.prj",)))

@@ -19,7 +19,7 @@ PREFIX = "visual.trunk."
 class PublishedNetwork(dict[str, Tensor]):
     """FastViT MCi0 as functions of tensors by their published names.
 
-    A tensor that is asked for the first time is made at random, so that running the network
+    A tensor that is requested for the first time is made at random, so that running the network
     once makes a whole checkpoint. After arXiv 2303.14189, figures 2 and 3, and 2311.17049,
     appendix A; nothing of timm's is used.
     """

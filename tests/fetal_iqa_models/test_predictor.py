@@ -101,7 +101,7 @@ def test_results_depend_on_neither_batch_size_nor_order(
     assert (found["masks"] != expected["masks"]).mean() < 1e-3
 
 
-def test_a_part_of_the_frames_can_be_asked_for(
+def test_a_part_of_the_frames_can_be_requested(
     classifier: FrameClassifier, frames: NDArray[np.uint8]
 ) -> None:
     (batch,) = FramePredictor(classifier).predict(frames, [7, 2])
@@ -203,7 +203,7 @@ def test_an_error_in_reading_reaches_the_caller_after_the_batches_before_it(
         next(batches)
 
 
-def test_seconds_are_told_by_stage(
+def test_seconds_are_reported_by_stage(
     classifier: FrameClassifier, segmenter: FrameSegmenter, frames: NDArray[np.uint8]
 ) -> None:
     both = next(FramePredictor(classifier, segmenter).predict(frames)).seconds
@@ -388,7 +388,7 @@ def test_another_failure_of_the_networks_is_not_taken_for_memory(
         list(FramePredictor(short_of_memory, device="cpu").predict(frames))
 
 
-def test_precision_and_device_are_told(classifier: FrameClassifier) -> None:
+def test_precision_and_device_are_reported(classifier: FrameClassifier) -> None:
     predictor = FramePredictor(classifier, device="cpu")
     assert predictor.device == torch.device("cpu")
     assert predictor.precision == "float32"

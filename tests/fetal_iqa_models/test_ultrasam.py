@@ -170,7 +170,7 @@ def test_features_and_embedding_are_those_of_the_network_by_its_published_names(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda t: t.pop("backbone.layers.1.ln2.bias"), r"missing: blocks\.1\.norm2\.bias"),
         (lambda t: t.update({"backbone.cls_token": torch.zeros(1)}), "unexpected: cls_token"),
@@ -182,10 +182,10 @@ def test_features_and_embedding_are_those_of_the_network_by_its_published_names(
     ],
 )
 @pytest.mark.usefixtures("small")
-def test_a_file_that_differs_in_one_tensor_is_refused(tmp_path: Path, change, said: str) -> None:
+def test_a_file_that_differs_in_one_tensor_is_refused(tmp_path: Path, change, message: str) -> None:
     tensors = random_checkpoint()
     change(tensors)
-    with pytest.raises(WeightsError, match=said):
+    with pytest.raises(WeightsError, match=message):
         load_encoder("ultrasam", save(tensors, tmp_path / "f.pth"))
 
 

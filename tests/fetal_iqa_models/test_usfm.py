@@ -137,7 +137,7 @@ def test_features_and_embedding_are_those_of_the_network_by_its_published_names(
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         (lambda t: t.pop("blocks.1.gamma_2"), r"missing: blocks\.1\.gamma_2"),
         (lambda t: t.update({"pos_embed": torch.zeros(1, 10, 32)}), "unexpected: pos_embed"),
@@ -148,12 +148,12 @@ def test_features_and_embedding_are_those_of_the_network_by_its_published_names(
     ],
 )
 def test_a_file_that_differs_in_one_tensor_is_refused(
-    small: dict[str, int], tmp_path: Path, change, said: str
+    small: dict[str, int], tmp_path: Path, change, message: str
 ) -> None:
     tensors = random_checkpoint(small)
     change(tensors)
     torch.save(tensors, tmp_path / "f.pth")
-    with pytest.raises(WeightsError, match=said):
+    with pytest.raises(WeightsError, match=message):
         load_encoder("usfm", tmp_path / "f.pth")
 
 

@@ -10,6 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
+import huggingface_hub
 import pytest
 import torch
 
@@ -21,7 +22,6 @@ from fetal_iqa_models import (
     load_encoder,
     registry,
 )
-from fetal_iqa_models.weights import downloading
 
 ENCODER = "fetalclip-tiny"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -31,17 +31,20 @@ FILE = "weights.pt"
 
 @dataclass
 class Hub:
-    """What the server holds, how it behaves, and what it was asked."""
+    """What the server holds, how it behaves, and which requests came."""
 
     content: bytes
     address: str = ""
     cuts: list[int] = field(default_factory=list)  # bytes after which each answer breaks off
     takes_ranges: bool = True
-    tells_sha256: bool = True
+    knows_sha256: bool = True
+    knows_size: bool = True
     refusal: int | None = None
+    refusal_code: str = ""  # the hub's word for its reason
     refuses: str = ""  # only addresses that begin so
     moved: bool = False
-    asked: list[tuple[str, str, str | None]] = field(default_factory=list)
+    requests: list[tuple[str, str, str | None]] = field(default_factory=list)
+    logins: list[tuple[str, str]] = field(default_factory=list)
 
     @property
     def sha256(self) -> str:
@@ -49,7 +52,7 @@ class Hub:
 
     @property
     def ranges(self) -> list[str | None]:
-        return [asked for method, path, asked in self.asked if path.startswith("/storage")]
+        return [of for _, path, of in self.requests if path.startswith("/storage")]
 
 
 def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
@@ -63,17 +66,19 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
             self.do_GET()
 
         def do_GET(self) -> None:
-            hub.asked.append((self.command, self.path, self.headers.get("Range")))
+            hub.requests.append((self.command, self.path, self.headers.get("Range")))
+            if login := self.headers.get("Authorization"):
+                hub.logins.append((self.path, login))
             if hub.refusal is not None and self.path.startswith(hub.refuses):
-                self.answer(hub.refusal)
+                self.answer(hub.refusal, **{"X-Error-Code": hub.refusal_code})
             elif hub.moved and self.path.startswith(f"/{REPOSITORY}"):
                 self.answer(307, Location=self.path.replace(REPOSITORY, "someone/renamed"))
             elif "/resolve/" in self.path:
                 # another host name: the storage is not the hub
                 storage = hub.address.replace("127.0.0.1", "localhost") + "/storage"
-                told = {"X-Linked-Etag": f'"{hub.sha256}"'} if hub.tells_sha256 else {}
-                size = {"X-Linked-Size": str(len(hub.content))}
-                self.answer(302, Location=storage, **size, **told, **{"X-Repo-Commit": COMMIT})
+                etag = {"X-Linked-Etag": f'"{hub.sha256}"'} if hub.knows_sha256 else {}
+                size = {"X-Linked-Size": str(len(hub.content))} if hub.knows_size else {}
+                self.answer(302, Location=storage, **size, **etag, **{"X-Repo-Commit": COMMIT})
             else:
                 self.send_content()
 
@@ -86,9 +91,9 @@ def _handler(hub: Hub) -> type[BaseHTTPRequestHandler]:
 
         def send_content(self) -> None:
             start = 0
-            asked = self.headers.get("Range")
-            if asked and hub.takes_ranges:
-                start = int(asked.removeprefix("bytes=").removesuffix("-"))
+            wanted = self.headers.get("Range")
+            if wanted and hub.takes_ranges:
+                start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             part = hub.content[start:]
             self.send_response(206 if start else 200)
             if start:
@@ -114,18 +119,26 @@ def content(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 @pytest.fixture
-def hub(content: bytes, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+def _online(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Neither the switches nor the login of whoever runs the tests."""
+    for name in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE", "HF_TOKEN", "HUGGING_FACE_HUB_TOKEN"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_TOKEN_PATH", str(tmp_path / "token"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
+    huggingface_hub.close_session()  # the next one reads the proxy again
+
+
+@pytest.fixture
+def hub(content: bytes, monkeypatch: pytest.MonkeyPatch, _online: None) -> Iterator[Hub]:
     hub = Hub(content)
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(hub))
     hub.address = f"http://127.0.0.1:{server.server_address[1]}"
     monkeypatch.setenv("HF_ENDPOINT", hub.address)
-    monkeypatch.setenv("no_proxy", "127.0.0.1,localhost")
-    monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-    monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
-    monkeypatch.setattr(downloading, "_CHUNK", 10_000)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield hub
+    huggingface_hub.close_session()
     server.shutdown()
     thread.join()
     server.server_close()
@@ -138,7 +151,7 @@ def store(tmp_path: Path) -> WeightsStore:
 
 @pytest.fixture
 def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Say in the table of encoders where the smallest encoder's weights are published."""
+    """Note in the table of encoders where the smallest encoder's weights are published."""
 
     def publish(licence: str = "MIT", **source: Any) -> None:
         row = registry.WeightsSource(REPOSITORY, FILE, **source)
@@ -158,8 +171,8 @@ class TestWhole:
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
     ) -> None:
         publish(size=len(content), sha256=hub.sha256)
-        said: list[tuple[int, int]] = []
-        stored = fetch_weights(ENCODER, store, progress=lambda *done: said.append(done))
+        progress: list[tuple[int, int]] = []
+        stored = fetch_weights(ENCODER, store, progress=lambda *done: progress.append(done))
         assert stored.published
         assert stored.header.source_sha256 == hub.sha256
         assert stored.header.source_repository == f"{REPOSITORY}@{COMMIT}"
@@ -168,15 +181,15 @@ class TestWhole:
         expected = load_encoder(ENCODER)
         images = torch.randn(1, 3, 56, 56)
         assert torch.equal(load_encoder(ENCODER, stored.path)(images), expected(images))
-        assert said == sorted(said)
-        assert said[-1] == (len(content), len(content))
+        assert progress == sorted(progress)
+        assert progress[-1] == (len(content), len(content))
         assert left_over(store) == []
 
     def test_the_download_is_pinned_to_the_commit_that_was_looked_up(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
         fetch_weights(ENCODER, store)
-        paths = [(method, path) for method, path, _ in hub.asked]
+        paths = [(method, path) for method, path, _ in hub.requests]
         assert paths == [
             ("HEAD", f"/{REPOSITORY}/resolve/main/{FILE}"),
             ("GET", f"/{REPOSITORY}/resolve/{COMMIT}/{FILE}"),
@@ -187,14 +200,14 @@ class TestWhole:
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
         first = fetch_weights(ENCODER, store)
-        hub.asked.clear()
+        hub.requests.clear()
         assert fetch_weights(ENCODER, store) == first
-        assert hub.asked == []
+        assert hub.requests == []
 
     def test_size_and_sha256_that_nobody_knew_are_recorded(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
     ) -> None:
-        hub.tells_sha256 = False
+        hub.knows_sha256 = False
         stored = fetch_weights(ENCODER, store)
         assert stored.published
         assert stored.header.source_sha256 == hub.sha256
@@ -224,6 +237,36 @@ class TestWhole:
         assert found == [hub.sha256] * 2
 
 
+class TestLogin:
+    """The login of this machine opens what has terms to accept, and goes to the hub alone."""
+
+    @pytest.fixture(params=["variable", "file"])
+    def _logged_in(
+        self, request: pytest.FixtureRequest, hub: Hub, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        if request.param == "variable":
+            monkeypatch.setenv("HF_TOKEN", "hf_mine")
+        else:
+            Path(huggingface_hub.constants.HF_TOKEN_PATH).write_text("hf_mine")
+
+    @pytest.mark.usefixtures("_logged_in")
+    def test_the_storage_behind_the_hub_never_sees_the_login(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.cuts = [50_000]
+        assert fetch_weights(ENCODER, store).published
+        assert len(hub.ranges) == 2
+        resolve = f"/{REPOSITORY}/resolve"
+        paths = [f"{resolve}/main/{FILE}", *[f"{resolve}/{COMMIT}/{FILE}"] * 2]
+        assert hub.logins == [(path, "Bearer hf_mine") for path in paths]
+
+    def test_whoever_has_no_login_sends_none(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        assert fetch_weights(ENCODER, store).published
+        assert hub.logins == []
+
+
 class TestCut:
     def test_a_cut_is_mended_in_one_go(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
@@ -232,7 +275,14 @@ class TestCut:
         assert fetch_weights(ENCODER, store).published
         assert hub.ranges == ["bytes=0-", "bytes=50000-", "bytes=80000-"]
 
-    def test_a_connection_that_stays_broken_is_said_and_continued_later(
+    def test_the_little_that_a_bad_connection_brings_is_kept(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
+    ) -> None:
+        hub.cuts = [700, 1, 1000]
+        assert fetch_weights(ENCODER, store).published
+        assert hub.ranges == ["bytes=0-", "bytes=700-", "bytes=701-", "bytes=1701-"]
+
+    def test_a_connection_that_stays_broken_is_reported_and_continued_later(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
         hub.cuts = [50_000, 0]
@@ -242,7 +292,7 @@ class TestCut:
         assert "\n" not in str(caught.value)
         assert store.entries() == []
         assert [path.stat().st_size for path in left_over(store)] == [50_000]
-        hub.asked.clear()
+        hub.requests.clear()
         assert fetch_weights(ENCODER, store).published
         assert hub.ranges == ["bytes=50000-"]
         assert left_over(store) == []
@@ -250,15 +300,20 @@ class TestCut:
     def test_stopped_by_hand_it_goes_on_where_it_was(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
+        stopped_at = 0
+
         def stop(done: int, _: int) -> None:
+            nonlocal stopped_at
+            stopped_at = done
             if done >= 60_000:
                 raise KeyboardInterrupt
 
         with pytest.raises(KeyboardInterrupt):
             fetch_weights(ENCODER, store, progress=stop)
-        hub.asked.clear()
+        hub.requests.clear()
         assert fetch_weights(ENCODER, store).published
-        assert hub.ranges == ["bytes=60000-"]
+        assert hub.ranges == [f"bytes={stopped_at}-"]
+        assert 60_000 <= stopped_at < len(hub.content)
 
     def test_a_server_that_cannot_go_on_starts_again(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
@@ -294,7 +349,7 @@ class TestRefused:
         publish(licence="CC-BY-NC-4.0")
         with pytest.raises(WeightsError, match=r"non-commercial use only.*--accept-licence"):
             fetch_weights(ENCODER, store)
-        assert hub.asked == []
+        assert hub.requests == []
 
     @pytest.mark.parametrize("known", [{"sha256": "0" * 64}, {"size": 17}])
     def test_another_file_than_the_known_one_is_not_even_downloaded(
@@ -316,7 +371,7 @@ class TestRefused:
         hub_knows: bool,
     ) -> None:
         publish(sha256=hub.sha256)
-        hub.tells_sha256 = hub_knows
+        hub.knows_sha256 = hub_knows
         monkeypatch.setattr(Hub, "sha256", hub.sha256)
         hub.content = content[:-1] + bytes([content[-1] ^ 1])
         with pytest.raises(WeightsError, match=r"not what was published .* deleted; try again"):
@@ -344,23 +399,38 @@ class TestRefused:
         assert not (tmp_path / "exploded").exists()
 
     @pytest.mark.parametrize(
-        ("status", "said"), [(401, "asks for a login"), (404, "answers 404"), (503, "answers 503")]
+        ("status", "code", "message"),
+        [
+            (401, "", "asks for a login"),
+            (403, "GatedRepo", "terms to accept there"),
+            (404, "RepoNotFound", "the repository is gone"),
+            (404, "EntryNotFound", "answers 404 Not Found"),
+            (404, "", "answers 404 Not Found"),
+            (503, "", "answers 503 Service Unavailable"),
+        ],
     )
-    def test_a_refusal_is_said(
-        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], status: int, said: str
+    def test_a_refusal_is_one_line(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        status: int,
+        code: str,
+        message: str,
     ) -> None:
-        hub.refusal = status
-        with pytest.raises(WeightsError, match=said):
+        hub.refusal, hub.refusal_code = status, code
+        with pytest.raises(WeightsError, match=message) as caught:
             fetch_weights(ENCODER, store)
+        assert "\n" not in str(caught.value)
 
-    def test_a_storage_that_refuses_is_said(
+    def test_a_storage_that_refuses_is_reported(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
         hub.refusal, hub.refuses = 500, "/storage"
         with pytest.raises(WeightsError, match="answers 500"):
             fetch_weights(ENCODER, store)
 
-    def test_a_connection_that_is_gone_after_the_look_up_is_said(
+    def test_a_connection_that_is_gone_after_the_look_up_is_reported(
         self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
         hub.address = "http://127.0.0.1:9"  # nobody listens there
@@ -368,14 +438,13 @@ class TestRefused:
             fetch_weights(ENCODER, store)
 
     def test_a_hub_that_does_not_say_the_size_is_not_believed(
-        self, store: WeightsStore, publish: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None]
     ) -> None:
-        monkeypatch.delenv("HF_HUB_OFFLINE", raising=False)
-        monkeypatch.delenv("TRANSFORMERS_OFFLINE", raising=False)
-        monkeypatch.setattr(downloading, "_head", lambda _: {})
+        hub.knows_size = False
         with pytest.raises(WeightsError, match="does not say the size"):
             fetch_weights(ENCODER, store)
 
+    @pytest.mark.usefixtures("_online")
     def test_no_network_is_one_line_with_the_manual_way(
         self,
         store: WeightsStore,
@@ -383,13 +452,29 @@ class TestRefused:
         monkeypatch: pytest.MonkeyPatch,
     ) -> None:
         monkeypatch.setenv("HF_ENDPOINT", "http://127.0.0.1:9")  # nobody listens there
-        monkeypatch.setenv("no_proxy", "127.0.0.1")
         with pytest.raises(WeightsError, match="no connection to the hub") as caught:
             fetch_weights(ENCODER, store)
         message = str(caught.value)
         assert f"download http://127.0.0.1:9/{REPOSITORY}/resolve/main/{FILE}" in message
         assert f"weights import {ENCODER} {FILE}" in message
         assert "\n" not in message
+
+    @pytest.mark.parametrize(
+        ("proxy", "reason"), [("socks5://127.0.0.1:9", "socksio"), ("ftp://127.0.0.1:9", "proxy")]
+    )
+    def test_a_proxy_that_is_not_handled_is_one_line(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+        proxy: str,
+        reason: str,
+    ) -> None:
+        monkeypatch.setenv("all_proxy", proxy)
+        with pytest.raises(WeightsError, match=rf"no connection to the hub \(.*{reason}"):
+            fetch_weights(ENCODER, store)
+        assert hub.requests == []
 
     @pytest.mark.parametrize("value", ["1", "true", "YES"])
     def test_offline_mode_asks_nobody(
@@ -403,9 +488,9 @@ class TestRefused:
         monkeypatch.setenv("HF_HUB_OFFLINE", value)
         with pytest.raises(WeightsError, match=r"HF_HUB_OFFLINE is set.*weights import"):
             fetch_weights(ENCODER, store)
-        assert hub.asked == []
+        assert hub.requests == []
 
-    def test_a_full_disk_is_said_before_the_download(
+    def test_a_full_disk_is_reported_before_the_download(
         self,
         hub: Hub,
         store: WeightsStore,
@@ -430,6 +515,6 @@ class TestRefused:
         with pytest.raises(WeightsError, match=r"cannot be written \(No space left on device\)"):
             fetch_weights(ENCODER, store, progress=fail)
 
-    def test_an_encoder_that_nobody_published_is_said_to_be_so(self, store: WeightsStore) -> None:
+    def test_an_encoder_that_nobody_published_is_refused(self, store: WeightsStore) -> None:
         with pytest.raises(WeightsError, match="swin-demo has no published weights"):
             fetch_weights("swin-demo", store)

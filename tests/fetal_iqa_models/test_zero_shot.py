@@ -88,7 +88,7 @@ def test_imported_weights_score_as_the_original_does(
     assert np.array_equal(score(frames, stored.path), score(frames, checkpoint))
 
 
-def test_neither_the_order_of_labels_nor_a_prompt_said_twice_matters(
+def test_neither_the_order_of_labels_nor_a_repeated_prompt_matters(
     checkpoint: Path, frames: NDArray[np.uint8]
 ) -> None:
     found = score(frames, checkpoint)
@@ -110,7 +110,7 @@ def test_neither_words_nor_weights_need_a_network(
     checkpoint: Path, frames: NDArray[np.uint8], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
-        raise AssertionError("the network was asked")
+        raise AssertionError("the network was used")
 
     monkeypatch.setattr(socket.socket, "connect", refuse)
     monkeypatch.setattr(socket, "getaddrinfo", refuse)

@@ -1,8 +1,9 @@
 """Download one file of a hub repository: go on after a cut, and believe only its sha256.
 
-Plain HTTP: huggingface_hub (2.4) throws away what a broken download has brought, which a
-clinic's connection cannot afford for 1.7 GB. The addresses, ``HF_ENDPOINT``, ``HF_HUB_OFFLINE``
-and ``TRANSFORMERS_OFFLINE`` are the hub's own.
+huggingface_hub looks the file up, sends the login that this machine has, to the hub alone, and
+opens the connections. Going on after a cut is ours: with 2.4.0, ``hf_hub_download`` deletes what a
+broken download has brought, and ``http_get`` keeps whole pieces of 10 MB only, so that a clinic's
+connection that breaks sooner never gets the 1.7 GB.
 """
 
 import hashlib
@@ -10,16 +11,16 @@ import logging
 import os
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
-from http.client import HTTPException, HTTPResponse
 from pathlib import Path
-from typing import Any
-from urllib.error import HTTPError
-from urllib.parse import urlsplit
-from urllib.request import HTTPRedirectHandler, Request, build_opener, urlopen
+from typing import BinaryIO
 
-from huggingface_hub import constants, hf_hub_url
+import httpx2
+from huggingface_hub import constants, get_hf_file_metadata, get_session, hf_hub_url
+from huggingface_hub.errors import HfHubHTTPError, RepositoryNotFoundError
+from huggingface_hub.utils import build_hf_headers, hf_raise_for_status
 
 from fetal_iqa_models.errors import WeightsError
 from fetal_iqa_models.registry import WeightsSource
@@ -29,9 +30,9 @@ logger = logging.getLogger(__name__)
 Progress = Callable[[int, int], None]
 """Called with bytes here and bytes in all."""
 
-_CHUNK = 1 << 20
-_TIMEOUT_S = 30.0
+_TIMEOUT_S = 30.0  # the hub's own 10 s are short for a clinic's connection
 _OFFLINE = ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE")
+_HEADERS = {"user-agent": "napari-fetal-iqa"}  # the hub's own names this machine's Python and torch
 
 
 @dataclass(frozen=True)
@@ -106,30 +107,30 @@ class _Remote:
 
 def _look_up(source: WeightsSource) -> _Remote:
     """Ask the hub what it holds, and compare that with what we know."""
-    for switch in _OFFLINE:
+    for switch in _OFFLINE:  # the hub reads them once, at its import, and does not say which it was
         if os.environ.get(switch, "").upper() in constants.ENV_VARS_TRUE_VALUES:
             raise HubError(f"no download: {switch} is set")
-    headers = _head(page(source))
-    etag = headers.get("X-Linked-Etag", headers.get("ETag", "")).removeprefix("W/").strip('"')
-    size = headers.get("X-Linked-Size", headers.get("Content-Length", ""))
-    commit = headers.get("X-Repo-Commit", source.revision)
+    with _hub_errors():
+        found = get_hf_file_metadata(page(source), timeout=_TIMEOUT_S, headers=_HEADERS)
+    etag, size = found.etag or "", found.size
+    commit = found.commit_hash or source.revision
     sha256 = etag if re.fullmatch(r"[0-9a-f]{64}", etag) else source.sha256
-    if source.sha256 not in (None, sha256) or str(source.size or size) != size:
+    if source.sha256 not in (None, sha256) or (source.size or size) != size:
         raise HubError(
             f"{source.repository} now holds another file of {size or '?'} bytes, sha256 {sha256}; "
             f"expected {source.size or '?'} bytes, sha256 {source.sha256}"
         )
-    if not size.isdigit():
+    if size is None:
         raise HubError(f"{source.repository} does not say the size of the file")
     url = hf_hub_url(source.repository, source.file, revision=commit, endpoint=_endpoint())
     key = sha256 or hashlib.sha256(f"{url} {etag}".encode()).hexdigest()
-    return _Remote(url, int(size), sha256, commit, key[:16])
+    return _Remote(url, size, sha256, commit, key[:16])
 
 
 def _complete(remote: _Remote, path: Path, progress: Progress | None) -> None:
     """Bring what is missing, as long as every attempt brings something."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.touch()
+    path.touch()  # under its own name from the start, not by atomic_file: the part must outlive us
     here = path.stat().st_size
     if remote.size - here > shutil.disk_usage(path.parent).free:
         raise WeightsError(
@@ -147,16 +148,18 @@ def _complete(remote: _Remote, path: Path, progress: Progress | None) -> None:
         logger.info("%s: %d of %d bytes", path.name, here, remote.size)
 
 
-def _continue(remote: _Remote, file: Any, here: int, progress: Progress | None) -> int:
-    with _open(Request(remote.url, headers=_headers(Range=f"bytes={here}-"))) as response:
-        if response.status != 206:  # this server starts again
+def _continue(remote: _Remote, file: BinaryIO, here: int, progress: Progress | None) -> int:
+    with _open(remote.url, here) as response:
+        if response.status_code != httpx2.codes.PARTIAL_CONTENT:  # this server starts again
             here = 0
         file.seek(here)
-        while here < remote.size and (chunk := _read(response)):
+        for chunk in _arriving(response):
             file.write(chunk[: remote.size - here])
             here = min(here + len(chunk), remote.size)
             if progress:
                 progress(here, remote.size)
+            if here == remote.size:
+                break
     return here
 
 
@@ -172,65 +175,50 @@ def _verify(remote: _Remote, path: Path) -> None:
     )
 
 
-class _WithinHub(HTTPRedirectHandler):
-    """Follow the hub's own redirects, not those to the storage behind it, which knows less."""
+@contextmanager
+def _open(url: str, start: int) -> Iterator[httpx2.Response]:
+    """Open the file from a byte on; redirects to the storage are followed, without the login."""
+    headers = {**_HEADERS, "accept-encoding": "identity", "range": f"bytes={start}-"}
+    with ExitStack() as stack:
+        with _hub_errors():
+            response = stack.enter_context(
+                get_session().stream(
+                    "GET", url, headers=build_hf_headers(headers=headers), timeout=_TIMEOUT_S
+                )
+            )
+            hf_raise_for_status(response)
+        yield response
 
-    def redirect_request(
-        self, req: Request, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Request | None:
-        if urlsplit(newurl).netloc != urlsplit(req.full_url).netloc:
-            return None
-        following = super().redirect_request(req, fp, code, msg, headers, newurl)
-        if following is not None:
-            following.method = req.get_method()
-        return following
+
+def _arriving(response: httpx2.Response) -> Iterator[bytes]:
+    """Hand on what comes as it comes, until the connection ends or breaks."""
+    with suppress(httpx2.HTTPError):
+        yield from response.iter_raw()
 
 
-def _head(url: str) -> Any:
-    request = Request(url, headers=_headers(), method="HEAD")
+@contextmanager
+def _hub_errors() -> Iterator[None]:
+    """Turn what keeps us from the hub into one line."""
     try:
-        with build_opener(_WithinHub).open(request, timeout=_TIMEOUT_S) as response:
-            return response.headers
-    except HTTPError as error:
-        if error.code in (301, 302, 303, 307, 308):
-            return error.headers
+        yield
+    except HfHubHTTPError as error:
         raise HubError(_refusal(error)) from error
-    except (OSError, HTTPException) as error:
-        raise HubError(_no_network(error)) from error
+    # OSError: the hub knows to be offline; ImportError, ValueError: a proxy of a kind not handled
+    except (httpx2.HTTPError, httpx2.InvalidURL, OSError, ImportError, ValueError) as error:
+        reason = (str(error) or type(error).__name__).splitlines()[0]
+        raise HubError(f"no connection to the hub ({reason})") from error
 
 
-def _open(request: Request) -> HTTPResponse:
-    try:
-        response: HTTPResponse = urlopen(request, timeout=_TIMEOUT_S)
-    except HTTPError as error:
-        raise HubError(_refusal(error)) from error
-    except (OSError, HTTPException) as error:
-        raise HubError(_no_network(error)) from error
-    return response
-
-
-def _read(response: HTTPResponse) -> bytes:
-    """Return the next bytes; none where the connection ends or breaks."""
-    try:
-        return response.read(_CHUNK)
-    except (OSError, HTTPException):
-        return b""
-
-
-def _headers(**more: str) -> dict[str, str]:
-    return {"User-Agent": "napari-fetal-iqa", "Accept-Encoding": "identity", **more}
-
-
-def _refusal(error: HTTPError) -> str:
-    if error.code in (401, 403):
-        return "the hub asks for a login: the repository is gone, or has terms to accept there"
-    return f"the hub answers {error.code} {error.reason}"
-
-
-def _no_network(error: Exception) -> str:
-    reason = getattr(error, "reason", None) or error
-    return f"no connection to the hub ({reason})"
+def _refusal(error: HfHubHTTPError) -> str:
+    status = error.response.status_code
+    if isinstance(error, RepositoryNotFoundError) or status in (401, 403):
+        return (
+            "the hub asks for a login: the repository is gone, or has terms to accept there "
+            "(then log in with: hf auth login)"
+        )
+    return f"the hub answers {status} {error.response.reason_phrase}"
 
 
 def _endpoint() -> str:
+    # by hand: the hub reads it once, at its import, and takes an empty one for an address
     return (os.environ.get("HF_ENDPOINT") or constants.ENDPOINT).rstrip("/")

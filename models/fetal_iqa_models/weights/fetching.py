@@ -15,6 +15,9 @@ def fetch_weights(
 ) -> StoredWeights:
     """Have an encoder's published weights in the store: download and import them if need be.
 
+    The login of this machine (``hf auth login``, or ``HF_TOKEN``) goes to the hub and to no
+    other server.
+
     Parameters
     ----------
     encoder : str

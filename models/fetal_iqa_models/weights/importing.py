@@ -1,8 +1,6 @@
 """Import a foreign checkpoint: read it safely, check it strictly, keep it as safetensors."""
 
 import hashlib
-import os
-import uuid
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -11,6 +9,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
+from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_models.checkpoints import match_trunk, read_checkpoint
 from fetal_iqa_models.encoders import blank_encoder
 from fetal_iqa_models.errors import WeightsError
@@ -91,22 +90,24 @@ def _fingerprint(file: Path) -> tuple[str, int]:
 
 def _keep(tensors: Mapping[str, Tensor], header: WeightsHeader, path: Path) -> None:
     """Write a file of the store, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = path.with_name(f".{path.stem}.{uuid.uuid4().hex[:8]}.safetensors")
     # clones: safetensors writes no tensor that is a view of another
     apart = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     described = {name: str(value) for name, value in header.model_dump().items()}
-    try:
-        save_file(apart, temporary, metadata={"format": "pt", **described})
-        with temporary.open("rb+") as written:
-            os.fsync(written.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
+    # flushed: gigabytes would wait in the write cache long after success was reported
+    with atomic_file(path, flush=True) as new:
+        save_file(apart, new, metadata={"format": "pt", **described})
 
 
 def verify_weights(path: Path) -> StoredWeights:
     """Check that a file of the store is still, bit by bit, what was imported.
+
+    Parameters
+    ----------
+    path : Path
+
+    Returns
+    -------
+    StoredWeights
 
     Raises
     ------

@@ -1,4 +1,4 @@
-"""By what a file of pretrained weights is known: the sha256 of the published checkpoint.
+"""Name a file of pretrained weights by the sha256 of the published checkpoint.
 
 Torch-free, so that the window can name the weights before torch is loaded.
 """
@@ -30,11 +30,11 @@ _TORCH_NAMES = {
 
 
 def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeights:
-    """Name and sha256 of a weights file, as a model card records its encoder.
+    """Return the name and sha256 of a weights file, as a model card records its encoder.
 
-    A file of the store is recorded by the checkpoint that it was converted from, as its header
-    says, once its tensors are found to be those that were imported. Any other file is recorded
-    by its own bytes, whatever its header says.
+    A file of the store is recorded by the checkpoint that its header names as its source, once
+    its tensors are found to be those that were imported. Any other file is recorded by its own
+    bytes, whatever its header claims.
 
     Parameters
     ----------
@@ -43,6 +43,10 @@ def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeight
         Folder of the weights store. By default a file that is named and made as those of a
         store are counts as one of it: enough for files from where only this tool writes, not
         for files that others send.
+
+    Returns
+    -------
+    EncoderWeights
 
     Raises
     ------
@@ -55,7 +59,7 @@ def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeight
 
 
 def bytes_record(path: Path) -> EncoderWeights:
-    """Name and sha256 of a weights file by its bytes alone, whatever its header says.
+    """Return the name and sha256 of a weights file by its bytes alone, whatever its header claims.
 
     Raises
     ------
@@ -108,6 +112,6 @@ def file_content_hash(path: Path) -> str:
 
 
 def unreadable(path: Path, error: Exception) -> WeightsError:
-    """Say in one line that a weights file cannot be read."""
+    """Describe in one line, as an error, that a weights file cannot be read."""
     reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
     return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")

@@ -1,4 +1,4 @@
-"""The store of pretrained weights: a folder of safetensors files that say where they are from.
+"""The store of pretrained weights: a folder of safetensors files that record their origin.
 
 Nothing in the folder is ever changed: a file is written whole under another name and renamed,
 so that any number of processes may read and write at once without a lock. Torch-free.
@@ -17,12 +17,12 @@ from fetal_iqa_models.registry import encoder_spec
 logger = logging.getLogger(__name__)
 
 _SHA256 = r"^[0-9a-f]{64}$"
-_DIGITS = 16
+_DIGITS = 16  # 64 bits: no two checkpoints meet by chance, and people can compare them
 """Of a checkpoint's sha256, in the name of the file that it was converted to."""
 
 
 class WeightsHeader(BaseModel):
-    """What a file of the store says about itself, in the metadata of its safetensors header.
+    """What a file of the store records of itself, in the metadata of its safetensors header.
 
     Parameters
     ----------
@@ -91,11 +91,35 @@ class WeightsStore:
         self.folder = Path(folder)
 
     def path_for(self, encoder: str, source_sha256: str) -> Path:
-        """Where the weights of an encoder that were converted from such a checkpoint belong."""
+        """Return where the weights of an encoder belong that came from such a checkpoint.
+
+        Parameters
+        ----------
+        encoder : str
+        source_sha256 : str
+            Of the checkpoint; its first sixteen digits are in the name.
+
+        Returns
+        -------
+        Path
+            Whether there is such a file or not.
+        """
         return self.folder / f"{encoder}-{source_sha256[:_DIGITS]}.safetensors"
 
     def files(self, encoder: str = "*", source_sha256: str = "") -> list[Path]:
-        """Return the weights files of all encoders or of one, readable or not, by name."""
+        """Return the weights files of all encoders or of one, readable or not, by name.
+
+        Parameters
+        ----------
+        encoder : str
+            Name of an encoder; ``"*"`` for all.
+        source_sha256 : str
+            Of the checkpoint that they were converted from; empty for any.
+
+        Returns
+        -------
+        list of Path
+        """
         digits = source_sha256[:_DIGITS] or "[0-9a-f]" * _DIGITS
         return sorted(self.folder.glob(f"{encoder}-{digits}.safetensors"))
 
@@ -103,6 +127,16 @@ class WeightsStore:
         """Return what there is, for every encoder or for one; published weights come first.
 
         A file that cannot be read is left out, with a warning in the log.
+
+        Parameters
+        ----------
+        encoder : str
+            Name of an encoder; ``"*"`` for all.
+
+        Returns
+        -------
+        list of StoredWeights
+            By encoder.
         """
         found = []
         for path in self.files(encoder):
@@ -115,7 +149,14 @@ class WeightsStore:
     def find(self, source_sha256: str) -> Path | None:
         """Return the file that was converted from the checkpoint of this sha256, if it is here.
 
-        That is how a model card names the encoder's weights.
+        Parameters
+        ----------
+        source_sha256 : str
+            As a model card names its encoder's weights.
+
+        Returns
+        -------
+        Path or None
         """
         for path in self.files(source_sha256=source_sha256):
             try:
@@ -127,7 +168,7 @@ class WeightsStore:
 
 
 def read_header(path: Path) -> StoredWeights:
-    """Read what a file of the store says about itself.
+    """Read what a file of the store records of itself.
 
     Raises
     ------

@@ -67,6 +67,7 @@ def hub(tmp_path, monkeypatch):
     monkeypatch.setenv("no_proxy", "127.0.0.1")
     for switch in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
         monkeypatch.delenv(switch, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_OFFLINE", False)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     yield
@@ -115,6 +116,8 @@ def test_fetched_weights_are_listed_and_verified(run, hub, checkpoint, published
 
 @pytest.mark.parametrize("switch", ["HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"])
 def test_without_a_network_one_line_says_the_manual_way(run, published, monkeypatch, switch):
+    for other in ("HF_HUB_OFFLINE", "TRANSFORMERS_OFFLINE"):
+        monkeypatch.delenv(other, raising=False)
     monkeypatch.setenv(switch, "1")
     code, out, err = run("weights", "fetch", ENCODER, "--accept-licence")
     assert (code, out) == (1, "")
@@ -157,7 +160,7 @@ def test_damaged_weights_are_found_among_sound_ones(run, checkpoint, tmp_path):
     assert "1 of 2 weights files are damaged" in err
 
 
-def test_nothing_to_verify_is_said(run):
+def test_nothing_to_verify_is_an_error(run):
     assert "no weights of any encoder are here" in run("weights", "verify")[2]
     assert "no weights of fetalclip are here" in run("weights", "verify", "fetalclip")[2]
     assert "no encoder is called 'x'" in run("weights", "verify", "x")[2]

@@ -319,7 +319,7 @@ def test_a_disk_that_refuses_is_one_line_and_changes_nothing(library, kept, monk
     def refuse(*_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(paths, "write_atomically", refuse)
+    monkeypatch.setattr("fetal_iqa_models.atomic_file.os.replace", refuse)
     with pytest.raises(ModelError, match=r"cannot be written \(No space left") as caught:
         library.use(library.find("mine"))
     assert "\n" not in str(caught.value)

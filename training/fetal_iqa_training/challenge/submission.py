@@ -14,10 +14,10 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
-from napari_fetal_iqa.storage.paths import write_atomically
 
 MASKS = Path("images", "fetal-abdomen-segmentation")
 FRAME = Path("fetal-abdomen-frame-number.json")

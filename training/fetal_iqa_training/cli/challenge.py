@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.challenge.rules import Rules
 from fetal_iqa_training.cli.prepare import prepare
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Bars, Progress
-from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
     from pydantic import JsonValue
@@ -98,7 +98,7 @@ def report_scores(
     for case in scored.extra:
         typer.echo(f"{case}: not in the data set; not scored", err=True)
     if json_file is not None:
-        paths.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
+        write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
     if not scored.complete:
         unscored = len(scored.missing) + len(scored.damaged)
         raise TrainingError(

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.challenge.rules import Rules
 from fetal_iqa_training.cli.challenge import RULES, report_scores, score_table
 from fetal_iqa_training.cli.options import (
@@ -19,7 +20,6 @@ from fetal_iqa_training.cli.options import (
 from fetal_iqa_training.cli.reporting import reporting
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import Device, Part
-from napari_fetal_iqa.storage import paths
 
 
 def evaluate(
@@ -116,7 +116,7 @@ def evaluate(
             draw_quality(evaluation, reliability)
         if json_file is not None:
             whole = {**metrics, "curve": evaluation.curve}
-            paths.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
+            write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
         if json_progress:
             JsonLines().line(event="done", **metrics)
         else:

@@ -8,6 +8,7 @@ from typing import Literal
 
 import numpy as np
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.datasets import ORIGIN, list_annotated
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.errors import TrainingError
@@ -16,7 +17,6 @@ from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, list_cases, write_case
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.paths import write_atomically
 from napari_fetal_iqa.version import TOOL_VERSION
 
 Size = Literal["small", "demo", "acouslic", "training"]

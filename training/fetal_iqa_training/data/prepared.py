@@ -12,13 +12,12 @@ The test part is not here: models are judged on the sweeps' own grid.
 
 import hashlib
 import json
-import shutil
-import uuid
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from fetal_iqa_models.atomic_file import atomic_folder
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, open_frame_set
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.split import SPLIT, SplitList, listed_cases, write_split
@@ -106,9 +105,7 @@ def build_prepared(
         Where the disk refuses.
     """
     check_is_new(folder)
-    building = folder.with_name(f".{folder.name}.{uuid.uuid4().hex[:8]}")
-    try:
-        building.mkdir(parents=True)
+    with atomic_folder(folder) as building:
         write_split(building / SPLIT, split, left_out)
         cases, listed = listed_cases(data, building / SPLIT)
         total = sum(case.n_sources for part in BUILT for case in getattr(cases, part))
@@ -136,9 +133,6 @@ def build_prepared(
             tool_version=TOOL_VERSION,
         )
         (building / NOTE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")
-        building.rename(folder)
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
     return note
 
 

@@ -11,12 +11,12 @@ from typing import Annotated
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, annotated_cases
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.io import AcouslicCase, list_cases
-from napari_fetal_iqa.storage.paths import write_atomically
 from napari_fetal_iqa.version import TOOL_VERSION
 
 

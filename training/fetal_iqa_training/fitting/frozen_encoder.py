@@ -9,6 +9,7 @@ from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from fetal_iqa_models import FrameClassifier, choose_device
+from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.fitting.module import FrameLearner
@@ -101,14 +102,13 @@ def encode(
         loader = DataLoader(
             FrameDataset(frames), settings.batch_size, sampler=samples, num_workers=settings.workers
         )
-        # what was cut off must not be taken for whole by the run that goes on
-        unfinished, done = path.with_name(f"{path.name}.part"), 0
-        with unfinished.open("wb") as file, torch.no_grad():
+        done = 0
+        # whole or not at all: what was cut off must not be taken for whole by the run that goes on
+        with atomic_file(path) as new, new.open("wb") as file, torch.no_grad():
             for images, _, positive in loader:
                 features = encoder(learner.normalise(images.to(device))).float()
                 file.write(features.cpu().numpy().tobytes())
                 done += len(positive)
                 report(Progress("encoding", done, len(samples)))
-        unfinished.replace(path)
     features = np.memmap(path, np.float32, "r", shape=(len(samples), encoder.embedding_dim))
     return FeatureDataset(features, np.tile(frames.positive, 1 + copies))

@@ -8,10 +8,10 @@ from pathlib import Path
 from pydantic import JsonValue, ValidationError
 
 from fetal_iqa_models import ModelCard, load_card
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.basis import basis_of
 from fetal_iqa_training.settings import FitSettings
-from napari_fetal_iqa.storage.paths import write_atomically
 
 SUMMARY = "summary.json"
 

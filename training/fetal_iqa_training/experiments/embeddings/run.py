@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_models import encoder_spec, load_model
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.embeddings.project import (
@@ -29,7 +30,6 @@ from fetal_iqa_training.fitting.fit import build_network
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.paths import write_atomically
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.evaluation.bootstrap import spread
 from fetal_iqa_training.experiments.sweeps.plot import draw_smoothing, draw_success
 from fetal_iqa_training.experiments.sweeps.study import SMOOTHING_FRAMES, SweepStudy, study_sweeps
@@ -16,7 +17,6 @@ from fetal_iqa_training.experiments.tables.results import ResultPair, paired_run
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa.analysis.best_frame import best_frame
-from napari_fetal_iqa.storage.paths import write_atomically
 
 Row = Mapping[str, object]
 

@@ -6,9 +6,9 @@ from pathlib import Path
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import FitSettings
-from napari_fetal_iqa.storage.paths import write_atomically
 
 
 class Cost(BaseModel):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_training.experiments.tables.format import NAMES
 from fetal_iqa_training.experiments.tables.results import RowResult
 from napari_fetal_iqa import colours
@@ -100,10 +101,8 @@ def save_png(drawing: Figure, path: Path) -> None:
     """
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.part")
-    FigureCanvasAgg(drawing).print_png(str(partial))
-    partial.replace(path)
+    with atomic_file(path) as new:
+        FigureCanvasAgg(drawing).print_png(str(new))
 
 
 def _warnings(results: Sequence[RowResult]) -> list[str]:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.split import read_split
 from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
@@ -13,7 +14,6 @@ from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import draw_ranks, draw_rows
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.systems import Table
-from napari_fetal_iqa.storage.paths import write_atomically
 from napari_fetal_iqa.version import TOOL_VERSION
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from pydantic import JsonValue
 
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
@@ -21,7 +22,6 @@ from fetal_iqa_training.experiments.threshold.rule_study import (
 )
 from fetal_iqa_training.experiments.threshold.runs import ScoredRun
 from fetal_iqa_training.experiments.threshold.study import ThresholdStudy, study_threshold
-from napari_fetal_iqa.storage.paths import write_atomically
 
 TITLE = "Threshold on the area of the mask"
 METRICS = ("precision", "recall", "f1")

@@ -5,6 +5,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fetal_iqa_models import FrameClassifier, FrameSegmenter, encoder_spec, load_model
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.experiments.part_frames import read_part
 from fetal_iqa_training.experiments.tables.format import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
@@ -12,7 +13,6 @@ from fetal_iqa_training.experiments.tables.results import ResultPair, paired_run
 from fetal_iqa_training.experiments.threshold.scored_parts import ScoredPart, score_part
 from fetal_iqa_training.progress import Progress, Report
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.paths import write_atomically
 
 ScoredRun = tuple[ScoredPart, ScoredPart]
 """Validation and test."""
