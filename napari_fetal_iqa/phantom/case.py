@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.geometry.biometry import ramanujan_perimeter
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.phantom.echo import compress, envelope, scatterers
 from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.scene import Scene, ellipse_mask
