@@ -51,7 +51,7 @@ class AbdomenMeasurement:
         """Longer and shorter diameter.
 
         Sonographers read the transverse and the anteroposterior abdominal diameter; which of the
-        two is which cannot be told from a mask.
+        two is which a mask does not show.
         """
         return 2 * self.semi_axes_mm[0], 2 * self.semi_axes_mm[1]
 

@@ -64,6 +64,8 @@ def make_phantom(
     """
     settings = settings or PhantomSettings()
     fan = Fan(settings)
+    # Three streams (case, anatomy of each sweep, its speckle): a change to what one of them draws
+    # leaves the others as they were.
     rng = np.random.default_rng((seed, 0))
     semi_axes = _draw_semi_axes(rng)
     runs = plan_runs(settings, rng)

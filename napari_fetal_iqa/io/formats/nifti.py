@@ -20,8 +20,7 @@ from nibabel.spatialimages import HeaderDataError
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
-from napari_fetal_iqa.io.formats.text_header import known_spacing
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 """How many mm a unit of length has; files without a unit are in mm by custom."""
