@@ -40,7 +40,7 @@ from fetal_iqa_models import (
     restore_masks,
 )
 from napari_fetal_iqa.analysis import Analysis, write_results
-from napari_fetal_iqa.analysis.run import measured
+from napari_fetal_iqa.analysis.analyser import measured
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 

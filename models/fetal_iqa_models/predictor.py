@@ -13,7 +13,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fetal_iqa_models.batching import BatchSize
+from fetal_iqa_models.batching import AIMS, BatchSize
 from fetal_iqa_models.devices import choose_device
 from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
@@ -124,7 +124,7 @@ class FramePredictor:
         if batch_size is not None and batch_size < 1:
             raise ModelError(f"a batch holds one frame or more, not {batch_size}")
         self.device = choose_device(device)
-        self._batches = BatchSize(self.device.type, batch_size)
+        self._batches = BatchSize(AIMS[self.device.type], batch_size)
         self._temperature = 1.0
         if classifier is not None and classifier.card is not None:
             self._temperature = classifier.card.temperature
@@ -155,7 +155,7 @@ class FramePredictor:
 
     def _leave_for_cpu(self) -> None:
         left, self.device = self.device, torch.device("cpu")
-        self._batches.start_again("cpu")
+        self._batches.start_again(AIMS["cpu"])
         self._move_networks()
         empty_cache(left)
 

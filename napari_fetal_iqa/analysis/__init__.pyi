@@ -1,3 +1,4 @@
+from .analyser import Analyser as Analyser
 from .files import write_results as write_results
 from .frame_order import FrameQueue as FrameQueue
 from .frame_order import coarse_to_fine as coarse_to_fine
@@ -7,6 +8,7 @@ from .result import AnalysisSetup as AnalysisSetup
 from .result import FrameResults as FrameResults
 from .result import ModelRef as ModelRef
 from .result import Thresholds as Thresholds
-from .run import Analyser as Analyser
+from .run import AnalysisInterruptedError as AnalysisInterruptedError
 from .run import analyse_sweep as analyse_sweep
+from .run import begin_analysis as begin_analysis
 from .worker_client import RemoteAnalyser as RemoteAnalyser

@@ -25,6 +25,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 logger = logging.getLogger(__name__)
 
 _LARGEST = 256 * 2**20
+"""Bytes. Packed masks take a few hundred a frame: what is larger is none of ours."""
 
 
 def save(analysis: Analysis) -> None:
@@ -62,7 +63,7 @@ def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
     ----------
     sweep : SweepVolume
     setup : AnalysisSetup
-        Who shall speak; the device counts for nothing.
+        The models; the device counts for nothing.
     """
     path = _path(sweep, setup)
     try:
@@ -86,6 +87,7 @@ def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
 
 def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:
     hashes = [(model.hash, model.encoder_weights) for model in setup.models]
+    # parts of the hashes, for Windows allows a path 260 characters; the file has them whole
     names = [name[:16] for pair in hashes for name in pair if name]
     return paths.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
 
@@ -108,7 +110,7 @@ def _tensors(analysis: Analysis) -> dict[str, NDArray]:
         "quality": analysis.quality,
         "area_fraction": analysis.area_fraction,
         "ac_mm": analysis.ac_mm,
-        "lit": analysis.non_black,
+        "lit": analysis.non_black,  # the field's name on disk since the first version
         "mask_codes": np.frombuffer(b"".join(codes), np.uint8),
         "mask_ends": np.cumsum([len(code) for code in codes]),
     }

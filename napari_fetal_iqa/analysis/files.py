@@ -51,7 +51,7 @@ def _write(analysis: Analysis, folder: Path) -> None:
 
 
 def summary(analysis: Analysis) -> dict[str, Any]:
-    """Return what ``summary.json`` says."""
+    """Return the fields of ``summary.json``."""
     sweep, best = analysis.sweep, analysis.best_frame()
     ac_mm = float(analysis.ac_mm[best]) if best >= 0 else float("nan")
     weeks = gestational_age_weeks(ac_mm) if np.isfinite(ac_mm) else None
@@ -77,7 +77,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
 
 
 def made_from(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, Any]:
-    """Return all that the files depend on, as ``summary.json`` says it."""
+    """Return all that the files depend on, as ``summary.json`` has it."""
     models = {"cls": setup.cls_model, "seg": setup.seg_model}
     return {
         "content_hash": sweep.identity,
@@ -89,7 +89,7 @@ def made_from(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, Any]:
 
 
 def notices(analysis: Analysis) -> list[str]:
-    """Return what a reader of the results must be told."""
+    """Return what a reader of the results must know."""
     return [NOTICE, DEMO_NOTICE] if analysis.setup.demo else [NOTICE]
 
 

@@ -36,7 +36,7 @@ class FrameQueue:
         self._looked_at = frame
 
     def take(self, count: int) -> list[int]:
-        """Give up to ``count`` frames, nearest to the eye first; none when all are done."""
+        """Return up to ``count`` frames, nearest to the eye first; none when all are done."""
         centre = self._looked_at
         near = sorted(range(centre - REACH, centre + REACH + 1), key=lambda f: abs(f - centre))
         taken = [frame for frame in near if frame in self._waiting][:count]

@@ -38,7 +38,7 @@ class ChosenModels:
     seg: ChosenModel | None
 
     def setup(self, device: str = "", precision: str = "") -> AnalysisSetup:
-        """Say who speaks, from when on it counts, and where it is computed."""
+        """Return who speaks, from when on it counts, and where it is computed."""
         defaults = Thresholds()
         return AnalysisSetup(
             cls_model=self.cls.reference if self.cls else None,
@@ -97,7 +97,7 @@ def _choose(
 
 
 def _weights_sha256(card: "ModelCard", given: Path | None) -> str | None:
-    """Tell which pretrained weights the model will have; loading checks those that it names."""
+    """Return the sha256 of the weights that the model will have; loading checks those it names."""
     if card.encoder_weights == "own":
         return None
     if card.encoder_weights is not None:

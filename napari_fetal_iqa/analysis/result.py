@@ -17,7 +17,7 @@ NOT_COMPUTED = -1
 
 @dataclass(frozen=True)
 class ModelRef:
-    """Which model spoke: enough to name, verify and reproduce it.
+    """Which model it was: enough to name, verify and reproduce it.
 
     Parameters
     ----------

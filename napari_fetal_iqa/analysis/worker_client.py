@@ -11,6 +11,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from fetal_iqa_models.batching import WATCHED, BatchSize
 from napari_fetal_iqa.analysis import worker_process
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
@@ -18,11 +19,6 @@ from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
-
-FIRST_BATCH = 4
-LARGEST_BATCH = 64
-BATCH_SECONDS = 0.4
-"""Aim of the time that one batch takes: often enough to watch, rarely enough to be efficient."""
 
 _Expected = TypeVar("_Expected", AnalysisSetup, FrameResults)
 
@@ -38,7 +34,7 @@ class RemoteAnalyser:
         self._loaded: worker_process.Load | None = None
         self._setup: AnalysisSetup | None = None
         self._one_at_a_time = threading.Lock()
-        self._batch_size = FIRST_BATCH
+        self._batches = BatchSize(WATCHED)
         self._closed = False
 
     def load(self, cls_model: str, seg_model: str, device: str = "auto") -> AnalysisSetup:
@@ -53,12 +49,25 @@ class RemoteAnalyser:
         with self._one_at_a_time:
             if self._setup is None or self._loaded != request or not self._alive():
                 self._setup = None
-                self._batch_size = FIRST_BATCH
+                self._batches = BatchSize(WATCHED)
                 if not self._alive():
                     self._start()
                 self._setup = self._ask(request, AnalysisSetup)
                 self._loaded = request
             return self._setup
+
+    @property
+    def setup(self) -> AnalysisSetup:
+        """Who speaks, of the models that are loaded.
+
+        Raises
+        ------
+        AnalysisError
+            Where none are.
+        """
+        if self._setup is None:
+            raise AnalysisError("no models are loaded; analyse again")
+        return self._setup
 
     def run(self, sweep: SweepVolume, queue: FrameQueue) -> Iterator[FrameResults]:
         """Analyse the frames of a queue until it is empty; closing the iterator cancels.
@@ -68,7 +77,7 @@ class RemoteAnalyser:
         AnalysisError
             Where the models fail or the process dies.
         """
-        while numbers := queue.take(self._batch_size):
+        while numbers := queue.take(self._batches.frames):
             request = worker_process.Batch(
                 numbers=np.array(numbers),
                 images=np.stack([np.asarray(sweep.frames[number]) for number in numbers]),
@@ -78,13 +87,8 @@ class RemoteAnalyser:
             started = time.perf_counter()
             with self._one_at_a_time:
                 results = self._ask(request, FrameResults)
-            self._adapt(len(numbers), time.perf_counter() - started)
+            self._batches.took(len(numbers), time.perf_counter() - started)
             yield results
-
-    def _adapt(self, count: int, seconds: float) -> None:
-        """Choose the next batch's size so that it takes about the aimed time."""
-        wished = round(count * BATCH_SECONDS / max(seconds, 1e-3))
-        self._batch_size = max(1, min(wished, 2 * self._batch_size, LARGEST_BATCH))
 
     def forget(self) -> None:
         """Load the models anew next time, even under the same names."""
@@ -104,7 +108,7 @@ class RemoteAnalyser:
         process, self._process = self._process, None
         if process is not None:
             process.kill()
-            process.communicate()
+            process.communicate()  # reaps it, and closes the pipes
 
     def _alive(self) -> bool:
         return self._process is not None and self._process.poll() is None
@@ -130,8 +134,8 @@ class RemoteAnalyser:
             ) from None
         if isinstance(answer, worker_process.Failure):
             if answer.details:
-                logger.error("%s\n%s", answer.said, answer.details)
-            raise AnalysisError(answer.said)
+                logger.error("%s\n%s", answer.message, answer.details)
+            raise AnalysisError(answer.message)
         if not isinstance(answer, expected):
             raise AnalysisError(f"the analysis process answered with {type(answer).__name__}")
         return answer

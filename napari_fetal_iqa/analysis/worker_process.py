@@ -21,8 +21,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
-from napari_fetal_iqa.analysis.run import Analyser
 from napari_fetal_iqa.errors import FetalIqaError
 
 logger = logging.getLogger(__name__)
@@ -51,7 +51,7 @@ class Batch:
 class Failure:
     """What went wrong: one line, and for the curious the rest; None for a user's error."""
 
-    said: str
+    message: str
     details: str | None = None
 
 
@@ -73,16 +73,16 @@ def receive(stream: IO[bytes]) -> Request | Answer:
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
     """Answer requests until there are no more."""
-    desk = _Desk()
+    service = _Service()
     while True:
         try:
             request = receive(requests)
         except EOFError:
             return
-        send(answers, desk.answer(request))
+        send(answers, service.answer(request))
 
 
-class _Desk:
+class _Service:
     def __init__(self) -> None:
         self._analyser: Analyser | None = None
 
@@ -92,15 +92,15 @@ class _Desk:
         except (FetalIqaError, ModelError) as error:
             return Failure(str(error))
         except Exception as error:
-            said = f"the analysis failed: {type(error).__name__}: {error}"
-            return Failure(said, traceback.format_exc())
+            message = f"the analysis failed: {type(error).__name__}: {error}"
+            return Failure(message, traceback.format_exc())
 
     def _answer(self, request: Request | Answer) -> Answer:
         if isinstance(request, Load):
             self._analyser = None
             self._analyser = Analyser(
                 request.cls_model or None, request.seg_model or None, request.device
-            )
+            ).load()
             return self._analyser.setup
         if self._analyser is None or not isinstance(request, Batch):
             raise RuntimeError("frames came before models")
@@ -111,6 +111,7 @@ class _Desk:
 
 def main() -> None:
     """Serve the parent; whatever prints goes to standard error."""
+    # a library that prints, in Python or in C, would else write between two pickles
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     serve(sys.stdin.buffer, answers)

@@ -10,23 +10,25 @@ import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
+from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.discovery import is_picture, natural_order
 from napari_fetal_iqa.io.read import find_reader
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
+from napari_fetal_iqa.storage.settings import Settings
 
 ClsModel = Annotated[
     str | None,
     typer.Option(
         "--cls",
-        help="CLS model: a folder or a built-in name, '' for none; by default the model in use.",
+        help=f"{help_of(Settings, 'cls_model')} By default the model in use.",
     ),
 ]
 SegModel = Annotated[
     str | None,
     typer.Option(
         "--seg",
-        help="SEG model: a folder or a built-in name, '' for none; by default the model in use.",
+        help=f"{help_of(Settings, 'seg_model')} By default the model in use.",
     ),
 ]
 Device = Annotated[
@@ -64,22 +66,16 @@ def analyse(
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
     # here, for the other commands need not wait for what these import
-    from napari_fetal_iqa.analysis import Analyser, choose_models
-    from napari_fetal_iqa.cli.batch import AnalysisJob
+    from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
 
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
-    setup = choose_models(cls_model, seg_model, weights).setup()
-    job = AnalysisJob(
-        setup,
-        lambda: Analyser(cls_model, seg_model, device, batch_size, weights),
-        out,
-        overwrite,
-    )
+    analyser = AnnouncedAnalyser(cls_model, seg_model, device, batch_size, weights)
+    job = AnalysisJob(analyser, out, overwrite)
     if device in ("cuda", "mps"):
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
     if cls is None or seg is None:
-        named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in setup.models)
+        named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in analyser.setup.models)
         typer.echo(f"Models: {named}", err=True)
     paths = list(find_sweeps(sweeps))
     failed = []
@@ -87,11 +83,11 @@ def analyse(
         try:
             job.run(read_sweep(path, frames_per_sweep=frames_per_sweep), chosen)
         except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
-            told = _told(error, path)
-            if len(paths) == 1 or (isinstance(error, ModelError) and not job.loaded):
-                raise told from error
+            explained = _explained(error, path)
+            if len(paths) == 1 or (isinstance(error, ModelError) and not analyser.loaded):
+                raise explained from error
             failed.append(path.name)
-            typer.echo(f"napari-fetal-iqa: {told}", err=True)
+            typer.echo(f"napari-fetal-iqa: {explained}", err=True)
     if failed:
         raise FetalIqaError(
             f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
@@ -99,7 +95,7 @@ def analyse(
 
 
 def given_or_in_use(given: str | None, task: Task) -> str:
-    """Return the model that was asked for, or else the one in use for the task.
+    """Return the model that was requested, or else the one in use for the task.
 
     Raises
     ------
@@ -117,7 +113,7 @@ def given_or_in_use(given: str | None, task: Task) -> str:
     return reference
 
 
-def _told(error: Exception, path: Path) -> Exception:
+def _explained(error: Exception, path: Path) -> Exception:
     """Return an error in the words of this tool."""
     if isinstance(error, FetalIqaError | ModelError):
         return error

@@ -2,10 +2,9 @@
 
 import json
 import logging
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import typer
 from tqdm import tqdm
@@ -14,9 +13,8 @@ from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import (
     Analyser,
     Analysis,
-    AnalysisSetup,
-    cache,
-    coarse_to_fine,
+    AnalysisInterruptedError,
+    analyse_sweep,
     write_results,
 )
 from napari_fetal_iqa.analysis.files import made_from, notices, summary
@@ -26,15 +24,33 @@ from napari_fetal_iqa.sweep import SweepVolume
 logger = logging.getLogger(__name__)
 
 
+class AnnouncedAnalyser(Analyser):
+    """Prints the models and their device once they are loaded; what fails is a ModelError."""
+
+    def load(self) -> Self:
+        """Load the networks, unless they are loaded already.
+
+        Raises
+        ------
+        fetal_iqa_models.ModelError
+            One line on why they cannot be loaded.
+        """
+        if not self.loaded:
+            try:
+                super().load()
+            except (OSError, MemoryError, RuntimeError) as error:
+                raise ModelError(f"the models cannot be loaded: {in_one_line(error)}") from error
+            models = ", ".join(model.id for model in self.setup.models)
+            typer.echo(f"{models} on {self.setup.device}, {self.setup.precision}")
+        return self
+
+
 class AnalysisJob:
     """Analyses sweeps and writes their results; loads the models only if it must.
 
     Parameters
     ----------
-    setup : AnalysisSetup
-        Who shall speak.
-    load : callable
-        Gives the analyser of these models.
+    analyser : Analyser
     out : Path
         Folder of the results.
     overwrite : bool
@@ -43,30 +59,13 @@ class AnalysisJob:
 
     def __init__(
         self,
-        setup: AnalysisSetup,
-        load: Callable[[], Analyser],
+        analyser: Analyser,
         out: Path,
         overwrite: bool = False,
     ) -> None:
-        self._setup = setup
-        self._load = load
+        self._analyser = analyser
         self._out = out
         self._overwrite = overwrite
-
-    @property
-    def loaded(self) -> bool:
-        """Whether the models are there; what fails before ends the whole job."""
-        return "_analyser" in self.__dict__
-
-    @cached_property
-    def _analyser(self) -> Analyser:
-        try:
-            analyser = self._load()
-        except (OSError, MemoryError, RuntimeError) as error:
-            raise ModelError(f"the models cannot be loaded: {in_one_line(error)}") from error
-        models = ", ".join(model.id for model in analyser.setup.models)
-        typer.echo(f"{models} on {analyser.setup.device}, {analyser.setup.precision}")
-        return analyser
 
     def run(self, sweep: SweepVolume, frames: Sequence[int] | None = None) -> None:
         """Analyse a sweep, or some of its frames, and write what came of it.
@@ -82,46 +81,34 @@ class AnalysisJob:
                 f"{folder}: holds the results of all frames of {sweep.name}; give --overwrite to "
                 "replace them, or another --out"
             )
-        analysis = None
-        if frames is None and not self._overwrite:
-            analysis = cache.load(sweep, self._setup)
-        if analysis is None:
-            analysis = self._empty(sweep, frames)
-            try:
-                self._fill(analysis, frames)
-            except KeyboardInterrupt:
-                self._stop(analysis, folder)
-                raise
+        bar = _Bar(sweep.name)
+        try:
+            analysis = analyse_sweep(
+                sweep,
+                analyser=self._analyser,
+                frames=frames,
+                progress=bar,
+                overwrite=self._overwrite,
+            )
+        except AnalysisInterruptedError as interrupted:
+            self._stop(interrupted.analysis, folder)
+            raise
+        finally:
+            bar.close()
         write_results(analysis, folder)
         typer.echo(f"{verdict(analysis)} Results in {folder}")
 
-    def _empty(self, sweep: SweepVolume, frames: Sequence[int] | None) -> Analysis:
-        foreign = [frame for frame in frames or () if frame >= len(sweep)]
-        if foreign:
-            raise AnalysisError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
-        return Analysis(sweep, self._analyser.setup)
-
-    def _fill(self, analysis: Analysis, frames: Sequence[int] | None) -> None:
-        """Analyse with a progress bar where standard error is a terminal."""
-        sweep = analysis.sweep
-        order = coarse_to_fine(len(sweep)) if frames is None else frames
-        with tqdm(total=len(order), desc=sweep.name, unit="frame", disable=None) as bar:
-            for results in self._analyser.run(sweep, order):
-                analysis.add(results)
-                bar.update(len(results.frames))
-        cache.save(analysis)
-
     def _stop(self, analysis: Analysis, folder: Path) -> None:
-        """Write what is there, and say so."""
+        """Write what is there, and report it."""
         sweep, done = analysis.sweep, int(analysis.computed.sum())
-        said = f"{sweep.name}: stopped after {done} of {len(sweep)} frames"
+        message = f"{sweep.name}: stopped after {done} of {len(sweep)} frames"
         if not done:
-            typer.echo(said)
+            typer.echo(message)
         elif _is_complete(_summary(folder)):
-            typer.echo(f"{said}; the results of all frames in {folder} stay")
+            typer.echo(f"{message}; the results of all frames in {folder} stay")
         else:
             write_results(analysis, folder)
-            typer.echo(f"{said}; their results are in {folder}")
+            typer.echo(f"{message}; their results are in {folder}")
 
     def _folder(self, sweep: SweepVolume) -> Path:
         """Choose the folder of a sweep; another sweep of the same name keeps its own."""
@@ -132,44 +119,65 @@ class AnalysisJob:
         return folder
 
     def _is_done(self, folder: Path, sweep: SweepVolume) -> bool:
-        said = _summary(folder)
+        written = _summary(folder)
         return (
-            said is not None
-            and _is_complete(said)
-            and all(said.get(k) == v for k, v in made_from(sweep, self._setup).items())
+            written is not None
+            and _is_complete(written)
+            and all(written.get(k) == v for k, v in made_from(sweep, self._analyser.setup).items())
         )
 
 
+class _Bar:
+    """A progress bar where standard error is a terminal, once there is something to wait for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._bar: tqdm | None = None
+
+    def __call__(self, done: int, total: int) -> None:
+        """Move the bar."""
+        if self._bar is None:
+            if done == total:
+                return  # all of it came from the cache
+            self._bar = tqdm(total=total, desc=self._name, unit="frame", disable=None)
+        self._bar.update(done - self._bar.n)
+
+    def close(self) -> None:
+        """Leave the bar as it is and start a new line."""
+        if self._bar is not None:
+            self._bar.close()
+
+
 def verdict(analysis: Analysis) -> str:
-    """Say the result in one line."""
+    """Describe the result in one line."""
     facts = summary(analysis)
     best = facts["best_frame"]
     if best < 0:
-        said = f"{facts['name']}: no frame shows the abdomen"
+        result = f"{facts['name']}: no frame shows the abdomen"
     else:
         sweep, frame_in_sweep = analysis.sweep.locate(best)
-        said = f"{facts['name']}: best frame {best} (sweep {sweep + 1}, frame {frame_in_sweep})"
+        result = f"{facts['name']}: best frame {best} (sweep {sweep + 1}, frame {frame_in_sweep})"
         if facts["best_frame_ac_mm"] is not None:
-            said += f", AC {facts['best_frame_ac_mm']:.1f} mm"
+            result += f", AC {facts['best_frame_ac_mm']:.1f} mm"
         if facts["gestational_age"]:
-            said += f", {facts['gestational_age']}"
-    return f"{said}. {' '.join(notices(analysis))}"
+            result += f", {facts['gestational_age']}"
+    return f"{result}. {' '.join(notices(analysis))}"
 
 
 def in_one_line(error: Exception) -> str:
-    """Say an error that nobody foresaw, in one line; the rest goes to the log."""
+    """Describe an error that nobody foresaw in one line; the rest goes to the log."""
     logger.debug("details", exc_info=error)
-    said = next(iter(str(error).strip().splitlines()), "")
-    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+    message = next(iter(str(error).strip().splitlines()), "")
+    return f"{type(error).__name__}: {message}" if message else type(error).__name__
 
 
-def _is_complete(said: dict[str, Any] | None) -> bool:
-    return said is not None and said.get("frames_analysed", -1) == said.get("frames")
+def _is_complete(written: dict[str, Any] | None) -> bool:
+    return written is not None and written.get("frames_analysed", -1) == written.get("frames")
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
+        written = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) else None
+    return written if isinstance(written, dict) else None

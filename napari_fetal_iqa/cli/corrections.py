@@ -10,10 +10,12 @@ import typer
 
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
+from napari_fetal_iqa.corrections.export_request import ExportRequest
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
 from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ def list_corrections(
         bool, typer.Option("--json", help="Print JSON, for other programs.")
     ] = False,
 ) -> None:
-    """Say who corrected how much of which sweep, and how far two reviewers agree.
+    """List who corrected how much of which sweep, and how far two reviewers agree.
 
     Kappa is Cohen's, of the labels; Dice is the mean overlap of the outlines. Two differ on
     a frame where their labels do, or where the Dice of their outlines is below 0.8.
@@ -79,27 +81,27 @@ def check(store: Store = None) -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made where it is missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=help_of(ExportRequest, "folder"))],
     store: Store = None,
-    reviewer: Annotated[
-        str | None,
-        typer.Option(help="Only what this reviewer says; by default everyone's last word."),
-    ] = None,
+    reviewer: Annotated[str | None, typer.Option(help=help_of(ExportRequest, "reviewer"))] = None,
     sweeps: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
+        typer.Option(help=f"{help_of(ExportRequest, 'sweeps')} May be given several times."),
     ] = None,
 ) -> None:
     """Write the corrected sweeps as a data set in the ACOUSLIC-AI layout, to train on or share.
 
     Masks hold 1 where the frame is labelled optimal, else 2. Only outlines get into the masks:
     who reads the layout takes every other frame of an outlined sweep for one without an abdomen,
-    so correct sweeps to the end before you export them. Cases are named by their content; look
+    so correct sweeps to the end before you export them. Where several reviewers spoke of a frame,
+    the label of most of them counts, as in fine-tuning. Cases are named by their content; look
     for names that are burnt into the frames yourself.
 
     Example: napari-fetal-iqa corrections export my-data --sweeps archive
     """
-    from napari_fetal_iqa.corrections.export import export_case  # takes half a second
+    # takes half a second
+    from napari_fetal_iqa.corrections.consensus import gather_corrections
+    from napari_fetal_iqa.corrections.export import export_case
     from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 
     path = _existing(store)
@@ -107,18 +109,14 @@ def export(
     failed = []
     with CorrectionStore(path, "rw") as opened:
         _check_speaks(opened, reviewer)
-        said = [
-            (record, corrections)
-            for record in opened.sweeps()
-            if (corrections := opened.corrections(record.identity, reviewer))
-        ]
-        if not said:
+        gathered = gather_corrections([opened], reviewer)
+        if not gathered:
             raise StoreError(f"{path}: no corrections to export; correct some frames first")
-        for record, corrections in said:
+        for corrected in gathered:
             try:
-                done = export_case(folder, record, corrections, finder.find(record))
+                done = export_case(folder, corrected, finder.find(corrected.record))
             except FetalIqaError as error:
-                failed.append(record.identity[:8])
+                failed.append(corrected.record.identity[:8])
                 typer.echo(f"napari-fetal-iqa: {error}", err=True)
                 continue
             in_mm = ", ".join("-" if ac is None else f"{ac:.1f}" for ac in done.case.ac_mm)
@@ -130,7 +128,7 @@ def export(
                 typer.echo(f"napari-fetal-iqa: {done.case.uuid}: {warning}", err=True)
     if failed:
         raise FetalIqaError(
-            f"{len(failed)} of {len(said)} sweeps could not be exported: {', '.join(failed)}"
+            f"{len(failed)} of {len(gathered)} sweeps could not be exported: {', '.join(failed)}"
         )
 
 
@@ -200,15 +198,15 @@ def _counts_in_words(counts: ReviewerCounts) -> str:
 
 
 def _agreement_in_words(found: Agreement) -> str:
-    said = []
+    parts = []
     if found.labelled:
         kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
-        said.append(f"kappa {kappa} on {found.labelled} frames")
+        parts.append(f"kappa {kappa} on {found.labelled} frames")
     if found.dice is not None:
-        said.append(f"Dice {found.dice:.2f} on {found.outlined} outlines")
+        parts.append(f"Dice {found.dice:.2f} on {found.outlined} outlines")
     if found.disagreements:
-        said.append(f"differ on frames {_ranges(found.disagreements)}")
-    return f"{' and '.join(found.reviewers)}: {', '.join(said)}"
+        parts.append(f"differ on frames {_ranges(found.disagreements)}")
+    return f"{' and '.join(found.reviewers)}: {', '.join(parts)}"
 
 
 def _ranges(frames: Iterable[int]) -> str:

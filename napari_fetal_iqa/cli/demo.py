@@ -35,12 +35,10 @@ def demo(
     Example: napari-fetal-iqa demo
     """
     if headless:
-        from napari_fetal_iqa.analysis import Analyser, choose_models
-        from napari_fetal_iqa.cli.batch import AnalysisJob
+        from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
         from napari_fetal_iqa.contributions.sample_data import demo_sweep
 
-        setup = choose_models("demo-cls", "demo-seg").setup()
-        AnalysisJob(setup, Analyser, out).run(demo_sweep())
+        AnalysisJob(AnnouncedAnalyser("demo-cls", "demo-seg"), out).run(demo_sweep())
     elif _has_screen():
         try:
             from napari_fetal_iqa.widgets.demo import show_demo

@@ -29,7 +29,7 @@ def info(
         bool, typer.Option("--json", help="Print JSON, for other programs.")
     ] = False,
 ) -> None:
-    """Say what is in a sweep: shape, spacing, sweeps, identity, format.
+    """Show what is in a sweep: shape, spacing, sweeps, identity, format.
 
     Example: napari-fetal-iqa info sweep.mha
     """
@@ -55,4 +55,4 @@ def _in_words(found: SweepInfo) -> str:
         "field of view": f"{found.field_of_view_fraction:.0%} of the frame",
         "identity": found.identity,
     }
-    return "\n".join(f"{name + ':':15}{said}" for name, said in lines.items())
+    return "\n".join(f"{name + ':':15}{text}" for name, text in lines.items())

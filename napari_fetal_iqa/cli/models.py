@@ -36,9 +36,9 @@ _LONGEST_NAME = 40
 
 @app.command("list")
 def list_models(as_json: AsJson = False) -> None:
-    """Say which models are here, which are in use (*), and how they did on the hold-out.
+    """List which models are here, which are in use (*), and how they did on the hold-out.
 
-    The figure is F1 of a CLS model and Dice of a SEG model, with that of its parent.
+    The metric is F1 of a CLS model and Dice of a SEG model, with that of its parent.
 
     Example: napari-fetal-iqa models list
     """
@@ -53,7 +53,7 @@ def list_models(as_json: AsJson = False) -> None:
 
 @app.command()
 def show(model: Model, as_json: AsJson = False) -> None:
-    """Say what a model is, whose child it is, and how it did before and after it learnt.
+    """Show what a model is, whose child it is, and how it did before and after it learnt.
 
     Example: napari-fetal-iqa models show cls-7f3a
     """
@@ -67,8 +67,8 @@ def show(model: Model, as_json: AsJson = False) -> None:
     elif entry.card is None:
         raise ModelError(entry.damaged)
     else:
-        for said in (*_in_words(entry, entry.card, line), *_figures(entry.card)):
-            typer.echo(said)
+        for text in (*_in_words(entry, entry.card, line), *_metrics(entry.card)):
+            typer.echo(text)
 
 
 @app.command()
@@ -121,7 +121,7 @@ def delete(
         raise ModelError(reason)
     if not yes:
         if not sys.stdin.isatty():
-            raise ModelError(f"{entry.id}: not deleted, as nobody can be asked; give --yes")
+            raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
         typer.confirm(f"Delete {entry.id} ({entry.reference}) for good?", abort=True)
     library.delete(entry)
     typer.echo(f"{entry.id}: deleted")
@@ -162,10 +162,10 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     parent = model_id(card.task, card.parent) if card.parent else "-"
     judged = hold_out(card)
-    figure = "-"
+    metric = "-"
     if judged:
-        figure = f"{IN_WORDS[card.task]} {judged.child:.4g} (parent {judged.parent:.4g})"
-    return (mark, entry.id, short, parent, figure, "demo" if card.demo else "")
+        metric = f"{IN_WORDS[card.task]} {judged.child:.4g} (parent {judged.parent:.4g})"
+    return (mark, entry.id, short, parent, metric, "demo" if card.demo else "")
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
@@ -195,8 +195,8 @@ def _in_words(
         "data": f"sha256 {card.training_data[:12]}…" if card.training_data else "not recorded",
         "made with": f"napari-fetal-iqa {_plain(card.tool_version) or 'of unknown version'}",
     }
-    for name, said in facts.items():
-        yield f"{name + ':':12}{said}"
+    for name, text in facts.items():
+        yield f"{name + ':':12}{text}"
     if card.demo:
         yield "A demo model, trained on phantoms only: not for clinical use."
     if worse := is_worse(card):
@@ -209,16 +209,16 @@ def _ancestor(known: ModelEntry | str) -> str:
     return f"{known.id} ({_plain(known.card.name)})"
 
 
-def _figures(card: ModelCard) -> Iterator[str]:
+def _metrics(card: ModelCard) -> Iterator[str]:
     """Write what was measured as a table: of parent and child, or of a model without parent."""
     parent, child = (_group(card.metrics, whose) for whose in ("parent", "child"))
     for side, where in _SIDES.items():
         columns = {"before": _group(parent, side), "after": _group(child, side)}
         if not any(columns.values()):
             columns = {"": _group(card.metrics, side)}
-        names = dict.fromkeys(name for figures in columns.values() for name in figures)
+        names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
         numbers = {
-            name: [_number(figures.get(name)) for figures in columns.values()] for name in names
+            name: [_number(metrics.get(name)) for metrics in columns.values()] for name in names
         }
         shown = {name: row for name, row in numbers.items() if any(row)}
         if shown:
@@ -234,7 +234,7 @@ def _group(metrics: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def _number(value: object) -> str:
-    """Write a figure; nothing for what is none."""
+    """Write a number; nothing for what is none."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return ""
     return str(value) if isinstance(value, int) else f"{value:.4f}"

@@ -1,6 +1,6 @@
 """Corrections as a data set of their own, in the ACOUSLIC-AI layout."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from uuid import UUID
@@ -8,8 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.corrections.history import FrameCorrection
-from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
@@ -38,12 +37,7 @@ class ExportedCase:
     not_outlined: int
 
 
-def export_case(
-    folder: Path,
-    record: SweepRecord,
-    corrections: Mapping[int, FrameCorrection],
-    volume: SweepVolume,
-) -> ExportedCase:
+def export_case(folder: Path, corrected: CorrectedSweep, volume: SweepVolume) -> ExportedCase:
     """Write one corrected sweep volume into a data set folder; a second time replaces it.
 
     The case and its subject are named by the content identity, so no name of a file or of a
@@ -62,10 +56,9 @@ def export_case(
     ----------
     folder : Path
         Made where it is missing.
-    record : SweepRecord
-        With the sweeps' bounds as they were when they were corrected.
-    corrections : mapping of frame to FrameCorrection
-        What counts of each frame.
+    corrected : CorrectedSweep
+        What counts of each frame, as fine-tuning learns it, with the sweeps' bounds as they were
+        when they were corrected.
     volume : SweepVolume
         Of the same content identity.
 
@@ -76,9 +69,12 @@ def export_case(
     SweepError
         Where there are more than six sweeps, or the disk refuses.
     """
-    for frame in corrections:
-        if not 0 <= frame < record.shape[0]:
-            raise StoreError(f"sweep {record.identity[:8]}: has no frame {frame}; check the store")
+    record = corrected.record
+    for correction in corrected.corrections:
+        if not 0 <= correction.frame < record.shape[0]:
+            raise StoreError(
+                f"sweep {record.identity[:8]}: has no frame {correction.frame}; check the store"
+            )
     if len(record.bounds) > SWEEPS_PER_CASE:
         raise SweepError(
             f"{volume.name}: has {len(record.bounds)} sweeps, and a case of the ACOUSLIC-AI layout "
@@ -89,7 +85,7 @@ def export_case(
     )
     masks = np.zeros(volume.shape, np.uint8)
     values = np.zeros(len(volume), np.uint8)
-    for frame, value, mask in _outlined(record, corrections):
+    for frame, value, mask in _outlined(corrected):
         masks[frame][mask] = value
         values[frame] = value if mask.any() else Label.NONE
     ac_mm = [_circumference(volume, masks, values, sweep) for sweep in volume.bounds]
@@ -100,25 +96,24 @@ def export_case(
         optimal=int(np.count_nonzero(values == Label.OPTIMAL)),
         suboptimal=int(np.count_nonzero(values == Label.SUBOPTIMAL)),
         not_outlined=sum(
-            bool(said.label) and not values[frame] for frame, said in corrections.items()
+            bool(one.label) and not values[one.frame] for one in corrected.corrections
         ),
     )
 
 
-def _outlined(
-    record: SweepRecord, corrections: Mapping[int, FrameCorrection]
-) -> Iterator[tuple[int, Label, NDArray[np.bool_]]]:
-    for frame, said in corrections.items():
-        if said.mask is None or said.label is Label.NONE:
+def _outlined(corrected: CorrectedSweep) -> Iterator[tuple[int, Label, NDArray[np.bool_]]]:
+    record = corrected.record
+    for correction in corrected.corrections:
+        if correction.mask is None:
             continue
         try:
-            mask = decode_mask(said.mask, record.shape[1:])
+            mask = decode_mask(correction.mask, record.shape[1:])
         except ValueError as error:
             raise StoreError(
-                f"sweep {record.identity[:8]}: the mask of frame {frame} is unusable ({error}); "
-                "outline the frame again"
+                f"sweep {record.identity[:8]}: the mask of frame {correction.frame} is unusable "
+                f"({error}); outline the frame again"
             ) from None
-        yield frame, said.label or Label.SUBOPTIMAL, mask
+        yield correction.frame, correction.label or Label.SUBOPTIMAL, mask
 
 
 def _circumference(

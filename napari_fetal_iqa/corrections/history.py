@@ -38,7 +38,7 @@ class FrameCorrection:
 
 
 def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
-    """Join what several reviewers say of one frame: of label and mask, the last word each."""
+    """Join what is said of one frame in several places: of label and mask, the last word each."""
     label = max(states, key=lambda state: state.label_time)
     mask = max(states, key=lambda state: state.mask_time)
     last = max(states, key=lambda state: state.time)
@@ -66,7 +66,7 @@ class History:
         self._actions: dict[str, list[Event]] = {}
         self._done: list[str] = []
         self._undone: list[str] = []
-        self._said: dict[int, list[Event]] = {}
+        self._by_frame: dict[int, list[Event]] = {}
         for event in events:
             self.apply(event)
 
@@ -83,14 +83,14 @@ class History:
                 self._done.append(event.action)
                 self._undone.clear()
             self._actions[event.action].append(event)
-            self._said.setdefault(event.frame, []).append(event)
+            self._by_frame.setdefault(event.frame, []).append(event)
 
     def _undo(self, action: str) -> None:
         if action in self._done:
             self._done.remove(action)
             self._undone.append(action)
             for event in self._actions[action]:
-                self._said[event.frame].remove(event)
+                self._by_frame[event.frame].remove(event)
 
     def _redo(self, action: str) -> None:
         # not only what is undone: where two copies of a store were merged, something new from
@@ -100,7 +100,7 @@ class History:
                 self._undone.remove(action)
             self._done.append(action)
             for event in self._actions[action]:
-                self._said[event.frame].append(event)
+                self._by_frame[event.frame].append(event)
 
     @property
     def next_undo(self) -> str | None:
@@ -118,11 +118,11 @@ class History:
 
     def frame(self, frame: int) -> FrameCorrection | None:
         """Return the state of one frame, or None where the model's word stands alone."""
-        said = self._said.get(frame)
-        if not said:
+        events = self._by_frame.get(frame)
+        if not events:
             return None
-        label = next((e for e in reversed(said) if e.kind is EventKind.LABEL), None)
-        mask = next((e for e in reversed(said) if e.kind is EventKind.MASK), None)
+        label = next((e for e in reversed(events) if e.kind is EventKind.LABEL), None)
+        mask = next((e for e in reversed(events) if e.kind is EventKind.MASK), None)
         current = [e for e in (label, mask) if e and (e.label is not None or e.mask is not None)]
         if not current:
             return None
@@ -139,5 +139,5 @@ class History:
 
     def state(self) -> dict[int, FrameCorrection]:
         """Return every corrected frame and its state, by frame number."""
-        states = (self.frame(frame) for frame in sorted(self._said))
+        states = (self.frame(frame) for frame in sorted(self._by_frame))
         return {state.frame: state for state in states if state}

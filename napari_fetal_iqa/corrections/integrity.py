@@ -78,9 +78,9 @@ def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
 
 
 def _of_the_file(connection: sqlite3.Connection) -> Iterator[str]:
-    for (said,) in connection.execute("PRAGMA integrity_check"):
-        if said != "ok":
-            yield from (f"file: {line}" for line in str(said).splitlines())
+    for (found,) in connection.execute("PRAGMA integrity_check"):
+        if found != "ok":
+            yield from (f"file: {line}" for line in str(found).splitlines())
 
 
 def _of_event(event: Event, sweeps: Mapping[str, SweepRecord]) -> Iterator[str]:

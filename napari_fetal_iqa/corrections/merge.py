@@ -96,7 +96,7 @@ def rescue(store: CorrectionStore) -> Path | None:
     StoreError
         Where that folder cannot be written either.
     """
-    events = [said for said in store.waiting if isinstance(said, Event)]
+    events = [one for one in store.waiting if isinstance(one, Event)]
     if not store.on_disk:
         events = store.events()
     if not events:

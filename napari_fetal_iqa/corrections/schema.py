@@ -139,7 +139,7 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
 
 
 def explain(error: sqlite3.Error, path: Path) -> StoreError:
-    """Say in one line what a database error means for the person at the desk."""
+    """Explain in one line what a database error means for the person at the desk."""
     extended_code = getattr(error, "sqlite_errorcode", 0)
     code = extended_code & 0xFF
     if extended_code == sqlite3.SQLITE_READONLY_ROLLBACK:

@@ -1,37 +1,26 @@
 """The corrections store: what is said is on disk before the call returns."""
 
-import sqlite3
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid, now
-from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
-from napari_fetal_iqa.corrections.rows import (
-    EVENT_COLUMNS,
-    SWEEP_COLUMNS,
-    Bookmark,
-    SweepRecord,
-    event_of_row,
-    row_of_event,
-    row_of_sweep,
-    sweep_of_row,
-)
-from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.corrections.consensus import consensus
+from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid
+from napari_fetal_iqa.corrections.history import FrameCorrection, History
+from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.store_file import StoreFile
+from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
 
-class CorrectionStore:
+class CorrectionStore(StoreFile):
     """Append-only corrections of one review project, in one SQLite file.
 
     Each call that says something commits one transaction, synchronously: when it returns, the
@@ -41,16 +30,8 @@ class CorrectionStore:
 
     Parameters
     ----------
-    path : Path or str
-    mode : {"rwc", "rw", "ro", "memory"}
-        As SQLite says it: ``rwc`` makes the file, with its folder, where there is none; ``rw``
-        wants it to be there; ``ro`` never changes it; ``memory`` leaves it alone and keeps all
-        in memory.
-
-    Attributes
-    ----------
-    on_disk : bool
-        False for a store in memory.
+    path, mode
+        See :class:`~napari_fetal_iqa.corrections.store_file.StoreFile`.
 
     Raises
     ------
@@ -59,54 +40,12 @@ class CorrectionStore:
     """
 
     def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
-        self.path = Path(path)
-        self.on_disk = mode != "memory"
-        self._connection = schema.connect(self.path, mode)
+        super().__init__(path, mode)
         self._histories: dict[tuple[str, str], History] = {}
         self._waiting: list[Event] = []
         self._waiting_sweeps: list[SweepRecord] = []
 
-    def close(self) -> None:
-        """Close the file; the store cannot be used afterwards."""
-        self._connection.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
-
     # What is known -------------------------------------------------------------------------
-
-    def sweeps(self) -> list[SweepRecord]:
-        """Return the sweeps of this store, in the order in which they were first opened."""
-        query = f"SELECT {SWEEP_COLUMNS} FROM sweep ORDER BY rowid"
-        with self._explaining():
-            return [sweep_of_row(row) for row in self._connection.execute(query)]
-
-    def reviewers(self, sweep: str | None = None) -> list[str]:
-        """Return everyone who said something, of one sweep or of any."""
-        query = "SELECT DISTINCT reviewer FROM event WHERE ? IS NULL OR sweep = ? ORDER BY reviewer"
-        with self._explaining():
-            return [row[0] for row in self._connection.execute(query, (sweep, sweep))]
-
-    def events(self, sweep: str | None = None, reviewer: str | None = None) -> list[Event]:
-        """Return the events of one sweep and reviewer or of all, the first to be said first.
-
-        What was said at one time comes in the order of its writing.
-        """
-        query = (
-            f"SELECT {EVENT_COLUMNS} FROM event WHERE (:sweep IS NULL OR sweep = :sweep) "
-            "AND (:reviewer IS NULL OR reviewer = :reviewer) ORDER BY time, number"
-        )
-        with self._explaining():
-            rows = self._connection.execute(query, {"sweep": sweep, "reviewer": reviewer})
-            return [event_of_row(row) for row in rows]
 
     def history(self, sweep: str, reviewer: str) -> History:
         """Return one reviewer's replayed history of one sweep; the store keeps it up to date."""
@@ -118,57 +57,15 @@ class CorrectionStore:
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
         """Return the state of every corrected frame of a sweep, by frame number.
 
-        Without a reviewer, the last word on the label and the last on the mask of a frame count,
-        whoever spoke them.
+        Without a reviewer, the :func:`~napari_fetal_iqa.corrections.consensus.consensus` of all.
         """
         if reviewer is not None:
             return self.history(sweep, reviewer).state()
-        said: dict[int, list[FrameCorrection]] = {}
+        states: dict[int, list[FrameCorrection]] = {}
         for name in self.reviewers(sweep):
             for frame, state in self.history(sweep, name).state().items():
-                said.setdefault(frame, []).append(state)
-        return {frame: latest(said[frame]) for frame in sorted(said)}
-
-    def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
-        """Return where a review stands; None where it was never left."""
-        query = (
-            "SELECT frame, quality_threshold, area_threshold FROM bookmark "
-            "WHERE sweep = ? AND reviewer = ?"
-        )
-        with self._explaining():
-            row = self._connection.execute(query, (sweep, reviewer)).fetchone()
-            if row is None:
-                return None
-            frame, quality, area = row
-            thresholds = None if quality is None else (float(quality), float(area))
-            return Bookmark(int(frame), thresholds)
-
-    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
-        """Remember where a review stands, in place of what was remembered before."""
-        thresholds = bookmark.thresholds or (None, None)
-        with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)",
-                (sweep, reviewer, bookmark.frame, *thresholds),
-            )
-
-    def fully_reviewed(self, sweep: str) -> list[str]:
-        """Name those who looked at every frame of a sweep: their silence means no abdomen."""
-        query = "SELECT reviewer FROM reviewed WHERE sweep = ? ORDER BY reviewer"
-        with self._explaining():
-            return [str(name) for (name,) in self._connection.execute(query, (sweep,))]
-
-    def set_fully_reviewed(self, sweep: str, reviewer: str, reviewed: bool) -> None:
-        """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
-        with self._writing():
-            if reviewed:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (sweep, reviewer, now())
-                )
-            else:
-                self._connection.execute(
-                    "DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", (sweep, reviewer)
-                )
+                states.setdefault(frame, []).append(state)
+        return {frame: consensus(states[frame]) for frame in sorted(states)}
 
     # What is said --------------------------------------------------------------------------
 
@@ -312,17 +209,6 @@ class CorrectionStore:
         self._write(events, sweeps)
         self._replay(events)
 
-    def _write(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
-        with self._writing():
-            self._connection.executemany(
-                f"INSERT OR IGNORE INTO sweep ({SWEEP_COLUMNS}) VALUES ({_marks(SWEEP_COLUMNS)})",
-                [row_of_sweep(record) for record in sweeps],
-            )
-            self._connection.executemany(
-                f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({_marks(EVENT_COLUMNS)})",
-                [row_of_event(event) for event in events],
-            )
-
     def _replay(self, events: Iterable[Event]) -> None:
         for event in events:
             key = (event.sweep, event.reviewer)
@@ -330,33 +216,3 @@ class CorrectionStore:
                 del self._histories[key]  # to be replayed in order of time
             elif key in self._histories:
                 self._histories[key].apply(event)
-
-    # The database --------------------------------------------------------------------------
-
-    @contextmanager
-    def _explaining(self) -> Iterator[None]:
-        try:
-            yield
-        except sqlite3.Error as error:
-            raise schema.explain(error, self.path) from None
-        except (TypeError, ValueError) as error:
-            raise StoreError(
-                f"{self.path}: damaged, it holds what no store writes ({error}); napari-fetal-iqa "
-                "corrections check says where, use a backup"
-            ) from None
-
-    @contextmanager
-    def _writing(self) -> Iterator[None]:
-        with self._explaining():
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-                self._connection.execute("COMMIT")
-            except BaseException:
-                if self._connection.in_transaction:
-                    self._connection.execute("ROLLBACK")
-                raise
-
-
-def _marks(columns: str) -> str:
-    return ", ".join("?" * len(columns.split(",")))

@@ -2,78 +2,43 @@
 
 import logging
 import shutil
-import signal
 import subprocess
 import threading
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+import psutil
 
-from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.finetuning import process as processes
-from napari_fetal_iqa.finetuning.progress import event_of
-from napari_fetal_iqa.finetuning.request import LearningRequest, models_folder, trainer_command
+from napari_fetal_iqa.finetuning.event_log import EventLog
+from napari_fetal_iqa.finetuning.events import Event
+from napari_fetal_iqa.finetuning.outcome import Outcome, outcome_of
+from napari_fetal_iqa.finetuning.record import (
+    FILE_NAME,
+    FinetuningError,
+    JobRecord,
+    jobs_folder,
+    read_record,
+)
+from napari_fetal_iqa.finetuning.request import FinetuningRequest, models_folder, trainer_command
 from napari_fetal_iqa.model_library.in_use import Task, locate, references_in_use
 from napari_fetal_iqa.storage import paths
 
-__all__ = ["LearningError", "LearningJob", "LearningRequest", "Outcome"]
+__all__ = ["FinetuningError", "FinetuningJob", "FinetuningRequest", "Outcome", "jobs_folder"]
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 5.0
 """How long a training that is cancelled may take to end by itself."""
-_READ_BYTES = 256 * 1024
-_KILL = getattr(signal, "SIGKILL", signal.SIGTERM)
-
-Event = Mapping[str, Any]
 
 
-class LearningError(FetalIqaError):
-    """A training cannot be started, or what it made cannot be taken away."""
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What came of a training.
-
-    Parameters
-    ----------
-    done : tuple of dict
-        The ``done`` event of each task that has a new model.
-    error : str or None
-        One sentence on what went wrong.
-    cancelled : bool
-        Nothing was to be kept.
-    """
-
-    done: tuple[Event, ...] = ()
-    error: str | None = None
-    cancelled: bool = False
-
-
-class JobRecord(BaseModel):
-    """What ``job.json`` says of a training; no sweep is named."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore")
-
-    command: tuple[str, ...]
-    tasks: tuple[Task, ...]
-    pid: int
-    birth: str | None
-    started: datetime
-    outs: dict[Task, Path]
-    store: Path
-
-
-class LearningJob:
+class FinetuningJob:
     """One training, by its folder: started by this window or by one that was closed since.
 
-    The folder has ``job.json``, ``progress.jsonl`` (what the trainer says), ``errors.txt`` (its
+    The folder has ``job.json``, ``progress.jsonl`` (the trainer's events), ``errors.txt`` (its
     standard error), and the marks ``stop``, ``cancelled`` and ``seen``. Knows no Qt, and no call
     waits for the training.
 
@@ -83,7 +48,7 @@ class LearningJob:
 
     Raises
     ------
-    LearningError
+    FinetuningError
         Where the folder holds no training.
     """
 
@@ -91,33 +56,32 @@ class LearningJob:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self._read = 0
-        try:
-            text = (folder / "job.json").read_text(encoding="utf-8")
-            self.record = JobRecord.model_validate_json(text)
-        except (OSError, ValidationError):
-            raise LearningError(f"{folder}: holds no training") from None
+        self.record = read_record(folder)
+        self._log = EventLog(folder / "progress.jsonl")
+        self._process: psutil.Process | None = None
 
     @classmethod
-    def start(cls, request: LearningRequest, trainer: Sequence[str] | None = None) -> "LearningJob":
+    def start(
+        cls, request: FinetuningRequest, trainer: Sequence[str] | None = None
+    ) -> "FinetuningJob":
         """Start a training, unless one is going on.
 
         Parameters
         ----------
-        request : LearningRequest
+        request : FinetuningRequest
         trainer : sequence of str, optional
             The command whose arguments the request gives.
 
         Raises
         ------
-        LearningError
+        FinetuningError
             Where one is going on, or the disk or the machine refuses.
         """
         for job in _unread():
             if job.running and job.cancelled:
-                raise LearningError("the training that was cancelled still ends; try again soon")
+                raise FinetuningError("the training that was cancelled still ends; try again soon")
             if job.running:
-                raise LearningError("a model is learning already; stop or cancel it first")
+                raise FinetuningError("a model is learning already; stop or cancel it first")
         name = _free_name(request)
         folder = jobs_folder() / name
         out = models_folder() / name
@@ -129,13 +93,13 @@ class LearningJob:
         try:
             folder.mkdir(parents=True)
             with (
-                (folder / "progress.jsonl").open("wb") as said,
+                (folder / "progress.jsonl").open("wb") as events,
                 (folder / "errors.txt").open("wb") as errors,
             ):
                 process = subprocess.Popen(
                     command,
                     stdin=subprocess.DEVNULL,
-                    stdout=said,
+                    stdout=events,
                     stderr=errors,
                     **processes.apart(),
                 )
@@ -143,6 +107,7 @@ class LearningJob:
             shutil.rmtree(folder, ignore_errors=True)
             raise _refused(error) from None
         cls._children[folder] = process
+        # from here, for preexec_fn may deadlock where the parent has threads, as the window has
         processes.give_way(process.pid)
         record = JobRecord(
             command=tuple(command),
@@ -154,14 +119,14 @@ class LearningJob:
             store=request.store,
         )
         try:
-            paths.write_atomically(folder / "job.json", record.model_dump_json(indent=1))
+            record.write(folder)
         except OSError as error:
             process.kill()
             raise _refused(error) from None
         return cls(folder)
 
     @classmethod
-    def unfinished_or_unread(cls) -> "LearningJob | None":
+    def unfinished_or_unread(cls) -> "FinetuningJob | None":
         """Find the training that goes on, else the latest whose outcome nobody looked at."""
         found = None
         for job in _unread():
@@ -181,77 +146,36 @@ class LearningJob:
         child = self._children.get(self.folder)
         if child is not None:
             return child.poll() is None
-        return self.record.birth is not None and self.record.birth == processes.birth(
-            self.record.pid
-        )
+        process = self._found_process()
+        return process is not None and processes.is_alive(process)
+
+    def _found_process(self) -> psutil.Process | None:
+        if self._process is None:
+            self._process = processes.find(self.record.pid, self.record.birth)
+        return self._process
 
     def events(self) -> list[Event]:
-        """Return what the trainer said since the last call; at most some hundred kilobytes of it.
-
-        A last line that is half written waits for the next call; a line that is no event is
-        left out.
-        """
-        size = _READ_BYTES
-        try:
-            with (self.folder / "progress.jsonl").open("rb") as file:
-                while True:
-                    file.seek(self._read)
-                    chunk = file.read(size)
-                    lines, newline, _ = chunk.rpartition(b"\n")
-                    if newline or len(chunk) < size:
-                        break
-                    size *= 2
-        except OSError:
-            return []
-        self._read += len(lines) + len(newline)
-        return [event for line in lines.split(b"\n") if (event := event_of(line)) is not None]
+        """Return what the trainer reported since the last call, see :class:`EventLog`."""
+        return self._log.new()
 
     def outcome(self) -> Outcome | None:
-        """Say what came of it; None while it runs."""
+        """Return what came of it; None while it runs."""
         if self.running:
             return None
         if self.cancelled:
             return Outcome(cancelled=True)
-        done: dict[str, Event] = {}
-        error = None
-        for event in self._all_events("done", "error"):
-            if event.get("event") == "error":
-                error = str(event.get("message"))
-            elif event.get("event") == "done" and event.get("task") in self.record.tasks:
-                done[event["task"]] = event
-        if error is None and len(done) < len(self.record.tasks) and not (done and self.stopping):
-            error = self._no_word()
-        return Outcome(tuple(done.values()), error)
+        ends = self._log.every("done", "error")
+        return outcome_of(ends, self.record.tasks, self.stopping, self.folder / "errors.txt")
 
-    def _all_events(self, *names: str) -> list[Event]:
-        try:
-            lines = (self.folder / "progress.jsonl").read_bytes().split(b"\n")
-        except OSError:
-            return []
-        wanted = [line for line in lines if any(f'"{name}"'.encode() in line for name in names)]
-        return [event for line in wanted if (event := event_of(line)) is not None]
-
-    def _no_word(self) -> str:
-        try:
-            said = (self.folder / "errors.txt").read_text(encoding="utf-8", errors="replace")
-        except OSError:
-            said = ""
-        last = next((line.strip() for line in reversed(said.splitlines()) if line.strip()), "")
-        words = f"; its last words: {last[:200]}" if last else ""
-        return (
-            "The training ended without a result, perhaps for want of memory; close other "
-            f"programs and start it again{words}"
-        )
-
-    # What can be asked of it -----------------------------------------------------------------
+    # What can be requested of it --------------------------------------------------------------
 
     @property
     def stopping(self) -> bool:
-        """Whether an early end was asked for."""
+        """Whether an early end was requested."""
         return self._is("stop")
 
     def stop(self) -> None:
-        """Ask for an early end; what was learnt so far is kept."""
+        """Request an early end; what was trained so far is kept."""
         self._mark("stop")
 
     @property
@@ -265,27 +189,19 @@ class LearningJob:
         Returns at once: a thread waits for the end and takes away what was made.
         """
         self._mark("cancelled")
-        if self.running:
-            processes.signal_group(self.record.pid, signal.SIGTERM)
-        threading.Thread(target=self._end, args=(grace_seconds,), daemon=True).start()
+        process = self._found_process() if self.running else None
+        threading.Thread(target=partial(self._end, process, grace_seconds), daemon=True).start()
 
-    def _end(self, grace_seconds: float) -> None:
-        if not self._ended_within(grace_seconds):
-            processes.signal_group(self.record.pid, _KILL)
-            if not self._ended_within(grace_seconds):
-                logger.warning("the training %s does not end", self.folder.name)
-                return
+    def _end(self, process: psutil.Process | None, grace_seconds: float) -> None:
+        ended = processes.end_tree(process, grace_seconds) if process else not self.running
+        if not ended:
+            logger.warning("the training %s does not end", self.folder.name)
+            return
         for out in self.record.outs.values():
             shutil.rmtree(out, ignore_errors=True)
         self.put_away()
 
-    def _ended_within(self, seconds: float) -> bool:
-        end = time.monotonic() + seconds
-        while self.running and time.monotonic() < end:
-            time.sleep(0.05)
-        return not self.running
-
-    # What becomes of what was learnt ---------------------------------------------------------
+    # What becomes of the new models ----------------------------------------------------------
 
     @property
     def undecided(self) -> tuple[Task, ...]:
@@ -317,12 +233,12 @@ class LearningJob:
 
         Raises
         ------
-        LearningError
+        FinetuningError
             Where it is in use, or the disk refuses.
         """
         out = self.record.outs[task]
         if locate(str(out)) in map(locate, references_in_use()):
-            raise LearningError(f"{out.name}: is in use; choose another model first")
+            raise FinetuningError(f"{out.name}: is in use; choose another model first")
         hidden = out.with_name(f".deleted-{out.name}")  # so that half a model is never listed
         try:
             out.rename(hidden)
@@ -330,7 +246,7 @@ class LearningJob:
         except FileNotFoundError:
             pass
         except OSError as error:
-            raise LearningError(
+            raise FinetuningError(
                 f"{out}: cannot be deleted ({error.strerror}); delete the folder yourself"
             ) from None
         self.put_away(task)
@@ -345,18 +261,13 @@ class LearningJob:
             raise _refused(error) from None
 
 
-def jobs_folder() -> Path:
-    """Folder of the trainings of this machine."""
-    return paths.home().absolute() / "learning"
-
-
-def _unread() -> list[LearningJob]:
+def _unread() -> list[FinetuningJob]:
     """Trainings whose outcome nobody looked at, the latest first."""
     jobs = []
-    for path in jobs_folder().glob("*/job.json"):
+    for path in jobs_folder().glob(f"*/{FILE_NAME}"):
         try:
-            job = LearningJob(path.parent)
-        except LearningError:
+            job = FinetuningJob(path.parent)
+        except FinetuningError:
             logger.warning("the training %s is damaged and left alone", path.parent.name)
             continue
         if job.undecided:
@@ -364,7 +275,7 @@ def _unread() -> list[LearningJob]:
     return sorted(jobs, key=lambda job: job.record.started, reverse=True)
 
 
-def _free_name(request: LearningRequest) -> str:
+def _free_name(request: FinetuningRequest) -> str:
     wished = f"{datetime.now():%Y%m%d-%H%M}-{request.preset}"
     name, number = wished, 1
     while (jobs_folder() / name).exists() or any(
@@ -375,7 +286,7 @@ def _free_name(request: LearningRequest) -> str:
     return name
 
 
-def _refused(error: OSError) -> LearningError:
-    return LearningError(
+def _refused(error: OSError) -> FinetuningError:
+    return FinetuningError(
         f"{error.filename or 'the training'}: {error.strerror or error}; check the disk"
     )

@@ -1,24 +1,15 @@
-"""Whether a process is still there, and still the one that was started."""
+"""The process of a training: found again, given less of the machine, ended with all it started."""
 
-import os
 import subprocess
 import sys
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
+import psutil
 
-def birth(pid: int) -> str | None:
-    """Say when the process of this number began; None where none of this number lives.
-
-    Numbers are used again: the same one with another birth is another process. The text is only
-    to be compared with one that this machine gave.
-    """
-    if sys.platform == "win32":
-        return _birth_on_windows(pid)
-    if Path("/proc/self/stat").exists():
-        return _birth_in_proc(pid)
-    return _birth_by_ps(pid)
+_WAVER = 200
+"""Hundredths of a second. The time of the boot, from which Linux counts a process's beginning, is
+rounded anew whenever the clock is adjusted."""
 
 
 def apart() -> dict[str, Any]:
@@ -34,69 +25,61 @@ def apart() -> dict[str, Any]:
 
 
 def give_way(pid: int) -> None:
-    """Let a process that was just started work when others do not; where that can be said."""
-    if sys.platform != "win32":
-        with suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, pid, 5)
+    """Let a process that was just started work when others do not; where that is possible."""
+    if sys.platform != "win32":  # there it began with a lower priority
+        with suppress(psutil.Error):
+            psutil.Process(pid).nice(5)  # behind the window, before backups and indexers
 
 
-def signal_group(pid: int, signal: int) -> None:
-    """Signal a process that was started :func:`apart`, with the processes that it started."""
-    with suppress(OSError):
-        if sys.platform == "win32":
-            os.kill(pid, signal)
-        else:
-            os.killpg(pid, signal)
+def birth(pid: int) -> str | None:
+    """Return when the process of this number began; None where none of this number lives.
 
-
-def _birth_in_proc(pid: int) -> str | None:
+    Numbers are used again: the same one with another birth is another process. In hundredths of
+    a second since the boot, so that setting the clock does not change it.
+    """
     try:
-        stat = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8", errors="replace")
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="utf-8").strip()
-    except OSError:
+        process = psutil.Process(pid)
+        began = process.create_time() - psutil.boot_time()
+    except psutil.Error:
         return None
-    fields = stat.rpartition(")")[2].split()  # the name before it may hold anything
-    state, ticks = fields[0], fields[19]
-    return None if state in "ZX" else f"{boot} {ticks}"
+    return str(round(100 * began)) if is_alive(process) else None
 
 
-def _birth_by_ps(pid: int) -> str | None:
+def find(pid: int, born: str | None) -> psutil.Process | None:
+    """Return the process of this number, if it lives and began when :func:`birth` noted."""
+    now = birth(pid)
+    if born is None or now is None:
+        return None
     try:
-        said = subprocess.run(
-            ["ps", "-o", "stat=,lstart=", "-p", str(pid)],
-            capture_output=True,
-            text=True,
-            check=False,
-            timeout=5,
-            env={**os.environ, "LC_ALL": "C"},
-        ).stdout.split(maxsplit=1)
-    except (OSError, subprocess.SubprocessError):
+        began = int(born.rpartition(" ")[2])  # version 0.1.0 wrote the boot's id before it
+        return psutil.Process(pid) if abs(int(now) - began) <= _WAVER else None
+    except (ValueError, psutil.Error):
         return None
-    return said[1].strip() if len(said) == 2 and not said[0].startswith("Z") else None
 
 
-if sys.platform == "win32":
-    import ctypes
-    from ctypes import wintypes
+def is_alive(process: psutil.Process) -> bool:
+    """Return whether a process still runs; one that ended and was not waited for does not."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.Error:
+        return False
 
-    _QUERY = 0x1000  # PROCESS_QUERY_LIMITED_INFORMATION
-    _STILL_ACTIVE = 259
 
-    def _birth_on_windows(pid: int) -> str | None:
-        kernel = ctypes.WinDLL("kernel32")
-        kernel.OpenProcess.restype = wintypes.HANDLE
-        handle = wintypes.HANDLE(kernel.OpenProcess(_QUERY, False, wintypes.DWORD(pid)))
-        if not handle:
-            return None
-        try:
-            code = wintypes.DWORD()
-            created, *others = (wintypes.FILETIME() for _ in range(4))
-            asked = kernel.GetExitCodeProcess(handle, ctypes.byref(code))
-            timed = kernel.GetProcessTimes(
-                handle, ctypes.byref(created), *(ctypes.byref(other) for other in others)
-            )
-            if not asked or not timed or code.value != _STILL_ACTIVE:
-                return None
-            return f"{created.dwHighDateTime} {created.dwLowDateTime}"
-        finally:
-            kernel.CloseHandle(handle)
+def end_tree(process: psutil.Process, grace_seconds: float) -> bool:
+    """End a process with those that it started; return whether they are gone.
+
+    Each may end by itself, and is killed where it did not within the grace.
+    """
+    try:
+        tree = [process, *process.children(recursive=True)]
+    except psutil.Error:
+        tree = [process]
+    for one in tree:
+        with suppress(psutil.Error):
+            one.terminate()
+    _, left = psutil.wait_procs(tree, grace_seconds)
+    for one in left:
+        with suppress(psutil.Error):
+            one.kill()
+    _, left = psutil.wait_procs(left, grace_seconds)
+    return not left

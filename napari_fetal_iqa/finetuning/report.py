@@ -1,16 +1,22 @@
-"""Is the child better than its parent: the trainer's figures as rows, a verdict, and frames."""
+"""Is the child better than its parent: the trainer's metrics as rows, a verdict, and frames."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
-from typing import Any
 
 from fetal_iqa_models.cards import load_card, model_id
-from napari_fetal_iqa.model_library.hold_out import JUDGED_BY
+from napari_fetal_iqa.finetuning.events import DoneEvent
+from napari_fetal_iqa.model_library.comparison import (
+    ChangedFrame,
+    Comparison,
+    Intervals,
+    IntervalsBySet,
+    Lenient,
+    Metrics,
+    MetricsBySet,
+)
+from napari_fetal_iqa.model_library.hold_out import MAIN_METRIC
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
-
-_SETS = {"hold_out": "Hold-out", "reference": "Reference set"}
 
 
 @dataclass(frozen=True)
@@ -20,7 +26,7 @@ class _Named:
     less_is_better: bool = False
 
 
-_FIGURES = {
+_METRICS = {
     "dice": _Named("Dice"),
     "circumference_error_mm": _Named("AC error, mm", digits=1, less_is_better=True),
     "f1": _Named("F1"),
@@ -31,8 +37,8 @@ _FIGURES = {
 
 
 @dataclass(frozen=True)
-class Figure:
-    """One figure of parent and child.
+class MetricChange:
+    """One metric of parent and child.
 
     Parameters
     ----------
@@ -65,31 +71,21 @@ class Figure:
         return self.interval is not None and not self.interval[0] <= 0 <= self.interval[1]
 
     def shown(self, value: float, sign: bool = False) -> str:
-        """Write a value of this figure."""
+        """Write a value of this metric."""
         return f"{value:{'+' if sign else ''}z.{self.digits}f}"  # z: no negative zero
 
 
 @dataclass(frozen=True)
 class FrameSet:
-    """Frames that judged both, and what they say."""
+    """Frames that both models were compared on, and how each did."""
 
     name: str
     frames: int
-    figures: tuple[Figure, ...]
+    metrics: tuple[MetricChange, ...]
 
 
 @dataclass(frozen=True)
-class ChangedFrame:
-    """A frame of which the child says something clearly better or worse."""
-
-    sweep: str
-    frame: int
-    before: float
-    after: float
-
-
-@dataclass(frozen=True)
-class Judgement:
+class ComparisonReport:
     """A new model beside the one that it comes from.
 
     Parameters
@@ -104,7 +100,7 @@ class Judgement:
     verdict : str
         One line in words.
     is_worse : bool
-        On the hold-out, by the main figure of the task.
+        On the hold-out, by the main metric of the task.
     """
 
     task: str
@@ -118,31 +114,29 @@ class Judgement:
 
 
 def label_of(name: str) -> str:
-    """Return people's name of a figure."""
-    return _FIGURES[name].label if name in _FIGURES else name
+    """Return people's name of a metric."""
+    return _METRICS[name].label if name in _METRICS else name
 
 
-def judge(done: Mapping[str, Any]) -> Judgement:
-    """Read the trainer's ``done`` event; what is missing in it is left out."""
-    task = str(done.get("task"))
-    metrics = _dict(done.get("metrics"))
-    sets = tuple(found for name in _SETS if (found := _frame_set(name, metrics)) is not None)
-    held = next((found for found in sets if found.name == _SETS["hold_out"]), None)
+def comparison_report(done: DoneEvent) -> ComparisonReport:
+    """Compare a new model with its parent; what is not known of them is left out."""
+    task, comparison = str(done.task), done.comparison
+    held, reference = _frame_sets(comparison)
     main = _main(task, held)
-    changed = _dict(metrics.get("changed"))
-    return Judgement(
+    changed = comparison.changed
+    return ComparisonReport(
         task=task,
-        folder=Path(str(done.get("model"))),
-        hash=str(done.get("hash", "")),
-        sets=sets,
-        better=_frames(changed.get("better")),
-        worse=_frames(changed.get("worse")),
-        verdict=_verdict(main, metrics),
+        folder=Path(done.model),
+        hash=done.hash,
+        sets=tuple(found for found in (held, reference) if found is not None),
+        better=_known(changed.better if changed else None),
+        worse=_known(changed.worse if changed else None),
+        verdict=_verdict(main, comparison.note),
         is_worse=main is not None and main.gain < 0,
     )
 
 
-def take_into_use(judgement: Judgement, although_worse: bool) -> None:
+def take_into_use(report: ComparisonReport, although_worse: bool) -> None:
     """Take the new model into use for its task, so that it can be rolled back.
 
     Raises
@@ -150,37 +144,51 @@ def take_into_use(judgement: Judgement, although_worse: bool) -> None:
     fetal_iqa_models.ModelError
         Where it is damaged, or worse and that was not known.
     """
-    folder = judgement.folder
-    name = model_id(judgement.task, judgement.hash)
-    entry = ModelEntry(name, judgement.hash, str(folder), load_card(folder))
+    folder = report.folder
+    name = model_id(report.task, report.hash)
+    entry = ModelEntry(name, report.hash, str(folder), load_card(folder))
     ModelLibrary().use(entry, although_worse=although_worse)
 
 
-def _frame_set(name: str, metrics: Mapping[str, Any]) -> FrameSet | None:
-    before, after = (_dict(_dict(metrics.get(side)).get(name)) for side in ("parent", "child"))
-    intervals = _dict(_dict(metrics.get("intervals")).get(name))
-    figures = []
-    for key, named in _FIGURES.items():
-        was, now = _number(before.get(key)), _number(after.get(key))
+def _frame_sets(comparison: Comparison) -> tuple[FrameSet | None, FrameSet | None]:
+    """Return what there is of the hold-out and of the reference set."""
+    parent = comparison.parent or MetricsBySet()
+    child = comparison.child or MetricsBySet()
+    between = comparison.intervals or IntervalsBySet()
+    return (
+        _frame_set("Hold-out", parent.hold_out, child.hold_out, between.hold_out),
+        _frame_set("Reference set", parent.reference, child.reference, between.reference),
+    )
+
+
+def _frame_set(
+    name: str, before: Metrics | None, after: Metrics | None, intervals: Intervals | None
+) -> FrameSet | None:
+    metrics = []
+    for key, named in _METRICS.items():
+        was, now = _finite((before or {}).get(key)), _finite((after or {}).get(key))
         if was is not None and now is not None:
-            interval = _interval(_dict(intervals.get(key)).get("difference"))
-            figures.append(
-                Figure(key, named.label, was, now, interval, named.digits, named.less_is_better)
+            of_metric = (intervals or {}).get(key)
+            interval = of_metric.difference if of_metric else None
+            if interval is not None and not all(map(isfinite, interval)):
+                interval = None
+            metrics.append(
+                MetricChange(
+                    key, named.label, was, now, interval, named.digits, named.less_is_better
+                )
             )
-    frames = _number(after.get("frames"))
-    return FrameSet(_SETS[name], int(frames or 0), tuple(figures)) if figures else None
+    frames = _finite((after or {}).get("frames"))
+    return FrameSet(name, int(frames or 0), tuple(metrics)) if metrics else None
 
 
-def _main(task: str, held: FrameSet | None) -> Figure | None:
-    figures = held.figures if held else ()
-    return next((figure for figure in figures if figure.name == JUDGED_BY.get(task)), None)
+def _main(task: str, held: FrameSet | None) -> MetricChange | None:
+    metrics = held.metrics if held else ()
+    return next((metric for metric in metrics if metric.name == MAIN_METRIC.get(task)), None)
 
 
-def _verdict(main: Figure | None, metrics: Mapping[str, Any]) -> str:
+def _verdict(main: MetricChange | None, note: str | None) -> str:
     if main is None:
-        note = metrics.get("note")
-        why = note.replace(": ", ", ") if isinstance(note, str) and note else "no hold-out"
-        return f"Not judged: {why}"
+        return f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"
     if not main.gain:
         return f"As good on the hold-out: {main.label} {main.shown(main.after)}"
     digits = next((n for n in (2, 3, 4) if round(main.before, n) != round(main.after, n)), 6)
@@ -192,27 +200,9 @@ def _verdict(main: Figure | None, metrics: Mapping[str, Any]) -> str:
     return f"{word} on the hold-out: {main.label} {before} → {after}{chance}"
 
 
-def _frames(listed: Any) -> tuple[ChangedFrame, ...]:
-    frames = []
-    for item in listed if isinstance(listed, list) else []:
-        item = _dict(item)
-        frame, was, now = (_number(item.get(key)) for key in ("frame", "before", "after"))
-        if frame is not None and was is not None and now is not None:
-            frames.append(ChangedFrame(str(item.get("sweep")), int(frame), was, now))
-    return tuple(frames)
+def _known(frames: tuple[Lenient[ChangedFrame], ...] | None) -> tuple[ChangedFrame, ...]:
+    return tuple(frame for frame in frames or () if frame is not None)
 
 
-def _dict(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, dict) else {}
-
-
-def _number(value: Any) -> float | None:
-    is_number = isinstance(value, int | float) and not isinstance(value, bool)
-    return float(value) if is_number and isfinite(value) else None
-
-
-def _interval(value: Any) -> tuple[float, float] | None:
-    if not isinstance(value, list) or len(value) != 2:
-        return None
-    low, high = (_number(end) for end in value)
-    return None if low is None or high is None else (low, high)
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and isfinite(value) else None

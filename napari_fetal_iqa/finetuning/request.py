@@ -1,28 +1,70 @@
-"""What shall be learnt, as the trainer's command line."""
+"""What shall be fine-tuned, as the trainer's command line."""
 
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from napari_fetal_iqa.fields import FormField
 from napari_fetal_iqa.model_library.in_use import Task
 from napari_fetal_iqa.storage import paths
 
 NEGATIVES = 20
 """Frames without an abdomen from each sweep that was marked as fully reviewed."""
 
-Choice = Literal["cls", "seg", "both"]
+Choice = Literal["both", "cls", "seg"]
+Preset = Literal["quick", "careful", "paper"]
+
+
+class FinetuningChoices(BaseModel):
+    """What somebody chooses of a fine-tuning: in the window's form, or by the command's options."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Annotated[
+        Choice,
+        FormField(
+            "What",
+            "Which model learns.",
+            {
+                "both": ("Frame quality and outlines", "both models, one after the other"),
+                "cls": ("Frame quality", "the CLS model, from the labels that were given"),
+                "seg": ("Outlines", "the SEG model, from outlines that were drawn or accepted"),
+            },
+        ),
+    ] = "both"
+    preset: Annotated[
+        Preset,
+        FormField(
+            "How",
+            "How it learns.",
+            {
+                "quick": ("Quick", "minutes at the desk, for some tens of corrected frames"),
+                "careful": (
+                    "Careful",
+                    "lower rate, early stopping, and more rehearsal of earlier data, so that it "
+                    "forgets less",
+                ),
+                "paper": (
+                    "Paper",
+                    "the recipe of arXiv 2507.22802, for hundreds of frames; wants a GPU",
+                ),
+            },
+        ),
+    ] = "quick"
 
 
 @dataclass(frozen=True)
-class LearningRequest:
-    """What shall be learnt.
+class FinetuningRequest:
+    """What shall be fine-tuned.
 
     Parameters
     ----------
     store : Path
-        Corrections store to learn from.
+        Corrections store to train on.
     task : {"cls", "seg", "both"}
     bases : tuple of str
         Model folders or names of shipped models to go on from: one a task.
@@ -33,15 +75,15 @@ class LearningRequest:
     store: Path
     task: Choice
     bases: tuple[str, ...]
-    preset: str = "quick"
+    preset: Preset = "quick"
 
     @property
     def tasks(self) -> tuple[Task, ...]:
-        """The tasks, in the order in which they are learnt."""
+        """The tasks, in the order in which they are trained."""
         return ("cls", "seg") if self.task == "both" else (self.task,)
 
     def outs(self, out: Path) -> dict[Task, Path]:
-        """Tell which model folder each task gets."""
+        """Return which model folder each task gets."""
         if self.task == "both":
             return {task: out.with_name(f"{out.name}-{task}") for task in self.tasks}
         return {self.task: out}
@@ -59,7 +101,7 @@ class LearningRequest:
         ]
 
     def dry_run(self, trainer: Sequence[str] | None = None) -> list[str]:
-        """Return the command that only says what there is to learn from."""
+        """Return the command that only reports what there is to train on."""
         out = models_folder() / "dry-run"
         return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run"]
 
@@ -70,5 +112,5 @@ def trainer_command() -> list[str]:
 
 
 def models_folder() -> Path:
-    """Folder of the models that this machine learnt."""
+    """Folder of the models that were trained on this machine."""
     return paths.models().absolute()

@@ -3,7 +3,13 @@
 ``formats`` holds a module for each file format, ``frames`` what becomes of the pixels of all.
 """
 
-from napari_fetal_iqa.io.acouslic import AcouslicCase, list_cases, write_case
+from napari_fetal_iqa.io.acouslic import (
+    AcouslicCase,
+    list_cases,
+    open_frames,
+    open_masks,
+    write_case,
+)
 from napari_fetal_iqa.io.read import read_sweep
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.sweep import SweepInfo, describe
@@ -13,6 +19,8 @@ __all__ = [
     "SweepInfo",
     "describe",
     "list_cases",
+    "open_frames",
+    "open_masks",
     "read_sweep",
     "write_case",
     "write_volume",

@@ -4,9 +4,10 @@ import math
 from typing import NamedTuple
 
 from fetal_iqa_models.cards import ModelCard
+from napari_fetal_iqa.model_library.comparison import Comparison, MetricsBySet
 
-JUDGED_BY = {"cls": "f1", "seg": "dice"}
-"""The figure on the hold-out by which a child is compared with its parent."""
+MAIN_METRIC = {"cls": "f1", "seg": "dice"}
+"""The metric on the hold-out by which a child is compared with its parent."""
 
 IN_WORDS = {"cls": "F1", "seg": "Dice"}
 
@@ -19,27 +20,27 @@ class HoldOut(NamedTuple):
 
 
 def hold_out(card: ModelCard) -> HoldOut | None:
-    """Return the figures of parent and child on the frames held out; None without any."""
-    figures = []
-    for whose in HoldOut._fields:
-        found: object = card.metrics
-        for key in (whose, "hold_out", JUDGED_BY[card.task]):
-            found = found.get(key) if isinstance(found, dict) else None
-        if isinstance(found, bool) or not isinstance(found, int | float):
-            return None
-        if not math.isfinite(found):
-            return None
-        figures.append(float(found))
-    return HoldOut(*figures)
+    """Return the main metric of parent and child on the frames held out; None without any."""
+    comparison = Comparison.model_validate(card.metrics)
+    parent, child = (
+        _main_metric(side, card.task) for side in (comparison.parent, comparison.child)
+    )
+    return None if parent is None or child is None else HoldOut(parent, child)
+
+
+def _main_metric(side: MetricsBySet | None, task: str) -> float | None:
+    held = side.hold_out if side else None
+    value = held.get(MAIN_METRIC[task]) if held else None
+    return float(value) if value is not None and math.isfinite(value) else None
 
 
 def is_worse(card: ModelCard) -> str | None:
-    """Say that a model is worse on the hold-out than its parent; None where it is not.
+    """Explain that a model is worse on the hold-out than its parent; None where it is not.
 
     Where there is no hold-out nothing can be said, which is None, too.
     """
     found = hold_out(card)
     if found is None or found.child >= found.parent:
         return None
-    figure = IN_WORDS[card.task]
-    return f"worse than its parent on the hold-out: {figure} {found.child}, before {found.parent}"
+    metric = IN_WORDS[card.task]
+    return f"worse than its parent on the hold-out: {metric} {found.child}, before {found.parent}"

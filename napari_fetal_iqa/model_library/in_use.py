@@ -76,13 +76,13 @@ class UseHistory:
         _put_in_use(task, reference)
         self._keep(task, [*before, reference])
 
-    def back(self, task: Task, trouble: Callable[[str], str | None]) -> str | None:
+    def back(self, task: Task, reason_against: Callable[[str], str | None]) -> str | None:
         """Take what was in use before into use again.
 
         Parameters
         ----------
         task : {"cls", "seg"}
-        trouble : callable
+        reason_against : callable
             Says why a model cannot be used any more; such are passed over, with a warning.
 
         Returns
@@ -92,7 +92,7 @@ class UseHistory:
         """
         before = self._before(task)
         while before:
-            reason = trouble(before[-1])
+            reason = reason_against(before[-1])
             if reason is None:
                 _put_in_use(task, before[-1])
                 self._keep(task, before)

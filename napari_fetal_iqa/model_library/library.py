@@ -123,7 +123,7 @@ class ModelLibrary:
         Returns
         -------
         str or None
-            What is to be said of it: that it is worse than its parent, or was never judged.
+            A remark on it: that it is worse than its parent, or was never judged.
 
         Raises
         ------
@@ -149,14 +149,14 @@ class ModelLibrary:
             Where nothing that can still be used is known to have been in use before.
         """
 
-        def trouble(reference: str) -> str | None:
+        def reason_against(reference: str) -> str | None:
             try:
                 found = _sound_card(reference).task
             except ModelError as error:
                 return str(error)
             return None if found == task else f"{reference}: is a {found} model"
 
-        reference = self._history.back(task, trouble)
+        reference = self._history.back(task, reason_against)
         if reference is None:
             raise ModelError(
                 f"{task}: no model is known to have been in use before; choose one with "
@@ -165,7 +165,7 @@ class ModelLibrary:
         return _entry(reference, in_use=True)
 
     def why_kept(self, entry: ModelEntry) -> str | None:
-        """Say why a model must not be deleted; None where it may be."""
+        """Explain why a model must not be deleted; None where it may be."""
         if entry.shipped:
             return f"{entry.id}: comes with the program and cannot be deleted"
         folder = Path(entry.reference)

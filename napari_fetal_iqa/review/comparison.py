@@ -29,7 +29,7 @@ class Comparison:
         self._agreement: Agreement | None = None
 
     def forget(self) -> None:
-        """Compare anew when it is next asked for: somebody said something."""
+        """Compare anew at the next need: there is a new correction."""
         self._agreement = None
 
     @property
@@ -45,7 +45,7 @@ class Comparison:
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """Return the mask of the other reviewer, (H, W); empty where there is none."""
         shape = self._sweep.shape[1:]
-        said = self._store.history(self._sweep.identity, self.other).frame(frame)
-        if said is None or said.mask is None:
+        correction = self._store.history(self._sweep.identity, self.other).frame(frame)
+        if correction is None or correction.mask is None:
             return np.zeros(shape, bool)
-        return decode_mask(said.mask, shape)
+        return decode_mask(correction.mask, shape)

@@ -13,7 +13,7 @@ class ReviewQueue:
     Parameters
     ----------
     order : callable
-        Gives the frames to review, most valuable first; asked again only after :meth:`forget`.
+        Gives the frames to review, most valuable first; called again only after :meth:`forget`.
     """
 
     def __init__(self, order: Callable[[], list[int]]) -> None:

@@ -1,76 +1,57 @@
-"""How far a training is: one kind of event, for the terminal, the window and the tests."""
+"""How far a training is: one protocol, for the terminal, the window and the tests."""
 
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import replace
 from typing import TextIO
 
 from tqdm import tqdm
 
+from napari_fetal_iqa.finetuning.events import Event, Progress, line_of
 
-@dataclass(frozen=True)
-class Progress:
-    """One thing that happened.
-
-    Parameters
-    ----------
-    event : str
-        ``"writing"`` of phantoms, ``"reading"`` while frames are read, ``"step"`` after a
-        training step, ``"validation"`` after a pass over the validation frames,
-        ``"encoding"`` while a frozen encoder sees the frames,
-        ``"evaluating"`` while a model is judged.
-    done, total : int
-        Of sweeps while reading or evaluating, of frames while encoding, else of training
-        steps; total is 0 where it is not known.
-    loss : float, optional
-        Of a step, or the mean over the validation frames.
-    metrics : dict
-        Of a validation, by name.
-    """
-
-    event: str
-    done: int
-    total: int = 0
-    loss: float | None = None
-    metrics: dict[str, float] = field(default_factory=dict)
-
+__all__ = ["Bars", "JsonLines", "Progress", "Report", "silent"]
 
 Report = Callable[[Progress], None]
 """Whoever wants to know; called in the training process, often, so it must be quick."""
 
 
 def silent(progress: Progress) -> None:
-    """Tell nobody."""
+    """Report to nobody."""
 
 
 class JsonLines:
     """Write each event as one JSON line, for other programs.
 
-    Lines are ``{"event": "reading" | "encoding" | "step" | "validation" | "evaluating",
-    "done", "total", "loss", "metrics"}``, before a fine-tuning ``{"event": "summary", ...}`` of
-    what there is to learn from, and from the commands one last ``{"event": "done", "model",
-    "hash", "metrics"}`` or ``{"event": "error", "message"}``.
+    The events of a fit and of a fine-tuning are those of
+    :mod:`napari_fetal_iqa.finetuning.events`; other commands end with a ``done`` of their own.
 
     Parameters
     ----------
     stream : text stream, optional
         Standard output by default.
     task : str, optional
-        Named in every line.
+        Named in every line of progress.
     """
 
     def __init__(self, stream: TextIO | None = None, task: str | None = None) -> None:
         self._stream = stream or sys.stdout
-        self._task = {} if task is None else {"task": task}
+        self._task = task
 
     def __call__(self, progress: Progress) -> None:
-        """Write one event."""
-        self.line(**asdict(progress))
+        """Write how far the work is."""
+        self.write(replace(progress, task=self._task))
+
+    def write(self, event: Event) -> None:
+        """Write one event at once, whatever reads it."""
+        self._write(line_of(event))
 
     def line(self, **fields: object) -> None:
-        """Write one line at once, whatever reads it."""
-        self._stream.write(json.dumps(fields | self._task) + "\n")
+        """Write an event of another command than fit and finetune."""
+        self._write(json.dumps(fields))
+
+    def _write(self, line: str) -> None:
+        self._stream.write(line + "\n")
         self._stream.flush()
 
 
@@ -94,8 +75,8 @@ class Bars:
             return
         if progress.event == "validation":
             if self._bar is not None:
-                figures = {"validation": progress.loss, **progress.metrics}
-                self._bar.set_postfix({k: v for k, v in figures.items() if v is not None})
+                numbers = {"validation": progress.loss, **progress.metrics}
+                self._bar.set_postfix({k: v for k, v in numbers.items() if v is not None})
             return
         if progress.event != self._phase or self._bar is None or progress.done < self._bar.n:
             self.close()

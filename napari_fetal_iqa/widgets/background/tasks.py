@@ -5,10 +5,10 @@ import logging
 from collections.abc import Iterator
 
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage import paths
@@ -27,7 +27,7 @@ def import_what_sweeps_need() -> None:
         importlib.import_module(name)
 
 
-def get_to_know(sweep: SweepVolume) -> SweepVolume:
+def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     """Compute what takes long of a sweep: its content identity and its field of view."""
     identity = sweep.identity
     _ = sweep.field_of_view
@@ -47,12 +47,15 @@ def analyse(
     The analysis is the window's own from the moment that it is yielded: one that was cached is
     complete, another is empty.
     """
+
+    def load() -> RemoteAnalyser:
+        analyser.load(cls_model, seg_model)
+        return analyser
+
     try:
-        cached = cache.load(sweep, choose_models(cls_model, seg_model).setup())
+        setup = choose_models(cls_model, seg_model).setup()
     except ModelError as error:
         raise AnalysisError(str(error)) from None
-    if cached is not None:
-        yield cached
-        return
-    yield Analysis(sweep, analyser.load(cls_model, seg_model))
-    yield from analyser.run(sweep, queue)
+    analysis, results = begin_analysis(sweep, setup, load, queue)
+    yield analysis
+    yield from results

@@ -7,13 +7,13 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.progress import Curves
 from napari_fetal_iqa.finetuning.report import label_of
-from napari_fetal_iqa.model_library.hold_out import JUDGED_BY
+from napari_fetal_iqa.model_library.hold_out import MAIN_METRIC
 from napari_fetal_iqa.widgets.theme import Palette
 
 _PLOT_HEIGHT = 96
 
 
-class LearningCurves(QWidget):
+class FinetuningCurves(QWidget):
     """Two small plots above each other; the second is there once there is something in it."""
 
     def __init__(self) -> None:
@@ -76,11 +76,11 @@ class LearningCurves(QWidget):
     def show_curves(self, task: str, curves: Curves) -> None:
         """Draw the curves of a task anew."""
         self._loss_curve.setData(curves.steps, curves.losses)
-        name = JUDGED_BY.get(task, "")
-        if name not in curves.figures:
-            name = next(iter(curves.figures), "")
+        name = MAIN_METRIC.get(task, "")
+        if name not in curves.metrics:
+            name = next(iter(curves.metrics), "")
         self._show_figure_plot(bool(name))
-        steps, values = curves.figures.get(name, ([], []))
+        steps, values = curves.metrics.get(name, ([], []))
         self._figure_curve.setData(steps, values)
         if name:
             self._figure.setLabel("left", label_of(name))

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from qtpy.QtCore import QObject, QProcess, Signal
 
-from napari_fetal_iqa.finetuning.progress import event_of, summaries
+from napari_fetal_iqa.finetuning.event_log import parsed
+from napari_fetal_iqa.finetuning.events import ErrorEvent, SummaryEvent
 
 _NO_ANSWER = "The corrections could not be counted; press Refresh to try again"
 
@@ -42,10 +43,10 @@ class DryRun(QObject):
         self._process = None
         process.deleteLater()
         lines = bytes(process.readAllStandardOutput().data()).splitlines()
-        events = [event for line in lines if (event := event_of(line)) is not None]
-        found = summaries(events)
-        error = next((e.get("message") for e in events if e.get("event") == "error"), None)
+        events = parsed(lines)
+        found = [event for event in events if isinstance(event, SummaryEvent)]
+        error = next((event.message for event in events if isinstance(event, ErrorEvent)), None)
         if found and error is None:
             self.answered.emit(found)
         else:
-            self.failed.emit(str(error) if error else _NO_ANSWER)
+            self.failed.emit(error or _NO_ANSWER)

@@ -5,15 +5,15 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
 
-from napari_fetal_iqa.finetuning.progress import LearningProgress
+from napari_fetal_iqa.finetuning.progress import FinetuningProgress
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
 if TYPE_CHECKING:
-    from napari_fetal_iqa.widgets.finetuning.curves import LearningCurves
+    from napari_fetal_iqa.widgets.finetuning.curves import FinetuningCurves
 
 
-class LearningWatch(QWidget):
+class FinetuningMonitor(QWidget):
     """The state while it learns; ``stop_requested`` and ``cancel_requested`` are its buttons."""
 
     stop_requested = Signal()
@@ -22,7 +22,7 @@ class LearningWatch(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._palette = Palette()
-        self.curves: LearningCurves | None = None
+        self.curves: FinetuningCurves | None = None
         self.phase = QLabel()
         self.phase.setWordWrap(True)
         self.phase.setToolTip("What the training does; it goes on while the window is closed")
@@ -49,9 +49,9 @@ class LearningWatch(QWidget):
         """Show a training of which nothing is known yet."""
         if self.curves is None:
             # here, for the import takes long
-            from napari_fetal_iqa.widgets.finetuning.curves import LearningCurves
+            from napari_fetal_iqa.widgets.finetuning.curves import FinetuningCurves
 
-            self.curves = LearningCurves()
+            self.curves = FinetuningCurves()
             self.curves.set_palette(self._palette)
             self._column.insertWidget(2, self.curves)
         self.curves.hide()
@@ -62,14 +62,14 @@ class LearningWatch(QWidget):
         self.stop.setEnabled(not stopping)
         self.stop.setText("Stopping…" if stopping else "Stop")
 
-    def show_progress(self, progress: LearningProgress, now: float) -> None:
+    def show_progress(self, progress: FinetuningProgress, now: float) -> None:
         """Show how far it is."""
-        self.phase.setText(progress.said(now))
+        self.phase.setText(progress.describe(now))
         self.bar.setRange(0, progress.total)
         self.bar.setValue(progress.done)
         curves = progress.curves[progress.task]
         if self.curves is not None:
-            self.curves.setVisible(bool(curves.steps or curves.figures))
+            self.curves.setVisible(bool(curves.steps or curves.metrics))
             self.curves.show_curves(progress.task, curves)
 
     def set_palette(self, palette: Palette) -> None:

@@ -15,6 +15,7 @@ from napari_fetal_iqa.analysis import (
     Thresholds,
     analyse_sweep,
     choose_models,
+    coarse_to_fine,
     write_results,
 )
 from napari_fetal_iqa.analysis.files import summary
@@ -90,11 +91,11 @@ def test_a_batch_at_hand_gives_what_the_sweep_gives(analysis, sweep, tiny_models
 
 
 @pytest.mark.parametrize(
-    ("cls", "seg", "said"),
+    ("cls", "seg", "message"),
     [(None, None, "no model is chosen"), ("seg", None, "a seg model where a cls model is needed")],
 )
-def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, said):
-    with pytest.raises(AnalysisError, match=said):
+def test_models_that_do_not_fit_are_refused(tiny_models, cls, seg, message):
+    with pytest.raises(AnalysisError, match=message):
         Analyser(cls and tiny_models[cls], seg)
 
 
@@ -168,3 +169,38 @@ def test_results_without_a_best_frame_say_so(blank_sweep, tiny_models, tmp_path)
 
 def test_the_predictor_is_the_one_of_the_models_package(tiny_models):
     assert isinstance(Analyser(tiny_models["cls"], None)._predictor, FramePredictor)
+
+
+def test_a_cancelled_analysis_has_what_was_done_and_is_not_kept(sweep, tiny_models):
+    models = tiny_models["cls"], None
+    cancelled = iter([False, False, True])
+    part = analyse_sweep(sweep, *models, device="cpu", batch_size=4, cancel=lambda: next(cancelled))
+    assert np.flatnonzero(part.computed).tolist() == sorted(coarse_to_fine(60)[:8])
+    assert analyse_sweep(sweep, *models, device="cpu").complete
+
+
+def test_ctrl_c_brings_what_was_done(sweep, tiny_models):
+    def interrupt(done, total):
+        if done:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt) as caught:
+        analyse_sweep(sweep, tiny_models["cls"], None, batch_size=4, progress=interrupt)
+    assert caught.value.analysis.computed.sum() == 4
+
+
+def test_an_analyser_goes_through_many_sweeps_and_loads_only_at_need(
+    sweep, blank_sweep, tiny_models, monkeypatch
+):
+    models = tiny_models["cls"], tiny_models["seg"]
+    alone = [analyse_sweep(one, *models, device="cpu") for one in (sweep, blank_sweep)]
+    analyser = Analyser(*models, device="cpu")
+    kept = [analyse_sweep(one, analyser=analyser) for one in (sweep, blank_sweep)]
+    assert not analyser.loaded
+    again = [analyse_sweep(o, analyser=analyser, overwrite=True) for o in (sweep, blank_sweep)]
+    assert analyser.loaded
+    for first, *others in zip(alone, kept, again, strict=True):
+        for other in others:
+            assert other.setup == first.setup
+            assert np.allclose(other.quality, first.quality, atol=1e-4)
+            assert np.array_equal(other.labels(), first.labels())

@@ -1,4 +1,4 @@
-"""The analysis in a process of its own gives what it gives in this one, and survives trouble."""
+"""The analysis in a process of its own gives what it gives in this one, and survives errors."""
 
 import io
 import json
@@ -115,9 +115,9 @@ def test_the_service_answers_in_order_and_explains_what_fails(sweep, tiny_models
     worker_process.serve(requests, answers)
     answers.seek(0)
     early, missing, setup, results = (worker_process.receive(answers) for _ in range(4))
-    assert "RuntimeError" in early.said
+    assert "RuntimeError" in early.message
     assert "Traceback" in early.details
-    assert "no-such-model" in missing.said
+    assert "no-such-model" in missing.message
     assert missing.details is None
     assert setup.cls_model.id.startswith("cls-")
     assert results.frames.tolist() == [4, 9]

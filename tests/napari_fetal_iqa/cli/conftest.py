@@ -15,7 +15,7 @@ def run(monkeypatch, capsys):
         monkeypatch.setattr(sys, "argv", ["napari-fetal-iqa", *map(str, arguments)])
         with pytest.raises(SystemExit) as left:
             cli.main()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
+        printed = capsys.readouterr()
+        return left.value.code or 0, printed.out, printed.err
 
     return run

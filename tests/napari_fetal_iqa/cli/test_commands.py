@@ -49,7 +49,7 @@ def test_info_as_json_is_for_programs(run, sweep_file):
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (None, "no such file"),
         (b"", "empty"),
@@ -57,7 +57,7 @@ def test_info_as_json_is_for_programs(run, sweep_file):
         ("truncate", "broken.mha"),
     ],
 )
-def test_a_bad_file_is_one_line_and_exit_code_1(run, sweep_file, tmp_path, content, said):
+def test_a_bad_file_is_one_line_and_exit_code_1(run, sweep_file, tmp_path, content, message):
     path = tmp_path / "broken.mha"
     if content == "truncate":
         path.write_bytes(sweep_file.read_bytes()[:5000])
@@ -65,7 +65,7 @@ def test_a_bad_file_is_one_line_and_exit_code_1(run, sweep_file, tmp_path, conte
         path.write_bytes(content)
     code, out, err = run("info", path)
     assert code == 1
-    assert said in err
+    assert message in err
     assert err.count("\n") == 1
     assert out == ""
 
@@ -144,12 +144,12 @@ def test_two_sweeps_of_one_name_keep_their_own_results(run, sweep_file, models, 
 def test_other_bounds_are_not_done_already(run, sweep_file, models, tmp_path):
     analyse = ("analyse", sweep_file, "--out", tmp_path, *models)
     assert run(*analyse)[0] == 0
-    for bounds, said in (
+    for bounds, message in (
         (("--frames-per-sweep", "20"), "Results in"),
         (("--frames-per-sweep", "20"), "done already"),
         ((), "Results in"),
     ):
-        assert said in run(*analyse, *bounds)[1]
+        assert message in run(*analyse, *bounds)[1]
     summary = tmp_path / "case_17" / "summary.json"
     facts = json.loads(summary.read_text())
     assert "done already" in run(*analyse)[1]
@@ -215,7 +215,7 @@ def test_models_that_cannot_be_loaded_end_the_run_at_once(
     analyse = ("analyse", folder, "--out", tmp_path / "out", *models)
     for error in (DeviceError("no memory for the networks"), RuntimeError("driver"), MemoryError()):
         with monkeypatch.context() as patch:
-            patch.setattr(Analyser, "__init__", lambda *_, error=error: raise_(error))
+            patch.setattr(Analyser, "load", lambda *_, error=error: raise_(error))
             code, out, err = run(*analyse)
         assert (code, out) == (1, "")
         assert err.count("\n") == 1

@@ -191,7 +191,7 @@ def test_delete_with_yes_asks_nobody_and_still_refuses(run, make_model, monkeypa
         ("second", "is in use"),
         ("demo-cls", "comes with the program"),
     ):
-        for yes in ((), ("--yes",)):  # refused before anyone is asked
+        for yes in ((), ("--yes",)):  # refused before anyone confirms
             code, out, err = run("models", "delete", name, *yes)
             assert (code, out) == (1, "")
             assert reason in err
@@ -242,12 +242,12 @@ def test_analyse_names_the_models_in_use_by_id_and_hash(run, tiny_models, tmp_pa
     assert load_settings().cls_model == str(tiny_models["cls"])
     write_volume(tmp_path / "case.mha", np.full((2, 50, 60), 9, np.uint8), (0.5, 0.5))
     analyse = ("analyse", tmp_path / "case.mha", "--out", tmp_path / "out")
-    said = {task: model_hash(folder) for task, folder in tiny_models.items()}
-    named = ", ".join(f"{model_id(task, full)} ({full[:12]})" for task, full in said.items())
+    hashes = {task: model_hash(folder) for task, folder in tiny_models.items()}
+    named = ", ".join(f"{model_id(task, full)} ({full[:12]})" for task, full in hashes.items())
     for arguments in (("--device", "cpu"), ()):  # the second time all is done already
         code, _, err = run(*analyse, *arguments)
         assert code == 0, err
         assert err.splitlines()[0] == f"Models: {named}"
         assert err.count("Models: ") == 1
     summary = json.loads((tmp_path / "out" / "case" / "summary.json").read_text())
-    assert summary["models"]["cls"]["hash"] == said["cls"]
+    assert summary["models"]["cls"]["hash"] == hashes["cls"]

@@ -5,6 +5,7 @@ import pytest
 
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, Label
+from napari_fetal_iqa.corrections.consensus import gather_corrections
 from napari_fetal_iqa.corrections.export import export_case
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
@@ -37,8 +38,8 @@ def store(tmp_path):
 
 
 def export(store, sweep, folder, reviewer=None):
-    (record,) = store.sweeps()
-    return export_case(folder, record, store.corrections(record.identity, reviewer), sweep)
+    (corrected,) = gather_corrections([store], reviewer)
+    return export_case(folder, corrected, sweep)
 
 
 def test_what_was_said_comes_back_from_the_data_set(store, tmp_path):
@@ -175,14 +176,14 @@ def test_without_a_spacing_there_is_no_circumference(store, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("frame", "mask", "said"),
+    ("frame", "mask", "message"),
     [(1, np.ones((90, 90), bool), "frame 1 is unusable"), (12, ellipse(8), "has no frame 12")],
 )
-def test_a_damaged_correction_is_named_and_nothing_written(store, tmp_path, frame, mask, said):
+def test_a_damaged_correction_is_named_and_nothing_written(store, tmp_path, frame, mask, message):
     sweep = make_sweep(equal(6, 2))
     store.add_sweep(sweep)
     store.append([Event(sweep.identity, "AK", EventKind.MASK, "a", frame, mask=encode_mask(mask))])
-    with pytest.raises(StoreError, match=said):
+    with pytest.raises(StoreError, match=message):
         export(store, sweep, tmp_path / "out")
     assert not (tmp_path / "out").exists()
 

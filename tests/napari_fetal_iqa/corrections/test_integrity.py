@@ -50,7 +50,7 @@ def test_a_sound_store_is_counted(path):
 
 
 @pytest.mark.parametrize(
-    ("statement", "said"),
+    ("statement", "problem"),
     [
         (
             "UPDATE event SET mask = x'00' WHERE mask IS NOT NULL",
@@ -73,9 +73,9 @@ def test_a_sound_store_is_counted(path):
         ("UPDATE sweep SET height = 1000000000000", "sweep .*unreadable.*shape"),
     ],
 )
-def test_what_is_damaged_is_named(path, statement, said):
+def test_what_is_damaged_is_named(path, statement, problem):
     tamper(path, statement)
-    assert any(re.match(said, line) for line in check_store(path).problems)
+    assert any(re.match(problem, line) for line in check_store(path).problems)
 
 
 def test_one_bad_event_does_not_hide_the_next(path):

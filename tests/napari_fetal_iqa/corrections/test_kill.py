@@ -60,7 +60,7 @@ def new_store(path):
         store.add_sweep(sweep)
 
 
-def said(event):
+def content_of(event):
     return event.frame, event.kind.value, writer.checksum(event.label, event.mask)
 
 
@@ -74,7 +74,7 @@ def check(path, n_before, acknowledged):
         events = store.events()
         states = store.corrections(writer.SWEEP, writer.REVIEWER)
     assert verdict == "ok"
-    new = [said(event) for event in events[n_before:]]
+    new = [content_of(event) for event in events[n_before:]]
     expected = [event for edit in acknowledged for event in edit]
     assert new[: len(expected)] == expected
     unacknowledged = events[n_before + len(expected) :]
@@ -82,7 +82,7 @@ def check(path, n_before, acknowledged):
     assert len({event.action for event in unacknowledged}) <= 1
     assert len(unacknowledged) in (0, 1, writer.SEVERAL)
 
-    last = {(event.frame, event.kind.value): said(event)[2] for event in events}
+    last = {(event.frame, event.kind.value): content_of(event)[2] for event in events}
     state = {}
     for frame, correction in states.items():
         if correction.label is not None:

@@ -64,8 +64,8 @@ def there(tmp_path):
 
 
 def labels(store, reviewer=None):
-    said = store.corrections(SWEEP.identity, reviewer)
-    return {frame: state.label for frame, state in said.items()}
+    states = store.corrections(SWEEP.identity, reviewer)
+    return {frame: state.label for frame, state in states.items()}
 
 
 def test_events_and_sweeps_of_both_are_there_afterwards(here, there):

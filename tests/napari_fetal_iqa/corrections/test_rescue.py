@@ -37,16 +37,16 @@ def test_a_full_disk_is_said_and_what_was_said_is_written_once_there_is_room(pat
     with CorrectionStore(path) as store:
         store.add_sweep(sweep)
         fill_the_disk(store)
-        told = []
+        errors = []
         for frame in range(6):
             for _ in range(20):
                 try:
                     store.set_mask(sweep.identity, frame, noise[frame], "AK")
                 except StoreUnwritableError as error:
-                    told.append(str(error))
-        assert told
-        assert all("disk is full" in line and "\n" not in line for line in told)
-        assert len(store.waiting) == len(told)
+                    errors.append(str(error))
+        assert errors
+        assert all("disk is full" in line and "\n" not in line for line in errors)
+        assert len(store.waiting) == len(errors)
         on_screen = store.corrections(sweep.identity, "AK")
         assert sorted(on_screen) == list(range(6))
         store._connection.execute("PRAGMA max_page_count = 100000")

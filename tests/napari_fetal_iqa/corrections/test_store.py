@@ -14,6 +14,7 @@ from napari_fetal_iqa.corrections import (
     EventKind,
     History,
     Label,
+    latest,
 )
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.mask_codec import decode_mask, encode_mask
@@ -135,7 +136,7 @@ def test_of_label_and_mask_the_last_word_each_counts(store, sweep):
     store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
     store.set_mask(sweep.identity, 1, disc(5), "AK")
     store.set_mask(sweep.identity, 1, disc(7), "BM")
-    joined = store.corrections(sweep.identity)[1]
+    joined = latest([store.corrections(sweep.identity, name)[1] for name in ("AK", "BM")])
     assert joined.label is Label.OPTIMAL
     assert np.array_equal(decode_mask(joined.mask, SHAPE), disc(7))
     assert joined.reviewer == "BM"

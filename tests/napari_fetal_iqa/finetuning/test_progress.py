@@ -1,74 +1,82 @@
-"""What the window says of a training, from the trainer's events."""
+"""What the window shows of a training, from the trainer's events."""
 
 import math
 
 import pytest
 
-from napari_fetal_iqa.finetuning.progress import LearningProgress, duration, summaries
-from napari_fetal_iqa.finetuning.report import Figure, judge
+from napari_fetal_iqa.finetuning.events import DoneEvent, Progress, SummaryEvent, parse_event
+from napari_fetal_iqa.finetuning.progress import FinetuningProgress, describe, duration
+from napari_fetal_iqa.finetuning.report import MetricChange, comparison_report
 
 
 def step(done, total=150, task="cls", loss=0.5, event="step", **more):
-    return {"event": event, "task": task, "done": done, "total": total, "loss": loss, **more}
+    return Progress(event, done, total, loss, task=task, **more)
 
 
 def test_each_phase_is_said_in_words():
-    progress = LearningProgress(["cls"])
-    assert progress.said(0) == "Loading the networks…"
+    progress = FinetuningProgress(["cls"])
+    assert progress.describe(0) == "Loading the networks…"
     progress.take(step(3, 12, event="reading", loss=None), 0)
-    assert progress.said(0) == "Reading the corrected frames 3/12…"
+    assert progress.describe(0) == "Reading the corrected frames 3/12…"
     progress.take(step(1, 2, event="evaluating", loss=None), 1)
-    assert progress.said(1) == "Judging the model as it is 1/2…"
+    assert progress.describe(1) == "Judging the model as it is 1/2…"
     progress.take(step(30), 10)
     progress.take(step(34), 12)
-    assert progress.said(12) == "Learning 34/150, 58 s left"
-    assert progress.said(15) == "Learning 34/150, 55 s left"
+    assert progress.describe(12) == "Learning 34/150, 58 s left"
+    assert progress.describe(15) == "Learning 34/150, 55 s left"
     progress.take(step(1, 2, event="evaluating", loss=None), 80)
-    assert progress.said(80) == "Judging what was learnt 1/2…"
+    assert progress.describe(80) == "Judging what was learnt 1/2…"
 
 
 def test_of_two_tasks_each_has_its_curve_and_is_named():
-    progress = LearningProgress(["cls", "seg"])
+    progress = FinetuningProgress(["cls", "seg"])
     progress.take(step(1, loss=0.9), 0)
     progress.take(step(1, event="validation", metrics={"f1": 0.3}), 0)
     progress.take(step(1, 2, event="evaluating", loss=None), 1)
     progress.take(step(1, 0, task="seg", event="evaluating", loss=None), 2)
-    assert progress.said(2) == "Outlines (2 of 2): judging the model as it is 1…"
+    assert progress.describe(2) == "Outlines (2 of 2): judging the model as it is 1…"
     progress.take(step(1, task="seg", loss=0.7), 3)
     assert progress.curves["cls"].losses == [0.9]
-    assert progress.curves["cls"].figures == {"f1": ([1], [0.3])}
+    assert progress.curves["cls"].metrics == {"f1": ([1], [0.3])}
     assert progress.curves["seg"].losses == [0.7]
 
 
-@pytest.mark.parametrize("event", [{}, {"event": "step", "done": "x"}, {"event": "news"}])
+@pytest.mark.parametrize(
+    "event",
+    [
+        SummaryEvent(task="cls"),
+        DoneEvent(model="m"),
+        Progress("writing", 3, 12),
+        Progress("encoding", 3, 12),
+    ],
+)
 def test_what_is_no_progress_changes_nothing(event):
-    progress = LearningProgress(["cls"])
+    progress = FinetuningProgress(["cls"])
     progress.take(event, 0)
-    assert progress.said(0) == "Loading the networks…"
+    assert progress.describe(0) == "Loading the networks…"
 
 
 def test_the_time_left_is_not_guessed_of_a_training_that_was_just_found():
-    progress = LearningProgress(["cls"])
+    progress = FinetuningProgress(["cls"])
     progress.take(step(100), 5.0)
     assert progress.seconds_left(5.0) is None
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"), [(0.2, "1 s"), (58.4, "58 s"), (130, "2 min"), (7810, "2 h 10 min")]
+    ("seconds", "text"), [(0.2, "1 s"), (58.4, "58 s"), (130, "2 min"), (7810, "2 h 10 min")]
 )
-def test_a_time_is_said_as_people_do(seconds, said):
-    assert duration(seconds) == said
+def test_a_time_is_written_as_people_do(seconds, text):
+    assert duration(seconds) == text
 
 
 def test_a_summary_is_a_sentence():
-    event = {"event": "summary", "task": "seg", "sweeps": 1, "frames": 8, "positives": 5}
+    given = {"task": "seg", "sweeps": 1, "frames": 8, "positives": 5}
     held = {"sweeps": 1, "frames": 2, "positives": 1}
-    (with_judge,) = summaries([event | {"hold_out": held}, {"event": "summary"}, {"event": "x"}])
-    assert with_judge.said() == (
+    assert describe(SummaryEvent(**given, hold_out=held)) == (
         "Outlines: 8 frames of 1 sweep, 5 with the abdomen; 2 frames of 1 sweep held out to judge"
     )
-    assert "nothing will judge it" in summaries([event])[0].said()
-    assert summaries([event | {"problem": "outline more"}])[0].said() == "Outlines: outline more"
+    assert "nothing will judge it" in describe(SummaryEvent(**given))
+    assert describe(SummaryEvent(**given, problem="outline more")) == "Outlines: outline more"
 
 
 def done(before, after, difference=None, task="seg", **more):
@@ -80,7 +88,7 @@ def done(before, after, difference=None, task="seg", **more):
     }
     if difference:
         metrics["intervals"] = {"hold_out": {name: {"difference": difference}}}
-    return {"event": "done", "task": task, "model": "m", "hash": "ab", "metrics": metrics}
+    return DoneEvent(task=task, model="m", hash="ab", metrics=metrics)
 
 
 @pytest.mark.parametrize(
@@ -96,15 +104,20 @@ def done(before, after, difference=None, task="seg", **more):
         (done(0.8041, 0.8012), "Worse on the hold-out: Dice 0.804 → 0.801", True),
         (done(0.8, 0.8), "As good on the hold-out: Dice 0.80", False),
         (
-            {"task": "cls", "metrics": {"note": "no hold-out: too few frames"}},
+            DoneEvent(task="cls", model="m", metrics={"note": "no hold-out: too few frames"}),
             "Not judged: no hold-out, too few frames",
             False,
         ),
-        ({"task": "cls", "metrics": None}, "Not judged: no hold-out", False),
+        (DoneEvent(task="cls", model="m", metrics=None), "Not judged: no hold-out", False),
+        (
+            parse_event(b'{"event": "done", "task": "cls", "model": "m", "metrics": [1]}'),
+            "Not judged: no hold-out",
+            False,
+        ),
     ],
 )
 def test_the_verdict_is_one_line(event, verdict, is_worse):
-    found = judge(event)
+    found = comparison_report(event)
     assert found.verdict == verdict
     assert found.is_worse is is_worse
 
@@ -112,9 +125,9 @@ def test_the_verdict_is_one_line(event, verdict, is_worse):
 def test_a_smaller_error_of_the_circumference_is_better():
     event = done(0.7, 0.8)
     for side, error in (("parent", 9.0), ("child", 4.0)):
-        event["metrics"][side]["hold_out"]["circumference_error_mm"] = error
-    (held,) = judge(event).sets
-    assert {figure.name: round(figure.gain, 6) for figure in held.figures} == {
+        event.metrics[side]["hold_out"]["circumference_error_mm"] = error
+    (held,) = comparison_report(event).sets
+    assert {metric.name: round(metric.gain, 6) for metric in held.metrics} == {
         "dice": 0.1,
         "circumference_error_mm": 5.0,
     }
@@ -122,13 +135,14 @@ def test_a_smaller_error_of_the_circumference_is_better():
 
 def test_frames_that_changed_are_listed_and_nonsense_is_not():
     frame = {"sweep": "abc", "frame": 3, "before": 0.2, "after": 0.9}
-    found = judge(done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None}))
+    event = done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None})
+    found = comparison_report(event)
     assert [(item.sweep, item.frame) for item in found.better] == [("abc", 3)]
     assert found.worse == ()
 
 
 def test_what_rounds_to_nothing_is_no_negative_zero():
-    figure = Figure("dice", "Dice", 0.912, 0.909, None, 2, less_is_better=False)
-    assert figure.shown(figure.after - figure.before, sign=True) == "+0.00"
-    assert figure.shown(figure.after - figure.before) == "0.00"
-    assert figure.shown(-0.02) == "-0.02"
+    metric = MetricChange("dice", "Dice", 0.912, 0.909, None, 2, less_is_better=False)
+    assert metric.shown(metric.after - metric.before, sign=True) == "+0.00"
+    assert metric.shown(metric.after - metric.before) == "0.00"
+    assert metric.shown(-0.02) == "-0.02"

@@ -1,4 +1,4 @@
-"""The models of a machine, told as what a person does with them."""
+"""The models of a machine, as what a person does with them."""
 
 import json
 import logging
@@ -320,9 +320,9 @@ def test_a_disk_that_refuses_is_one_line_and_changes_nothing(library, kept, monk
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(paths, "write_atomically", refuse)
-    with pytest.raises(ModelError, match=r"cannot be written \(No space left") as told:
+    with pytest.raises(ModelError, match=r"cannot be written \(No space left") as caught:
         library.use(library.find("mine"))
-    assert "\n" not in str(told.value)
+    assert "\n" not in str(caught.value)
     assert reference_in_use("cls") == "demo-cls"
 
 

@@ -106,9 +106,11 @@ def test_an_abdomen_that_leaves_the_frame_is_cut_off_there():
     assert last.sum() < middle.sum() <= first.sum()
 
 
-@pytest.mark.parametrize(("first", "last", "said"), [(0, 30, "first mask"), (30, 0, "second mask")])
-def test_an_empty_mask_has_no_shape(first, last, said):
-    with pytest.raises(ValueError, match=f"{said} is empty"):
+@pytest.mark.parametrize(
+    ("first", "last", "which"), [(0, 30, "first mask"), (30, 0, "second mask")]
+)
+def test_an_empty_mask_has_no_shape(first, last, which):
+    with pytest.raises(ValueError, match=f"{which} is empty"):
         interpolate_masks(disc(first), disc(last), 3)
 
 
@@ -123,7 +125,7 @@ def test_masks_of_two_shapes_and_negative_numbers_are_refused():
 # Around a frame ----------------------------------------------------------------------------
 
 
-def said(frame, radius=None, label=None):
+def state(frame, radius=None, label=None):
     """What an expert said of a frame: a disc (radius 0: an empty mask), a label, or both."""
     mask = None if radius is None else encode_mask(disc(radius))
     return FrameCorrection(frame, label, mask, False, "AK", "")
@@ -135,37 +137,43 @@ def filled(frame, *corrections, bounds=(0, 20)):
 
 
 def test_the_gap_between_the_nearest_two_is_filled():
-    masks = filled(5, said(0, 40), said(3, 20), said(7, 28), said(12, 40))
+    masks = filled(5, state(0, 40), state(3, 20), state(7, 28), state(12, 40))
     assert list(masks) == [4, 5, 6]
     radii = [np.sqrt(mask.sum() / np.pi) for mask in masks.values()]
     np.testing.assert_allclose(radii, [22, 24, 26], atol=0.4)
 
 
 def test_on_a_drawn_frame_the_gaps_on_both_its_sides_are_filled():
-    assert list(filled(5, said(3, 20), said(5, 20), said(8, 20))) == [4, 6, 7]
-    assert list(filled(5, said(3, 20), said(5, 20))) == [4]
+    assert list(filled(5, state(3, 20), state(5, 20), state(8, 20))) == [4, 6, 7]
+    assert list(filled(5, state(3, 20), state(5, 20))) == [4]
 
 
 def test_what_the_expert_said_in_between_stays():
     masks = filled(
         5,
-        said(3, 20),
-        said(4, label=Label.NONE),
-        said(6, 0),
-        said(7, label=Label.OPTIMAL),
-        said(9, 20),
+        state(3, 20),
+        state(4, label=Label.NONE),
+        state(6, 0),
+        state(7, label=Label.OPTIMAL),
+        state(9, 20),
     )
     assert list(masks) == [5, 7, 8]
 
 
 @pytest.mark.parametrize(
     "corrections",
-    [(), (said(3, 20),), (said(7, 20),), (said(3, 20), said(7, 0)), (said(4, 20), said(5, 20))],
+    [
+        (),
+        (state(3, 20),),
+        (state(7, 20),),
+        (state(3, 20), state(7, 0)),
+        (state(4, 20), state(5, 20)),
+    ],
 )
 def test_without_two_ends_and_a_gap_there_is_nothing_to_fill(corrections):
     assert filled(5, *corrections) == {}
 
 
 def test_no_end_lies_in_another_sweep():
-    assert filled(5, said(3, 20), said(12, 20), bounds=(0, 10)) == {}
-    assert list(filled(5, said(3, 20), said(12, 20), bounds=(0, 20))) == list(range(4, 12))
+    assert filled(5, state(3, 20), state(12, 20), bounds=(0, 10)) == {}
+    assert list(filled(5, state(3, 20), state(12, 20), bounds=(0, 20))) == list(range(4, 12))

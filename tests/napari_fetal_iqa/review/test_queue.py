@@ -8,7 +8,7 @@ from napari_fetal_iqa.review.queue import ReviewQueue
 
 
 @pytest.fixture
-def asked():
+def requests():
     return []
 
 
@@ -18,9 +18,9 @@ def waiting():
 
 
 @pytest.fixture
-def queue(waiting, asked):
+def queue(waiting, requests):
     def ask():
-        asked.append(1)
+        requests.append(1)
         return list(waiting)
 
     return ReviewQueue(ask)
@@ -72,15 +72,15 @@ def test_a_restart_forgets_the_way(queue):
     assert queue.forward(3) == 12
 
 
-def test_the_order_is_asked_for_only_when_it_may_have_changed(queue, asked):
+def test_the_order_is_requested_only_when_it_may_have_changed(queue, requests):
     queue.forward(0)
     queue.forward(12)
     assert queue.order == (12, 3, 8)
-    assert len(asked) == 1
+    assert len(requests) == 1
     queue.forget()
-    assert len(asked) == 1
+    assert len(requests) == 1
     queue.forward(3)
-    assert len(asked) == 2
+    assert len(requests) == 2
 
 
 @given(st.lists(st.integers(0, 50), min_size=2, max_size=20, unique=True), st.integers(0, 50))

@@ -57,8 +57,8 @@ def analysed(session):
 
 
 @pytest.fixture
-def told(analysed):
-    """Frames that the session asked to paint anew, call by call."""
+def repainted(analysed):
+    """Frames that the session wants painted anew, call by call."""
     calls = []
     analysed.frames_changed.connect(calls.append)
     return calls
@@ -80,7 +80,7 @@ def test_results_without_an_analysis_are_a_mistake(session):
         session.add_results(None)
 
 
-def test_the_models_word_stands_until_the_expert_speaks(analysed, told):
+def test_the_models_word_stands_until_the_expert_speaks(analysed, repainted):
     view = analysed.view(3)
     assert view.quality == pytest.approx(0.9)
     assert (view.label, view.label_source) == (Label.OPTIMAL, Source.MODEL)
@@ -93,7 +93,7 @@ def test_the_models_word_stands_until_the_expert_speaks(analysed, told):
     assert (view.label, view.label_source) == (Label.SUBOPTIMAL, Source.EXPERT)
     assert view.mask_source is Source.EXPERT
     assert view.measurement.circumference_mm == pytest.approx(2 * np.pi * 10 * 0.5, rel=0.05)
-    assert told == [(3,), (3,)]
+    assert repainted == [(3,), (3,)]
 
 
 def test_labels_tell_who_set_them(analysed):
@@ -121,15 +121,15 @@ def test_a_correction_answers_nobody_where_nothing_was_computed(session):
     assert session._store.events()[0].answers is None
 
 
-def test_other_thresholds_change_labels_and_what_is_to_review(analysed, told):
+def test_other_thresholds_change_labels_and_what_is_to_review(analysed, repainted):
     analysed.analysis.quality[12] = 0.99
     analysed.set_thresholds((0.95, 0.01))
-    assert told == [(3, 4)]
+    assert repainted == [(3, 4)]
     assert np.flatnonzero(analysed.labels()[0] == 1).tolist() == [12]
     assert analysed.best_frame() == 12
     analysed.accept(12)
     analysed.set_thresholds((0.5, 0.01))
-    assert told[-1] == (3, 4)
+    assert repainted[-1] == (3, 4)
     assert analysed.to_review() == [3, 4]
 
 
@@ -198,10 +198,10 @@ def test_going_back_to_the_model_is_one_step_of_undo(analysed):
     assert analysed.corrections() == {}
 
 
-def test_nothing_to_undo_changes_nothing(analysed, told):
+def test_nothing_to_undo_changes_nothing(analysed, repainted):
     assert analysed.undo() == ()
     assert analysed.redo() == ()
-    assert told == []
+    assert repainted == []
 
 
 def test_the_way_to_the_next_frame_leads_over_the_most_valuable_left(analysed):
@@ -286,35 +286,35 @@ def test_the_order_of_review_is_made_once_until_something_changes(analysed, monk
 # Masks from neighbours ---------------------------------------------------------------------
 
 
-def test_the_mask_before_is_copied(analysed, told):
+def test_the_mask_before_is_copied(analysed, repainted):
     assert analysed.copy_previous(5)
     assert np.array_equal(analysed.mask(5), disc(20))  # the model's of frame 4
     assert analysed.mask_source(5) is Source.EXPERT
     assert analysed.copy_previous(6)
     assert np.array_equal(analysed.mask(6), disc(20))  # the expert's of frame 5
-    assert told == [(5,), (6,)]
+    assert repainted == [(5,), (6,)]
     assert analysed.undo() == (6,)
     assert analysed._store.events()[0].answers.startswith("seg-1111 ")
 
 
-def test_there_is_nothing_to_copy_from_an_empty_mask_or_another_sweep(analysed, told):
+def test_there_is_nothing_to_copy_from_an_empty_mask_or_another_sweep(analysed, repainted):
     analysed.set_mask(9, disc(9))
-    told.clear()
+    repainted.clear()
     assert not analysed.copy_previous(10)
     assert not analysed.copy_previous(0)
     assert not analysed.copy_previous(8)
-    assert told == []
+    assert repainted == []
     assert list(analysed.corrections()) == [9]
 
 
-def test_interpolating_fills_what_lies_between_as_one_action(analysed, told):
+def test_interpolating_fills_what_lies_between_as_one_action(analysed, repainted):
     analysed.set_label([4], Label.SUBOPTIMAL)
     analysed.set_label([6], Label.NONE)
     analysed.set_mask(2, disc(10))
     analysed.set_mask(8, disc(22))
-    told.clear()
+    repainted.clear()
     assert analysed.interpolate(5) == (3, 4, 5, 7)
-    assert told == [(3, 4, 5, 7)]
+    assert repainted == [(3, 4, 5, 7)]
     radii = [np.sqrt(analysed.mask(frame).sum() / np.pi) for frame in (3, 4, 5, 7)]
     np.testing.assert_allclose(radii, [12, 14, 16, 20], atol=0.6)
     assert analysed.view(4).label is Label.SUBOPTIMAL
@@ -326,13 +326,13 @@ def test_interpolating_fills_what_lies_between_as_one_action(analysed, told):
     assert sorted(analysed.corrections()) == [2, 4, 6, 8]
 
 
-def test_interpolating_without_two_ends_writes_nothing(analysed, told):
+def test_interpolating_without_two_ends_writes_nothing(analysed, repainted):
     analysed.set_mask(4, disc(10))
     analysed.set_mask(12, disc(10))  # of the next sweep
-    told.clear()
+    repainted.clear()
     n_events = len(analysed._store.events())
     assert analysed.interpolate(7) == ()
-    assert told == []
+    assert repainted == []
     assert len(analysed._store.events()) == n_events
 
 
@@ -354,12 +354,12 @@ def test_a_mask_that_could_not_be_stored_is_an_end_too(analysed):
         assert on_disk.corrections(analysed.sweep.identity, "AK") == analysed.corrections()
 
 
-def test_another_reviewer_starts_with_the_models_word(analysed, told):
+def test_another_reviewer_starts_with_the_models_word(analysed, repainted):
     analysed.set_label([3], Label.NONE)
     analysed.reviewer = "BM"
     assert analysed.reviewer == "BM"
     assert analysed.view(3).label_source is Source.MODEL
-    assert told[-1] == (3,)
+    assert repainted[-1] == (3,)
     analysed.reviewer = "AK"
     assert analysed.view(3).label is Label.NONE
 
@@ -418,12 +418,12 @@ def two(analysed):
     return analysed
 
 
-def test_what_another_reviewer_said_can_be_shown(two, told):
+def test_what_another_reviewer_said_can_be_shown(two, repainted):
     assert two.other_reviewers() == ["BM"]
-    told.clear()
+    repainted.clear()
     two.show_reviewer("BM")
     assert two.shown == "BM"
-    assert told == [(4, 5, 6, 7)]
+    assert repainted == [(4, 5, 6, 7)]
     assert sorted(two.corrections()) == [4, 5, 6]
     assert np.array_equal(two.mask(4), disc(18))
     assert two.view(5).label is Label.OPTIMAL

@@ -1,4 +1,4 @@
-"""The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
+"""The command ``fetal-iqa-train``, put together from one module a command."""
 
 import sys
 from pathlib import Path
@@ -17,6 +17,7 @@ from fetal_iqa_training.cli.reporting import reporting
 from fetal_iqa_training.data.phantoms import Size
 from fetal_iqa_training.progress import JsonLines
 from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.finetuning.events import ErrorEvent
 
 app = typer.Typer(
     help="Train the networks that score and outline the fetal abdomen.",
@@ -60,7 +61,7 @@ app.command(
 
 app.command(
     epilog="Example: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
-    "--json figures.json, or "
+    "--json metrics.json, or "
     "fetal-iqa-train evaluate --challenge --cls my-cls --seg my-seg --data acouslic"
 )(evaluate)
 
@@ -89,7 +90,8 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
+    # from the words themselves: the error may be older than the reading of the options
     if "--json-progress" in sys.argv:
-        JsonLines().line(event="error", message=message)
+        JsonLines().write(ErrorEvent(message=message))
     typer.echo(f"Error: {message}", err=True)
     sys.exit(1)

@@ -1,4 +1,4 @@
-"""How the commands tell how far they are and how they ended: bars for people, lines for others."""
+"""How the commands report progress and their end: bars for people, JSON lines for programs."""
 
 import json
 import os
@@ -12,11 +12,12 @@ from typing import Any
 import typer
 
 from fetal_iqa_training.progress import Bars, JsonLines, Report
+from napari_fetal_iqa.finetuning.events import DoneEvent
 
 
 @contextmanager
 def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
-    """Return the listener of a piece of work; lines name the task where it is given."""
+    """Yield the listener of a piece of work; lines name the task where it is given."""
     if json_progress:
         yield JsonLines(task=task)
         return
@@ -30,12 +31,12 @@ def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
 def finish(
     out: Path, metrics: Mapping[str, Any], json_progress: bool, task: str | None = None
 ) -> None:
-    """Say which model was made, and how well it does."""
+    """Report which model was made, and how well it does."""
     from fetal_iqa_models import model_hash
 
     if json_progress:
-        line = JsonLines(task=task).line
-        line(event="done", model=str(out), hash=model_hash(out), metrics=metrics)
+        done = DoneEvent(model=str(out), hash=model_hash(out), metrics=dict(metrics), task=task)
+        JsonLines().write(done)
     else:
         typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
 

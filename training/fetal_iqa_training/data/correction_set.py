@@ -1,23 +1,23 @@
-"""What there is to learn from corrections, and whether it is enough; known before torch is."""
+"""The corrections to fine-tune on, and whether they are enough; known without loading torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import JsonValue
-
-from fetal_iqa_training.data.corrections import CorrectedSweep, count_usable, read_corrections
+from fetal_iqa_training.data.corrections import count_usable, read_corrections
 from fetal_iqa_training.data.hold_out import LEAST_OF_EACH, CorrectionSplit, split_hold_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Task
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.finetuning.events import FrameCounts, SummaryEvent
 
 LEAST = 2
-"""Fewest frames of a kind that teach anything: with an abdomen, and for cls without one too."""
+"""Fewest frames of a kind to fine-tune on: with an abdomen, and for cls without one too."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """The corrections that a task learns from, and those that it is judged by.
+class CorrectionSet:
+    """The corrections that a model of a task is fine-tuned on, and those that it is judged by.
 
     Parameters
     ----------
@@ -70,22 +70,22 @@ class Lesson:
         if self.problem is not None:
             raise TrainingError(self.problem)
 
-    def summary(self) -> dict[str, JsonValue]:
+    def summary(self) -> SummaryEvent:
         """Count what is there: for a person to see before the training."""
-        names: set[JsonValue] = {n for sweep in self.split.training for n in sweep.reviewers}
-        return {
-            "task": self.task,
-            **_count(self.split.training, self.task),
-            "reviewers": sorted(names, key=str),
-            "hold_out": _count(self.split.hold_out, self.task),
-            "problem": self.problem,
-            "note": self.note,
-        }
+        names = {name for sweep in self.split.training for name in sweep.reviewers}
+        return SummaryEvent(
+            task=self.task,
+            **_count(self.split.training, self.task).model_dump(),
+            reviewers=tuple(sorted(names)),
+            hold_out=_count(self.split.hold_out, self.task),
+            problem=self.problem,
+            note=self.note,
+        )
 
 
-def prepare_lesson(
+def read_correction_set(
     stores: Sequence[Path], task: Task, reviewer: str | None = None, negatives: int = 0
-) -> Lesson:
+) -> CorrectionSet:
     """Gather the corrections of some stores for a task.
 
     Parameters
@@ -93,27 +93,27 @@ def prepare_lesson(
     stores : sequence of Path
     task : {"cls", "seg"}
     reviewer : str, optional
-        Learn from this reviewer alone.
+        Only the corrections of this reviewer.
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
-        :func:`~fetal_iqa_training.data.corrections.read_corrections`.
+        :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
 
     Raises
     ------
     TrainingError, StoreError
         Where a store is not there or unusable, or a stored mask is damaged.
     """
-    return Lesson(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
+    return CorrectionSet(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
 
 
-def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> dict[str, JsonValue]:
+def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> FrameCounts:
     positives, negatives = count_usable(sweeps, task)
-    return {
-        "sweeps": len(sweeps),
-        "frames": positives + negatives,
-        "positives": positives,
-        "negatives": negatives,
-    }
+    return FrameCounts(
+        sweeps=len(sweeps),
+        frames=positives + negatives,
+        positives=positives,
+        negatives=negatives,
+    )
 
 
 def _frames(count: int) -> str:

@@ -1,8 +1,6 @@
 """Training frames from what experts said: the corrections stores and the sweeps they speak of."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,51 +14,25 @@ from napari_fetal_iqa.corrections import (
     FrameCorrection,
     Label,
     SweepRecord,
-    latest,
-    sweep_finder,
 )
+from napari_fetal_iqa.corrections.consensus import CorrectedSweep, gather_corrections
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 _CHUNK = 32
 
 
-@dataclass(frozen=True)
-class CorrectedSweep:
-    """All that is known of one sweep from one or more stores.
-
-    Parameters
-    ----------
-    record : SweepRecord
-    corrections : tuple of FrameCorrection
-        What counts of each frame, by frame.
-    reviewers : tuple of str
-        Who spoke.
-    """
-
-    record: SweepRecord
-    corrections: tuple[FrameCorrection, ...]
-    reviewers: tuple[str, ...] = ()
-
-
 def read_corrections(
     stores: Iterable[Path], reviewer: str | None = None, negatives: int = 0
 ) -> tuple[CorrectedSweep, ...]:
-    """Gather the state of every corrected frame.
-
-    Each reviewer's latest word on a frame counts; where several reviewers spoke of one frame,
-    their :func:`consensus`; where two stores know the same reviewer, the later label and the later
-    mask. Confirmed predictions are words like any other; frames that nobody spoke of are not there.
+    """Read what counts of every corrected frame from the files of stores.
 
     Parameters
     ----------
     stores : iterable of Path
         Corrections stores (SQLite files).
-    reviewer : str, optional
-        Listen to this reviewer alone.
-    negatives : int
-        Frames without an abdomen to take, evenly over the sweep, from each sweep that a reviewer
-        marked as fully reviewed, among those that nobody spoke of.
+    reviewer, negatives
+        See :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
 
     Returns
     -------
@@ -74,73 +46,22 @@ def read_corrections(
     StoreError
         Where a file is no corrections store.
     """
-    records: dict[str, SweepRecord] = {}
-    said: dict[str, dict[int, dict[str, FrameCorrection]]] = {}
-    reviewed: dict[str, str] = {}
-    for path in stores:
+    return gather_corrections(_opened(stores), reviewer, negatives)
+
+
+def _opened(paths: Iterable[Path]) -> Iterator[CorrectionStore]:
+    for path in paths:
         if not path.is_file():
             raise TrainingError(f"{path}: there is no corrections store; check the path")
         with CorrectionStore(path) as store:
-            for record in store.sweeps():
-                records[record.identity] = record
-                of_sweep = said.setdefault(record.identity, {})
-                for name in store.fully_reviewed(record.identity):
-                    if reviewer in (None, name):
-                        reviewed[record.identity] = name
-                for name in store.reviewers(record.identity):
-                    if reviewer is not None and name != reviewer:
-                        continue
-                    for frame, state in store.corrections(record.identity, name).items():
-                        of_frame = of_sweep.setdefault(frame, {})
-                        of_frame[name] = latest((state, of_frame.get(name, state)))
-    for identity, name in reviewed.items():
-        _add_negatives(said[identity], records[identity], name, negatives)
-    return tuple(
-        CorrectedSweep(
-            records[identity],
-            tuple(consensus(tuple(of_sweep[frame].values())) for frame in sorted(of_sweep)),
-            tuple(sorted({name for of_frame in of_sweep.values() for name in of_frame})),
-        )
-        for identity, of_sweep in sorted(said.items())
-        if of_sweep
-    )
-
-
-def _add_negatives(
-    said: dict[int, dict[str, FrameCorrection]], record: SweepRecord, reviewer: str, count: int
-) -> None:
-    silent = [frame for frame in range(record.shape[0]) if frame not in said]
-    for place in np.linspace(0, len(silent) - 1, min(count, len(silent))).round().astype(int):
-        frame = silent[place]
-        said[frame] = {reviewer: FrameCorrection(frame, Label.NONE, None, False, reviewer, "")}
-
-
-def consensus(states: Sequence[FrameCorrection]) -> FrameCorrection:
-    """Join what several reviewers say of one frame.
-
-    The label that most of them gave counts; of labels that equally many gave, the latest. The
-    latest mask among those who gave that label counts, or else the latest of all.
-
-    Parameters
-    ----------
-    states : sequence of FrameCorrection
-        One of each reviewer.
-    """
-    votes = Counter(state.label for state in states if state.label is not None)
-    if len(states) == 1 or not votes:
-        return latest(states)
-    most = max(votes.values())
-    labelled = [s for s in states if s.label is not None and votes[s.label] == most]
-    label = max(labelled, key=lambda state: state.label_time).label
-    agreeing = [s for s in states if s.label is label and s.mask is not None]
-    return replace(latest(states), label=label, mask=latest(agreeing or states).mask)
+            yield store
 
 
 def usable_for(task: Task, correction: FrameCorrection) -> bool:
-    """Return whether a correction says what the task learns from.
+    """Return whether a task can be trained on a correction.
 
-    Frame quality is learnt from labels, or from a mask where there is no label. Masks are
-    learnt from masks, and from the label "none", which says that there is nothing to outline;
+    Frame quality is trained on labels, or on a mask where there is no label. Masks are
+    trained on masks, and on the label "none", which says that there is nothing to outline;
     a frame labelled optimal or suboptimal without a mask says nothing of the outline.
     """
     if task == "cls":
@@ -149,7 +70,7 @@ def usable_for(task: Task, correction: FrameCorrection) -> bool:
 
 
 def count_usable(sweeps: Iterable[CorrectedSweep], task: Task) -> tuple[int, int]:
-    """Count the positive and the negative frames that a task can learn from.
+    """Count the positive and the negative frames that a task can be trained on.
 
     Raises
     ------
@@ -226,9 +147,3 @@ def _mask(correction: FrameCorrection, record: SweepRecord) -> NDArray[np.bool_]
             f"sweep {record.identity[:8]}: the stored mask of frame {correction.frame} is unusable "
             f"({error}); outline the frame again"
         ) from None
-
-
-class SweepFinder(sweep_finder.SweepFinder):
-    """Finds sweeps by content; what is missing raises :class:`TrainingError`."""
-
-    error = TrainingError

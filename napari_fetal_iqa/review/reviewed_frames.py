@@ -1,0 +1,127 @@
+"""What counts of each frame of a sweep: the expert's word, or else the models'."""
+
+from functools import partial
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.analysis.best_frame import best_frame
+from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
+from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.review.frame_view import FrameView, Source
+from napari_fetal_iqa.sweep import SweepVolume
+
+
+class ReviewedFrames:
+    """What the models say of the frames of a sweep, overruled by what one reviewer says.
+
+    Parameters
+    ----------
+    sweep : SweepVolume
+    store : CorrectionStore
+    reviewer : str
+
+    Attributes
+    ----------
+    analysis : Analysis or None
+        What the models say.
+    """
+
+    def __init__(self, sweep: SweepVolume, store: CorrectionStore, reviewer: str) -> None:
+        self.sweep = sweep
+        self.analysis: Analysis | None = None
+        self._store = store
+        self._shown = reviewer
+
+    @property
+    def shown(self) -> str:
+        """Whose corrections are shown; only the reviewer's own can be changed."""
+        return self._shown
+
+    def corrections(self) -> dict[int, FrameCorrection]:
+        """Return the corrections of the shown reviewer, by frame number."""
+        return self._store.corrections(self.sweep.identity, self._shown)
+
+    @property
+    def _history(self) -> History:
+        return self._store.history(self.sweep.identity, self._shown)
+
+    def _correction(self, frame: int) -> FrameCorrection | None:
+        return self._history.frame(frame)
+
+    def mask_source(self, frame: int) -> Source:
+        """Return who drew the mask of a frame that counts."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return Source.EXPERT
+        if self.analysis and self.analysis.packed_mask(frame) is not None:
+            return Source.MODEL
+        return Source.NOBODY
+
+    def mask(self, frame: int) -> NDArray[np.bool_]:
+        """Return the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return decode_mask(correction.mask, self.sweep.shape[1:])
+        if self.analysis:
+            return self.analysis.mask(frame)
+        return np.zeros(self.sweep.shape[1:], bool)
+
+    def labels(self) -> tuple[NDArray[np.int8], NDArray[np.bool_]]:
+        """Return the label of every frame that counts, and which of them the expert set.
+
+        Returns
+        -------
+        labels : (T,) int8
+            :class:`Label` values; -1 where nobody said anything.
+        by_expert : (T,) bool
+            Frames of which the expert said something: a label or a mask.
+        """
+        nobody = np.full(len(self.sweep), -1, np.int8)
+        labels = self.analysis.labels() if self.analysis else nobody
+        by_expert = np.zeros(len(labels), bool)
+        for frame, correction in self.corrections().items():
+            by_expert[frame] = True
+            if correction.label is not None:
+                labels[frame] = correction.label
+        return labels, by_expert
+
+    def view(self, frame: int) -> FrameView:
+        """Return all there is to show of one frame."""
+        sweep, frame_in_sweep = self.sweep.locate(frame)
+        correction = self._correction(frame)
+        label, label_source = self._label(frame, correction)
+        scores = self.analysis.scores(frame) if self.analysis else (None, None)
+        return FrameView(
+            frame=frame,
+            sweep=sweep,
+            frame_in_sweep=frame_in_sweep,
+            quality=scores[0],
+            area_fraction=scores[1],
+            label=label,
+            label_source=label_source,
+            mask_source=self.mask_source(frame),
+            measure=partial(self._measure, frame),
+        )
+
+    def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
+        if correction and correction.label is not None:
+            return correction.label, Source.EXPERT
+        if self.analysis and self.analysis.computed[frame]:
+            return Label(int(self.analysis.labels()[frame])), Source.MODEL
+        return None, Source.NOBODY
+
+    def _measure(self, frame: int) -> AbdomenMeasurement | None:
+        mask = self.mask(frame)
+        if self.sweep.spacing_mm is None or not mask.any():
+            return None
+        return measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)
+
+    def best_frame(self) -> int:
+        """Return the frame to measure, or -1: the models' choice among what the expert left."""
+        if self.analysis is None:
+            return -1
+        labels, _ = self.labels()
+        return best_frame(self.analysis.score, labels == Label.OPTIMAL, self.sweep.bounds)
