@@ -1,4 +1,4 @@
-"""One meaning a colour, everywhere: Okabe and Ito's palette, told apart by colour-blind eyes."""
+"""One meaning a colour, everywhere: Okabe and Ito's palette, distinct to colour-blind eyes."""
 
 MODEL = "#56B4E9"
 EXPERT = "#E69F00"

@@ -14,7 +14,7 @@ class StoreError(FetalIqaError):
 
 
 class StoreUnwritableError(StoreError):
-    """A corrections store cannot be written now: what was said is kept, and written later."""
+    """A corrections store cannot be written now: corrections are kept, and written later."""
 
 
 class AnalysisError(FetalIqaError):

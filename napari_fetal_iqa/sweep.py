@@ -48,6 +48,11 @@ class Frames(Protocol):
     def __array__(self, dtype: Any = ..., /, *, copy: bool | None = ...) -> NDArray[Any]: ...
 
 
+def known_spacing(row_mm: float, column_mm: float) -> tuple[float, float] | None:
+    """Return the spacing in mm where both numbers are positive and finite, else None."""
+    return (row_mm, column_mm) if 0 < row_mm < np.inf and 0 < column_mm < np.inf else None
+
+
 def sweep_bounds(n_frames: int, frames_per_sweep: int | None = None) -> Bounds:
     """Split frames into sweeps.
 
@@ -118,7 +123,7 @@ class SweepVolume:
                 f"{self.name}: expected frames (T, H, W) of uint8, found "
                 f"{tuple(self.frames.shape)} of {self.frames.dtype}"
             )
-        if self.spacing_mm is not None and not all(0 < mm < np.inf for mm in self.spacing_mm):
+        if self.spacing_mm is not None and known_spacing(*self.spacing_mm) is None:
             raise SweepError(
                 f"{self.name}: expected a spacing of positive millimetres, found {self.spacing_mm}"
             )
@@ -191,7 +196,7 @@ def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 @dataclass(frozen=True)
 class SweepInfo:
-    """What there is to say about a sweep volume, in plain values; no patient data.
+    """Technical facts about a sweep volume, in plain values; no patient data.
 
     Parameters
     ----------
@@ -219,7 +224,7 @@ class SweepInfo:
 
 
 def describe(sweep: SweepVolume) -> SweepInfo:
-    """Tell what is in a sweep volume; reads all its frames.
+    """Describe a sweep volume; reads all its frames.
 
     Raises
     ------

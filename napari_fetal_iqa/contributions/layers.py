@@ -54,7 +54,7 @@ def sweep_layer(sweep: SweepVolume) -> LayerData:
 
 
 def _holds_masks(sweep: SweepVolume) -> bool:
-    """Tell masks from pictures; a picture is known by its first frame that is not black."""
+    """Return whether a volume is one of masks; a picture shows in its first non-black frames."""
     highest = 0
     for frame in sweep.frames:
         highest = max(highest, int(np.max(frame)))

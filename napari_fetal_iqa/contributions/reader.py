@@ -9,7 +9,10 @@ from napari_fetal_iqa.io.discovery import is_dicom, is_picture, walk_files
 from napari_fetal_iqa.io.read import find_reader, read_sweep
 
 LOOK_AT_FILES = 1000
-"""Files of a folder that are looked at to tell whether it is ours."""
+"""Files of a folder that are looked at to see whether it is ours.
+
+Fewer than :data:`~napari_fetal_iqa.io.discovery.MAX_FILES`, as napari's window waits meanwhile.
+"""
 
 ReadFunction = Callable[[str | list[str]], list[LayerData]]
 

@@ -21,6 +21,7 @@ def demo_sweep() -> SweepVolume:
     Simulating it takes some seconds, the first time only: then it is in the cache.
     """
     settings = PhantomSettings.demo()
+    # By version, as another one may simulate other pixels.
     path = paths.cache() / f"phantom_demo_{TOOL_VERSION}.mha"
     try:
         return read_sweep(path, frames_per_sweep=settings.frames_per_sweep)

@@ -53,6 +53,7 @@ def _spacing_mm(attributes: dict[str, Any]) -> tuple[float, float] | None:
     """Spacing of rows and columns, whichever way; None where there is neither scale nor unit."""
     scale = [abs(float(step)) for step in attributes.get("scale", ())][-2:]
     units = [str(unit) for unit in attributes.get("units") or ()][-2:]
+    # A scale of 1 without a unit is napari's default, and no spacing.
     if len(scale) < 2 or (scale == [1, 1] and not set(units) & set(MILLIMETRES)):
         return None
     row_mm, column_mm = (

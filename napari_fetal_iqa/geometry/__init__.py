@@ -1,1 +1,1 @@
-"""Outlines as numbers: ellipses, circumference, masks as bytes."""
+"""Outlines as numbers: ellipses, circumference, overlap of masks, masks as bytes."""

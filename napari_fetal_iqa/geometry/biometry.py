@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from math import cos, pi, radians, sin, sqrt
+from math import pi
 from typing import Any
 
 import numpy as np
@@ -10,22 +10,13 @@ import scipy
 import skimage
 from numpy.typing import NDArray
 
+from napari_fetal_iqa.geometry.ellipse import Ellipse, ramanujan_perimeter
+
 EDGE_PX = 3
 """Outline points this near the edge of the field of view are no outline (Sappia et al. 2025)."""
 FEWEST_POINTS = 6
 HADLOCK_WEEKS = (14.0, 42.0)
 """Menstrual ages of the fetuses that Hadlock et al. (1984) measured."""
-
-
-def ramanujan_perimeter(a: float, b: float) -> float:
-    """Perimeter of an ellipse with semi-axes ``a`` and ``b``, in their unit.
-
-    References
-    ----------
-    Ramanujan's first formula, as ACOUSLIC-AI uses it (Sappia et al., Medical Image Analysis 105
-    (2025) 103640); its error is below 0.01 % for semi-axes up to 1 : 2.
-    """
-    return pi * (3 * (a + b) - sqrt((3 * a + b) * (a + 3 * b)))
 
 
 @dataclass(frozen=True)
@@ -60,24 +51,25 @@ class AbdomenMeasurement:
         """Longer and shorter diameter.
 
         Sonographers read the transverse and the anteroposterior abdominal diameter; which of the
-        two is which cannot be told from a mask.
+        two is which a mask does not show.
         """
         return 2 * self.semi_axes_mm[0], 2 * self.semi_axes_mm[1]
 
+    @property
+    def ellipse(self) -> Ellipse:
+        """The ellipse in mm of the frame, its first diameter the longer one."""
+        row, column = np.multiply(self.center_px, self.spacing_mm).tolist()
+        return Ellipse((row, column), self.semi_axes_mm, self.angle_deg)
+
     def outline_px(self, n: int = 128) -> NDArray[np.float64]:
         """Return ``n`` points of the ellipse, (n, 2) rows and columns, for a closed polygon."""
-        return self._at(np.linspace(0, 2 * pi, n, endpoint=False))
+        return self.ellipse.outline_mm(n) / self.spacing_mm
 
     @property
     def diameter_ends_px(self) -> NDArray[np.float64]:
         """(2, 2, 2): longer and shorter diameter; their two ends; row and column."""
-        return self._at(np.array([0, pi, pi / 2, 3 * pi / 2])).reshape(2, 2, 2)
-
-    def _at(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        (a, b), turn = self.semi_axes_mm, radians(self.angle_deg)
-        x = a * cos(turn) * np.cos(t) - b * sin(turn) * np.sin(t)
-        y = a * sin(turn) * np.cos(t) + b * cos(turn) * np.sin(t)
-        return np.stack([y, x], -1) / self.spacing_mm + self.center_px
+        ends = self.ellipse.points_mm([0, pi, pi / 2, 3 * pi / 2]) / self.spacing_mm
+        return ends.reshape(2, 2, 2)
 
 
 def measure_abdomen(

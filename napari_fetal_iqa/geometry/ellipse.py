@@ -1,19 +1,88 @@
-"""The ellipse tool of a scanner: two diameters, four handles and a centre to drag."""
+"""Ellipses: where their points lie, how long they are, and the ellipse tool of a scanner.
+
+The tool has two diameters, four handles and a centre to drag.
+"""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import IntEnum
-from math import cos, degrees, hypot, pi, radians, sin
-from typing import Any, Self
+from math import cos, degrees, hypot, pi, radians, sin, sqrt
+from typing import Any, Self, TypeVar
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_fetal_iqa.geometry.biometry import measure_abdomen, ramanujan_perimeter
-
 SHORTEST_MM = 0.5
 """Semi-axes do not get shorter than this under a drag: a handle never meets its opposite."""
 _LEAST_SINE = 0.5  # of the angle between two diameters: 30 degrees
+
+
+Numbers = TypeVar("Numbers", float, NDArray[np.floating[Any]])
+
+
+def from_axes(
+    center: tuple[float, float],
+    semi_axes: tuple[float, float],
+    angle_rad: float,
+    u: Numbers,
+    v: Numbers,
+) -> tuple[Numbers, Numbers]:
+    """Place points that are known by their shares of an ellipse's two semi-axes.
+
+    The outline is where ``u = cos t`` and ``v = sin t``.
+
+    Parameters
+    ----------
+    center : (float, float)
+        x to the right and y down.
+    semi_axes : (float, float)
+        In the unit of the centre.
+    angle_rad : float
+        Of the first semi-axis: 0 to the right, growing downwards.
+    u, v : float or array
+        Shares of the first and the second semi-axis.
+
+    Returns
+    -------
+    x, y : float or array
+    """
+    (x, y), (a, b), c, s = center, semi_axes, cos(angle_rad), sin(angle_rad)
+    # The phantom's pixels, and so the demo models, depend on the order of these operations.
+    return x + u * a * c - v * b * s, y + u * a * s + v * b * c
+
+
+def to_axes(
+    semi_axes: tuple[float, float], angle_rad: float, dx: Numbers, dy: Numbers
+) -> tuple[Numbers, Numbers]:
+    """Return the shares of an ellipse's two semi-axes: the inverse of :func:`from_axes`.
+
+    A point lies inside where the squares of its shares add up to less than 1.
+
+    Parameters
+    ----------
+    semi_axes, angle_rad
+        As for :func:`from_axes`.
+    dx, dy : float or array
+        Offsets from the centre, to the right and down; float32 stays float32.
+
+    Returns
+    -------
+    u, v : float or array
+    """
+    # Python's floats, because those of numpy would make float64 of float32.
+    (a, b), c, s = map(float, semi_axes), cos(angle_rad), sin(angle_rad)
+    return (c * dx + s * dy) / a, (c * dy - s * dx) / b
+
+
+def ramanujan_perimeter(a: float, b: float) -> float:
+    """Perimeter of an ellipse with semi-axes ``a`` and ``b``, in their unit.
+
+    References
+    ----------
+    Ramanujan's first formula, as ACOUSLIC-AI uses it (Sappia et al., Medical Image Analysis 105
+    (2025) 103640); its error is below 0.01 % for semi-axes up to 1 : 2.
+    """
+    return pi * (3 * (a + b) - sqrt((3 * a + b) * (a + 3 * b)))
 
 
 class Handle(IntEnum):
@@ -106,25 +175,6 @@ class Ellipse:
             degrees(np.arctan2(*u)),
         )
 
-    @classmethod
-    def from_mask(
-        cls,
-        mask: NDArray[Any],
-        spacing_mm: Sequence[float],
-        field_of_view: NDArray[np.bool_] | None = None,
-    ) -> Self | None:
-        """Fit the ellipse of a mask, the first diameter the longer one.
-
-        Parameters and errors are those of
-        :func:`~napari_fetal_iqa.geometry.biometry.measure_abdomen`, which also says where there is
-        none.
-        """
-        measured = measure_abdomen(mask, spacing_mm, field_of_view)
-        if measured is None:
-            return None
-        row, column = np.multiply(measured.center_px, measured.spacing_mm)
-        return cls((float(row), float(column)), measured.semi_axes_mm, measured.angle_deg)
-
     @property
     def circumference_mm(self) -> float:
         """By Ramanujan's first formula, as :func:`ramanujan_perimeter` gives it."""
@@ -133,18 +183,26 @@ class Ellipse:
     @property
     def handles_mm(self) -> NDArray[np.float64]:
         """(5, 2) rows and columns in mm, in the order of :class:`Handle`."""
-        at = self._at(np.array([pi, 0, 3 * pi / 2, pi / 2]))
-        return np.concatenate([at, [self.center_mm]])
+        ends = self.points_mm([pi, 0, 3 * pi / 2, pi / 2])
+        return np.concatenate([ends, [self.center_mm]])
 
     def outline_mm(self, n: int = 128) -> NDArray[np.float64]:
         """Return ``n`` points of the ellipse, closed, (n, 2) rows and columns in mm."""
-        return self._at(np.linspace(0, 2 * pi, n, endpoint=False))
+        return self.points_mm(np.linspace(0, 2 * pi, n, endpoint=False))
 
-    def _at(self, t: NDArray[np.float64]) -> NDArray[np.float64]:
-        (a, b), turn = self.semi_axes_mm, radians(self.angle_deg)
-        x = a * cos(turn) * np.cos(t) - b * sin(turn) * np.sin(t)
-        y = a * sin(turn) * np.cos(t) + b * cos(turn) * np.sin(t)
-        return np.stack([y, x], -1) + self.center_mm
+    def points_mm(self, t: ArrayLike) -> NDArray[np.float64]:
+        """Return points of the outline, (n, 2) rows and columns in mm.
+
+        Parameters
+        ----------
+        t : (n,) array
+            Radians: 0 at the end of the first semi-axis, pi / 2 at that of the second.
+        """
+        row, column = self.center_mm
+        x, y = from_axes(
+            (column, row), self.semi_axes_mm, radians(self.angle_deg), np.cos(t), np.sin(t)
+        )
+        return np.stack([y, x], -1)
 
     def moved(self, handle: Handle, to: Sequence[float]) -> "Ellipse":
         """Drag a handle.
@@ -193,8 +251,7 @@ class Ellipse:
         low, high = np.clip(low, 0, shape), np.clip(high, 0, shape)
         y = (np.arange(low[0], high[0]) * spacing_mm[0] - self.center_mm[0])[:, None]
         x = np.arange(low[1], high[1]) * spacing_mm[1] - self.center_mm[1]
-        along = (x * cos(turn) + y * sin(turn)) / a
-        across = (y * cos(turn) - x * sin(turn)) / b
+        u, v = to_axes(self.semi_axes_mm, turn, x, y)
         mask = np.zeros(shape, bool)
-        mask[low[0] : high[0], low[1] : high[1]] = along**2 + across**2 <= 1
+        mask[low[0] : high[0], low[1] : high[1]] = u**2 + v**2 <= 1
         return mask

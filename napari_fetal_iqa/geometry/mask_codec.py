@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 _FASTEST = 1
+"""zlib's level: 1.4 kB an abdomen; level 9 makes it 0.8 kB, and takes 100 times as long."""
 
 
 def encode_mask(mask: NDArray[np.bool_]) -> bytes:

@@ -1,4 +1,7 @@
-"""Opening and writing sweeps; one module per family of formats."""
+"""Opening and writing sweeps: which files make one, which reader opens them, how one is written.
+
+``formats`` holds a module for each file format, ``frames`` what becomes of the pixels of all.
+"""
 
 from napari_fetal_iqa.io.acouslic import (
     AcouslicCase,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.geometry.biometry import ramanujan_perimeter
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.phantom.echo import compress, envelope, scatterers
 from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.scene import Scene, ellipse_mask
@@ -64,6 +64,8 @@ def make_phantom(
     """
     settings = settings or PhantomSettings()
     fan = Fan(settings)
+    # Three streams (case, anatomy of each sweep, its speckle): a change to what one of them draws
+    # leaves the others as they were.
     rng = np.random.default_rng((seed, 0))
     semi_axes = _draw_semi_axes(rng)
     runs = plan_runs(settings, rng)

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 from itertools import pairwise
-from math import cos, pi, sin, sqrt
+from math import pi, sqrt
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_fetal_iqa.geometry.ellipse import to_axes
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.fetus import paint_head, paint_limb, paint_long_trunk, paint_trunk
@@ -165,6 +166,5 @@ def ellipse_mask(outline: Ellipse, fan: Fan) -> NDArray[np.bool_]:
     row_mm, column_mm = fan.settings.spacing_mm
     z = (np.arange(rows)[:, None] + 0.5) * row_mm - outline.z
     x = (np.arange(columns)[None] + 0.5 - columns / 2) * column_mm - outline.x
-    c, s = cos(outline.angle_rad), sin(outline.angle_rad)
-    inside = ((c * x + s * z) / outline.a) ** 2 + ((c * z - s * x) / outline.b) ** 2 <= 1
-    return np.asarray(inside & fan.field_of_view)
+    u, v = to_axes((outline.a, outline.b), outline.angle_rad, x, z)
+    return np.asarray((u**2 + v**2 <= 1) & fan.field_of_view)

@@ -46,6 +46,7 @@ def plan_runs(settings: PhantomSettings, rng: np.random.Generator) -> list[list[
     taken = [np.zeros(last, bool) for last in lasts]
     spans: list[tuple[int, int, int]] = []
     total, order = 0, rng.permutation(settings.n_sweeps)
+    # Sweeps that are full take no more runs: what was wanted may not fit in.
     for attempt in range(20 * settings.n_sweeps):
         if total >= wanted:
             break

@@ -5,6 +5,7 @@ from math import cos, sin
 
 import numpy as np
 
+from napari_fetal_iqa.geometry.ellipse import from_axes, to_axes
 from napari_fetal_iqa.phantom.fan import Fan, Grid
 
 
@@ -23,8 +24,7 @@ class Ellipse:
 
     def at(self, u: float, v: float) -> tuple[float, float]:
         """Point of the plane at fractions ``u`` and ``v`` of the two semi-axes."""
-        c, s = cos(self.angle_rad), sin(self.angle_rad)
-        return self.x + u * self.a * c - v * self.b * s, self.z + u * self.a * s + v * self.b * c
+        return from_axes((self.x, self.z), (self.a, self.b), self.angle_rad, u, v)
 
     def inner(self, u: float, v: float, a: float, b: float, angle_rad: float = 0.0) -> "Ellipse":
         """An ellipse inside this one; sizes are fractions of its smaller semi-axis."""
@@ -35,8 +35,7 @@ class Ellipse:
         """Signed distance to the outline (mm, negative inside) and its outward unit normal."""
         c, s = np.float32(cos(self.angle_rad)), np.float32(sin(self.angle_rad))
         dx, dz = x - np.float32(self.x), z - np.float32(self.z)
-        u = (c * dx + s * dz) / np.float32(self.a)
-        v = (c * dz - s * dx) / np.float32(self.b)
+        u, v = to_axes((self.a, self.b), self.angle_rad, dx, dz)
         rho = np.sqrt(u * u + v * v)
         u /= np.float32(self.a)
         v /= np.float32(self.b)

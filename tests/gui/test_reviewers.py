@@ -6,14 +6,14 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.widgets.viewer.mask_layer import EXPERT_VALUE
 
 SECONDS = 1000
 
 
 def ellipse(shape, rows, columns):
-    row, column = np.ogrid[: shape[0], : shape[1]]
-    return ((row - 70) / rows) ** 2 + ((column - 90) / columns) ** 2 <= 1
+    return Ellipse((70, 90), (columns, rows), 0).mask(shape, (1, 1))
 
 
 @pytest.fixture

@@ -8,6 +8,7 @@ import pytest
 from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.storage.settings import Settings, save_settings
@@ -125,8 +126,7 @@ def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     sweep = widget.presenter.session.sweep
     assert sweep.shape == (232, 153, 211)
 
-    rows, columns = np.ogrid[:153, :211]
-    outline = ((rows - 80) / 45) ** 2 + ((columns - 105) / 60) ** 2 <= 1
+    outline = Ellipse((80, 105), (60, 45), 0).mask((153, 211), (1, 1))
     shown, empty = range(100, 124, 4), range(0, 24, 4)
     for frame in shown:
         correct(widget, frame, Label.OPTIMAL, outline)

@@ -107,7 +107,7 @@ def fan(shape: tuple[int, int]) -> np.ndarray:
     return np.abs(columns - shape[1] // 2) < rows
 
 
-def test_field_of_view_is_the_lit_fan_without_specks_and_holes():
+def test_field_of_view_is_the_non_black_fan_without_specks_and_holes():
     truth = fan((40, 60))
     array = frames(30, 40, 60) // 2 * truth + 9 * truth.astype(np.uint8)
     array[:, 30, 30] = 0  # a pixel that is dark in every frame
@@ -152,7 +152,7 @@ def test_trailing_black_frames_do_not_change_the_field_of_view():
     assert np.array_equal(SweepVolume(padded).field_of_view, truth)
 
 
-def test_describe_tells_technical_facts():
+def test_describe_returns_technical_facts():
     info = describe(SweepVolume(frames(280, 5, 6), (0.2, 0.3), name="case", source_format="test"))
 
     assert (info.name, info.format, info.spacing_mm) == ("case", "test", (0.2, 0.3))

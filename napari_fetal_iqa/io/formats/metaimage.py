@@ -10,8 +10,8 @@ import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
-from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader, known_spacing
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
+from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 ELEMENT_TYPES = {
     "MET_CHAR": "i1",
@@ -52,6 +52,7 @@ def _read_header(path: Path) -> tuple[TextHeader, int]:
     fields: dict[str, str] = {}
     with path.open("rb") as file:
         while "ElementDataFile" not in fields:
+            # Latin-1 takes every byte: notes of other programs come in any encoding.
             line = file.readline(MAX_HEADER_BYTES - file.tell()).decode("latin-1")
             key, separator, value = (part.strip() for part in line.partition("="))
             if not (separator and key and key.isprintable()):
@@ -118,12 +119,7 @@ def _spacing(header: TextHeader) -> tuple[float, float] | None:
 
 def _data(header: TextHeader, end: int) -> tuple[Path, int]:
     """Return the file that holds the pixels, and their offset (-1: they end the file)."""
-    name = header.get("ElementDataFile")
-    if name.upper() == "LOCAL":
+    if header.get("ElementDataFile").upper() == "LOCAL":
         return header.path, end
-    if not name or "%" in name or name.split()[0].upper() == "LIST":
-        raise header.wrong("ElementDataFile", "LOCAL or one data file")
-    offset = header.get("HeaderSize", "0")
-    if offset not in ("0", "-1"):
-        return header.data_file("ElementDataFile"), header.whole_numbers("HeaderSize", 1)[0]
-    return header.data_file("ElementDataFile"), int(offset)
+    path = header.data_file("ElementDataFile", "LOCAL or one data file")
+    return path, header.skipped_bytes("HeaderSize")

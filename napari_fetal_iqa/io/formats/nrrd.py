@@ -12,8 +12,8 @@ import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
-from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader, known_spacing
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
+from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -95,7 +95,7 @@ def _pixel_block(header: TextHeader, end: int) -> tuple[PixelBlock, int]:
             raise header.wrong(key, "0")
     channels, shape = _channels_and_shape(header)
     path, offset = _data(header, end)
-    skip = _byte_skip(header)
+    skip = header.skipped_bytes("byte skip" if "byte skip" in header.fields else "byteskip")
     if encoding == "raw":
         offset, skip = (-1 if skip == -1 else offset + skip), 0
     elif skip == -1:
@@ -137,19 +137,10 @@ def _dtype(header: TextHeader) -> np.dtype[Any]:
     return np.dtype(code).newbyteorder(">" if endian == "big" else "<")
 
 
-def _byte_skip(header: TextHeader) -> int:
-    key = "byte skip" if "byte skip" in header.fields else "byteskip"
-    value = header.get(key, "0")
-    return int(value) if value in ("0", "-1") else header.whole_numbers(key, 1)[0]
-
-
 def _data(header: TextHeader, end: int) -> tuple[Path, int]:
-    name = header.get("data file")
     if "data file" not in header.fields:
         return header.path, end
-    if not name or "%" in name or name.split()[0].upper() == "LIST":
-        raise header.wrong("data file", "one file name")
-    return header.data_file("data file"), 0
+    return header.data_file("data file", "one file name"), 0
 
 
 def _spacing(header: TextHeader, axis: int) -> tuple[float, float] | None:

@@ -70,7 +70,7 @@ def _append_frames(stack: FrameStack, path: Path) -> None:
             # A map rather than a file, because a damaged length then never asks for memory.
             mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
         ):
-            warnings.simplefilter("ignore")  # what is wrong is said in an error
+            warnings.simplefilter("ignore")  # what is wrong becomes a SweepError
             image = Image.open(cast(BinaryIO, mapped), formats=formats)
             check_frame_size(path.name, image.height, image.width)
             for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:

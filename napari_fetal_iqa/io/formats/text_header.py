@@ -1,6 +1,5 @@
-"""Fields of a text header, checked as they are asked for."""
+"""Headers of text (MetaImage, NRRD): their fields, each checked when it is read."""
 
-import math
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -45,17 +44,29 @@ class TextHeader:
     def whole_numbers(self, key: str, count: int) -> tuple[int, ...]:
         """Return ``count`` positive integers of at most 15 digits."""
         words = self.words(key)
+        # 15 digits are a petabyte; from 4300 on, int raises an error of its own.
         if len(words) != count or not all(
             word.isascii() and word.isdigit() and len(word) <= 15 and int(word) for word in words
         ):
             raise self.wrong(key, f"{count} positive whole number{'s' * (count > 1)}")
         return tuple(int(word) for word in words)
 
-    def data_file(self, key: str) -> Path:
-        """Return the data file that a field names; it must lie in the header's folder or below."""
+    def skipped_bytes(self, key: str) -> int:
+        """Return how many bytes come before the pixels; -1 where the pixels end the file."""
+        value = self.get(key, "0")
+        return int(value) if value in ("0", "-1") else self.whole_numbers(key, 1)[0]
+
+    def data_file(self, key: str, expected: str) -> Path:
+        """Return the data file that a field names; it must lie in the header's folder or below.
+
+        Lists and patterns of files, one a frame, are refused as not ``expected``.
+        """
+        name = self.get(key)
+        if not name or "%" in name or name.split()[0].upper() == "LIST":
+            raise self.wrong(key, expected)
         folder = self.path.parent.resolve()
         try:
-            data = (folder / self.get(key)).resolve()
+            data = (folder / name).resolve()
             inside, found = data.is_relative_to(folder), data.is_file()
         except (OSError, ValueError):  # a name too long, or with a null byte
             raise self.wrong(key, "a file name") from None
@@ -66,7 +77,7 @@ class TextHeader:
             )
         if not found:
             raise SweepError(
-                f"{self.path.name}: expected its data file {self.get(key)[:80]!r} beside it, "
+                f"{self.path.name}: expected its data file {name[:80]!r} beside it, "
                 f"found none; copy both files"
             )
         return data
@@ -78,9 +89,3 @@ class TextHeader:
             f"{self.path.name}: expected {key} to be {expected}, found {found}; "
             f"save the volume again as an 8-bit MetaImage"
         )
-
-
-def known_spacing(row_mm: float, column_mm: float) -> tuple[float, float] | None:
-    """Return the spacing in mm where both numbers make sense, else None."""
-    sensible = all(math.isfinite(mm) and mm > 0 for mm in (row_mm, column_mm))
-    return (row_mm, column_mm) if sensible else None

@@ -43,8 +43,8 @@ class InflatingFrames:
     Raises
     ------
     SweepError
-        From indexing, where the stream is damaged or ends before the asked frame, or the file
-        was changed since it was opened.
+        From indexing, where the stream is damaged or ends before the frame that is indexed, or the
+        file was changed since it was opened.
     """
 
     dtype = np.dtype(np.uint8)

@@ -16,6 +16,7 @@ from fetal_iqa_training.challenge.metrics import (
 )
 from fetal_iqa_training.challenge.rules import WORST_HAUSDORFF_PX
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.geometry.overlap import dice
 
 SHAPE = (48, 64)
@@ -26,8 +27,7 @@ VIEW[2:46, 2:62] = True
 
 
 def ellipse(row=24.0, column=30.0, a=11.0, b=8.0):
-    rows, columns = np.indices(SHAPE)
-    return ((rows - row) / b) ** 2 + ((columns - column) / a) ** 2 <= 1
+    return Ellipse((row, column), (a, b), 0).mask(SHAPE, (1, 1))
 
 
 ABDOMEN = ellipse()

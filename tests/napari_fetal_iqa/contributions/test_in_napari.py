@@ -47,7 +47,7 @@ def test_every_frame_of_a_compressed_sweep_is_shown(viewer, tmp_path, volume):
         assert np.array_equal(image._slice.image.raw, volume[frame])
 
 
-def test_a_broken_file_is_told_in_one_line(viewer, tmp_path):
+def test_a_broken_file_is_reported_in_one_line(viewer, tmp_path):
     path = tmp_path / "case.mha"
     path.write_bytes(b"junk")
 

@@ -16,8 +16,8 @@ from napari_fetal_iqa.geometry.biometry import (
     format_gestational_age,
     gestational_age_weeks,
     measure_abdomen,
-    ramanujan_perimeter,
 )
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 
 
 def integrated_perimeter(a: float, b: float) -> float:

@@ -1,57 +1,44 @@
-"""DICOM files that pydicom writes, and a reader without permissions."""
+"""Checks that hold for files of several formats."""
 
-import os
-
+import numpy as np
 import pytest
-from pydicom import uid
-from pydicom.dataset import FileDataset, FileMetaDataset
+
+from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io import describe, read_sweep
 
 
 @pytest.fixture
-def as_nobody(tmp_path):
-    """Tests may run as root, whom no permission stops."""
-    if not hasattr(os, "geteuid"):
-        pytest.skip("this system has no user ids")
-    if os.geteuid() == 0:
-        for folder in (tmp_path, *tmp_path.parents[:2]):
-            folder.chmod(0o755)
-        os.seteuid(65534)
-        yield
-        os.seteuid(0)
-    else:
-        yield
+def count_refused_cuts():
+    """Cut a file at each length; count those refused, as what is read must still be whole."""
+
+    def count(path, whole, lengths):
+        data = path.read_bytes()
+        refused = 0
+        for length in lengths:
+            path.write_bytes(data[:length])
+            try:
+                sweep = read_sweep(path)
+            except SweepError:
+                refused += 1
+            else:
+                assert np.array_equal(sweep.frames, whole)
+        return refused
+
+    return count
 
 
 @pytest.fixture
-def save_dicom(tmp_path):
-    """Write (T, H, W) or (T, H, W, 3) frames as an ultrasound DICOM file by pydicom."""
+def check_that_no_name_is_kept():
+    """Read a volume whose header names Doe, and the same cut by a byte: neither may show it."""
 
-    def save(name, frames, syntax=uid.ExplicitVRLittleEndian, **attributes):
-        path = tmp_path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        meta = FileMetaDataset()
-        meta.TransferSyntaxUID = syntax
-        meta.MediaStorageSOPClassUID = uid.UltrasoundMultiFrameImageStorage
-        meta.MediaStorageSOPInstanceUID = uid.generate_uid()
-        dataset = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
-        dataset.SOPClassUID = meta.MediaStorageSOPClassUID
-        dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
-        dataset.PatientName, dataset.PatientID = "Doe^Jane", "12345"
-        dataset.Modality = "US"
-        dataset.NumberOfFrames, dataset.Rows, dataset.Columns = frames.shape[:3]
-        dataset.SamplesPerPixel = frames.shape[3] if frames.ndim == 4 else 1
-        dataset.PhotometricInterpretation = "RGB" if frames.ndim == 4 else "MONOCHROME2"
-        dataset.PlanarConfiguration = 0
-        dataset.BitsAllocated = dataset.BitsStored = 8 * frames.dtype.itemsize
-        dataset.HighBit = dataset.BitsStored - 1
-        dataset.PixelRepresentation = int(frames.dtype.kind == "i")
-        for key, value in attributes.items():
-            setattr(dataset, key, value)
-        order = "<" if syntax.is_little_endian else ">"
-        data = frames.astype(frames.dtype.newbyteorder(order)).tobytes()
-        dataset.PixelData = attributes.get("PixelData", data)
-        dataset["PixelData"].VR = "OB" if syntax.is_encapsulated else "OW"
-        dataset.save_as(path, enforce_file_format=True)
-        return path
+    def check(path, volume):
+        sweep = read_sweep(path)
+        cut = path.with_stem("cut")
+        cut.write_bytes(path.read_bytes()[:-1])  # not in place: it is mapped
+        with pytest.raises(SweepError) as caught:
+            describe(read_sweep(cut))
 
-    return save
+        assert np.array_equal(sweep.frames, volume)
+        assert "Doe" not in repr(vars(sweep)) + str(describe(sweep)) + str(caught.value)
+
+    return check

@@ -177,7 +177,7 @@ def mutate(data: bytes, rng: np.random.Generator) -> bytes:
 
 
 def caused_by_memory(error: BaseException | None) -> bool:
-    """Return whether an error came from memory that was asked for and refused.
+    """Return whether an error came from memory that was requested and refused.
 
     FFmpeg itself refuses sizes that no video needs, in the words of one that ran out of memory.
     """

@@ -97,7 +97,7 @@ def test_a_circumference_that_makes_no_sense_is_named_by_its_line(tmp_path, swee
         list_cases(tmp_path)
 
 
-def test_a_folder_that_is_no_data_set_is_said_so(tmp_path):
+def test_a_folder_that_is_no_data_set_is_refused(tmp_path):
     with pytest.raises(SweepError, match="expected an ACOUSLIC-AI data set"):
         list_cases(tmp_path)
 
@@ -106,7 +106,7 @@ def test_a_folder_that_is_no_data_set_is_said_so(tmp_path):
     ("data", "message"),
     [(b"uuid,subject_id\na,s\n", "a column"), (b"\xff\xfe\xff", "cannot be read"), (b"", "column")],
 )
-def test_a_table_that_is_none_is_said_so(tmp_path, data, message):
+def test_a_table_that_is_none_is_refused(tmp_path, data, message):
     (tmp_path / TABLE).parent.mkdir()
     (tmp_path / TABLE).write_bytes(data)
 

@@ -38,8 +38,8 @@ for path in sys.argv[1:]:
         main()
         os._exit(0)
     status = os.waitpid(child, 0)[1]
-    told = Path(sys.argv[0] + ".err").read_text()
-    outcomes[path] = os.waitstatus_to_exitcode(status), told, time.monotonic() - start
+    shown = Path(sys.argv[0] + ".err").read_text()
+    outcomes[path] = os.waitstatus_to_exitcode(status), shown, time.monotonic() - start
 print(json.dumps(outcomes))
 """
 
@@ -127,14 +127,14 @@ BAD: dict[str, Callable[[Path], Path]] = {
 }
 
 
-def test_every_bad_file_is_told_in_one_line(tmp_path):
+def test_every_bad_file_is_reported_in_one_line(tmp_path):
     paths = {}
     for number, (kind, write) in enumerate(BAD.items()):
         (tmp_path / str(number)).mkdir()
         paths[kind] = str(write(tmp_path / str(number)))
 
     child = subprocess.run(
-        [sys.executable, "-c", f"import sys; sys.argv[0] = {str(tmp_path / 'told')!r}\n{DRIVER}"]
+        [sys.executable, "-c", f"import sys; sys.argv[0] = {str(tmp_path / 'shown')!r}\n{DRIVER}"]
         + list(paths.values()),
         capture_output=True,
         text=True,
@@ -144,9 +144,9 @@ def test_every_bad_file_is_told_in_one_line(tmp_path):
     assert child.returncode == 0, child.stderr
     outcomes = json.loads(child.stdout)
     for kind, path in paths.items():
-        status, told, seconds = outcomes[path]
-        assert (status, told.count("\n")) == (1, 1), f"{kind}: {status}: {told}"
-        assert told.startswith("napari-fetal-iqa: "), kind
-        assert "; " in told, kind
-        assert "memory" not in told, kind
+        status, shown, seconds = outcomes[path]
+        assert (status, shown.count("\n")) == (1, 1), f"{kind}: {status}: {shown}"
+        assert shown.startswith("napari-fetal-iqa: "), kind
+        assert "; " in shown, kind
+        assert "memory" not in shown, kind
         assert seconds < 30, f"{kind}: {seconds}"  # it takes one; machines are busy

@@ -82,7 +82,7 @@ def test_only_volumes_of_uint8_are_written(tmp_path, array):
 
 
 @pytest.mark.parametrize("ending", ENDINGS)
-def test_a_folder_that_cannot_be_made_is_said_so(tmp_path, volume, ending):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path, volume, ending):
     (tmp_path / "file").write_text("in the way")
 
     with pytest.raises(SweepError, match=rf"^a{ending}: cannot be written \(.*\); choose"):

@@ -17,7 +17,7 @@ def phantom() -> PhantomCase:
     return make_phantom(PhantomSettings.small(), seed=0)
 
 
-def test_a_case_has_the_size_that_was_asked_for(phantom: PhantomCase) -> None:
+def test_a_case_has_the_requested_size(phantom: PhantomCase) -> None:
     assert phantom.sweep.shape == phantom.masks.shape == (60, 141, 186)
     assert phantom.sweep.bounds == ((0, 20), (20, 40), (40, 60))
     assert phantom.sweep.spacing_mm == (1.12, 1.12)
@@ -43,7 +43,7 @@ def test_another_seed_gives_another_case() -> None:
     assert one.sweep.name != two.sweep.name
 
 
-def test_masks_labels_and_circumferences_tell_the_same(phantom: PhantomCase) -> None:
+def test_masks_labels_and_circumferences_agree(phantom: PhantomCase) -> None:
     assert set(phantom.labels) == {0, 1, 2}
     for mask, label, ac_mm in zip(phantom.masks, phantom.labels, phantom.ac_mm, strict=True):
         assert set(np.unique(mask)) == {0, label}
@@ -71,7 +71,7 @@ def test_the_mask_measures_as_the_true_circumference(seed: int) -> None:
     assert whole > 0
 
 
-def test_nothing_is_lit_outside_the_fan_and_everything_inside(phantom: PhantomCase) -> None:
+def test_everything_inside_the_fan_is_non_black_and_nothing_outside(phantom: PhantomCase) -> None:
     fan = Fan(PhantomSettings.small()).field_of_view
     assert not phantom.sweep.frames[:, ~fan].any()
     assert phantom.sweep.frames[:, fan].all()

@@ -28,10 +28,10 @@ def abdomen(seed: int, run: Run, room: tuple[int, int] = (0, 140)) -> Abdomen:
 def test_runs_are_1_to_32_frames_apart_and_within_their_sweep(
     seed: int, n_sweeps: int, frames: int, share: float, black: int
 ) -> None:
-    asked = PhantomSettings(
+    requested = PhantomSettings(
         n_sweeps=n_sweeps, frames_per_sweep=frames, positive_fraction=share, black_frames=black
     )
-    planned = plan_runs(asked, np.random.default_rng(seed))
+    planned = plan_runs(requested, np.random.default_rng(seed))
     assert len(planned) == n_sweeps
     for sweep, runs in enumerate(planned):
         last = 0
@@ -44,23 +44,23 @@ def test_runs_are_1_to_32_frames_apart_and_within_their_sweep(
 
 
 @pytest.mark.parametrize(
-    ("asked", "share"),
+    ("requested", "share"),
     [(PhantomSettings.acouslic(), 0.026), (PhantomSettings.demo(), 0.2)],
 )
-def test_the_share_of_abdomen_is_met_on_average(asked: PhantomSettings, share: float) -> None:
+def test_the_share_of_abdomen_is_met_on_average(requested: PhantomSettings, share: float) -> None:
     shares = [
-        sum(run.stop - run.start for runs in planned for run in runs) / asked.n_frames
-        for planned in (plan_runs(asked, np.random.default_rng(seed)) for seed in range(200))
+        sum(run.stop - run.start for runs in planned for run in runs) / requested.n_frames
+        for planned in (plan_runs(requested, np.random.default_rng(seed)) for seed in range(200))
     ]
     assert np.mean(shares) == pytest.approx(share, rel=0.12)
     assert np.std(shares) > 0.1 * share
 
 
 def test_as_many_cases_as_in_acouslic_have_no_optimal_frame() -> None:
-    asked = PhantomSettings.acouslic()
+    sparse = PhantomSettings.acouslic()
     without = [
         not any(
-            run.optimal for runs in plan_runs(asked, np.random.default_rng(seed)) for run in runs
+            run.optimal for runs in plan_runs(sparse, np.random.default_rng(seed)) for run in runs
         )
         for seed in range(300)
     ]
@@ -74,13 +74,13 @@ def test_the_demo_always_reaches_the_optimal_plane() -> None:
 
 
 def test_no_run_is_optimal_where_none_may_be() -> None:
-    asked = replace(PhantomSettings.demo(), optimal_fraction=0.0)
-    planned = plan_runs(asked, np.random.default_rng(0))
+    requested = replace(PhantomSettings.demo(), optimal_fraction=0.0)
+    planned = plan_runs(requested, np.random.default_rng(0))
     assert not any(run.optimal for runs in planned for run in runs)
 
 
 @given(st.integers(0, 2**32), st.integers(1, 32), st.booleans())
-def test_landmarks_tell_the_label(seed: int, length: int, optimal: bool) -> None:
+def test_landmarks_follow_from_the_label(seed: int, length: int, optimal: bool) -> None:
     run = Run(50, 50 + length, optimal)
     shown = abdomen(seed, run)
     labels = [shown.label(frame) for frame in range(140)]

@@ -1,4 +1,4 @@
-"""A DICOM file opened for pydicom: mapped or inflated, its damage told without quoting it."""
+"""A DICOM file opened for pydicom: mapped or inflated, its damage reported without quoting it."""
 
 import io
 import logging
@@ -75,6 +75,7 @@ def _inflated(path: Path, file: Any) -> BinaryIO | None:
     if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
         return None
     deflated = DeflatedExplicitVRLittleEndian.encode()
+    # Filled up to the length of the other, so that the lengths around it stay true.
     plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
     whole = io.BytesIO()
     whole.write(file[:start].replace(deflated, plain))

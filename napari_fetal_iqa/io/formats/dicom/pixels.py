@@ -106,7 +106,7 @@ def _decode(path: Path, file: Any, dataset: pydicom.Dataset) -> Decoded:
         return _decode_by_ffmpeg(file, dataset)
     options = as_pixel_options(dataset, pixel_keyword="PixelData", pixel_vr=element.vr or "OW")
     if syntax in JPEG2000TransferSyntaxes:
-        # Asked for one by one, pydicom's arrays are writeable, as its correction of signs needs.
+        # Decoded one by one, pydicom's arrays are writeable, as its correction of signs needs.
         options["indices"] = range(int(dataset.get("NumberOfFrames") or 1))
     return _decode_by_pydicom(path, syntax, file, options)
 

@@ -18,10 +18,9 @@ from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.file import opened
 from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, seek_pixels
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
-from napari_fetal_iqa.io.formats.text_header import known_spacing
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_frame_size
 from napari_fetal_iqa.io.frames.grey import to_grey_frames
-from napari_fetal_iqa.sweep import Frames, SweepVolume
+from napari_fetal_iqa.sweep import Frames, SweepVolume, known_spacing
 
 CENTIMETRES = 3
 """Unit code of PhysicalUnitsXDirection and -YDirection for cm (PS3.3, C.8.5.5.1.3)."""

@@ -2,12 +2,16 @@ import gzip
 import struct
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pytest
 import SimpleITK
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import describe, read_sweep
+from napari_fetal_iqa.io.frames.grey import to_grey_frames
 
 ENDINGS = [".nii", ".nii.gz"]
 
@@ -82,6 +86,83 @@ def test_reads_nifti_2_in_either_byte_order_and_in_metres(tmp_path, volume, orde
     assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
 
 
+IMAGES = [nibabel.Nifti1Image, nibabel.Nifti2Image]
+UNITS_MM = {"unknown": 1.0, "meter": 1000.0, "mm": 1.0, "micron": 0.001}
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize("kind", IMAGES)
+@given(
+    dtype=st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]),
+    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    zooms=st.tuples(*[st.floats(0.01, 10)] * 2),
+    unit=st.sampled_from(list(UNITS_MM)),
+    scale=st.sampled_from([None, (2.0, -10.0), (0.5, 3.0)]),
+    extension=st.booleans(),
+    seed=st.integers(0, 1000),
+)
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+def test_reads_what_nibabel_reads(
+    tmp_path, kind, ending, order, dtype, shape, zooms, unit, scale, extension, seed
+):
+    path = tmp_path / f"a{ending}"
+    values = np.random.default_rng(seed).integers(0, 128, shape).astype(dtype)
+    header = kind.header_class(endianness=order)
+    header.set_data_dtype(dtype)
+    written = kind(values, np.diag([*zooms, 1, 1]), header)
+    written.header.set_xyzt_units(unit, "sec")
+    if scale is not None:
+        written.header.set_slope_inter(*scale)
+    if extension:
+        written.header.extensions.append(nibabel.nifti1.Nifti1Extension("comment", b"x" * 100))
+    written.to_filename(path)
+
+    sweep = read_sweep(path)
+
+    oracle = kind.from_filename(path)
+    assert oracle.header.endianness == order
+    assert oracle.dataobj.offset > header.single_vox_offset or not extension
+    assert np.array_equal(sweep.frames, to_grey_frames(np.asarray(oracle.dataobj).T))
+    row_mm, column_mm = (UNITS_MM[unit] * zoom for zoom in oracle.header.get_zooms()[1::-1])
+    assert sweep.spacing_mm == pytest.approx((row_mm, column_mm), rel=1e-6)
+
+
+@pytest.mark.parametrize("order", ["<", ">"])
+@pytest.mark.parametrize("kind", IMAGES)
+def test_a_cine_that_nibabel_writes_along_the_fourth_axis_is_read(tmp_path, volume, kind, order):
+    header = kind.header_class(endianness=order)
+    header.set_data_dtype(np.uint8)
+    kind(volume.T[:, :, np.newaxis], np.eye(4), header).to_filename(tmp_path / "a.nii.gz")
+
+    assert np.array_equal(read_sweep(tmp_path / "a.nii.gz").frames, volume)
+
+
+def test_nifti_2_that_went_through_a_change_of_line_ends_is_refused(tmp_path, volume):
+    path = patch(write_nifti2(tmp_path / "a.nii", volume, "<"), 8, "4s", b"\n\n\x1a\n")
+
+    with pytest.raises(SweepError, match=r"^a\.nii: NIfTI header is damaged; copy the file again$"):
+        read_sweep(path)
+
+
+@pytest.mark.parametrize("step_mm", [0.0, -0.2, float("nan")])
+def test_a_spacing_that_is_none_is_not_mended(tmp_path, volume, step_mm):
+    path = patch(write_by_itk(tmp_path / "a.nii", volume), 80, "f", step_mm)
+
+    assert read_sweep(path).spacing_mm is None
+
+
+def test_what_nibabel_warns_of_is_read_without_a_word(tmp_path, volume, caplog):
+    """A sform of no known code, a factor of the q-form that is neither 1 nor -1."""
+    path = patch(write_by_itk(tmp_path / "a.nii", volume), 254, "h", 99)
+    patch(path, 76, "f", 5.0)
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+    assert not caplog.records
+
+
 @pytest.mark.parametrize("ending", ENDINGS)
 @pytest.mark.parametrize("dtype", [np.int16, np.uint16, np.int32, np.int8])
 def test_other_number_types_become_grey(tmp_path, volume, dtype, ending):
@@ -144,7 +225,9 @@ BROKEN_HEADERS = {
     "two axes of frames": (40, "8h", 4, 32, 24, 7, 3, 1, 1, 1),
     "complex pixels": (70, "h", 32),
     "data beyond the file": (108, "f", 1e8),
+    "data within the header": (108, "f", 128.0),
     "data before the file": (108, "f", -1.0),
+    "data at the start of the file": (108, "f", 0.0),
     "data nowhere": (108, "f", float("nan")),
 }
 

@@ -129,15 +129,15 @@ def test_padding_and_notes_in_a_gif_are_passed_over(gif, volume):
 
 
 @pytest.mark.parametrize(
-    ("screen", "told"),
+    ("screen", "message"),
     [((8000, 8000), r"at most 16777216 pixels, found 8000 x 8000"), ((4000, 4000), "can hold")],
 )
-def test_a_gif_whose_screen_is_larger_than_its_bytes_can_fill_is_refused(gif, screen, told):
+def test_a_gif_whose_screen_is_larger_than_its_bytes_can_fill_is_refused(gif, screen, message):
     data = bytearray(gif.read_bytes())
     struct.pack_into("<HH", data, 6, *screen)
     gif.write_bytes(data)
 
-    with pytest.raises(SweepError, match=rf"^a\.gif: .*{told}"):
+    with pytest.raises(SweepError, match=rf"^a\.gif: .*{message}"):
         read_sweep(gif)
 
 
