@@ -31,7 +31,7 @@ from fetal_iqa_training.transforms.augmentation import Augmentation
 from fetal_iqa_training.transforms.histogram_matching import GreyLevels
 from fetal_iqa_training.transforms.speckle import respeckle
 from napari_fetal_iqa.corrections.consensus import CorrectedSweep
-from napari_fetal_iqa.model_library.comparison import Comparison
+from napari_fetal_iqa.model_library.comparison import ModelComparison
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -327,7 +327,7 @@ def _compared(
         metrics["changed"] = changed(*held, lesson.task)
     else:
         metrics["note"] = lesson.note
-    return Comparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
+    return ModelComparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 
 
 def _card_of_child(
