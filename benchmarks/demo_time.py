@@ -33,7 +33,7 @@ def seconds_until(words: str, command: list[str], home: str) -> float:
             seen = time.perf_counter() - started
     process.wait()
     if seen is None:
-        raise SystemExit(f"{command} never said {words!r}")
+        raise SystemExit(f"{command} never printed {words!r}")
     return seen
 
 

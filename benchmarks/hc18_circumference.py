@@ -3,12 +3,14 @@
 The reference runs along the middle of the drawn outline, about 2.5 pixels thick; every outline is
 filled to its outer edge, to its middle and to its inner edge, and measured as an abdomen is.
 
-    python benchmarks/hc18_circumference.py [FOLDER of hc18]
+    python benchmarks/hc18_circumference.py [--data FOLDER]
+
+The folder is that of the HC18 challenge, by default hc18 in the one that FETAL_IQA_DATA names.
 """
 
+import argparse
 import csv
 import os
-import sys
 import time
 from pathlib import Path
 
@@ -19,11 +21,11 @@ from skimage.io import imread
 from fetal_iqa_training.data.hc18 import close_outline, fill_outline
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 
-DATA = Path(os.environ.get("FETAL_IQA_DATA", Path(__file__).parents[2] / "shared" / "data"))
+DATA = Path(os.environ.get("FETAL_IQA_DATA", "")) / "hc18"
 
 
 def fills(line: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
-    """Fill a drawn outline to its outer edge, middle and inner edge; tell whether it was closed."""
+    """Fill a drawn outline to its outer, middle and inner edge; return whether it was closed."""
     filled = close_outline(line)
     closed = bool(np.array_equal(filled, binary_fill_holes(line)))
     masks = {"outer edge": filled, "middle": fill_outline(line), "inner edge": filled & ~line}
@@ -31,7 +33,9 @@ def fills(line: np.ndarray) -> tuple[dict[str, np.ndarray], bool]:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1]) if len(sys.argv) > 1 else DATA / "hc18"
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--data", type=Path, default=DATA)
+    folder = parser.parse_args().data
     with (folder / "pixel_size_and_hc.csv").open() as file:
         rows = list(csv.reader(file))[1:]
     errors: dict[str, list[float]] = {}

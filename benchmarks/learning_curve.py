@@ -1,4 +1,4 @@
-"""How much a model learns from few corrected frames on a scanner it does not know.
+"""The learning curve of fine-tuning: few corrected frames of a scanner unknown to the model.
 
     python benchmarks/learning_curve.py [--frames 5 10 20 40 80] [--seeds 0 1 2] [--out FOLDER]
 
@@ -55,7 +55,7 @@ SETTINGS = replace(
 outlines (Dice 0.91)."""
 FIELD = replace(SETTINGS, frames_per_sweep=140, positive_fraction=0.026)
 """The same scanner in the field: 840 frames a case, of which one in forty shows the abdomen."""
-FIGURES = {
+METRICS = {
     "cls": (("f1", "CLS F1"), ("average_precision", "CLS average precision")),
     "seg": (("dice", "SEG Dice"), ("circumference_error_mm", "AC error, mm")),
 }
@@ -108,7 +108,7 @@ class Scanner:
         return [every[number] for number in drawn]
 
     def correct(self, frames: list[tuple[int, int]], path: Path) -> None:
-        """Say the truth of frames, as an expert would."""
+        """Store the true labels and outlines of frames, as an expert's corrections."""
         path.unlink(missing_ok=True)
         sweeps = [read_sweep(sweep_path) for sweep_path in self.paths]
         with CorrectionStore(path) as store:
@@ -121,14 +121,14 @@ class Scanner:
                 store.set_mask(identity, frame, case.masks[frame] > 0, "truth")
 
 
-def judged(model: Path | str, scanner: Scanner) -> dict[str, float]:
-    """Figures on the shifted scanner, and on the one that the demo models know."""
-    found = dict(evaluate(model, scanner.test, device="cpu").figures)
+def metrics_on(model: Path | str, scanner: Scanner) -> dict[str, float]:
+    """Metrics of a model on the test phantoms of a scanner."""
+    found = dict(evaluate(model, scanner.test, device="cpu").metrics)
     return {name: float(value) for name, value in found.items()}
 
 
 def run(scanner: Scanner, task: str, frames: list, preset: str, seed: int, out: Path) -> dict:
-    """Fine-tune on some frames; return the figures of the child, and what it forgot."""
+    """Fine-tune on some frames; return the metrics of the child, and what it forgot."""
     store = out.with_suffix(".sqlite")
     scanner.correct(frames, store)
     settings = FinetuneSettings(task=task, seed=seed, device="cpu", **preset_of(preset, task))
@@ -141,7 +141,7 @@ def run(scanner: Scanner, task: str, frames: list, preset: str, seed: int, out: 
     return {
         "positives": card.training["positives"],
         "seconds": round(seconds, 1),
-        "shifted": judged(out, scanner),
+        "shifted": metrics_on(out, scanner),
         "reference": {main: reference[main], "f1": reference["f1"]},
         "forgotten": parent[main] - reference[main],
     }
@@ -166,14 +166,14 @@ def main() -> None:
     if not options.only_table:
         reference_phantoms()
         for seed in options.seeds:
-            do_seed(seed, options)
+            run_seed(seed, options)
     results = {p.stem: json.loads(p.read_text()) for p in sorted(options.out.glob("*.json"))}
     print_table(results)
     if options.picture:
         draw(results, options.picture)
 
 
-def do_seed(seed: int, options: argparse.Namespace) -> None:
+def run_seed(seed: int, options: argparse.Namespace) -> None:
     folder = options.out / f"seed{seed}"
     folder.mkdir(exist_ok=True)
     scanner = Scanner(seed, folder, FIELD if options.field else SETTINGS)
@@ -183,7 +183,7 @@ def do_seed(seed: int, options: argparse.Namespace) -> None:
     for task in options.tasks:
         base = options.out / f"{task}-base-0-{seed}.json"
         if not base.exists():
-            base.write_text(json.dumps({"shifted": judged(f"demo-{task}", scanner)}))
+            base.write_text(json.dumps({"shifted": metrics_on(f"demo-{task}", scanner)}))
     for count in options.frames:
         for task in options.tasks:
             for policy in options.policies:
@@ -201,17 +201,17 @@ def do_seed(seed: int, options: argparse.Namespace) -> None:
                 print(name, json.dumps(found), flush=True)
 
 
-def gathered(results: dict, task: str, policy: str, figure: str) -> dict[int, list[float]]:
-    """Values of a figure by the number of frames; the base's where learning was refused."""
+def gathered(results: dict, task: str, policy: str, metric: str) -> dict[int, list[float]]:
+    """Values of a metric by the number of frames; the base's where fine-tuning was refused."""
     values: dict[int, list[float]] = {}
     for name, found in results.items():
         of_task, of_policy, count, seed = name.split("-")
         if of_task == task and of_policy in (policy, "base"):
             kept = results[f"{task}-base-0-{seed}"] if "refused" in found else found
-            if figure == "forgotten":
+            if metric == "forgotten":
                 value = found.get("forgotten", 0.0)
             else:
-                value = kept["shifted"].get(figure)
+                value = kept["shifted"].get(metric)
             if value is not None:
                 values.setdefault(int(count), []).append(value)
     return dict(sorted(values.items()))
@@ -219,9 +219,9 @@ def gathered(results: dict, task: str, policy: str, figure: str) -> dict[int, li
 
 def print_table(results: dict) -> None:
     print(f"{'':24}{'frames':>7}" + "".join(f"{policy:>26}" for policy in POLICIES))
-    for task, figures in FIGURES.items():
-        for figure, title in (*figures, ("forgotten", f"{task} forgotten")):
-            columns = [gathered(results, task, policy, figure) for policy in POLICIES]
+    for task, metrics in METRICS.items():
+        for metric, title in (*metrics, ("forgotten", f"{task} forgotten")):
+            columns = [gathered(results, task, policy, metric) for policy in POLICIES]
             for count in sorted(set().union(*columns)):
                 cells = [
                     f"{statistics.mean(v):z.3f} ({min(v):z.3f}..{max(v):z.3f})" if v else ""
@@ -239,9 +239,9 @@ def draw(results: dict, path: Path) -> None:
     from napari_fetal_iqa import colours
 
     panels = [
-        (task, *figure)
-        for task, figures in FIGURES.items()
-        for figure in (*figures, ("forgotten", f"{task.upper()} forgotten"))
+        (task, *metric)
+        for task, metrics in METRICS.items()
+        for metric in (*metrics, ("forgotten", f"{task.upper()} forgotten"))
     ]
     counts = sorted({int(name.split("-")[2]) for name in results})
     figure, axes = plt.subplots(2, 3, figsize=(11, 6), layout="constrained")

@@ -37,7 +37,7 @@ def sweep_and_masks(n_frames: int):
 
 
 def all_results(masks):
-    """What the networks would say of every frame."""
+    """What the networks would predict for every frame."""
     from napari_fetal_iqa.analysis import FrameResults
     from napari_fetal_iqa.geometry.mask_codec import encode_mask
 
@@ -128,11 +128,11 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     data, attributes, _ = sweep_layer(sweep)
     viewer.add_image(data, **attributes)
-    settle(lambda: widget.desk is not None)
-    desk = widget.desk
+    settle(lambda: widget.presenter is not None)
+    view = widget.presenter.view
     models = (ModelRef(id=f"{t}-0000", hash=t * 16, name=t) for t in ("cls", "seg"))
-    desk.session.begin_analysis(Analysis(sweep, AnalysisSetup(*models)))
-    settle(lambda: not desk._when_idle.isActive())
+    view.session.begin_analysis(Analysis(sweep, AnalysisSetup(*models)))
+    settle(lambda: not view._when_idle.isActive())
 
     own = []
 
@@ -145,12 +145,12 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
         return do
 
     for timer, work in (
-        (desk._when_idle, desk._paint_some),
-        (widget._later._timer, widget._later._do_one),
+        (view._when_idle, view._paint_some),
+        (widget.presenter.idle_queue._timer, widget.presenter.idle_queue._do_one),
     ):
         timer.timeout.disconnect()
         timer.timeout.connect(timed(work))
-    bring = timed(widget._results_came)
+    bring = timed(widget.presenter._results_came)
 
     beats = []
     heart = QTimer()
@@ -160,7 +160,7 @@ def reviewed(sweep, results, steps: int) -> tuple[np.ndarray, np.ndarray, list[f
     bringer = QTimer()
     bringer.timeout.connect(lambda: waiting and bring(results(waiting.pop(0))))
     bringer.start(150)
-    settle(lambda: not waiting and not desk._when_idle.isActive())
+    settle(lambda: not waiting and not view._when_idle.isActive())
     heart.stop()
     bringer.stop()
 

@@ -23,10 +23,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from fetal_iqa_models import LoraSettings, choose_device, load_model, set_strategy
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample, build_frame_set
-from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms
+from fetal_iqa_training.data.phantoms import balanced_frames, reference_phantoms
 from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.samplers import BalancedDraws, EveryFrame
+from fetal_iqa_training.fitting.samplers import BalancedSampler, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.progress import Progress, silent
 from fetal_iqa_training.settings import FinetuneSettings
@@ -58,13 +58,13 @@ class Turns:
         self._started = time.perf_counter()
 
     def step(self, who: int) -> None:
-        """Say that one's step has ended; wait for the next."""
+        """End one's step; wait for the next turn."""
         self.seconds[who].append(time.perf_counter() - self._started)
         self._may_go[1 - who].release()
         self.wait(who)
 
     def leave(self, who: int) -> None:
-        """Say that one has no more steps."""
+        """Have no more steps: the other goes on alone."""
         self._one_is_gone = True
         self._may_go[1 - who].release()
 
@@ -121,8 +121,8 @@ def with_adapter(task: str, frames: FrameSet, steps: int, settings: FinetuneSett
     learners = [FrameLearner(network_of(task, "lora"), settings) for _ in range(2)]
     turns = Turns()
 
-    def sampler() -> BalancedDraws:
-        return BalancedDraws(kinds, steps * BATCH, seed=0)
+    def sampler() -> BalancedSampler:
+        return BalancedSampler(kinds, steps * BATCH, seed=0)
 
     def plainly() -> None:
         loader = DataLoader(examples, BATCH, sampler=sampler())
@@ -178,7 +178,7 @@ def main() -> None:
         )
         with tempfile.TemporaryDirectory() as folder:
             size = load_model(f"demo-{task}").encoder.spec.image_size
-            frames = build_frame_set(old_frames(reference_phantoms()), size, Path(folder))
+            frames = build_frame_set(balanced_frames(reference_phantoms()), size, Path(folder))
             with_adapter(task, frames, options.steps, settings)
             if task == "cls":
                 head_alone(frames, options.runs, settings)

@@ -56,8 +56,8 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
     widget = ReviewWidget(viewer, settings=Settings(reviewer="AK"))
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     yield widget
-    if widget.learning.job is not None:
-        widget.learning.cancel()
+    if widget.finetuning.job is not None:
+        widget.finetuning.cancel()
     widget.close()
     settle(0.2)
     viewer.close()
@@ -65,13 +65,13 @@ def window(size: tuple[int, int], theme: str) -> Iterator:
 
 def analysed(widget) -> bool:
     """Return whether every frame has its results, on the screen too."""
-    desk = widget.desk
+    opened = widget.presenter
     return bool(
-        desk
+        opened
         and not widget.runner.running
-        and desk.session.analysis
-        and desk.session.analysis.complete
-        and not desk._when_idle.isActive()
+        and opened.session.analysis
+        and opened.session.analysis.complete
+        and not opened.view._when_idle.isActive()
     )
 
 
@@ -82,23 +82,25 @@ def empty(widget) -> None:
 def half_done(widget) -> None:
     """The analysis is under way."""
     widget.open_phantom()
-    wait_until(lambda: widget.desk is not None and widget.desk.session.analysis is not None)
-    wait_until(lambda: widget.desk.session.analysis.computed.mean() > 0.5)
+    wait_until(
+        lambda: widget.presenter is not None and widget.presenter.session.analysis is not None
+    )
+    wait_until(lambda: widget.presenter.session.analysis.computed.mean() > 0.5)
 
 
 def phantom(widget) -> None:
     """The phantom is analysed; its best frame is on the screen."""
     widget.open_phantom()
     wait_until(lambda: analysed(widget))
-    widget.review_actions.go_best()
+    widget.presenter.actions.go_best()
 
 
 def real(widget, sweep: Path) -> None:
     """A real sweep is analysed."""
     widget.open_file(str(sweep))
     wait_until(lambda: analysed(widget))
-    widget.review_actions.go(100)
-    widget.review_actions.go_best()
+    widget.presenter.actions.go(100)
+    widget.presenter.actions.go_best()
 
 
 def ellipse(widget) -> None:
@@ -106,27 +108,27 @@ def ellipse(widget) -> None:
     from napari_fetal_iqa.geometry.ellipse import Handle
 
     phantom(widget)
-    widget.review_actions.ellipse()
-    desk = widget.desk
-    drawn = desk.ellipse._ellipse
+    widget.presenter.actions.ellipse()
+    view = widget.presenter.view
+    drawn = view.ellipse._ellipse
     end = (drawn.handles_mm[0] + 0.12 * (drawn.handles_mm[0] - drawn.handles_mm[1])).tolist()
-    widget.review_actions.take_ellipse(drawn.moved(Handle.FIRST_START, end))
+    widget.presenter.actions.take_ellipse(drawn.moved(Handle.FIRST_START, end))
 
 
 def reviewers(widget) -> None:
     """Two reviewers disagree on some frames, one of which is on the screen."""
     phantom(widget)
-    desk, store = widget.desk, widget.keeper.store
-    identity, best = desk.session.sweep.identity, desk.session.best_frame()
+    view, store = widget.presenter.view, widget.keeper.store
+    identity, best = view.session.sweep.identity, view.session.best_frame()
     near = range(best - 4, best + 5)
     for frame in near:
-        desk.session.accept(frame)
+        view.session.accept(frame)
     store.set_label(identity, near, 1, "BM")
     store.set_label(identity, best + 3, 2, "BM")
-    drawn = desk._ellipse(desk.session.view(best))
+    drawn = view._ellipse(view.session.view(best))
     shifted = replace(drawn, center_mm=tuple(np.add(drawn.center_mm, (9, 14)).tolist()))
-    store.set_mask(identity, best, desk.mask_of(shifted), "BM")
-    widget._offer_reviewers()
+    store.set_mask(identity, best, view.mask_of(shifted), "BM")
+    widget.presenter._offer_reviewers()
     choice = widget.page.reviewers.choice
     choice.setCurrentIndex(choice.findText("Where BM disagrees"))
     choice.activated.emit(choice.currentIndex())
@@ -136,12 +138,12 @@ def reviewers(widget) -> None:
 def corrected(widget) -> None:
     """Some frames are corrected, and what can be learnt from them is shown."""
     phantom(widget)
-    session = widget.desk.session
+    session = widget.presenter.session
     best = session.best_frame()
     shown = [frame for frame in range(best - 6, best + 6) if session.mask(frame).any()]
     for frame in (*shown, *range(0, 60, 5)):
         session.accept(frame)
-    widget._show_saved()
+    widget.presenter._show_saved()
     widget.page.learn.expand(animate=False)
     wait_until(widget.page.learn.form.refresh.isEnabled)
     show_section(widget, widget.page.learn)
@@ -158,12 +160,12 @@ def learning(widget) -> None:
     """The model of the outlines learns."""
     corrected(widget)
     form = widget.page.learn.form
-    form.task.setCurrentIndex(form.task.findData("seg"))
+    form.choices.set_field("task", "seg")
     wait_until(form.start.isEnabled)
     form.start.click()
     panel = widget.page.learn
     wait_until(
-        lambda: widget.learning.job is None or panel.results or panel.watch.curves.drawn[0] > 40
+        lambda: widget.finetuning.job is None or panel.results or panel.monitor.curves.drawn[0] > 40
     )
     show_section(widget, widget.page.learn)
 
@@ -171,7 +173,7 @@ def learning(widget) -> None:
 def learnt(widget) -> None:
     """The old and the new model of the outlines stand beside each other."""
     learning(widget)
-    wait_until(lambda: widget.learning.job is None or widget.page.learn.results)
+    wait_until(lambda: widget.finetuning.job is None or widget.page.learn.results)
     show_section(widget, widget.page.learn)
 
 
@@ -193,14 +195,14 @@ def picture(reach: Callable, size: tuple[int, int], theme: str, home: Path, path
     with window(size, theme) as widget:
         reach(widget)
         settle()
-        wait_until(lambda: widget.screen_text.settled)  # its letters take a while at first
+        wait_until(lambda: widget.caption.settled)  # its letters take a while at first
         shot = widget.viewer.screenshot(canvas_only=False, flash=False)
         Image.fromarray(shot[..., :3]).save(path, quality=80)
         print(path.name, flush=True)
 
 
 def main() -> None:
-    """Make the pictures that were asked for."""
+    """Make the requested pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("names", nargs="*", choices=[*STATES, []], help="by default all")
     parser.add_argument("--sweep", type=Path, help="also picture this sweep, analysed")

@@ -10,23 +10,25 @@ import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
+from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.discovery import is_picture, natural_order
 from napari_fetal_iqa.io.read import find_reader
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
+from napari_fetal_iqa.storage.settings import Settings
 
 ClsModel = Annotated[
     str | None,
     typer.Option(
         "--cls",
-        help="CLS model: a folder or a built-in name, '' for none; by default the model in use.",
+        help=f"{help_of(Settings, 'cls_model')} By default the model in use.",
     ),
 ]
 SegModel = Annotated[
     str | None,
     typer.Option(
         "--seg",
-        help="SEG model: a folder or a built-in name, '' for none; by default the model in use.",
+        help=f"{help_of(Settings, 'seg_model')} By default the model in use.",
     ),
 ]
 Device = Annotated[

@@ -10,10 +10,12 @@ import typer
 
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
+from napari_fetal_iqa.corrections.export_request import ExportRequest
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
 from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -79,15 +81,12 @@ def check(store: Store = None) -> None:
 
 @app.command()
 def export(
-    folder: Annotated[Path, typer.Argument(metavar="DIR", help="Made where it is missing.")],
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help=help_of(ExportRequest, "folder"))],
     store: Store = None,
-    reviewer: Annotated[
-        str | None,
-        typer.Option(help="Only what this reviewer says; by default the consensus of all."),
-    ] = None,
+    reviewer: Annotated[str | None, typer.Option(help=help_of(ExportRequest, "reviewer"))] = None,
     sweeps: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder to look for moved sweeps in; may be given several times."),
+        typer.Option(help=f"{help_of(ExportRequest, 'sweeps')} May be given several times."),
     ] = None,
 ) -> None:
     """Write the corrected sweeps as a data set in the ACOUSLIC-AI layout, to train on or share.

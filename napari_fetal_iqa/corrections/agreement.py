@@ -5,13 +5,13 @@ from dataclasses import dataclass
 from itertools import combinations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.geometry.overlap import dice
 
 DICE_AGREES = 0.8
 """Two outlines of one abdomen that overlap less are worth a second look."""
@@ -99,7 +99,8 @@ def compare(
             labels.append((one.label, other.label))
             differs = one.label is not other.label
         if one.mask is not None and other.mask is not None:
-            overlap = dice(decode_mask(one.mask, shape), decode_mask(other.mask, shape))
+            masks = decode_mask(one.mask, shape), decode_mask(other.mask, shape)
+            overlap = dice(*masks, of_nothing=None)  # nothing to disagree on
             if overlap is not None:
                 overlaps.append(overlap)
                 differs |= overlap < DICE_AGREES
@@ -143,16 +144,3 @@ def cohens_kappa(labels: Sequence[tuple[int, int]]) -> float | None:
         for label in np.union1d(first, second)
     )
     return None if by_chance == 1 else (observed - by_chance) / (1 - by_chance)
-
-
-def dice(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> float | None:
-    """Overlap of two (H, W) bool masks: 1 where they are equal, 0 where they do not meet.
-
-    None where both are empty: there is nothing to overlap, and nothing to disagree on.
-
-    References
-    ----------
-    Dice, Ecology 26 (1945) 297: 2 |A n B| / (|A| + |B|).
-    """
-    total = int(first.sum()) + int(second.sum())
-    return 2 * int((first & second).sum()) / total if total else None

@@ -5,7 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from napari_fetal_iqa.corrections.rows import SweepRecord
-from napari_fetal_iqa.errors import FetalIqaError, SweepError
+from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import known_location
 from napari_fetal_iqa.sweep import SweepVolume
@@ -24,15 +24,13 @@ class SweepFinder:
     Raises
     ------
     SweepError
-        Where a folder is not there; a subclass may name another error.
+        Where a folder is not there.
     """
-
-    error: type[FetalIqaError] = SweepError
 
     def __init__(self, folders: Sequence[Path] = ()) -> None:
         for folder in folders:
             if not folder.is_dir():
-                raise self.error(f"{folder}: there is no such folder of sweeps; check the path")
+                raise SweepError(f"{folder}: there is no such folder of sweeps; check the path")
         self._unread = self._candidates(folders)
         self._found: dict[str, Path] = {}
 
@@ -55,12 +53,12 @@ class SweepFinder:
         frames, rows, columns = record.shape
         facts = f"sweep {record.identity[:8]}, {frames} frames of {rows} x {columns}"
         if known is None:
-            raise self.error(
+            raise SweepError(
                 f"{facts}: was corrected, but never opened on this machine; give the folder "
                 "that holds it with --sweeps"
             )
         what = "has changed since its frames were corrected" if known.exists() else "is gone"
-        raise self.error(
+        raise SweepError(
             f"{known}: {what} ({facts}); give the folder of the original with --sweeps"
         )
 

@@ -4,15 +4,57 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
+from pydantic import BaseModel, ConfigDict
+
+from napari_fetal_iqa.fields import FormField
 from napari_fetal_iqa.model_library.in_use import Task
 from napari_fetal_iqa.storage import paths
 
 NEGATIVES = 20
 """Frames without an abdomen from each sweep that was marked as fully reviewed."""
 
-Choice = Literal["cls", "seg", "both"]
+Choice = Literal["both", "cls", "seg"]
+Preset = Literal["quick", "careful", "paper"]
+
+
+class FinetuningChoices(BaseModel):
+    """What somebody chooses of a fine-tuning: in the window's form, or by the command's options."""
+
+    model_config = ConfigDict(frozen=True)
+
+    task: Annotated[
+        Choice,
+        FormField(
+            "What",
+            "Which model learns.",
+            {
+                "both": ("Frame quality and outlines", "both models, one after the other"),
+                "cls": ("Frame quality", "the CLS model, from the labels that were given"),
+                "seg": ("Outlines", "the SEG model, from outlines that were drawn or accepted"),
+            },
+        ),
+    ] = "both"
+    preset: Annotated[
+        Preset,
+        FormField(
+            "How",
+            "How it learns.",
+            {
+                "quick": ("Quick", "minutes at the desk, for some tens of corrected frames"),
+                "careful": (
+                    "Careful",
+                    "lower rate, early stopping, and more rehearsal of earlier data, so that it "
+                    "forgets less",
+                ),
+                "paper": (
+                    "Paper",
+                    "the recipe of arXiv 2507.22802, for hundreds of frames; wants a GPU",
+                ),
+            },
+        ),
+    ] = "quick"
 
 
 @dataclass(frozen=True)
@@ -33,7 +75,7 @@ class FinetuningRequest:
     store: Path
     task: Choice
     bases: tuple[str, ...]
-    preset: str = "quick"
+    preset: Preset = "quick"
 
     @property
     def tasks(self) -> tuple[Task, ...]:

@@ -10,7 +10,7 @@
 import csv
 import io
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.read import read_sweep
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.paths import replacing
 from napari_fetal_iqa.sweep import SweepVolume
@@ -51,13 +52,22 @@ class AcouslicCase:
     mask_path: Path
     ac_mm: tuple[float | None, ...]
 
+    @property
+    def annotated_sweeps(self) -> tuple[int, ...]:
+        """Return the 0-based numbers of the sweeps that have a circumference."""
+        return tuple(sweep for sweep, ac_mm in enumerate(self.ac_mm) if ac_mm is not None)
 
-def list_cases(folder: str | Path, *, must_exist: bool = True) -> list[AcouslicCase]:
+
+def list_cases(
+    folder: str | Path, *, only: Collection[str] | None = None, must_exist: bool = True
+) -> list[AcouslicCase]:
     """List the cases of a data set folder, in the order of its table.
 
     Parameters
     ----------
     folder : str or Path
+    only : collection of str, optional
+        uuids of the cases to list, where there are such; volumes of the others may be missing.
     must_exist : bool
         Refuse a table that names volumes which are not there.
 
@@ -68,6 +78,8 @@ def list_cases(folder: str | Path, *, must_exist: bool = True) -> list[AcouslicC
     """
     folder = Path(folder)
     cases = [_case(folder, row, line) for line, row in enumerate(_read_table(folder), start=2)]
+    if only is not None:
+        cases = [case for case in cases if case.uuid in only]
     for case in cases if must_exist else ():
         for path in (case.image_path, case.mask_path):
             if not path.is_file():
@@ -76,6 +88,64 @@ def list_cases(folder: str | Path, *, must_exist: bool = True) -> list[AcouslicC
                     f"missing; copy the data set again"
                 )
     return cases
+
+
+def open_frames(case: AcouslicCase) -> SweepVolume:
+    """Open the frames of a case as its six sweeps.
+
+    A case's frames and masks are as large as each other: open one, let go of it, then open the
+    other, wherever both are not needed side by side.
+
+    Parameters
+    ----------
+    case : AcouslicCase
+
+    Returns
+    -------
+    SweepVolume
+        Read as its frames are looked at, see :func:`~napari_fetal_iqa.io.read_sweep`.
+
+    Raises
+    ------
+    SweepError
+        Where the volume cannot be opened, or is not six sweeps of equal length.
+    """
+    volume = read_sweep(case.image_path)
+    length, rest = divmod(len(volume), SWEEPS_PER_CASE)
+    if rest:
+        raise SweepError(
+            f"{case.image_path.name}: expected {SWEEPS_PER_CASE} sweeps of equal length, found "
+            f"{len(volume)} frames; copy the case again"
+        )
+    # Not 140 frames a sweep: data sets in this layout, phantoms among them, have other lengths.
+    return volume.with_bounds(length)
+
+
+def open_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> SweepVolume:
+    """Open the masks of a case: 0 background, 1 optimal plane, 2 suboptimal plane.
+
+    Parameters
+    ----------
+    case : AcouslicCase
+    shape : (int, int, int)
+        Frames, rows and columns of the case's frames.
+
+    Returns
+    -------
+    SweepVolume
+
+    Raises
+    ------
+    SweepError
+        Where the volume cannot be opened, or is not on the grid of the frames.
+    """
+    masks = read_sweep(case.mask_path)
+    if masks.shape != shape:
+        raise SweepError(
+            f"masks of {case.mask_path.name}: expected the grid {shape} of the frames, found "
+            f"{masks.shape}; copy the case again"
+        )
+    return masks
 
 
 def write_case(

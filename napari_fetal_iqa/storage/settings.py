@@ -2,9 +2,11 @@
 
 import getpass
 import logging
+from typing import Annotated
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from napari_fetal_iqa.fields import FormField
 from napari_fetal_iqa.storage import paths
 
 logger = logging.getLogger(__name__)
@@ -25,10 +27,29 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
-    reviewer: str = ""
-    cls_model: str = "demo-cls"
-    seg_model: str = "demo-seg"
-    analyse_on_open: bool = True
+    reviewer: Annotated[
+        str, FormField("Reviewer", "Name under which your corrections are stored.")
+    ] = ""
+    cls_model: Annotated[
+        str,
+        FormField(
+            "CLS model",
+            "CLS model, for the quality: a model folder, or demo-cls; empty for none.",
+            folder=True,
+        ),
+    ] = "demo-cls"
+    seg_model: Annotated[
+        str,
+        FormField(
+            "SEG model",
+            "SEG model, for the outline: a model folder, or demo-seg; empty for none.",
+            folder=True,
+        ),
+    ] = "demo-seg"
+    analyse_on_open: Annotated[
+        bool,
+        FormField("Analyse when a sweep is opened", "Start by itself, without pressing Analyse."),
+    ] = True
 
 
 def load_settings() -> Settings:
@@ -60,3 +81,30 @@ def suggested_reviewer() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return "reviewer"
+
+
+class SettingsFile:
+    """The settings in use, and whether changes of them are the user's own to keep.
+
+    Parameters
+    ----------
+    settings : Settings, optional
+        Somebody else's, which are not kept; by default the user's own, as
+        :func:`load_settings` reads them.
+    """
+
+    def __init__(self, settings: Settings | None = None) -> None:
+        self.own = settings is None
+        self.settings = settings or load_settings()
+        if not self.settings.reviewer:
+            self.keep(self.settings.model_copy(update={"reviewer": suggested_reviewer()}))
+
+    def keep(self, settings: Settings) -> None:
+        """Use other settings from now on, and at the next start where they are the user's own."""
+        before, self.settings = self.settings, settings
+        if not self.own:
+            return
+        try:
+            save_changes(before, settings)
+        except OSError:
+            logger.warning("the settings could not be saved")

@@ -1,6 +1,6 @@
-"""What keys and buttons do to the sweep on the desk; nothing where the desk is empty."""
+"""What keys and buttons do to the sweep that is open."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 import numpy as np
 
@@ -8,47 +8,80 @@ from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.session import ReviewSession
-from napari_fetal_iqa.widgets.viewer.navigator import Navigator
+from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
+_BRUSH_STEP = 1.2
 
-class Actions:
-    """One method an action, under the names of the table of keys.
+
+class SweepActions:
+    """One method an action, on one open sweep; ``handlers`` has them by the table of keys.
 
     Parameters
     ----------
-    desk : callable
-        Gives the desk, or None while no sweep is open.
-    said : callable
-        Called after each correction with None where it is saved, else with the trouble.
+    view : SweepView
+    corrected : callable
+        Called after each correction with None where it is saved, else with what went wrong.
     """
 
-    def __init__(
-        self, desk: Callable[[], SweepView | None], said: Callable[[str | None], None]
-    ) -> None:
-        self._desk = desk
-        self._said = said
+    def __init__(self, view: SweepView, corrected: Callable[[str | None], None]) -> None:
+        self._view = view
+        self._session = view.session
+        self._corrected = corrected
+        self.handlers: Mapping[Action, Callable[[], None]] = {
+            Action.PREVIOUS_FRAME: self.previous_frame,
+            Action.NEXT_FRAME: self.next_frame,
+            Action.PREVIOUS_SWEEP: self.previous_sweep,
+            Action.NEXT_SWEEP: self.next_sweep,
+            Action.FIRST_FRAME: self.first_frame,
+            Action.LAST_FRAME: self.last_frame,
+            Action.EXTEND_BACK: self.extend_back,
+            Action.EXTEND_ON: self.extend_on,
+            Action.LABEL_OPTIMAL: self.label_optimal,
+            Action.LABEL_SUBOPTIMAL: self.label_suboptimal,
+            Action.LABEL_NONE: self.label_none,
+            Action.ACCEPT_AND_NEXT: self.accept_and_next,
+            Action.GO_NEXT_TO_REVIEW: self.go_next_to_review,
+            Action.GO_PREVIOUS_TO_REVIEW: self.go_previous_to_review,
+            Action.GO_BEST: self.go_best,
+            Action.PAINT: self.paint,
+            Action.ERASE: self.erase,
+            Action.FILL: self.fill,
+            Action.POLYGON: self.polygon,
+            Action.ELLIPSE: self.ellipse,
+            Action.COPY_PREVIOUS: self.copy_previous,
+            Action.INTERPOLATE: self.interpolate,
+            Action.LOOK: self.look,
+            Action.CLEAR_MASK: self.clear_mask,
+            Action.REVERT: self.revert,
+            Action.LARGER_BRUSH: self.larger_brush,
+            Action.SMALLER_BRUSH: self.smaller_brush,
+            Action.TOGGLE_OVERLAY: self.toggle_overlay,
+            Action.TOGGLE_FILL: self.toggle_fill,
+            Action.UNDO: self.undo,
+            Action.REDO: self.redo,
+        }
 
     # Corrections ---------------------------------------------------------------------------
 
     def _correct(self, correction: Callable[[ReviewSession, int], object]) -> bool:
-        """Let the expert say something of the frame on the screen; return whether it is saved."""
-        desk = self._desk()
-        if desk is None:
+        """Correct the frame on the screen; return whether it is saved."""
+        frame = self._view.navigator.frame
+        if not self._view.navigator.on_sweep:
+            self._corrected("No frame of this sweep is on the screen: go to one first")
             return False
-        if not desk.navigator.on_sweep:
-            self._said("No frame of this sweep is on the screen: go to one first")
-            return False
-        if desk.session.shown != desk.session.reviewer:
-            self._said(f"These are the corrections of {desk.session.shown}: show yours to correct")
-            desk.paint([desk.navigator.frame])
+        if self._session.shown != self._session.reviewer:
+            self._corrected(
+                f"These are the corrections of {self._session.shown}: show yours to correct"
+            )
+            self._view.paint([frame])
             return False
         try:
-            correction(desk.session, desk.navigator.frame)
+            correction(self._session, frame)
         except StoreError as error:
-            self._said(str(error))
+            self._corrected(str(error))
             return False
-        self._said(None)
+        self._corrected(None)
         return True
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:
@@ -57,9 +90,8 @@ class Actions:
 
     def take_ellipse(self, ellipse: Ellipse) -> None:
         """Take an ellipse for the expert's mask of the frame."""
-        if desk := self._desk():
-            mask = desk.mask_of(ellipse)
-            self._correct(lambda session, frame: session.set_mask(frame, mask))
+        mask = self._view.mask_of(ellipse)
+        self._correct(lambda session, frame: session.set_mask(frame, mask))
 
     def copy_previous(self) -> None:
         """Take the outline of the frame before."""
@@ -82,25 +114,22 @@ class Actions:
         self._label(Label.NONE)
 
     def _label(self, label: Label) -> None:
-        if desk := self._desk():
-            chosen = desk.selection
-            if self._correct(lambda session, at: session.set_label(chosen.frames(at), label)):
-                chosen.clear()
+        chosen = self._view.selection
+        if self._correct(lambda session, at: session.set_label(chosen.frames(at), label)):
+            chosen.clear()
 
     def set_thresholds(self, quality: float, area: float) -> None:
         """Count frames as positive from other scores on."""
-        if desk := self._desk():
-            desk.session.set_thresholds((quality, area))
-            self._said(None)
+        self._session.set_thresholds((quality, area))
+        self._corrected(None)
 
     def reset_thresholds(self) -> None:
         """Count frames as positive by the models' own thresholds again."""
-        if desk := self._desk():
-            desk.session.set_thresholds(None)
-            self._said(None)
+        self._session.set_thresholds(None)
+        self._corrected(None)
 
     def clear_mask(self) -> None:
-        """Say that there is no abdomen to outline."""
+        """Record that there is no abdomen to outline."""
         self._correct(
             lambda session, frame: session.set_mask(frame, np.zeros(session.sweep.shape[1:], bool))
         )
@@ -118,15 +147,15 @@ class Actions:
         self._correct(lambda session, _: self._look_at(session.redo()))
 
     def _look_at(self, frames: tuple[int, ...]) -> None:
-        if frames:
-            self._navigate(lambda way: None if way.frame in frames else way.go(frames[0]))
+        if frames and self._view.navigator.frame not in frames:
+            self.go(frames[0])
 
     def accept_and_next(self) -> None:
-        """Confirm what the model says and go to the next frame to review.
+        """Confirm the model's prediction and go to the next frame to review.
 
         A polygon that is being drawn is closed instead.
         """
-        if (desk := self._desk()) and desk.overlay.close_polygon():
+        if self._view.overlay.close_polygon():
             return
         if self._correct(lambda session, frame: session.accept(frame)):
             self.go_next_to_review()
@@ -135,78 +164,75 @@ class Actions:
 
     def paint(self) -> None:
         """Paint on the outline."""
-        self._use_tool("paint")
+        self._view.use_tool("paint")
 
     def erase(self) -> None:
         """Erase from the outline."""
-        self._use_tool("erase")
+        self._view.use_tool("erase")
 
     def fill(self) -> None:
         """Fill an area, or the outside of it, at a click."""
-        self._use_tool("fill")
+        self._view.use_tool("fill")
 
     def polygon(self) -> None:
         """Draw the outline by its corners; a double click or Enter closes it."""
-        self._use_tool("polygon")
+        self._view.use_tool("polygon")
 
     def ellipse(self) -> None:
         """Draw the outline as an ellipse, by two diameters."""
-        if desk := self._desk():
-            desk.use_ellipse()
+        self._view.use_ellipse()
 
     def look(self) -> None:
         """Stop painting; drag moves the picture again. No range any more, either."""
-        self._use_tool("pan_zoom")
-        if desk := self._desk():
-            desk.selection.clear()
-
-    def _use_tool(self, mode: str) -> None:
-        if desk := self._desk():
-            desk.use_tool(mode)
+        self._view.use_tool("pan_zoom")
+        self._view.selection.clear()
 
     def larger_brush(self) -> None:
         """Make the brush larger by a fifth."""
-        self._scale_brush(1.2)
+        self._view.overlay.scale_brush(_BRUSH_STEP)
 
     def smaller_brush(self) -> None:
         """Make the brush smaller by a fifth."""
-        self._scale_brush(1 / 1.2)
-
-    def _scale_brush(self, factor: float) -> None:
-        if desk := self._desk():
-            desk.overlay.scale_brush(factor)
+        self._view.overlay.scale_brush(1 / _BRUSH_STEP)
 
     def toggle_overlay(self) -> None:
         """Hide or show the outlines."""
-        if desk := self._desk():
-            desk.overlay.layer.visible = not desk.overlay.layer.visible
+        layer = self._view.overlay.layer
+        layer.visible = not layer.visible
 
     def toggle_fill(self) -> None:
         """Show the masks filled, or their outlines."""
-        if desk := self._desk():
-            desk.overlay.toggle_fill()
+        self._view.overlay.toggle_fill()
 
     # Moving --------------------------------------------------------------------------------
 
-    def _navigate(self, move: Callable[[Navigator], None]) -> None:
-        if desk := self._desk():
-            move(desk.navigator)
-
     def go(self, frame: int) -> None:
         """Go to a frame."""
-        self._navigate(lambda way: way.go(frame))
+        self._view.navigator.go(frame)
 
     def previous_frame(self) -> None:
         """Go one frame back."""
-        self._navigate(lambda way: way.step(-1))
+        self._view.navigator.step(-1)
 
     def next_frame(self) -> None:
         """Go one frame on."""
-        self._navigate(lambda way: way.step(1))
+        self._view.navigator.step(1)
 
     def previous_sweep(self) -> None:
         """Go one sweep back."""
-        self._navigate(lambda way: way.step_sweep(-1))
+        self._view.navigator.step_sweep(-1)
+
+    def next_sweep(self) -> None:
+        """Go one sweep on."""
+        self._view.navigator.step_sweep(1)
+
+    def first_frame(self) -> None:
+        """Go to the first frame of the sweep."""
+        self._view.navigator.go_to_end(last=False)
+
+    def last_frame(self) -> None:
+        """Go to the last frame of the sweep."""
+        self._view.navigator.go_to_end(last=True)
 
     def extend_back(self) -> None:
         """Take the frame before into the range that a label goes to."""
@@ -217,36 +243,24 @@ class Actions:
         self._extend(1)
 
     def _extend(self, step: int) -> None:
-        if desk := self._desk():
-            here = desk.navigator.frame
-            desk.selection.extend(here, desk.navigator.within(here + step))
-            desk.navigator.step(step)
+        navigator = self._view.navigator
+        here = navigator.frame
+        self._view.selection.extend(here, navigator.within(here + step))
+        navigator.step(step)
 
     def choose_range(self, first: int, last: int) -> None:
         """Choose the range that a label goes to, and look at its last frame."""
-        if desk := self._desk():
-            first, last = desk.navigator.within(first), desk.navigator.within(last)
-            desk.selection.clear()
-            desk.selection.extend(first, last)
-            desk.navigator.go(last)
-
-    def next_sweep(self) -> None:
-        """Go one sweep on."""
-        self._navigate(lambda way: way.step_sweep(1))
-
-    def first_frame(self) -> None:
-        """Go to the first frame of the sweep."""
-        self._navigate(lambda way: way.go_to_end(last=False))
-
-    def last_frame(self) -> None:
-        """Go to the last frame of the sweep."""
-        self._navigate(lambda way: way.go_to_end(last=True))
+        navigator = self._view.navigator
+        first, last = navigator.within(first), navigator.within(last)
+        self._view.selection.clear()
+        self._view.selection.extend(first, last)
+        navigator.go(last)
 
     def go_best(self) -> None:
         """Go to the frame to measure."""
-        desk = self._desk()
-        if desk is not None and desk.session.best_frame() >= 0:
-            desk.navigator.go(desk.session.best_frame())
+        best = self._session.best_frame()
+        if best >= 0:
+            self.go(best)
 
     def go_next_to_review(self) -> None:
         """Go to the next frame worth a look."""
@@ -257,7 +271,6 @@ class Actions:
         self._go_to_review(-1)
 
     def _go_to_review(self, step: int) -> None:
-        if desk := self._desk():
-            frame = desk.session.next_to_review(desk.navigator.frame, step)
-            if frame is not None:
-                desk.navigator.go(frame)
+        frame = self._session.next_to_review(self._view.navigator.frame, step)
+        if frame is not None:
+            self.go(frame)

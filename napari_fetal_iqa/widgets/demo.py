@@ -11,6 +11,7 @@ from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, suggested_reviewer
 from napari_fetal_iqa.widgets.review import ReviewWidget
+from napari_fetal_iqa.widgets.shortcuts import Action
 
 _SETTLE_MS = 500
 SCREENSHOT_SIZE = (1600, 900)
@@ -38,10 +39,10 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     tell = _Once(lambda: say("First score on screen"))
     widget.runner.results.connect(lambda _: tell())
     widget.runner.started.connect(lambda analysis: tell() if analysis.complete else None)
-    trouble: list[str] = []
+    problems: list[str] = []
 
-    def give_up(said: str) -> None:
-        trouble.append(said)
+    def give_up(message: str) -> None:
+        problems.append(message)
         viewer.close()
 
     if screenshot is not None:
@@ -51,8 +52,8 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
         )
     widget.open_phantom()
     napari.run()
-    if trouble:
-        raise FetalIqaError(trouble[0])
+    if problems:
+        raise FetalIqaError(problems[0])
 
 
 class _Once:
@@ -69,10 +70,10 @@ class _Once:
 
 def _finish(viewer: napari.Viewer, widget: ReviewWidget, screenshot: Path) -> None:
     """Go to the best frame and take the picture once it is drawn."""
-    widget.review_actions.go_best()
+    widget.do(Action.GO_BEST)
 
     def picture() -> None:
-        if not widget.screen_text.settled:
+        if not widget.caption.settled:
             QTimer.singleShot(_SETTLE_MS, picture)
             return
         screenshot.parent.mkdir(parents=True, exist_ok=True)

@@ -4,8 +4,7 @@ Elsewhere in the window these keys show the overlay and accept the frame, also a
 """
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QWheelEvent
-from qtpy.QtWidgets import QComboBox, QWidget
+from qtpy.QtWidgets import QWidget
 
 _PROPERTY = "takesSpaceAndEnter"
 KEYS = ("Space", "Return", "Enter")
@@ -21,12 +20,3 @@ def with_own_keys(*controls: QWidget) -> None:
 def takes_keys(focused: QWidget | None) -> bool:
     """Whether Space and Enter belong to the widget that has the focus."""
     return focused is not None and bool(focused.property(_PROPERTY))
-
-
-class Choice(QComboBox):
-    """A choice that scrolling over it does not change."""
-
-    def wheelEvent(self, e: QWheelEvent | None) -> None:
-        """Leave the wheel to the panel around it."""
-        if e is not None:
-            e.ignore()

@@ -1,7 +1,9 @@
 """One table of keys, which makes the bindings, the help and the docs."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
+from functools import partial
 
 from qtpy.QtCore import QObject, Qt
 from qtpy.QtGui import QKeySequence
@@ -19,62 +21,104 @@ from qtpy.QtWidgets import (
 from napari_fetal_iqa.widgets import focus
 
 
+class Action(StrEnum):
+    """What a key or a button can do."""
+
+    PREVIOUS_FRAME = "previous_frame"
+    NEXT_FRAME = "next_frame"
+    PREVIOUS_SWEEP = "previous_sweep"
+    NEXT_SWEEP = "next_sweep"
+    FIRST_FRAME = "first_frame"
+    LAST_FRAME = "last_frame"
+    EXTEND_BACK = "extend_back"
+    EXTEND_ON = "extend_on"
+    LABEL_OPTIMAL = "label_optimal"
+    LABEL_SUBOPTIMAL = "label_suboptimal"
+    LABEL_NONE = "label_none"
+    ACCEPT_AND_NEXT = "accept_and_next"
+    GO_NEXT_TO_REVIEW = "go_next_to_review"
+    GO_PREVIOUS_TO_REVIEW = "go_previous_to_review"
+    GO_BEST = "go_best"
+    PAINT = "paint"
+    ERASE = "erase"
+    FILL = "fill"
+    POLYGON = "polygon"
+    ELLIPSE = "ellipse"
+    COPY_PREVIOUS = "copy_previous"
+    INTERPOLATE = "interpolate"
+    LOOK = "look"
+    CLEAR_MASK = "clear_mask"
+    REVERT = "revert"
+    LARGER_BRUSH = "larger_brush"
+    SMALLER_BRUSH = "smaller_brush"
+    TOGGLE_OVERLAY = "toggle_overlay"
+    TOGGLE_FILL = "toggle_fill"
+    UNDO = "undo"
+    REDO = "redo"
+    ANALYSE = "analyse"
+    SHOW_HELP = "show_help"
+    CANCEL_ANALYSIS = "cancel_analysis"  # a button alone
+
+
 @dataclass(frozen=True)
 class Key:
-    """One thing that keys do; ``action`` is the name of a method of the review widget."""
+    """One thing that keys do."""
 
-    action: str
+    action: Action
     keys: tuple[str, ...]
     does: str
     instead_of: str = ""  # what napari does with the key while the review widget is closed
+    repeats: bool = False  # goes on while the key is held
 
 
 KEYS = (
-    Key("previous_frame", ("Left",), "Frame back"),
-    Key("next_frame", ("Right",), "Frame on"),
-    Key("previous_sweep", ("PgUp",), "Sweep back"),
-    Key("next_sweep", ("PgDown",), "Sweep on"),
-    Key("first_frame", ("Home",), "First frame of the sweep"),
-    Key("last_frame", ("End",), "Last frame of the sweep"),
-    Key("extend_back", ("Shift+Left",), "Extend the range to label back"),
-    Key("extend_on", ("Shift+Right",), "Extend the range to label on"),
-    Key("label_optimal", ("1",), "Label: optimal plane", "layer mode"),
-    Key("label_suboptimal", ("2",), "Label: suboptimal plane", "layer mode"),
-    Key("label_none", ("0",), "Label: no abdomen"),
-    Key("accept_and_next", ("Return", "Enter"), "Accept, go to the next to review", "end polygon"),
-    Key("go_next_to_review", ("N",), "Next to review"),
-    Key("go_previous_to_review", ("Shift+N",), "Previous to review"),
-    Key("go_best", ("B",), "Best frame", "preserve labels"),
-    Key("paint", ("P",), "Paint the outline"),
-    Key("erase", ("R", "E"), "Erase"),
-    Key("fill", ("F",), "Fill an area"),
-    Key("polygon", ("G",), "Polygon: click its corners, Enter closes it"),
-    Key("ellipse", ("L",), "Ellipse: draw two diameters, drag their ends", "pick mode"),
-    Key("copy_previous", ("C",), "Copy the outline of the frame before"),
-    Key("interpolate", ("I",), "Interpolate between the outlines drawn before and after"),
-    Key("look", ("Escape",), "Stop painting, no range", "reset polygon"),
-    Key("clear_mask", ("X",), "Clear the mask: no abdomen here", "swap labels"),
-    Key("revert", ("V",), "Back to the model's label and mask", "layer visibility"),
-    Key("larger_brush", ("+", "="), "Larger brush", "next label"),
-    Key("smaller_brush", ("-",), "Smaller brush", "previous label"),
-    Key("toggle_overlay", ("Space",), "Hide or show the outlines", "hold to move the picture"),
-    Key("toggle_fill", ("O",), "Outlines, or see-through masks"),
-    Key("undo", ("Ctrl+Z",), "Undo"),
-    Key("redo", ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)"),
-    Key("analyse", ("A",), "Analyse the sweep"),
-    Key("show_help", ("?",), "These keys"),
+    Key(Action.PREVIOUS_FRAME, ("Left",), "Frame back", repeats=True),
+    Key(Action.NEXT_FRAME, ("Right",), "Frame on", repeats=True),
+    Key(Action.PREVIOUS_SWEEP, ("PgUp",), "Sweep back", repeats=True),
+    Key(Action.NEXT_SWEEP, ("PgDown",), "Sweep on", repeats=True),
+    Key(Action.FIRST_FRAME, ("Home",), "First frame of the sweep"),
+    Key(Action.LAST_FRAME, ("End",), "Last frame of the sweep"),
+    Key(Action.EXTEND_BACK, ("Shift+Left",), "Extend the range to label back", repeats=True),
+    Key(Action.EXTEND_ON, ("Shift+Right",), "Extend the range to label on", repeats=True),
+    Key(Action.LABEL_OPTIMAL, ("1",), "Label: optimal plane", "layer mode"),
+    Key(Action.LABEL_SUBOPTIMAL, ("2",), "Label: suboptimal plane", "layer mode"),
+    Key(Action.LABEL_NONE, ("0",), "Label: no abdomen"),
+    Key(
+        Action.ACCEPT_AND_NEXT,
+        ("Return", "Enter"),
+        "Accept, go to the next to review",
+        "end polygon",
+    ),
+    Key(Action.GO_NEXT_TO_REVIEW, ("N",), "Next to review"),
+    Key(Action.GO_PREVIOUS_TO_REVIEW, ("Shift+N",), "Previous to review"),
+    Key(Action.GO_BEST, ("B",), "Best frame", "preserve labels"),
+    Key(Action.PAINT, ("P",), "Paint the outline"),
+    Key(Action.ERASE, ("R", "E"), "Erase"),
+    Key(Action.FILL, ("F",), "Fill an area"),
+    Key(Action.POLYGON, ("G",), "Polygon: click its corners, Enter closes it"),
+    Key(Action.ELLIPSE, ("L",), "Ellipse: draw two diameters, drag their ends", "pick mode"),
+    Key(Action.COPY_PREVIOUS, ("C",), "Copy the outline of the frame before"),
+    Key(Action.INTERPOLATE, ("I",), "Interpolate between the outlines drawn before and after"),
+    Key(Action.LOOK, ("Escape",), "Stop painting, no range", "reset polygon"),
+    Key(Action.CLEAR_MASK, ("X",), "Clear the mask: no abdomen here", "swap labels"),
+    Key(Action.REVERT, ("V",), "Back to the model's label and mask", "layer visibility"),
+    Key(Action.LARGER_BRUSH, ("+", "="), "Larger brush", "next label", repeats=True),
+    Key(Action.SMALLER_BRUSH, ("-",), "Smaller brush", "previous label", repeats=True),
+    Key(Action.TOGGLE_OVERLAY, ("Space",), "Hide or show the outlines", "hold to move the picture"),
+    Key(Action.TOGGLE_FILL, ("O",), "Outlines, or see-through masks"),
+    Key(Action.UNDO, ("Ctrl+Z",), "Undo", repeats=True),
+    Key(Action.REDO, ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)", repeats=True),
+    Key(Action.ANALYSE, ("A",), "Analyse the sweep"),
+    Key(Action.SHOW_HELP, ("?",), "These keys"),
 )
 
-_REPEATING = ("_frame", "_brush", "_sweep", "do", "_back", "_on")
-"""Ends of the actions that go on while their key is held."""
 
-
-def key_of(action: str) -> str:
+def key_of(action: Action) -> str:
     """Return the first key of an action, as shown on buttons and in tooltips."""
     return next(key.keys[0] for key in KEYS if key.action == action).replace("Return", "Enter")
 
 
-def with_key(text: str, action: str) -> str:
+def with_key(text: str, action: Action) -> str:
     """Add the key of an action to a tooltip."""
     return f"{text} [{key_of(action)}]"
 
@@ -110,7 +154,7 @@ class KeyBindings(QObject):
     a field they are not. A control reached by Tab keeps Space and Enter, where it says so.
     """
 
-    def __init__(self, window: QWidget, actions: Mapping[str, Callable[[], None]]) -> None:
+    def __init__(self, window: QWidget, do: Callable[[Action], None]) -> None:
         super().__init__(window)
         self._active = False
         self._shortcuts = []
@@ -118,8 +162,8 @@ class KeyBindings(QObject):
             for sequence in key.keys:
                 shortcut = QShortcut(QKeySequence(sequence), window)
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
-                shortcut.setAutoRepeat(key.action.endswith(_REPEATING))
-                shortcut.activated.connect(actions[key.action])
+                shortcut.setAutoRepeat(key.repeats)
+                shortcut.activated.connect(partial(do, key.action))
                 self._shortcuts.append(shortcut)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
@@ -132,7 +176,7 @@ class KeyBindings(QObject):
         return self._active
 
     def set_active(self, active: bool) -> None:
-        """Take the keys, or give them back to napari."""
+        """Take the keys, or return them to napari."""
         self._active = active
         self._focus_changed(None, QApplication.focusWidget())
 

@@ -40,6 +40,19 @@ def disc_volume(seed: int, n_sweeps: int = 6) -> tuple[NDArray[np.uint8], NDArra
     return frames, masks
 
 
+def tiny_settings(task: str, **changes: object) -> FitSettings:
+    """Settings of a fit that takes seconds: the tiny encoder, one epoch, frames as they are."""
+    quick = {
+        "encoder": "fetalclip-tiny",
+        "epochs": 1,
+        "copies": 0,
+        "batch_size": 16,
+        "device": "cpu",
+        "learning_rate": 2e-3,
+    }
+    return FitSettings.model_validate({"task": task} | quick | changes)
+
+
 @pytest.fixture(scope="session")
 def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Ten subjects in the ACOUSLIC-AI layout; their last sweep is not annotated."""
@@ -57,18 +70,7 @@ def bases(data: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A tiny model of each task, fitted to bright discs."""
     folder = tmp_path_factory.mktemp("bases")
     for task in ("cls", "seg"):
-        settings = FitSettings(
-            task=task,
-            encoder="fetalclip-tiny",
-            epochs=4,
-            copies=0,
-            batch_size=16,
-            learning_rate=2e-3,
-            head_rate=5.0,
-            gradient_clip=1.0,
-            test_share=0,
-            device="cpu",
-        )
+        settings = tiny_settings(task, epochs=4, head_rate=5.0, gradient_clip=1.0, test_share=0)
         fit(data, folder / task, settings)
     return folder
 
@@ -102,17 +104,6 @@ def correct(
 
 
 @pytest.fixture
-def write_sweep(tmp_path: Path) -> Callable[[int], tuple[Path, NDArray[np.uint8]]]:
-    """Write a sweep file; return its path and its true masks."""
-
-    def write(seed: int) -> tuple[Path, NDArray[np.uint8]]:
-        frames, masks = disc_volume(seed)
-        return write_volume(tmp_path / f"sweep{seed}.mha", frames, (1.0, 1.0)), masks
-
-    return write
-
-
-@pytest.fixture
 def command(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> Callable[..., tuple[int, str, str]]:
@@ -122,8 +113,8 @@ def command(
         monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", *map(str, arguments)])
         with pytest.raises(SystemExit) as end:
             cli.main()
-        said = capsys.readouterr()
-        return int(end.value.code or 0), said.out, said.err
+        captured = capsys.readouterr()
+        return int(end.value.code or 0), captured.out, captured.err
 
     return run
 

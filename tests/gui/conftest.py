@@ -96,7 +96,7 @@ def show(qtbot) -> Callable:
     def show(widget, sweep):
         data, attributes, _ = sweep_layer(sweep)
         layer = widget.viewer.add_image(data, **attributes)
-        qtbot.waitUntil(lambda: widget.desk is not None, timeout=20 * SECONDS)
+        qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
         return layer
 
     return show

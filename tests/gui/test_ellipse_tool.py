@@ -17,7 +17,7 @@ class Press:
 
 def drag(widget, begin, end):
     """Press, move and let go; begin and end are rows and columns in pixels."""
-    tool, layer = widget.desk.ellipse, widget.layer
+    tool, layer = widget.presenter.view.ellipse, widget.layer
     press = Press("mouse_press", *begin, layer)
     following = tool._pressed(widget.viewer, press)
     try:
@@ -38,21 +38,21 @@ def click(widget, at):
 
 def outline(widget):
     """Centre and semi-axes, in pixels, of the mask that counts on the frame being looked at."""
-    view = widget.desk.session.view(widget.desk.navigator.frame)
-    spacing = widget.desk.session.sweep.spacing_mm[0]
+    view = widget.presenter.session.view(widget.presenter.view.navigator.frame)
+    spacing = widget.presenter.session.sweep.spacing_mm[0]
     return view.measurement.center_px, np.divide(view.measurement.semi_axes_mm, spacing)
 
 
 @pytest.fixture
 def drawing(desk):
-    desk.review_actions.go(20)
-    desk.review_actions.ellipse()
+    desk.presenter.actions.go(20)
+    desk.presenter.actions.ellipse()
     return desk
 
 
 def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
-    text = drawing.screen_text
-    assert "diameter" in text.said
+    text = drawing.caption
+    assert "diameter" in text.text
     assert not drawing.viewer.scene.camera.mouse_pan
     drag(drawing, (80, 60), (80, 120))
     assert store.corrections(phantom.sweep.identity) == {}
@@ -60,8 +60,8 @@ def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
     center, axes = outline(drawing)
     assert center == pytest.approx((80, 90), abs=0.5)
     assert axes == pytest.approx((30, 20), abs=0.7)
-    assert drawing.desk.session.mask_source(20) is Source.EXPERT
-    assert text.said.startswith("AC ")
+    assert drawing.presenter.session.mask_source(20) is Source.EXPERT
+    assert text.text.startswith("AC ")
 
 
 def test_four_clicks_are_an_outline_too(drawing):
@@ -73,7 +73,7 @@ def test_four_clicks_are_an_outline_too(drawing):
 def test_a_second_diameter_along_the_first_is_drawn_anew(drawing):
     drag(drawing, (80, 60), (80, 120))
     drag(drawing, (80, 70), (80, 110))
-    assert drawing.desk.session.mask_source(20) is Source.NOBODY
+    assert drawing.presenter.session.mask_source(20) is Source.NOBODY
     drag(drawing, (60, 90), (100, 90))
     assert outline(drawing)[1] == pytest.approx((30, 20), abs=0.7)
 
@@ -89,31 +89,31 @@ def test_its_ends_and_its_centre_can_be_dragged(drawing):
     assert outline(drawing)[0] == pytest.approx((70, 90), abs=0.5)
     drag(drawing, (5, 5), (30, 30))
     assert outline(drawing)[0] == pytest.approx((70, 90), abs=0.5)
-    drawing.review_actions.undo()
+    drawing.presenter.actions.undo()
     assert outline(drawing)[0] == pytest.approx((80, 95), abs=0.5)
-    drawing.review_actions.undo()
+    drawing.presenter.actions.undo()
     assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)
 
 
 def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
-    mask = Ellipse((80, 90), (30, 20), 0).mask(desk.desk.session.sweep.shape[1:], (1, 1))
-    desk.desk.session.set_mask(20, mask)
-    desk.review_actions.go(20)
-    desk.review_actions.ellipse()
+    mask = Ellipse((80, 90), (30, 20), 0).mask(desk.presenter.session.sweep.shape[1:], (1, 1))
+    desk.presenter.session.set_mask(20, mask)
+    desk.presenter.actions.go(20)
+    desk.presenter.actions.ellipse()
     drag(desk, (60, 90), (50, 90))
     assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
-    desk.review_actions.next_frame()
-    assert "diameter" in desk.screen_text.said
-    desk.review_actions.previous_frame()
-    assert desk.screen_text.said.startswith("AC ")
+    desk.presenter.actions.next_frame()
+    assert "diameter" in desk.caption.text
+    desk.presenter.actions.previous_frame()
+    assert desk.caption.text.startswith("AC ")
 
 
 def test_another_tool_gives_the_mouse_back(drawing):
     taken = list(drawing.viewer.mouse_drag_callbacks)
-    drawing.review_actions.look()
+    drawing.presenter.actions.look()
     assert drawing.viewer.scene.camera.mouse_pan
     assert len(drawing.viewer.mouse_drag_callbacks) == len(taken) - 1
-    drawing.review_actions.ellipse()
+    drawing.presenter.actions.ellipse()
     drawing.viewer.layers.remove(drawing.layer)
     assert drawing.viewer.scene.camera.mouse_pan
 
@@ -121,16 +121,16 @@ def test_another_tool_gives_the_mouse_back(drawing):
 def test_an_outline_is_copied_from_the_frame_before_and_interpolated(desk, press):
     from qtpy.QtCore import Qt
 
-    session = desk.desk.session
+    session = desk.presenter.session
     shape = session.sweep.shape[1:]
     for frame, row in ((22, 70), (26, 90)):
         session.set_mask(frame, Ellipse((row, 90), (30, 20), 0).mask(shape, (1, 1)))
-    desk.review_actions.go(24)
+    desk.presenter.actions.go(24)
     press(desk, Qt.Key.Key_I)
     assert outline(desk)[0] == pytest.approx((80, 90), abs=1)
     assert session.mask_source(23) is session.mask_source(25) is Source.EXPERT
-    desk.review_actions.undo()
+    desk.presenter.actions.undo()
     assert session.mask_source(23) is Source.NOBODY
-    desk.review_actions.go(27)
+    desk.presenter.actions.go(27)
     press(desk, Qt.Key.Key_C)
     assert np.array_equal(session.mask(27), session.mask(26))

@@ -46,7 +46,7 @@ def unfold(widget, qtbot):
 
 def start(widget, qtbot, task="seg"):
     panel = unfold(widget, qtbot)
-    panel.form.task.setCurrentIndex(panel.form.task.findData(task))
+    panel.form.choices.set_field("task", task)
     panel.form.start.click()
     return panel
 
@@ -59,12 +59,12 @@ def learnt(widget, qtbot, task="seg"):
 
 def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
     panel = unfold(desk, qtbot)
-    said = panel.form.summary.text()
-    assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in said
-    assert "Outlines: 41 frames" in said
-    assert "Reviewers: AK" in said
+    summary = panel.form.summary.text()
+    assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in summary
+    assert "Outlines: 41 frames" in summary
+    assert "Reviewers: AK" in summary
     assert panel.form.start.isEnabled()
-    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    panel.form.choices.set_field("task", "cls")
     assert "Outlines" not in panel.form.summary.text()
     assert "torch" not in sys.modules
 
@@ -91,7 +91,7 @@ def test_without_a_model_to_go_on_from_nothing_is_learnt(desk, qtbot, trainer):
     panel = unfold(desk, qtbot)
     assert "No SEG model is chosen" in panel.form.summary.text()
     assert not panel.form.start.isEnabled()
-    panel.form.task.setCurrentIndex(panel.form.task.findData("cls"))
+    panel.form.choices.set_field("task", "cls")
     assert panel.form.start.isEnabled()
 
 
@@ -99,29 +99,29 @@ def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, an
     trainer("--until-stopped", "--pause", "0.02")
     released = analyser.released
     panel = start(desk, qtbot)
-    assert panel.watch.isVisible()
+    assert panel.monitor.isVisible()
     assert not panel.form.isVisible()
-    curves = panel.watch.curves
+    curves = panel.monitor.curves
     qtbot.waitUntil(lambda: curves.drawn[0] > 5 and curves.drawn[1] > 1, timeout=60 * SECONDS)
     drawn = curves.drawn
     qtbot.waitUntil(lambda: curves.drawn[0] > drawn[0], timeout=60 * SECONDS)
-    assert panel.watch.phase.text().startswith("Learning ")
+    assert panel.monitor.phase.text().startswith("Learning ")
     qtbot.waitUntil(lambda: analyser.released == released + 1, timeout=10 * SECONDS)
-    panel.watch.stop.click()
-    assert not panel.watch.stop.isEnabled()
+    panel.monitor.stop.click()
+    assert not panel.monitor.stop.isEnabled()
     qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
-    assert not panel.watch.isVisible()
+    assert not panel.monitor.isVisible()
     assert panel.results["seg"].use.isEnabled()
 
 
 def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
     trainer("--until-stopped", "--pause", "0.02")
     panel = start(desk, qtbot)
-    job = desk.learning.job
-    qtbot.waitUntil(lambda: panel.watch.bar.value() > 0, timeout=60 * SECONDS)
-    panel.watch.cancel.click()
+    job = desk.finetuning.job
+    qtbot.waitUntil(lambda: panel.monitor.bar.value() > 0, timeout=60 * SECONDS)
+    panel.monitor.cancel.click()
     assert panel.form.isVisible()
-    assert "nothing" in panel.said.text()
+    assert "nothing" in panel.message.text()
     qtbot.waitUntil(lambda: not job.undecided, timeout=30 * SECONDS)
     assert not job.running
     assert not job.record.outs["seg"].exists()
@@ -131,12 +131,14 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     panel = learnt(desk, qtbot)
     result = panel.results["seg"]
     assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
-    for said in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
-        assert said in result.table.text()
-    folder = str(result.judgement.folder)
-    before = desk.settings.seg_model
+    for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
+        assert text in result.table.text()
+    folder = str(result.report.folder)
+    before = desk.settings_file.settings.seg_model
     result.use.click()
-    assert desk.settings.seg_model == desk.page.settings.seg_model.text() == folder
+    assert (
+        desk.settings_file.settings.seg_model == desk.page.settings.form.value.seg_model == folder
+    )
     assert load_settings().seg_model == folder
     assert in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
         before,
@@ -148,21 +150,21 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
 
 
 def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
     assert not desk.page.stale.isVisible()
-    used = desk.desk.session.analysis.setup.seg_model.id
+    used = desk.presenter.session.analysis.setup.seg_model.id
     learnt(desk, qtbot).results["seg"].use.click()
     stale = desk.page.stale
     qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
-    assert stale.said.text() == f"Made with {used}; other models are chosen now"
-    assert not desk.page.work.analyse.isVisible()
+    assert stale.message.text() == f"Made with {used}; other models are chosen now"
+    assert not desk.page.analysis.analyse.isVisible()
     stale.analyse.click()
     qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.desk.session.analysis.setup.seg_model.id != used
+    assert desk.presenter.session.analysis.setup.seg_model.id != used
     assert not stale.isVisible()
-    assert desk.page.work.analyse.isVisible()
+    assert desk.page.analysis.analyse.isVisible()
 
 
 def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
@@ -173,7 +175,7 @@ def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
     assert "tick" in result.use.toolTip()
     result.although_worse.click()
     result.use.click()
-    assert desk.settings.seg_model == str(result.judgement.folder)
+    assert desk.settings_file.settings.seg_model == str(result.report.folder)
 
 
 def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
@@ -187,16 +189,16 @@ def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
 def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
     panel = learnt(desk, qtbot, "both")
     assert list(panel.results) == ["cls", "seg"]
-    folders = {task: result.judgement.folder for task, result in panel.results.items()}
+    folders = {task: result.report.folder for task, result in panel.results.items()}
     panel.results["cls"].discard.click()
     assert not folders["cls"].exists()
     assert list(panel.results) == ["seg"]
-    assert "deleted" in panel.said.text()
+    assert "deleted" in panel.message.text()
     panel.results["seg"].keep.click()
     assert folders["seg"].is_dir()
-    assert folders["seg"].name in panel.said.text()
+    assert folders["seg"].name in panel.message.text()
     assert panel.form.isVisible()
-    assert desk.settings.seg_model != str(folders["seg"])
+    assert desk.settings_file.settings.seg_model != str(folders["seg"])
 
 
 def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
@@ -207,10 +209,10 @@ def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
     assert better.text(0) == "2 frames got better"
     assert better.child(0).text(1) == "0.40 → 0.90"
     tree.itemClicked.emit(better.child(0), 0)
-    assert desk.desk.navigator.frame == 12
+    assert desk.presenter.view.navigator.frame == 12
     tree.itemClicked.emit(worse.child(0), 0)
-    assert desk.desk.navigator.frame == 12
-    assert "another sweep: ffffffff" in panel.said.text()
+    assert desk.presenter.view.navigator.frame == 12
+    assert "another sweep: ffffffff" in panel.message.text()
 
 
 def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, qtbot, trainer):
@@ -224,7 +226,7 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     panel = second.page.learn
     assert panel.isExpanded()
     assert second.learning.job.folder == job.folder
-    qtbot.waitUntil(lambda: panel.watch.curves.drawn[0] > 0, timeout=60 * SECONDS)
+    qtbot.waitUntil(lambda: panel.monitor.curves.drawn[0] > 0, timeout=60 * SECONDS)
     second.viewer.window.remove_dock_widget(second)
     job.stop()
     qtbot.waitUntil(lambda: not job.running, timeout=60 * SECONDS)
@@ -239,9 +241,9 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
 def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
     trainer("--die")
     panel = start(desk, qtbot)
-    qtbot.waitUntil(lambda: bool(panel.said.text()), timeout=60 * SECONDS)
+    qtbot.waitUntil(lambda: bool(panel.message.text()), timeout=60 * SECONDS)
     assert panel.form.isVisible()
-    assert "ended without a result" in panel.said.text()
+    assert "ended without a result" in panel.message.text()
     assert FinetuningJob.unfinished_or_unread() is None
 
 
@@ -260,7 +262,8 @@ def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, pre
     panel = unfold(desk, qtbot)
     press(desk, Qt.Key.Key_Escape)
     form = panel.form
-    assert {form.task, form.preset, form.start, form.refresh} <= by_tab(panel)
+    choices = [control.native for control in form.choices.controls.values()]
+    assert {*choices, form.start, form.refresh} <= by_tab(panel)
     form.start.setFocus(Qt.FocusReason.TabFocusReason)
     QTest.keyClick(panel.form.start, Qt.Key.Key_Space)
     qtbot.waitUntil(lambda: bool(panel.results), timeout=60 * SECONDS)
@@ -286,7 +289,8 @@ def test_nothing_is_wider_than_the_narrowest_panel(desk, qtbot, trainer):
 def test_every_control_says_what_it_does(desk, qtbot, trainer):
     trainer("--worse")
     panel = learnt(desk, qtbot, "both")
-    controls = [*panel.findChildren(QPushButton), panel.form.task, panel.form.preset]
+    choices = [control.native for control in panel.form.choices.controls.values()]
+    controls = [*panel.findChildren(QPushButton), *choices]
     assert [control.text() for control in panel.findChildren(QPushButton)]
     without = [c for c in controls if isinstance(c, QWidget) and not c.toolTip()]
     assert without == []
@@ -294,6 +298,6 @@ def test_every_control_says_what_it_does(desk, qtbot, trainer):
 
 def test_the_record_of_a_training_names_no_sweep(desk, qtbot, trainer, phantom):
     start(desk, qtbot)
-    record = (desk.learning.job.folder / "job.json").read_text()
+    record = (desk.finetuning.job.folder / "job.json").read_text()
     assert phantom.sweep.name not in json.loads(record)["command"]
     assert phantom.sweep.identity not in record

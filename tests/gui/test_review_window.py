@@ -21,18 +21,18 @@ SECONDS = 1000
 
 
 def analyse(widget, qtbot):
-    widget.analyse()
+    widget.presenter.analyse()
     qtbot.waitUntil(lambda: not widget.runner.running, timeout=120 * SECONDS)
-    assert widget.desk.session.analysis.complete
-    qtbot.waitUntil(lambda: not widget.desk._when_idle.isActive(), timeout=20 * SECONDS)
-    qtbot.waitUntil(lambda: widget._later.idle, timeout=20 * SECONDS)
+    assert widget.presenter.session.analysis.complete
+    qtbot.waitUntil(lambda: not widget.presenter.view._when_idle.isActive(), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: widget.presenter.idle_queue.idle, timeout=20 * SECONDS)
 
 
 def test_an_empty_desk_says_what_to_do(window, tiny_settings):
     widget = window()
-    assert widget._pages.currentWidget() is widget.empty
-    assert widget._timeline_dock is None
-    texts = [button.text() for button in widget.empty.findChildren(QAbstractButton)]
+    assert widget._pages.currentWidget() is widget.welcome
+    assert widget.timeline_dock.dock is None
+    texts = [button.text() for button in widget.welcome.findChildren(QAbstractButton)]
     assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom"]
 
 
@@ -46,8 +46,8 @@ def test_every_control_has_a_tooltip(desk):
 def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(desk, phantom):
     assert phantom.sweep.name in desk.page.about.text()
     assert "60 frames, 3 sweeps" in desk.page.about.text()
-    assert desk._timeline_dock.isVisible()
-    overlay = desk.desk.overlay.layer
+    assert desk.timeline_dock.visible
+    overlay = desk.presenter.view.overlay.layer
     assert tuple(overlay.scale) == tuple(desk.layer.scale) == (1, *phantom.sweep.spacing_mm)
     assert overlay.units == desk.layer.units
     assert overlay.data.shape == desk.layer.data.shape
@@ -59,40 +59,42 @@ def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings,
     assert widget.layer is None
     frames = np.random.default_rng(0).integers(0, 255, (12, 40, 50), dtype=np.uint8)
     widget.viewer.add_image(frames, name="frames")
-    qtbot.waitUntil(lambda: widget.desk is not None, timeout=20 * SECONDS)
-    assert widget.desk.session.sweep.spacing_mm is None
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    assert widget.presenter.session.sweep.spacing_mm is None
     assert "nothing can be measured" in widget.page.about.text()
 
 
 def test_closing_the_sweep_clears_the_desk(desk, qtbot):
     desk.viewer.layers.remove(desk.layer)
-    assert desk.desk is None
+    assert desk.presenter is None
     qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    qtbot.waitUntil(lambda: not desk._timeline_dock.isVisible())
-    assert desk._pages.currentWidget() is desk.empty
+    qtbot.waitUntil(lambda: not desk.timeline_dock.visible)
+    assert desk._pages.currentWidget() is desk.welcome
 
 
 def test_the_analysis_paints_masks_and_scores(desk, qtbot):
     analyse(desk, qtbot)
-    analysis = desk.desk.session.analysis
+    analysis = desk.presenter.session.analysis
     for frame in (0, 31, 59):
         assert np.array_equal(
-            desk.desk.overlay.layer.data[frame] == MODEL_VALUE, analysis.mask(frame)
+            desk.presenter.view.overlay.layer.data[frame] == MODEL_VALUE, analysis.mask(frame)
         )
     assert np.array_equal(desk.timeline._data.quality, analysis.quality)
-    desk.review_actions.go(31)
-    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.said
-    assert analysis.setup.cls_model.id in desk.page.work.models.text()
+    desk.presenter.actions.go(31)
+    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.text
+    assert analysis.setup.cls_model.id in desk.page.analysis.models.text()
 
 
 def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(desk, phantom, qtbot):
     mask = phantom.masks[np.argmax((phantom.masks > 0).sum((1, 2)))] > 0
     frames = np.array([3, 4, 5])
-    desk.review_actions.go(5)
-    desk.desk.session.begin_analysis(Analysis(phantom.sweep))
-    qtbot.waitUntil(lambda: desk._later.idle and not desk.desk._when_idle.isActive())
+    desk.presenter.actions.go(5)
+    desk.presenter.session.begin_analysis(Analysis(phantom.sweep))
+    qtbot.waitUntil(
+        lambda: desk.presenter.idle_queue.idle and not desk.presenter.view._when_idle.isActive()
+    )
 
-    desk._results_came(
+    desk.presenter._results_came(
         FrameResults(
             frames=frames,
             quality=np.full(3, 0.9, np.float32),
@@ -104,60 +106,61 @@ def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(des
         )
     )
 
-    layer = desk.desk.overlay.layer.data
+    layer = desk.presenter.view.overlay.layer.data
     assert not layer[frames].any()  # this turn is over before anything is drawn
-    assert not desk._later.idle
-    desk.desk._paint_some()
+    assert not desk.presenter.idle_queue.idle
+    desk.presenter.view._paint_some()
     assert [bool(layer[frame].any()) for frame in frames] == [False, False, True]
-    qtbot.waitUntil(lambda: desk._later.idle and not desk.desk._when_idle.isActive())
+    qtbot.waitUntil(
+        lambda: desk.presenter.idle_queue.idle and not desk.presenter.view._when_idle.isActive()
+    )
     assert all(np.array_equal(layer[frame] == MODEL_VALUE, mask) for frame in frames)
-    assert desk.page.frame.quality.said == "Quality 0.90"
+    assert desk.page.frame.quality.text == "Quality 0.90"
 
 
 def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: desk.timeline._data.computed.any(), timeout=120 * SECONDS)
-    desk.page.work.cancel.click()
+    desk.page.analysis.cancel.click()
     assert not desk.runner.running
-    assert desk.page.work.analyse.isVisibleTo(desk.page)
+    assert desk.page.analysis.analyse.isVisibleTo(desk.page)
     analyse(desk, qtbot)
 
 
 def test_a_model_that_is_not_there_is_one_line_of_trouble(desk, qtbot):
-    desk.page.settings.cls_model.setText("no-such-model")
-    desk.page.settings.cls_model.editingFinished.emit()
+    desk.page.settings.form.set_field("cls_model", "no-such-model")
     assert load_settings().cls_model == "no-such-model"
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.page.work.trouble.text().startswith("no-such-model: no such model folder")
-    assert desk.page.work.trouble_box.isVisibleTo(desk.page)
+    assert desk.page.analysis.error.text().startswith("no-such-model: no such model folder")
+    assert desk.page.analysis.error_box.isVisibleTo(desk.page)
 
 
 def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path, qtbot):
     widget = window()
     (tmp_path / "broken.mha").write_bytes(b"ObjectType = Image\nNDims = 3\nDimSize = 4 4")
     widget.open_file(str(tmp_path / "broken.mha"))
-    qtbot.waitUntil(lambda: bool(widget.empty.said.text()), timeout=20 * SECONDS)
-    assert "broken.mha" in widget.empty.said.text()
-    assert "\n" not in widget.empty.said.text()
+    qtbot.waitUntil(lambda: bool(widget.welcome.message.text()), timeout=20 * SECONDS)
+    assert "broken.mha" in widget.welcome.message.text()
+    assert "\n" not in widget.welcome.message.text()
 
 
 def test_keys_label_the_frame_and_move_along(desk, press, store, phantom):
-    desk.review_actions.go(30)
+    desk.presenter.actions.go(30)
     press(desk, Key.Key_1)
     press(desk, Key.Key_Right)
     press(desk, Key.Key_2)
     press(desk, Key.Key_PageDown)
     press(desk, Key.Key_0)
     press(desk, Key.Key_Home)
-    assert desk.desk.navigator.frame == 40
+    assert desk.presenter.view.navigator.frame == 40
     press(desk, Key.Key_End)
     press(desk, Key.Key_PageUp)
-    assert desk.desk.navigator.frame == 39
+    assert desk.presenter.view.navigator.frame == 39
     labels = {f: c.label for f, c in store.corrections(phantom.sweep.identity).items()}
     assert labels == {30: Label.OPTIMAL, 31: Label.SUBOPTIMAL, 51: Label.NONE}
     assert "3 frames corrected, saved" in desk.page.saved.text()
-    desk.review_actions.go(30)
+    desk.presenter.actions.go(30)
     assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
 
 
@@ -170,9 +173,9 @@ def test_keys_belong_to_napari_while_the_widget_is_hidden(desk, press):
 
 def stroke(widget, frame, centre, radius):
     """Paint with the brush of the labels layer, as a mouse stroke does."""
-    layer = widget.desk.overlay.layer
-    widget.review_actions.go(frame)
-    widget.review_actions.paint()
+    layer = widget.presenter.view.overlay.layer
+    widget.presenter.actions.go(frame)
+    widget.presenter.actions.paint()
     assert layer.mode == "paint"
     layer.brush_size = 2 * radius
     with layer.block_history():
@@ -182,8 +185,8 @@ def stroke(widget, frame, centre, radius):
 
 def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
     stroke(desk, 12, (70, 90), 15)
-    mask = desk.desk.session.mask(12)
-    assert desk.desk.session.mask_source(12) is Source.EXPERT
+    mask = desk.presenter.session.mask(12)
+    assert desk.presenter.session.mask_source(12) is Source.EXPERT
     assert mask[70, 90]
     assert mask.sum() == pytest.approx(np.pi * 15**2, rel=0.15)
     assert set(store.corrections(phantom.sweep.identity)) == {12}
@@ -192,7 +195,7 @@ def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
 
 def test_a_stroke_begins_from_the_models_outline(desk, qtbot, phantom):
     analyse(desk, qtbot)
-    session = desk.desk.session
+    session = desk.presenter.session
     frame = next(f for f in range(60) if session.analysis.mask(f).sum() > 50)
     before = session.analysis.mask(frame)
     stroke(desk, frame, (70, 90), 12)
@@ -200,85 +203,85 @@ def test_a_stroke_begins_from_the_models_outline(desk, qtbot, phantom):
     assert session.mask_source(frame) is Source.EXPERT
     assert mask[before].all()
     assert mask[70, 90]
-    shown = desk.desk.overlay.layer.data[frame]
+    shown = desk.presenter.view.overlay.layer.data[frame]
     assert np.array_equal(shown, EXPERT_VALUE * mask)
 
 
 def test_undo_and_redo_go_over_labels_and_masks_in_order(desk, press, phantom):
     control = Qt.KeyboardModifier.ControlModifier
-    session = desk.desk.session
+    session = desk.presenter.session
     stroke(desk, 12, (70, 90), 15)
-    desk.review_actions.label_optimal()
-    desk.review_actions.go(40)
+    desk.presenter.actions.label_optimal()
+    desk.presenter.actions.go(40)
     press(desk, Key.Key_Z, control)
-    assert desk.desk.navigator.frame == 12
+    assert desk.presenter.view.navigator.frame == 12
     assert session.view(12).label is None
     press(desk, Key.Key_Z, control)
     assert session.corrections() == {}
-    assert not desk.desk.overlay.layer.data[12].any()
+    assert not desk.presenter.view.overlay.layer.data[12].any()
     press(desk, Key.Key_Y, control)
     assert session.view(12).mask_source is Source.EXPERT
-    assert desk.desk.overlay.layer.data[12].any()
+    assert desk.presenter.view.overlay.layer.data[12].any()
 
 
 def test_clear_and_revert(desk, qtbot, press):
     analyse(desk, qtbot)
-    session = desk.desk.session
+    session = desk.presenter.session
     frame = next(f for f in range(60) if session.analysis.mask(f).any())
-    desk.review_actions.go(frame)
+    desk.presenter.actions.go(frame)
     press(desk, Key.Key_X)
-    assert not desk.desk.overlay.layer.data[frame].any()
+    assert not desk.presenter.view.overlay.layer.data[frame].any()
     assert session.view(frame).mask_source is Source.EXPERT
     press(desk, Key.Key_V)
     assert session.corrections() == {}
-    assert (desk.desk.overlay.layer.data[frame] == MODEL_VALUE).any()
+    assert (desk.presenter.view.overlay.layer.data[frame] == MODEL_VALUE).any()
 
 
 def test_accept_confirms_and_goes_to_the_next(desk, qtbot, press):
     analyse(desk, qtbot)
-    session = desk.desk.session
+    session = desk.presenter.session
     analysis = session.analysis
     analysis.quality[:] = 0.01
     analysis.quality[[5, 20, 50]] = 0.99
     analysis.area_fraction[:] = 0.0
     analysis.area_fraction[[5, 20, 50]] = 0.2
-    desk.review_actions.go(5)
+    desk.presenter.actions.go(5)
     press(desk, Key.Key_Return)
-    assert desk.desk.navigator.frame == 20
+    assert desk.presenter.view.navigator.frame == 20
     assert session.corrections()[5].accepted
     press(desk, Key.Key_N)
-    assert desk.desk.navigator.frame == 50
+    assert desk.presenter.view.navigator.frame == 50
     press(desk, Key.Key_B)
-    assert desk.desk.navigator.frame == session.best_frame()
+    assert desk.presenter.view.navigator.frame == session.best_frame()
 
 
 def test_corrections_come_back_when_the_sweep_is_opened_again(desk, show, phantom):
     stroke(desk, 12, (70, 90), 15)
-    desk.review_actions.label_suboptimal()
+    desk.presenter.actions.label_suboptimal()
     desk.viewer.layers.clear()
     show(desk, phantom.sweep)
-    assert desk.desk.session.view(12).label is Label.SUBOPTIMAL
-    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    assert desk.presenter.session.view(12).label is Label.SUBOPTIMAL
+    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
     assert desk.timeline._data.by_expert[12]
 
 
-def test_a_correction_that_cannot_be_saved_is_said_and_stays_on_the_screen(desk, store):
+def test_a_correction_that_cannot_be_saved_is_reported_and_stays_on_the_screen(desk, store):
     store._connection.execute("PRAGMA query_only = ON")
     stroke(desk, 12, (70, 90), 15)
     assert "not saved" in desk.page.saved.text()
-    assert "cannot be written" in desk.page.work.trouble.text()
-    assert desk.desk.overlay.layer.data[12].any()
-    assert desk.desk.session.unsaved == 1
+    assert "cannot be written" in desk.page.analysis.error.text()
+    assert desk.presenter.view.overlay.layer.data[12].any()
+    assert desk.presenter.session.unsaved == 1
     store._connection.execute("PRAGMA query_only = OFF")
-    desk.review_actions.label_optimal()
-    assert desk.desk.session.unsaved == 0
-    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    desk.presenter.actions.label_optimal()
+    assert desk.presenter.session.unsaved == 0
+    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
     assert [event.kind.value for event in store.events()] == ["mask", "label"]
     assert "1 frame corrected, saved" in desk.page.saved.text()
 
 
 def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
-    layer = desk.desk.overlay.layer
+    layer = desk.presenter.view.overlay.layer
     press(desk, Key.Key_P)
     assert layer.mode == "paint"
     size = layer.brush_size
@@ -303,8 +306,10 @@ def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
 
 
 def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
+    from napari_fetal_iqa.widgets.forms import text_line
+
     analyse(desk, qtbot)
-    field = desk.page.settings.reviewer
+    field = text_line(desk.page.settings.form.controls["reviewer"])
     desk.page.settings.parent().parent().expand(animate=False)
     press(desk, Key.Key_0)
     assert len(store.events()) == 1
@@ -318,12 +323,12 @@ def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
 
 def test_results_do_not_paint_under_the_brush(desk, qtbot):
     analyse(desk, qtbot)
-    frame = next(f for f in range(60) if desk.desk.session.analysis.mask(f).any())
-    overlay = desk.desk.overlay
-    desk.review_actions.go(frame)
+    frame = next(f for f in range(60) if desk.presenter.session.analysis.mask(f).any())
+    overlay = desk.presenter.view.overlay
+    desk.presenter.actions.go(frame)
     overlay._dragging = True
     overlay.layer.data[frame, 5, 5] = EXPERT_VALUE
-    desk.desk.paint([frame])
+    desk.presenter.view.paint([frame])
     assert overlay.layer.data[frame, 5, 5] == EXPERT_VALUE
     overlay._dragging = False
     overlay.tell()
@@ -333,35 +338,37 @@ def test_results_do_not_paint_under_the_brush(desk, qtbot):
 def test_a_longer_layer_beside_the_sweep_gets_no_corrections(desk, store):
     desk.viewer.add_points(np.array([[100.0, 5, 5]]))
     desk.viewer.dims.set_point(0, 90)
-    desk.review_actions.label_optimal()
+    desk.presenter.actions.label_optimal()
     assert store.events() == []
-    assert "go to one first" in desk.page.work.trouble.text()
-    desk.review_actions.last_frame()
-    desk.review_actions.label_optimal()
+    assert "go to one first" in desk.page.analysis.error.text()
+    desk.presenter.actions.last_frame()
+    desk.presenter.actions.label_optimal()
     assert [event.frame for event in store.events()] == [59]
 
 
 def test_a_second_sweep_takes_the_desk_and_gives_it_back(desk, show, phantom, qtbot, store):
     first = desk.layer
-    desk.review_actions.go(40)
+    desk.presenter.actions.go(40)
     frames = phantom.sweep.frames[:20] // 2
     second = show(desk, type(phantom.sweep)(frames, phantom.sweep.spacing_mm, name="second"))
-    qtbot.waitUntil(lambda: desk.desk is not None and desk.layer is second)
+    qtbot.waitUntil(lambda: desk.presenter is not None and desk.layer is second)
     assert not first.visible
-    assert desk.desk.navigator.on_sweep
+    assert desk.presenter.view.navigator.on_sweep
     desk.viewer.layers.remove(second)
-    qtbot.waitUntil(lambda: desk.desk is not None and desk.layer is first, timeout=20 * SECONDS)
+    qtbot.waitUntil(
+        lambda: desk.presenter is not None and desk.layer is first, timeout=20 * SECONDS
+    )
 
 
 def test_outlines_deleted_by_hand_come_back(desk, qtbot):
     stroke(desk, 12, (70, 90), 15)
-    desk.viewer.layers.remove(desk.desk.overlay.layer)
+    desk.viewer.layers.remove(desk.presenter.view.overlay.layer)
     qtbot.waitUntil(lambda: len(desk.viewer.layers) == 3)
-    assert (desk.desk.overlay.layer.data[12] == EXPERT_VALUE).any()
+    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
     desk.viewer.layers.select_all()
     desk.viewer.layers.remove_selected()
     qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    assert desk.desk is None
+    assert desk.presenter is None
 
 
 def test_a_projection_of_the_sweep_is_no_sweep(desk):
@@ -379,15 +386,14 @@ def test_closing_the_dock_takes_everything_away(desk, qtbot):
     viewer.window.remove_dock_widget(desk)
     assert desk._closed
     qtbot.waitUntil(lambda: len(viewer.layers) == 1)
-    qtbot.waitUntil(lambda: not desk._timeline_dock.isVisible())
+    qtbot.waitUntil(lambda: not desk.timeline_dock.visible)
     viewer.dims.set_current_step(0, 5)
 
 
 def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
-    desk.review_actions.label_optimal()
-    desk.page.settings.reviewer.setText("BM")
-    desk.page.settings.reviewer.editingFinished.emit()
-    desk.review_actions.label_none()
+    desk.presenter.actions.label_optimal()
+    desk.page.settings.form.set_field("reviewer", "BM")
+    desk.presenter.actions.label_none()
     assert load_settings().reviewer == "BM"
     assert store.reviewers(phantom.sweep.identity) == ["AK", "BM"]
     assert "Reviewer BM" in desk.page.saved.text()
@@ -422,10 +428,10 @@ dock, widget = viewer.window.add_plugin_dock_widget("napari-fetal-iqa")
 viewer.open_sample("napari-fetal-iqa", "phantom_small")
 for _ in range(3000):
     QApplication.processEvents()
-    if widget.desk is not None:
+    if widget.presenter is not None:
         break
     time.sleep(0.01)
-print(type(widget).__name__, widget.desk is not None, "torch" in sys.modules, flush=True)
+print(type(widget).__name__, widget.presenter is not None, "torch" in sys.modules, flush=True)
 os._exit(0)
 """
 

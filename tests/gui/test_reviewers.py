@@ -44,15 +44,15 @@ def test_one_reviewer_alone_is_not_asked_whose_corrections_to_show(desk):
     assert not desk.page.reviewers.isVisible()
 
 
-def test_what_the_other_said_is_shown_and_cannot_be_changed(two, phantom, store):
+def test_what_the_other_corrected_is_shown_and_cannot_be_changed(two, phantom, store):
     widget, shape = two, phantom.sweep.shape[1:]
     choose(widget, "Corrections of BM")
-    widget.review_actions.go(10)
-    layer = widget.desk.overlay.layer
+    widget.presenter.actions.go(10)
+    layer = widget.presenter.view.overlay.layer
     assert np.array_equal(layer.data[10] == EXPERT_VALUE, ellipse(shape, 30, 20))
     before = len(store.events())
-    widget.review_actions.label_none()
-    assert "show yours" in widget.page.work.trouble.text()
+    widget.presenter.actions.label_none()
+    assert "show yours" in widget.page.analysis.error.text()
     with layer.block_history():  # as one stroke, told when it is done
         layer.data_setitem((np.array([10]), np.array([5]), np.array([5])), EXPERT_VALUE)
     QApplication.processEvents()
@@ -60,7 +60,7 @@ def test_what_the_other_said_is_shown_and_cannot_be_changed(two, phantom, store)
     assert len(store.events()) == before
     choose(widget, "Corrections of AK")
     assert np.array_equal(layer.data[10] == EXPERT_VALUE, ellipse(shape, 30, 32))
-    widget.review_actions.label_none()
+    widget.presenter.actions.label_none()
     assert len(store.events()) == before + 1
 
 
@@ -71,16 +71,20 @@ def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
     assert "2 labels, kappa 0.00" in panel.agreement.text()
     assert "1 outline, Dice" in panel.agreement.text()
     assert list(widget.timeline._data.disagreements) == [10, 11]
-    widget.review_actions.go(30)
-    widget.review_actions.go_next_to_review()
-    assert widget.desk.navigator.frame == 10
-    qtbot.waitUntil(lambda: widget.desk.other.layer is not None, timeout=5 * SECONDS)
-    other = widget.desk.other.layer
+    widget.presenter.actions.go(30)
+    widget.presenter.actions.go_next_to_review()
+    assert widget.presenter.view.navigator.frame == 10
+    qtbot.waitUntil(
+        lambda: widget.presenter.view.reviewer_outline.layer is not None, timeout=5 * SECONDS
+    )
+    other = widget.presenter.view.reviewer_outline.layer
     assert other.data.sum() == pytest.approx(np.pi * 30 * 20, rel=0.03)
-    widget.review_actions.go_next_to_review()
-    assert widget.desk.navigator.frame == 11
-    qtbot.waitUntil(lambda: not widget.desk.other.layer.data.any(), timeout=5 * SECONDS)
-    widget.review_actions.label_optimal()
+    widget.presenter.actions.go_next_to_review()
+    assert widget.presenter.view.navigator.frame == 11
+    qtbot.waitUntil(
+        lambda: not widget.presenter.view.reviewer_outline.layer.data.any(), timeout=5 * SECONDS
+    )
+    widget.presenter.actions.label_optimal()
     assert list(widget.timeline._data.disagreements) == [10]
     choose(widget, "Corrections of AK")
     qtbot.waitUntil(lambda: other not in widget.viewer.layers, timeout=5 * SECONDS)
@@ -88,15 +92,15 @@ def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
 
 
 def test_a_review_goes_on_where_it_was_left(desk, show, phantom, qtbot):
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    desk.review_actions.set_thresholds(0.9, 0.05)
-    desk.review_actions.go(37)
+    desk.presenter.actions.set_thresholds(0.9, 0.05)
+    desk.presenter.actions.go(37)
     desk.viewer.layers.remove(desk.layer)
     qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
     show(desk, phantom.sweep)
-    assert desk.desk.navigator.frame == 37
-    desk.analyse()
+    assert desk.presenter.view.navigator.frame == 37
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
     qtbot.waitUntil(lambda: desk.timeline._data.quality_threshold == pytest.approx(0.9))
     desk.timeline.thresholds_reset.emit()
@@ -105,25 +109,25 @@ def test_a_review_goes_on_where_it_was_left(desk, show, phantom, qtbot):
 
 def test_fill_and_polygon_correct_the_mask_too(desk, store, press):
     """Of these two napari tells before the mask has them."""
-    desk.review_actions.go(12)
-    desk.review_actions.polygon()
-    layer = desk.desk.overlay.layer
+    desk.presenter.actions.go(12)
+    desk.presenter.actions.polygon()
+    layer = desk.presenter.view.overlay.layer
     layer._overlays["polygon"].points = [[12, 30, 40], [12, 30, 120], [12, 100, 120], [12, 100, 40]]
     press(desk, Qt.Key.Key_Return)
     QApplication.processEvents()
-    assert desk.desk.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)
-    assert desk.desk.navigator.frame == 12
-    desk.review_actions.fill()
+    assert desk.presenter.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)
+    assert desk.presenter.view.navigator.frame == 12
+    desk.presenter.actions.fill()
     layer.fill((12, 5, 5), EXPERT_VALUE)
-    desk.desk.paint([12])  # results that come in now do not paint over it
+    desk.presenter.view.paint([12])  # results that come in now do not paint over it
     QApplication.processEvents()
-    assert desk.desk.session.mask(12).all()
+    assert desk.presenter.session.mask(12).all()
     assert [event.kind.value for event in store.events()] == ["mask", "mask"]
 
 
 def test_a_fill_just_before_closing_is_not_lost(desk, store, phantom):
-    desk.review_actions.go(12)
-    desk.desk.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
+    desk.presenter.actions.go(12)
+    desk.presenter.view.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
     desk.close()
     assert sorted(store.corrections(phantom.sweep.identity)) == [12]
 

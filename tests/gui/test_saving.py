@@ -1,4 +1,4 @@
-"""Stores that cannot be used for a while: said at once, nothing lost, saved by itself."""
+"""Stores that cannot be used for a while: reported at once, nothing lost, saved by itself."""
 
 import sqlite3
 
@@ -30,21 +30,21 @@ def test_a_locked_store_is_waited_for(desk, path, qtbot):
     desk.keeper.store._connection.execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    desk.review_actions.label_optimal()
-    frame = desk.desk.navigator.frame
+    desk.presenter.actions.label_optimal()
+    frame = desk.presenter.view.navigator.frame
     assert not saved(desk)
-    assert "another program" in desk.page.work.trouble.text()
+    assert "another program" in desk.page.analysis.error.text()
     assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
     other.execute("ROLLBACK")
     other.close()
     qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
-    assert not desk.page.work.trouble_box.isVisible()
+    assert not desk.page.analysis.error_box.isVisible()
     with CorrectionStore(path) as on_disk:
         (event,) = on_disk.events()
         assert (event.frame, event.label) == (frame, Label.OPTIMAL)
 
 
-def test_a_store_that_cannot_be_opened_is_said_and_taken_once_it_can(
+def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
     window, show, tiny_settings, phantom, path, qtbot
 ):
     with CorrectionStore(path) as before:
@@ -54,27 +54,27 @@ def test_a_store_that_cannot_be_opened_is_said_and_taken_once_it_can(
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     desk = window()
     show(desk, phantom.sweep)
-    assert "newer" in desk.page.work.trouble.text()
+    assert "newer" in desk.page.analysis.error.text()
     assert not saved(desk)
-    desk.review_actions.go(12)
-    desk.review_actions.label_suboptimal()
-    assert "newer" in desk.page.work.trouble.text()  # it is still so
+    desk.presenter.actions.go(12)
+    desk.presenter.actions.label_suboptimal()
+    assert "newer" in desk.page.analysis.error.text()  # it is still so
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
     assert "2 frames corrected" in desk.page.saved.text()
-    assert desk.desk.navigator.frame == 12
+    assert desk.presenter.view.navigator.frame == 12
     with CorrectionStore(path) as on_disk:
         assert sorted(on_disk.corrections(phantom.sweep.identity, "AK")) == [12, 20]
 
 
 def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(desk, path, monkeypatch):
-    said = []
-    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", said.append)
+    shown = []
+    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", shown.append)
     desk.keeper.store._connection.execute("PRAGMA query_only = ON")
-    desk.review_actions.label_optimal()
+    desk.presenter.actions.label_optimal()
     desk.close()
-    (line,) = said
+    (line,) = shown
     rescued = line.split("corrections merge ")[1]
     with CorrectionStore(rescued) as store:
         assert [event.label for event in store.events()] == [Label.OPTIMAL]

@@ -17,9 +17,9 @@ SECONDS = 1000
 
 def analyse(widget, qtbot):
     if not widget.runner.running:
-        widget.analyse()
+        widget.presenter.analyse()
     qtbot.waitUntil(lambda: not widget.runner.running, timeout=240 * SECONDS)
-    analysis = widget.desk.session.analysis
+    analysis = widget.presenter.session.analysis
     assert analysis.complete
     return analysis
 
@@ -44,8 +44,8 @@ def learn(task, base, store, out):
 
 
 def correct(widget, frame, label, mask):
-    """Say what the frame shows: its label by key, its mask by fill, as one would draw it."""
-    act = widget.review_actions
+    """Correct the frame by what it shows: label by key, mask by fill, as one would draw it."""
+    act = widget.presenter.actions
     act.go(frame)
     {
         Label.NONE: act.label_none,
@@ -54,7 +54,7 @@ def correct(widget, frame, label, mask):
     }[label]()
     act.clear_mask()
     if mask.any():
-        layer = widget.desk.overlay.layer
+        layer = widget.presenter.view.overlay.layer
         rows, columns = np.nonzero(mask)
         with layer.block_history():  # as one stroke, told when it is done
             layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
@@ -79,9 +79,9 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
 
     widget = window()
     widget.open_file(str(tmp_path / "case.mha"))
-    qtbot.waitUntil(lambda: widget.desk is not None, timeout=30 * SECONDS)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=30 * SECONDS)
     before = analyse(widget, qtbot)
-    assert "Demo models: not for clinical use" in widget.page.work.notice.text()
+    assert "Demo models: not for clinical use" in widget.page.analysis.notice.text()
     assert before.setup.demo
 
     truth = (case.labels > 0).astype(float)
@@ -89,20 +89,19 @@ def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     frames = np.concatenate([positive, negative])
     for frame in frames:
         correct(widget, int(frame), Label(int(case.labels[frame])), case.masks[frame] > 0)
-    said = store.corrections(widget.desk.session.sweep.identity)
-    assert sorted(said) == sorted(frames.tolist())
-    assert all(said[frame].label == case.labels[frame] for frame in frames)
+    corrections = store.corrections(widget.presenter.session.sweep.identity)
+    assert sorted(corrections) == sorted(frames.tolist())
+    assert all(corrections[frame].label == case.labels[frame] for frame in frames)
 
     models = {
         task: learn(task, f"demo-{task}", store, tmp_path / f"my-{task}") for task in ("cls", "seg")
     }
-    widget.page.settings.cls_model.setText(models["cls"])
-    widget.page.settings.seg_model.setText(models["seg"])
-    widget.page.settings.seg_model.editingFinished.emit()
+    widget.page.settings.form.set_field("cls_model", models["cls"])
+    widget.page.settings.form.set_field("seg_model", models["seg"])
     after = analyse(widget, qtbot)
 
     assert after.setup.cls_model.hash != before.setup.cls_model.hash
-    assert after.setup.cls_model.id in widget.page.work.models.text()
+    assert after.setup.cls_model.id in widget.page.analysis.models.text()
     assert error_on(after, frames, truth) < error_on(before, frames, truth)
     masks = {f: case.masks[f] > 0 for f in positive}
     better = [dice(after.mask(f), masks[f]) - dice(before.mask(f), masks[f]) for f in positive]
@@ -121,9 +120,9 @@ def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
     save_settings(Settings(reviewer="AK", cls_model="demo-cls"))
     widget = window()
     widget.open_file(str(real_data / "fetal_head_sweep.mha"))
-    qtbot.waitUntil(lambda: widget.desk is not None, timeout=30 * SECONDS)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=30 * SECONDS)
     before = analyse(widget, qtbot)
-    sweep = widget.desk.session.sweep
+    sweep = widget.presenter.session.sweep
     assert sweep.shape == (232, 153, 211)
 
     rows, columns = np.ogrid[:153, :211]
@@ -133,12 +132,11 @@ def test_the_way_on_a_real_sweep(window, store, qtbot, tmp_path, real_data):
         correct(widget, frame, Label.OPTIMAL, outline)
     for frame in empty:
         correct(widget, frame, Label.NONE, np.zeros_like(outline))
-    widget.desk.navigator.go(100)
+    widget.presenter.view.navigator.go(100)
     qtbot.waitUntil(lambda: widget.page.frame.circumference.text().count("mm") == 1)
 
     out = learn("cls", "demo-cls", store, tmp_path / "my-cls")
-    widget.page.settings.cls_model.setText(out)
-    widget.page.settings.cls_model.editingFinished.emit()
+    widget.page.settings.form.set_field("cls_model", out)
     after = analyse(widget, qtbot)
     truth = np.isin(np.arange(232), list(shown)).astype(float)
     frames = np.array([*shown, *empty])

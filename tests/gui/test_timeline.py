@@ -64,38 +64,38 @@ def test_dragging_over_the_labels_chooses_the_range_that_a_label_goes_to(desk, s
     timeline = desk.timeline
     strip = timeline._labels
     drag(timeline, at(timeline, strip, 22, 0.5), at(timeline, strip, 27, 0.5))
-    first, last = desk.desk.selection.ends
+    first, last = desk.presenter.view.selection.ends
     assert abs(first - 22) <= 1
     assert abs(last - 27) <= 1
     assert timeline._range.isVisible()
-    assert desk.desk.navigator.frame == last
-    desk.review_actions.label_none()
-    said = store.corrections(phantom.sweep.identity)
-    assert sorted(said) == list(range(first, last + 1))
+    assert desk.presenter.view.navigator.frame == last
+    desk.presenter.actions.label_none()
+    corrections = store.corrections(phantom.sweep.identity)
+    assert sorted(corrections) == list(range(first, last + 1))
     assert not timeline._range.isVisible()
-    desk.review_actions.undo()
+    desk.presenter.actions.undo()
     assert store.corrections(phantom.sweep.identity) == {}
 
 
 def test_shift_with_the_arrows_extends_the_range(desk, press, store, phantom):
-    desk.review_actions.go(30)
+    desk.presenter.actions.go(30)
     for _ in range(3):
         press(desk, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
     press(desk, Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
-    assert desk.desk.selection.ends == (30, 32)
+    assert desk.presenter.view.selection.ends == (30, 32)
     press(desk, Key.Key_2)
-    said = store.corrections(phantom.sweep.identity)
-    assert {frame: c.label for frame, c in said.items()} == dict.fromkeys(
+    corrections = store.corrections(phantom.sweep.identity)
+    assert {frame: c.label for frame, c in corrections.items()} == dict.fromkeys(
         (30, 31, 32), Label.SUBOPTIMAL
     )
 
 
 def test_walking_out_of_the_range_forgets_it(desk):
-    desk.review_actions.choose_range(10, 14)
-    desk.review_actions.previous_frame()
-    assert desk.desk.selection.ends == (10, 14)
-    desk.review_actions.go(20)
-    assert desk.desk.selection.ends is None
+    desk.presenter.actions.choose_range(10, 14)
+    desk.presenter.actions.previous_frame()
+    assert desk.presenter.view.selection.ends == (10, 14)
+    desk.presenter.actions.go(20)
+    assert desk.presenter.view.selection.ends is None
 
 
 def test_a_range_grows_and_shrinks_round_where_it_began():
@@ -114,9 +114,9 @@ def test_a_range_grows_and_shrinks_round_where_it_began():
 
 
 def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):
-    desk.analyse()
+    desk.presenter.analyse()
     qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    session, timeline = desk.desk.session, desk.timeline
+    session, timeline = desk.presenter.session, desk.timeline
     quality = session.analysis.quality
     middle = float(np.median(quality))
     before = session.labels()[0].copy()
@@ -130,7 +130,7 @@ def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):
     assert line.value() == pytest.approx(0.95, abs=0.05)
     assert session.analysis.setup.thresholds.quality == pytest.approx(line.value())
     assert (session.labels()[0] == 1).sum() == 0 or middle > 0.9
-    desk.review_actions.set_thresholds(old, session.analysis.setup.thresholds.area)
+    desk.presenter.actions.set_thresholds(old, session.analysis.setup.thresholds.area)
     assert np.array_equal(session.labels()[0], before)
     assert line.value() == pytest.approx(old)
 
@@ -151,33 +151,33 @@ def test_hovering_tells_what_is_known_of_a_frame():
 
 
 def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
-    calipers = desk.desk.calipers
+    calipers = desk.presenter.view.calipers
     shown = int(np.flatnonzero(phantom.labels)[0])
-    desk.review_actions.go(shown)
+    desk.presenter.actions.go(shown)
     assert not calipers.layer.visible
-    desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
+    desk.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
     assert calipers.layer.visible
-    measured = desk.desk.session.view(shown).measurement
-    text, drawn = desk.screen_text, desk.viewer.canvas.overlays.text
-    assert text.said.startswith(f"AC {measured.circumference_mm:.1f} mm")
-    qtbot.waitUntil(lambda: drawn.text == text.said)
+    measured = desk.presenter.session.view(shown).measurement
+    text, drawn = desk.caption, desk.viewer.canvas.overlays.text
+    assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
+    qtbot.waitUntil(lambda: drawn.text == text.text)
     assert drawn.color is None  # no longer transparent: napari's own, legible on the canvas
     ends = calipers.layer.data[-4:].reshape(2, 2, 2) * measured.spacing_mm
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     assert lengths == pytest.approx(measured.diameters_mm)
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
-    desk.review_actions.go(empty)
+    desk.presenter.actions.go(empty)
     assert not calipers.layer.visible
-    assert not text.said
+    assert not text.text
     qtbot.waitUntil(lambda: not drawn.text)
 
 
 def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
-    calipers, panel = desk.desk.calipers, desk.page.frame
+    calipers, panel = desk.presenter.view.calipers, desk.page.frame
     shown = int(np.flatnonzero(phantom.labels)[0])
-    desk.desk.session.set_mask(shown, phantom.masks[shown] > 0)
-    desk.review_actions.go(0)
-    desk.review_actions.go(shown)
+    desk.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
+    desk.presenter.actions.go(0)
+    desk.presenter.actions.go(shown)
     assert not calipers.layer.visible
     assert "mm" not in panel.circumference.text()
     qtbot.waitUntil(lambda: calipers.layer.visible)
@@ -208,7 +208,7 @@ def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
 
 
 def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(desk, show, phantom, qtbot):
-    text, drawn = desk.screen_text, []
+    text, drawn = desk.caption, []
     desk.viewer.canvas.overlays.text.events.text.connect(drawn.append)
     qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
     assert len([letter for letter in drawn if len(letter) == 1]) > 5

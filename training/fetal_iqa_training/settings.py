@@ -5,6 +5,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fetal_iqa_models import LoraSettings
+from napari_fetal_iqa.finetuning.request import Preset
 
 Task = Literal["cls", "seg"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
@@ -27,7 +28,7 @@ class RunSettings(BaseModel):
         Learning rate of the head, as a multiple of the encoder's: a new head has further to go.
     cross_entropy : float
         Weight of the pixels' cross-entropy beside the Dice loss of masks; 0 in the paper. With
-        it a network that starts at random learns sooner.
+        it a network that starts at random is trained sooner.
     per_frame : bool
         Dice loss of each frame with an abdomen, and not pooled over the batch as in the paper; the
         empty frames are left to the cross-entropy.
@@ -129,7 +130,7 @@ class FinetuneSettings(RunSettings):
         Stop where the loss on a fifth of the corrected frames, kept back for this, has not fallen
         for so many rounds of 15 steps, and keep the weights of the best round.
     blend : float
-        How far the child goes from its parent's weights to those that were learnt: 1 all the way,
+        How far the child goes from its parent's weights to those it was trained to: 1 all the way,
         0.75 less far, which keeps more of what the parent knew (Wortsman et al., Robust fine-tuning
         of zero-shot models, CVPR 2022).
     rehearsal : 0, 1 or 2
@@ -137,7 +138,7 @@ class FinetuneSettings(RunSettings):
         forgets less.
     rehearse_alike : bool
         Rehearse each of these frames in speckle of another grain and the grey levels of a corrected
-        one, too: the outlines of earlier data then teach what the new scanner looks like.
+        one, too: the outlines of earlier data then show what the new scanner looks like.
     magnification : float
         Augmented copies are magnified by up to this, or reduced as much: 1 for neither, as in the
         paper.
@@ -157,7 +158,6 @@ STEPS_A_ROUND = 15
 """Of a budget of steps; after each round a checkpoint is written and, with patience, the frames
 that were kept back are looked at."""
 
-Preset = Literal["quick", "careful", "paper"]
 
 _QUICK: dict[str, object] = {
     "steps": 150,
@@ -195,11 +195,11 @@ def preset_of(preset: Preset, task: Task) -> dict[str, object]:
 
     ``quick`` is for the desk, minutes on a laptop's CPU with the demo encoder; ``careful`` goes
     slower and stops early, so that it forgets less; ``paper`` is the recipe of arXiv 2507.22802.
-    Outlines are learnt more gently than frame quality, with the Dice loss of each frame and a
+    Outlines are trained more gently than frame quality, with the Dice loss of each frame and a
     quarter of the way back to the parent: few frames, of which many are hard negatives, otherwise
     make the outlines that a model knew worse. And earlier data is rehearsed as the new scanner
     might show it, and copies are magnified or reduced. On phantoms of a scanner on which the demo
     model's Dice is 0.52 (seed 0 of ``benchmarks/learning_curve.py``, 20 corrected frames) grey
-    levels raised what was learnt from 0.67 to 0.71, speckle to 0.77, magnification to 0.80.
+    levels raised what was reached from 0.67 to 0.71, speckle to 0.77, magnification to 0.80.
     """
     return PRESETS[preset] | (_OUTLINES.get(preset, {}) if task == "seg" else {})

@@ -55,7 +55,7 @@ class AnalysisRunner(QObject):
         worker.start()
 
     def load(self, settings: Settings) -> None:
-        """Load the models in the background; what is wrong with them is said at the analysis."""
+        """Load the models in the background; what is wrong with them is shown at the analysis."""
         models = (settings.cls_model, settings.seg_model)
         create_worker(self._analyser.load, *models, _ignore_errors=True).start()
 

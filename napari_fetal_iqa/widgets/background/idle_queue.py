@@ -5,7 +5,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, QTimer
 
 
-class Later(QObject):
+class IdleQueue(QObject):
     """Does each job that was asked for once, however often it was asked, one at a time.
 
     Between two jobs the window answers the expert and draws.
@@ -17,10 +17,15 @@ class Later(QObject):
         self._timer = QTimer(self)  # without an interval it fires whenever there is time
         self._timer.timeout.connect(self._do_one)
 
-    def ask(self, *jobs: Callable[[], None]) -> None:
+    def add(self, *jobs: Callable[[], None]) -> None:
         """Do these soon, in this order."""
         self._jobs.update(dict.fromkeys(jobs))
         self._timer.start()
+
+    def clear(self) -> None:
+        """Forget what was asked for."""
+        self._jobs = {}
+        self._timer.stop()
 
     @property
     def idle(self) -> bool:

@@ -48,7 +48,7 @@ class StoreKeeper(QObject):
 
     @property
     def complete(self) -> bool:
-        """Whether all that was said is on disk; while it is not, saving is tried again."""
+        """Whether all corrections are on disk; while they are not, saving is tried again."""
         complete = self.store.on_disk and not self.store.waiting
         if not complete:
             self._timer.start()
@@ -70,7 +70,7 @@ class StoreKeeper(QObject):
             self.moved.emit()
 
     def close(self) -> str | None:
-        """Close the store; say where to find what could not be written to it."""
+        """Close the store; return where to find what could not be written to it."""
         self._timer.stop()
         if self._store is None:
             return None

@@ -12,7 +12,7 @@ from napari_fetal_iqa.sweep import SweepVolume
 
 
 class SweepOpener(QObject):
-    """Reads sweeps in a thread; ``opened`` brings each, ``failed`` says what is wrong with one.
+    """Reads sweeps in a thread; ``opened`` brings each, ``failed`` tells what is wrong with one.
 
     Parameters
     ----------

@@ -27,7 +27,7 @@ def import_what_sweeps_need() -> None:
         importlib.import_module(name)
 
 
-def get_to_know(sweep: SweepVolume) -> SweepVolume:
+def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     """Compute what takes long of a sweep: its content identity and its field of view."""
     identity = sweep.identity
     _ = sweep.field_of_view

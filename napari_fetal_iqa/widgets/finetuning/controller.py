@@ -20,19 +20,19 @@ from napari_fetal_iqa.finetuning.request import Choice
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.finetuning.dry_run import DryRun
-from napari_fetal_iqa.widgets.finetuning.panel import LearningPanel
+from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel
 
 _LOOK_MS = 300
 
 
-class Learning(QObject):
+class FinetuningController(QObject):
     """Starts a training, follows it, and does with the new models what the expert decides.
 
     ``about_to_start`` tells to free the graphics memory.
 
     Parameters
     ----------
-    panel : LearningPanel
+    panel : FinetuningPanel
     store : callable
         Gives the corrections store.
     settings : callable
@@ -46,7 +46,7 @@ class Learning(QObject):
 
     def __init__(
         self,
-        panel: LearningPanel,
+        panel: FinetuningPanel,
         store: Callable[[], CorrectionStore],
         settings: Callable[[], Settings],
         take_into_use: Callable[[ComparisonReport, bool], None],
@@ -59,7 +59,7 @@ class Learning(QObject):
         self._settings = settings
         self._take_into_use = take_into_use
         self._progress: FinetuningProgress | None = None
-        self._judgements: dict[str, ComparisonReport] = {}
+        self._reports: dict[str, ComparisonReport] = {}
         self._timer = QTimer(self)
         self._timer.setInterval(_LOOK_MS)
         self._timer.timeout.connect(self._look)
@@ -69,8 +69,8 @@ class Learning(QObject):
         panel.unfolded.connect(self.count)
         panel.form.refresh_requested.connect(self.count)
         panel.form.start_requested.connect(self.start)
-        panel.watch.stop_requested.connect(self.stop)
-        panel.watch.cancel_requested.connect(self.cancel)
+        panel.monitor.stop_requested.connect(self.stop)
+        panel.monitor.cancel_requested.connect(self.cancel)
         panel.use_requested.connect(self.use)
         panel.keep_requested.connect(self.keep)
         panel.discard_requested.connect(self.discard)
@@ -81,8 +81,8 @@ class Learning(QObject):
         """Ask what there is to learn from, unless a training is shown."""
         if self.job is not None:
             return
-        if trouble := self._not_ready():
-            self.panel.form.show_problem(trouble)
+        if problem := self._not_ready():
+            self.panel.form.show_problem(problem)
             return
         self.panel.form.show_looking()
         self._dry_run.ask(self._request(self._possible()).dry_run())
@@ -106,21 +106,21 @@ class Learning(QObject):
         settings = self._settings()
         bases = {"cls": settings.cls_model, "seg": settings.seg_model}
         chosen = tuple(base for name, base in bases.items() if task in ("both", name))
-        return FinetuningRequest(self._store().path, task, chosen, self.panel.form.chosen_preset)
+        return FinetuningRequest(self._store().path, task, chosen, self.panel.form.chosen.preset)
 
     def start(self) -> None:
         """Start what the form says."""
-        if trouble := self._not_ready():
-            self.panel.form.show_problem(trouble)
+        if problem := self._not_ready():
+            self.panel.form.show_problem(problem)
             return
         self._dry_run.close()
         self.about_to_start.emit()
         try:
-            job = FinetuningJob.start(self._request(self.panel.form.chosen_task))
+            job = FinetuningJob.start(self._request(self.panel.form.chosen.task))
         except FinetuningError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return
-        self.panel.say("")
+        self.panel.show_message("")
         self._follow(job)
 
     def find(self) -> None:
@@ -135,7 +135,7 @@ class Learning(QObject):
     def _follow(self, job: FinetuningJob) -> None:
         self.job = job
         self._progress = FinetuningProgress(job.record.tasks)
-        self.panel.show_watch(job.stopping)
+        self.panel.show_monitor(job.stopping)
         self._timer.start()
         self._look()
 
@@ -149,7 +149,7 @@ class Learning(QObject):
         for event in job.events():
             progress.take(event, now)
         if outcome is None:
-            self.panel.watch.show_progress(progress, now)
+            self.panel.monitor.show_progress(progress, now)
         else:
             self._timer.stop()
             self._show_outcome(job, outcome)
@@ -157,7 +157,7 @@ class Learning(QObject):
     def stop(self) -> None:
         """End early and keep what was learnt."""
         self._do(lambda job: job.stop())
-        self.panel.watch.show_stopping(True)
+        self.panel.monitor.show_stopping(True)
 
     def cancel(self) -> None:
         """End now and keep nothing."""
@@ -170,7 +170,7 @@ class Learning(QObject):
         try:
             act(self.job)
         except FinetuningError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return False
         return True
 
@@ -182,64 +182,64 @@ class Learning(QObject):
             return
         open_tasks = job.undecided
         found = [comparison_report(event) for event in outcome.done]
-        self._judgements = {
+        self._reports = {
             one.task: one for one in found if one.task in open_tasks and one.folder.is_dir()
         }
-        if gone := [task for task in open_tasks if task not in self._judgements]:
+        if gone := [task for task in open_tasks if task not in self._reports]:
             job.put_away(*gone)
-        if not self._judgements:
+        if not self._reports:
             self._finish(outcome.error or "The model that was learnt is not there any more", True)
             return
-        self.panel.say(outcome.error or "", trouble=True)
-        self.panel.show_results(list(self._judgements.values()), _name_of)
+        self.panel.show_message(outcome.error or "", is_error=True)
+        self.panel.show_results(list(self._reports.values()), _name_of)
 
     def use(self, task: str, although_worse: bool = False) -> None:
         """Analyse with the new model of a task from now on."""
-        judgement = self._judgements.get(task)
-        if judgement is None or (judgement.is_worse and not although_worse):
+        report = self._reports.get(task)
+        if report is None or (report.is_worse and not although_worse):
             return
         try:
-            self._take_into_use(judgement, although_worse)
+            self._take_into_use(report, although_worse)
         except ModelError as error:
-            self.panel.say(str(error), trouble=True)
+            self.panel.show_message(str(error), is_error=True)
             return
-        name = model_id(task, judgement.hash)
-        self._decided(task, f"In use from now on: {name} ({judgement.folder.name})")
+        name = model_id(task, report.hash)
+        self._decided(task, f"In use from now on: {name} ({report.folder.name})")
 
     def keep(self, task: str) -> None:
         """Leave the new model of a task where it is."""
-        judgement = self._judgements.get(task)
-        if judgement is not None:
+        report = self._reports.get(task)
+        if report is not None:
             self._decided(
                 task,
-                f"Kept for later: {judgement.folder.name}; to use it, choose its folder in Models "
+                f"Kept for later: {report.folder.name}; to use it, choose its folder in Models "
                 "and reviewer",
             )
 
     def discard(self, task: str) -> None:
         """Delete the new model of a task."""
-        if task in self._judgements and self._do(
+        if task in self._reports and self._do(
             lambda job: job.discard("cls" if task == "cls" else "seg")
         ):
             self._decided(task, f"{TASK_WORDS[task]}: the new model is deleted")
 
-    def _decided(self, task: str, said: str) -> None:
-        del self._judgements[task]
+    def _decided(self, task: str, message: str) -> None:
+        del self._reports[task]
         if self.job is not None:
             self.job.put_away(task)
-        if self._judgements:
+        if self._reports:
             self.panel.take_away(task)
-            self.panel.say(said)
+            self.panel.show_message(message)
         else:
-            self._finish(said)
+            self._finish(message)
 
-    def _finish(self, said: str, trouble: bool = False) -> None:
+    def _finish(self, message: str, is_error: bool = False) -> None:
         """Put the training away and show the form again."""
         self._timer.stop()
         self.job = self._progress = None
-        self._judgements = {}
+        self._reports = {}
         self.panel.show_form()
-        self.panel.say(said, trouble)
+        self.panel.show_message(message, is_error)
         if self.panel.isExpanded():
             self.count()
 

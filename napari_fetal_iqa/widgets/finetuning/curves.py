@@ -13,7 +13,7 @@ from napari_fetal_iqa.widgets.theme import Palette
 _PLOT_HEIGHT = 96
 
 
-class LearningCurves(QWidget):
+class FinetuningCurves(QWidget):
     """Two small plots above each other; the second is there once there is something in it."""
 
     def __init__(self) -> None:

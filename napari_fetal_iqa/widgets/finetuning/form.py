@@ -2,36 +2,21 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QFormLayout,
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QSizePolicy,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_fetal_iqa.finetuning.events import SummaryEvent
 from napari_fetal_iqa.finetuning.progress import describe, task_name
-from napari_fetal_iqa.finetuning.request import Choice as TaskChoice
-from napari_fetal_iqa.widgets.focus import Choice, with_own_keys
+from napari_fetal_iqa.finetuning.request import FinetuningChoices
+from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.forms import ModelForm
 
-_TASKS: tuple[tuple[str, TaskChoice, str], ...] = (
-    ("Frame quality and outlines", "both", "Both models, one after the other"),
-    ("Frame quality", "cls", "The CLS model, from the labels that you gave"),
-    ("Outlines", "seg", "The SEG model, from the outlines that you drew or accepted"),
-)
-_PRESETS = (
-    ("Quick", "quick", "Minutes at the desk, for some tens of corrected frames"),
-    (
-        "Careful",
-        "careful",
-        "Slower steps, an early end, and earlier data beside the new, so that it forgets less",
-    ),
-    ("Paper", "paper", "The recipe of arXiv 2507.22802, for hundreds of frames; wants a GPU"),
-)
 _WHAT_COUNTS = (
     "Corrected frames that can be learnt from. Those held out are not: they judge the new model "
     "beside the old one."
@@ -39,7 +24,7 @@ _WHAT_COUNTS = (
 _WAIT = "What there is to learn from is not known yet"
 
 
-class LearningForm(QWidget):
+class FinetuningForm(QWidget):
     """The state before learning; ``refresh_requested`` and ``start_requested`` are its buttons."""
 
     refresh_requested = Signal()
@@ -54,43 +39,26 @@ class LearningForm(QWidget):
         self.refresh = QPushButton("Refresh")
         self.refresh.setToolTip("Count the corrections again")
         self.refresh.clicked.connect(self.refresh_requested)
-        self.task = Choice()
-        self.task.setToolTip("Which model learns")
-        _fill(self.task, _TASKS)
-        self.task.currentIndexChanged.connect(lambda _: self._show())
-        self.preset = Choice()
-        _fill(self.preset, _PRESETS)
-        self.preset.setToolTip(
-            "How it learns\n" + "\n".join(f"{name}: {tip}" for name, _, tip in _PRESETS)
-        )
+        self.choices = ModelForm(FinetuningChoices(), list(FinetuningChoices.model_fields))
+        self.choices.changed.connect(lambda _: self._show())
         self.start = QPushButton("Start learning")
         self.start.clicked.connect(self.start_requested)
-        with_own_keys(self.refresh, self.task, self.preset, self.start)
+        with_own_keys(self.refresh, self.start)
 
-        form = QFormLayout()
-        form.setContentsMargins(0, 0, 0, 0)
-        form.addRow("What", self.task)
-        form.addRow("How", self.preset)
         buttons = QHBoxLayout()
         buttons.addWidget(self.start, stretch=1)
         buttons.addWidget(self.refresh)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.summary)
-        column.addLayout(form)
+        column.addWidget(self.choices)
         column.addLayout(buttons)
         self.show_looking()
 
     @property
-    def chosen_task(self) -> TaskChoice:
-        """What shall be learnt."""
-        choice: TaskChoice = self.task.currentData()
-        return choice
-
-    @property
-    def chosen_preset(self) -> str:
-        """How it shall be learnt."""
-        return str(self.preset.currentData())
+    def chosen(self) -> FinetuningChoices:
+        """What shall be learnt, and how."""
+        return self.choices.value
 
     def show_looking(self) -> None:
         """Show that the corrections are being counted."""
@@ -99,15 +67,15 @@ class LearningForm(QWidget):
         self._allow_start(_WAIT)
         self.refresh.setEnabled(False)
 
-    def show_problem(self, said: str) -> None:
-        """Say why nothing can be learnt."""
+    def show_problem(self, problem: str) -> None:
+        """Show why nothing can be learnt."""
         self._summaries = ()
-        self.summary.setText(said)
-        self._allow_start(said)
+        self.summary.setText(problem)
+        self._allow_start(problem)
         self.refresh.setEnabled(True)
 
     def show_summaries(self, summaries: Sequence[SummaryEvent]) -> None:
-        """Say what there is to learn from, for each task."""
+        """Show what there is to learn from, for each task."""
         self._summaries = tuple(summaries)
         self.refresh.setEnabled(True)
         self._show()
@@ -115,7 +83,7 @@ class LearningForm(QWidget):
     def _show(self) -> None:
         if not self._summaries:
             return
-        tasks = ("cls", "seg") if self.chosen_task == "both" else (self.chosen_task,)
+        tasks = ("cls", "seg") if self.chosen.task == "both" else (self.chosen.task,)
         shown = [found for found in self._summaries if found.task in tasks]
         lines = [describe(found) for found in shown]
         if missing := [task for task in tasks if task not in [found.task for found in shown]]:
@@ -141,10 +109,3 @@ class LearningForm(QWidget):
             or "Learn from the corrections in the background; the model in use stays until you "
             "choose the new one. Goes on while the window is closed."
         )
-
-
-def _fill(choice: Choice, entries: Sequence[tuple[str, str, str]]) -> None:
-    for place, (name, data, tip) in enumerate(entries):
-        choice.addItem(name, data)
-        choice.setItemData(place, tip, Qt.ItemDataRole.ToolTipRole)
-    choice.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)

@@ -10,10 +10,10 @@ from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
 if TYPE_CHECKING:
-    from napari_fetal_iqa.widgets.finetuning.curves import LearningCurves
+    from napari_fetal_iqa.widgets.finetuning.curves import FinetuningCurves
 
 
-class LearningWatch(QWidget):
+class FinetuningMonitor(QWidget):
     """The state while it learns; ``stop_requested`` and ``cancel_requested`` are its buttons."""
 
     stop_requested = Signal()
@@ -22,7 +22,7 @@ class LearningWatch(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._palette = Palette()
-        self.curves: LearningCurves | None = None
+        self.curves: FinetuningCurves | None = None
         self.phase = QLabel()
         self.phase.setWordWrap(True)
         self.phase.setToolTip("What the training does; it goes on while the window is closed")
@@ -49,9 +49,9 @@ class LearningWatch(QWidget):
         """Show a training of which nothing is known yet."""
         if self.curves is None:
             # here, for the import takes long
-            from napari_fetal_iqa.widgets.finetuning.curves import LearningCurves
+            from napari_fetal_iqa.widgets.finetuning.curves import FinetuningCurves
 
-            self.curves = LearningCurves()
+            self.curves = FinetuningCurves()
             self.curves.set_palette(self._palette)
             self._column.insertWidget(2, self.curves)
         self.curves.hide()

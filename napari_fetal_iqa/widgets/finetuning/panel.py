@@ -8,9 +8,9 @@ from superqt import QCollapsible
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.report import ComparisonReport
-from napari_fetal_iqa.widgets.finetuning.form import LearningForm
-from napari_fetal_iqa.widgets.finetuning.monitor import LearningWatch
-from napari_fetal_iqa.widgets.finetuning.result import BeforeAfter
+from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
+from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
+from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
@@ -25,7 +25,7 @@ def without_margins(folded: QCollapsible) -> None:
             layout.setContentsMargins(0, 0, 0, 0)
 
 
-class LearningPanel(QCollapsible):
+class FinetuningPanel(QCollapsible):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
     ``use_requested`` gives task and whether it was chosen although worse, ``keep_requested`` and
@@ -45,20 +45,20 @@ class LearningPanel(QCollapsible):
         # The height of the content changes with its state; superqt fixes it when it unfolds.
         self.setDuration(0)
         self.toggled.connect(self._unfold)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self.said.hide()
-        self.form = LearningForm()
-        self.watch = LearningWatch()
-        self.watch.hide()
-        self.results: dict[str, BeforeAfter] = {}
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.hide()
+        self.form = FinetuningForm()
+        self.monitor = FinetuningMonitor()
+        self.monitor.hide()
+        self.results: dict[str, ComparisonView] = {}
         self._results = QVBoxLayout()
         self._results.setSpacing(12)
         self._body = QWidget()
         column = QVBoxLayout(self._body)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.said)
-        column.addWidget(self.watch)
+        column.addWidget(self.message)
+        column.addWidget(self.monitor)
         column.addLayout(self._results)
         column.addWidget(self.form)
         layout = self.content().layout()
@@ -73,29 +73,29 @@ class LearningPanel(QCollapsible):
             self.content().setMaximumHeight(_ANY_HEIGHT)
             self.unfolded.emit()
 
-    def say(self, said: str, trouble: bool = False) -> None:
-        """Say one line at the top; nothing hides it."""
-        self.said.setText(said)
-        self.said.setStyleSheet(f"color: {colours.TROUBLE}" if trouble else "")
-        self.said.setVisible(bool(said))
+    def show_message(self, message: str, is_error: bool = False) -> None:
+        """Show one line at the top; nothing hides it."""
+        self.message.setText(message)
+        self.message.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
+        self.message.setVisible(bool(message))
 
     def show_form(self) -> None:
         """Show what can be learnt."""
         self._show(self.form)
 
-    def show_watch(self, stopping: bool) -> None:
+    def show_monitor(self, stopping: bool) -> None:
         """Show a training on its way."""
-        self.watch.begin(stopping)
-        self._show(self.watch)
+        self.monitor.begin(stopping)
+        self._show(self.monitor)
 
     def show_results(
-        self, judgements: Sequence[ComparisonReport], name_of: Callable[[str], str]
+        self, reports: Sequence[ComparisonReport], name_of: Callable[[str], str]
     ) -> None:
         """Show what came of a training, for each task."""
         self._show(None)
-        for judgement in judgements:
-            result = BeforeAfter(judgement, name_of)
-            task = judgement.task
+        for report in reports:
+            result = ComparisonView(report, name_of)
+            task = report.task
             result.use_requested.connect(
                 lambda although, task=task: self.use_requested.emit(task, although)
             )
@@ -121,9 +121,9 @@ class LearningPanel(QCollapsible):
     def _show(self, part: QWidget | None) -> None:
         for task in list(self.results):
             self.take_away(task)
-        for one in (self.form, self.watch):
+        for one in (self.form, self.monitor):
             one.setVisible(one is part)
 
     def set_palette(self, palette: Palette) -> None:
         """Follow the viewer's theme."""
-        self.watch.set_palette(palette)
+        self.monitor.set_palette(palette)

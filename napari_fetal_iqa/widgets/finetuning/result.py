@@ -25,14 +25,14 @@ _LINES_SHOWN = 6
 _FRAME = Qt.ItemDataRole.UserRole
 
 
-class BeforeAfter(QWidget):
+class ComparisonView(QWidget):
     """Verdict, table, frames that changed, and Use, Keep for later, Discard.
 
     ``use_requested`` tells whether it was chosen although it is worse.
 
     Parameters
     ----------
-    judgement : ComparisonReport
+    report : ComparisonReport
     name_of : callable
         Gives the name for people of a sweep, by its identity.
     """
@@ -42,30 +42,30 @@ class BeforeAfter(QWidget):
     discard_requested = Signal()
     frame_requested = Signal(str, int)
 
-    def __init__(self, judgement: ComparisonReport, name_of: Callable[[str], str]) -> None:
+    def __init__(self, report: ComparisonReport, name_of: Callable[[str], str]) -> None:
         super().__init__()
-        self.judgement = judgement
+        self.report = report
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        title = QLabel(f"<b>{TASK_WORDS.get(judgement.task, judgement.task)}</b>")
-        title.setToolTip(f"New model: {judgement.folder.name}")
+        title = QLabel(f"<b>{TASK_WORDS.get(report.task, report.task)}</b>")
+        title.setToolTip(f"New model: {report.folder.name}")
         column.addWidget(title)
-        self.verdict = QLabel(judgement.verdict)
+        self.verdict = QLabel(report.verdict)
         self.verdict.setWordWrap(True)
         self.verdict.setToolTip(
             "The hold-out: corrected frames that neither model learnt from. F1 decides for frame "
             "quality, Dice for outlines."
         )
-        if judgement.is_worse:
+        if report.is_worse:
             self.verdict.setStyleSheet(f"color: {colours.TROUBLE}; font-weight: bold")
         column.addWidget(self.verdict)
-        self.table = QLabel(_table(judgement.sets))
+        self.table = QLabel(_table(report.sets))
         self.table.setTextFormat(Qt.TextFormat.RichText)
         self.table.setToolTip(
             "The old model, the new one, and their difference with its 95 % interval; ▲ better "
             "and ▼ worse where that is hardly chance. AC: abdominal circumference."
         )
-        self.table.setVisible(bool(judgement.sets))
+        self.table.setVisible(bool(report.sets))
         column.addWidget(self.table)
         self.frames = self._frame_list(name_of)
         column.addWidget(self.frames)
@@ -76,7 +76,7 @@ class BeforeAfter(QWidget):
         tree.setHeaderHidden(True)
         tree.setColumnCount(2)
         tree.setToolTip("Click a frame, or press Enter on it, to look at it")
-        for word, changed in (("better", self.judgement.better), ("worse", self.judgement.worse)):
+        for word, changed in (("better", self.report.better), ("worse", self.report.worse)):
             if not changed:
                 continue
             frames = "frame" if len(changed) == 1 else "frames"
@@ -93,7 +93,7 @@ class BeforeAfter(QWidget):
             header.setSectionResizeMode(1, QHeaderView.ResizeMode.ResizeToContents)
         tree.setIndentation(14)
         tree.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        groups = (self.judgement.better, self.judgement.worse)
+        groups = (self.report.better, self.report.worse)
         lines = sum(len(group) + 1 for group in groups if group)
         tree.ensurePolished()
         row = max(tree.sizeHintForRow(0), tree.fontMetrics().height())
@@ -111,14 +111,14 @@ class BeforeAfter(QWidget):
     def _add_decision(self, column: QVBoxLayout) -> None:
         self.although_worse = QCheckBox("Use although it is worse")
         self.although_worse.setToolTip("On the hold-out the new model is worse than the old one")
-        self.although_worse.setVisible(self.judgement.is_worse)
+        self.although_worse.setVisible(self.report.is_worse)
         self.although_worse.toggled.connect(lambda _: self._allow_use())
         column.addWidget(self.although_worse)
         self.use = QPushButton("Use")
         self.use.clicked.connect(lambda: self.use_requested.emit(self.although_worse.isChecked()))
         keep = QPushButton("Keep for later")
         keep.setToolTip(
-            f"The model in use stays; this one stays in the folder {self.judgement.folder.name} "
+            f"The model in use stays; this one stays in the folder {self.report.folder.name} "
             "and can be chosen in Models and reviewer"
         )
         keep.clicked.connect(self.keep_requested)
@@ -137,7 +137,7 @@ class BeforeAfter(QWidget):
         self._allow_use()
 
     def _allow_use(self) -> None:
-        allowed = not self.judgement.is_worse or self.although_worse.isChecked()
+        allowed = not self.report.is_worse or self.although_worse.isChecked()
         self.use.setEnabled(allowed)
         self.use.setToolTip(
             "Analyse with the new model from now on; the old one is kept"
@@ -158,7 +158,7 @@ def _frame_item(frame: ChangedFrame, name_of: Callable[[str], str]) -> QTreeWidg
 
 
 def _table(sets: Sequence[FrameSet]) -> str:
-    """Write the figures so that they fit into the narrowest panel."""
+    """Write the metrics so that they fit into the narrowest panel."""
     rows = []
     for judged in sets:
         frames = f", {judged.frames} frames" if judged.frames else ""

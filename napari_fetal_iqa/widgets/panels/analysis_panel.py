@@ -1,4 +1,4 @@
-"""What the machine is doing: progress with time left, cancel, models and device in use, trouble."""
+"""What the machine is doing: progress, cancel, models and device in use, what went wrong."""
 
 import time
 
@@ -15,11 +15,11 @@ from qtpy.QtWidgets import (
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
-from napari_fetal_iqa.widgets.shortcuts import with_key
+from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 
 
-class WorkPanel(QWidget):
-    """One line of what is going on, a bar while something is, and one line of trouble."""
+class AnalysisPanel(QWidget):
+    """One line of what is going on, a bar while something is, and one line of what went wrong."""
 
     analyse_requested = Signal()
     cancel_requested = Signal()
@@ -33,7 +33,7 @@ class WorkPanel(QWidget):
         self.bar.setToolTip("Frames analysed")
         self.bar.hide()
         self.analyse = QPushButton("Analyse")
-        self.analyse.setToolTip(with_key("Score and outline every frame", "analyse"))
+        self.analyse.setToolTip(with_key("Score and outline every frame", Action.ANALYSE))
         self.analyse.clicked.connect(self.analyse_requested)
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop the analysis; what is computed stays")
@@ -45,7 +45,7 @@ class WorkPanel(QWidget):
         self.notice = QLabel()
         self.notice.setWordWrap(True)
         self.notice.setStyleSheet(f"color: {colours.TROUBLE}; font-weight: bold")
-        self._build_trouble()
+        self._build_error_box()
 
         buttons = QHBoxLayout()
         buttons.addWidget(self.analyse)
@@ -57,33 +57,33 @@ class WorkPanel(QWidget):
         column.addLayout(buttons)
         column.addWidget(self.models)
         column.addWidget(self.notice)
-        column.addWidget(self.trouble_box)
+        column.addWidget(self.error_box)
         self._started = 0.0
 
-    def _build_trouble(self) -> None:
-        self.trouble = QLabel()
-        self.trouble.setWordWrap(True)
-        self.trouble.setStyleSheet(f"color: {colours.TROUBLE}")
+    def _build_error_box(self) -> None:
+        self.error = QLabel()
+        self.error.setWordWrap(True)
+        self.error.setStyleSheet(f"color: {colours.TROUBLE}")
         copy = QPushButton("Copy")
         copy.setToolTip("Copy the message")
-        copy.clicked.connect(self._copy_trouble)
+        copy.clicked.connect(self._copy_error)
         away = QPushButton("Dismiss")
         away.setToolTip("Hide the message")
-        away.clicked.connect(lambda: self.show_trouble(""))
-        self.trouble_box = QWidget()
-        grid = QVBoxLayout(self.trouble_box)
+        away.clicked.connect(lambda: self.show_error(""))
+        self.error_box = QWidget()
+        grid = QVBoxLayout(self.error_box)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.trouble)
+        grid.addWidget(self.error)
         row = QHBoxLayout()
         row.addWidget(copy)
         row.addWidget(away)
         grid.addLayout(row)
-        self.trouble_box.hide()
+        self.error_box.hide()
 
-    def _copy_trouble(self) -> None:
+    def _copy_error(self) -> None:
         clipboard = QApplication.clipboard()
         if clipboard is not None:
-            clipboard.setText(self.trouble.text())
+            clipboard.setText(self.error.text())
 
     def begin(self, doing: str, cancellable: bool = True) -> None:
         """Show that something runs whose length is not known yet."""
@@ -102,15 +102,15 @@ class WorkPanel(QWidget):
         left = elapsed / max(done, 1) * (total - done)
         self.doing.setText(f"Analysing {done}/{total}, {left:.0f} s left")
 
-    def end(self, said: str) -> None:
+    def end(self, outcome: str) -> None:
         """Show that nothing runs any more, and what came of it."""
-        self.doing.setText(said)
+        self.doing.setText(outcome)
         self.bar.hide()
         self.analyse.show()
         self.cancel.hide()
 
     def end_analysis(self, analysis: Analysis | None) -> None:
-        """Say how far the analysis came, and what it found."""
+        """Show how far the analysis came, and what it found."""
         done = int(analysis.computed.sum()) if analysis else 0
         if analysis is None or not done:
             self.end("Not analysed yet")
@@ -126,7 +126,7 @@ class WorkPanel(QWidget):
         self.models.setText(f"{named}, {setup.device}")
         self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
 
-    def show_trouble(self, said: str) -> None:
-        """Show one line of trouble, or hide it."""
-        self.trouble.setText(said)
-        self.trouble_box.setVisible(bool(said))
+    def show_error(self, message: str) -> None:
+        """Show one line of what went wrong, or hide it."""
+        self.error.setText(message)
+        self.error_box.setVisible(bool(message))

@@ -1,11 +1,13 @@
 """Folded away: all corrections as a data set, written by a process of its own."""
 
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QProcess
-from qtpy.QtWidgets import QFileDialog, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+
+from napari_fetal_iqa.corrections.export_request import ExportRequest
+from napari_fetal_iqa.widgets.forms import ModelForm
 
 _ABOUT = (
     "Every corrected sweep as a case of the ACOUSLIC-AI layout: frames, masks and circumferences, "
@@ -15,7 +17,7 @@ _ABOUT = (
 
 
 class ExportPanel(QWidget):
-    """Asks for a folder and runs ``napari-fetal-iqa corrections export``.
+    """Asks for a folder and what to write, and runs ``napari-fetal-iqa corrections export``.
 
     Parameters
     ----------
@@ -31,33 +33,40 @@ class ExportPanel(QWidget):
         self._folder = ""
         about = QLabel(_ABOUT)
         about.setWordWrap(True)
-        self.export = QPushButton("Export to a folder…")
-        self.export.setToolTip("Write the corrections of all sweeps and all reviewers")
-        self.export.clicked.connect(self._choose)
+        self.form = ModelForm(ExportRequest(), list(ExportRequest.model_fields))
+        self.form.changed.connect(self._offer)
+        self.export = QPushButton("Export")
+        self.export.clicked.connect(lambda: self.start(self.form.value))
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop; the sweeps that are written stay")
         self.cancel.clicked.connect(self._cancel)
         self.cancel.hide()
-        self.said = QLabel()
-        self.said.setWordWrap(True)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
         buttons = QHBoxLayout()
         buttons.addWidget(self.export)
         buttons.addWidget(self.cancel)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(about)
+        column.addWidget(self.form)
         column.addLayout(buttons)
-        column.addWidget(self.said)
+        column.addWidget(self.message)
+        self._offer(self.form.value)
 
-    def _choose(self) -> None:
-        folder = QFileDialog.getExistingDirectory(self, "Export corrections to")
-        if folder:
-            self.start(folder)
+    def _offer(self, request: ExportRequest) -> None:
+        """Let an export start once there is a folder to write into."""
+        self.export.setEnabled(bool(request.folder) and self._process is None)
+        self.export.setToolTip(
+            "Write the corrections of all sweeps as a data set"
+            if request.folder
+            else "Choose a folder to write into first"
+        )
 
-    def start(self, folder: str) -> None:
-        """Write the corrections into a folder; what is wrong is said in the panel."""
+    def start(self, request: ExportRequest) -> None:
+        """Write the corrections into a folder; what is wrong is shown in the panel."""
         self.close_process()
-        self._folder, self._written = folder, 0
+        self._folder, self._written = request.folder, 0
         process = QProcess(self)
         process.readyReadStandardOutput.connect(self._count)
         process.finished.connect(lambda *_: self._finish(process))
@@ -65,9 +74,9 @@ class ExportPanel(QWidget):
         self._process = process
         self.export.setEnabled(False)
         self.cancel.show()
-        self.said.setText("Exporting…")
-        command = ["corrections", "export", folder, "--store", str(self._store())]
-        process.start(sys.executable, ["-m", "napari_fetal_iqa", *command])
+        self.message.setText("Exporting…")
+        program, *arguments = request.command(self._store())
+        process.start(program, arguments)
 
     def close_process(self) -> None:
         """Stop what is being written."""
@@ -76,17 +85,17 @@ class ExportPanel(QWidget):
             process.kill()
             process.waitForFinished(1000)
             process.deleteLater()
-        self.export.setEnabled(True)
         self.cancel.hide()
+        self._offer(self.form.value)
 
     def _cancel(self) -> None:
         self.close_process()
-        self.said.setText(f"Cancelled; {self._in_words()}")
+        self.message.setText(f"Cancelled; {self._in_words()}")
 
     def _count(self) -> None:
         if self._process is not None:
             self._written += bytes(self._process.readAllStandardOutput().data()).count(b"\n")
-            self.said.setText(f"Exporting, {self._in_words()}")
+            self.message.setText(f"Exporting, {self._in_words()}")
 
     def _finish(self, process: QProcess) -> None:
         if process is not self._process:
@@ -94,7 +103,7 @@ class ExportPanel(QWidget):
         self._count()
         lines = bytes(process.readAllStandardError().data()).decode(errors="replace").splitlines()
         self.close_process()
-        self.said.setText("\n".join([f"Done: {self._in_words()}", *lines]))
+        self.message.setText("\n".join([f"Done: {self._in_words()}", *lines]))
 
     def _in_words(self) -> str:
         sweeps = "sweep" if self._written == 1 else "sweeps"

@@ -1,4 +1,4 @@
-"""The frame being looked at: what is known of it, and what the expert may say of it."""
+"""The frame being looked at: what is known of it, and the buttons that correct it."""
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
@@ -16,27 +16,32 @@ from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.review.session import FrameView, Source
 from napari_fetal_iqa.widgets.panels.score_bar import ScoreBar
-from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 _LABELS = (
-    (Label.OPTIMAL, "Optimal", "label_optimal", "The plane to measure in"),
-    (Label.SUBOPTIMAL, "Suboptimal", "label_suboptimal", "Abdomen, but not the plane to measure"),
-    (Label.NONE, "None", "label_none", "No abdomen to measure in this frame"),
+    (Label.OPTIMAL, "Optimal", Action.LABEL_OPTIMAL, "The plane to measure in"),
+    (
+        Label.SUBOPTIMAL,
+        "Suboptimal",
+        Action.LABEL_SUBOPTIMAL,
+        "Abdomen, but not the plane to measure",
+    ),
+    (Label.NONE, "None", Action.LABEL_NONE, "No abdomen to measure in this frame"),
 )
 _TOOLS = (
-    ("Paint", "paint", "Paint on the outline"),
-    ("Erase", "erase", "Erase from the outline"),
-    ("Fill", "fill", "Fill an area of the outline at a click"),
-    ("Polygon", "polygon", "Click the corners of the outline, then press Enter"),
-    ("Ellipse", "ellipse", "Draw two diameters, then drag their ends"),
-    ("Copy", "copy_previous", "Take the outline of the frame before"),
+    ("Paint", Action.PAINT, "Paint on the outline"),
+    ("Erase", Action.ERASE, "Erase from the outline"),
+    ("Fill", Action.FILL, "Fill an area of the outline at a click"),
+    ("Polygon", Action.POLYGON, "Click the corners of the outline, then press Enter"),
+    ("Ellipse", Action.ELLIPSE, "Draw two diameters, then drag their ends"),
+    ("Copy", Action.COPY_PREVIOUS, "Take the outline of the frame before"),
     (
         "Interpolate",
-        "interpolate",
+        Action.INTERPOLATE,
         "Outline the frames between the nearest two that you drew, before and after this one",
     ),
-    ("Clear", "clear_mask", "No abdomen here: clear the mask"),
-    ("Revert", "revert", "Back to the model's label and mask"),
+    ("Clear", Action.CLEAR_MASK, "No abdomen here: clear the mask"),
+    ("Revert", Action.REVERT, "Back to the model's label and mask"),
 )
 _MODEL = f"<span style='color:{colours.MODEL}'>●</span> model"
 _EXPERT = f"<span style='color:{colours.EXPERT}'>◆</span> expert"
@@ -51,9 +56,9 @@ _MOVING = "…"
 
 
 class FramePanel(QWidget):
-    """Facts of one frame above the buttons that correct it; ``asked`` names the action."""
+    """Facts of one frame above the buttons that correct it; ``action_requested`` tells which."""
 
-    asked = Signal(str)
+    action_requested = Signal(object)  # Action
 
     def __init__(self) -> None:
         super().__init__()
@@ -79,9 +84,9 @@ class FramePanel(QWidget):
         column.addWidget(self.diameters)
         column.addLayout(self._label_row())
         column.addLayout(self._tool_grid())
-        accept = QPushButton(f"Accept and next   {key_of('accept_and_next')}")
+        accept = QPushButton(f"Accept and next   {key_of(Action.ACCEPT_AND_NEXT)}")
         accept.setToolTip("Confirm label and outline, go on to the next frame to review")
-        accept.clicked.connect(lambda: self.asked.emit("accept_and_next"))
+        accept.clicked.connect(lambda: self.action_requested.emit(Action.ACCEPT_AND_NEXT))
         column.addWidget(accept)
 
     def _label_row(self) -> QHBoxLayout:
@@ -92,7 +97,9 @@ class FramePanel(QWidget):
             button = QPushButton(f"{key_of(action)} {text}")
             button.setCheckable(True)
             button.setToolTip(with_key(tip, action))
-            button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
+            button.clicked.connect(
+                lambda _=False, action=action: self.action_requested.emit(action)
+            )
             group.addButton(button)
             self.label_buttons[label] = button
             row.addWidget(button)
@@ -104,7 +111,9 @@ class FramePanel(QWidget):
         for place, (text, action, tip) in enumerate(_TOOLS):
             button = QPushButton(f"{text}  {key_of(action)}")
             button.setToolTip(with_key(tip, action))
-            button.clicked.connect(lambda _=False, action=action: self.asked.emit(action))
+            button.clicked.connect(
+                lambda _=False, action=action: self.action_requested.emit(action)
+            )
             grid.addWidget(button, *divmod(place, 3))
         return grid
 

@@ -17,20 +17,20 @@ from superqt import QCollapsible
 
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
-from napari_fetal_iqa.widgets.finetuning.panel import LearningPanel, without_margins
-from napari_fetal_iqa.widgets.panels.analysis_panel import WorkPanel
+from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel, without_margins
+from napari_fetal_iqa.widgets.panels.analysis_panel import AnalysisPanel
 from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
 from napari_fetal_iqa.widgets.panels.frame_panel import FramePanel
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
-from napari_fetal_iqa.widgets.shortcuts import key_of, with_key
+from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 
 class ReviewPage(QWidget):
-    """Lays out the parts; ``asked`` names the action that a button stands for."""
+    """Lays out the parts; ``action_requested`` tells which action a button stands for."""
 
-    asked = Signal(str)
+    action_requested = Signal(object)  # Action
     fully_reviewed = Signal(bool)
 
     def __init__(self, settings: Settings, store: Callable[[], Path]) -> None:
@@ -38,20 +38,22 @@ class ReviewPage(QWidget):
         self.about = QLabel()
         self.about.setWordWrap(True)
         self.frame = FramePanel()
-        self.frame.asked.connect(self.asked)
+        self.frame.action_requested.connect(self.action_requested)
         self.best = QLabel()
         self.waiting = QLabel()
         self.reviewed = QCheckBox("Sweep fully reviewed")
         self.reviewed.setToolTip(
-            "You looked at every frame: those that you said nothing of show no abdomen.\n"
+            "You looked at every frame: those that you did not correct show no abdomen.\n"
             "Under Learn, some of them then teach the models what is no abdomen."
         )
         self.reviewed.clicked.connect(self.fully_reviewed)
-        self.work = WorkPanel()
-        self.work.analyse_requested.connect(lambda: self.asked.emit("analyse"))
-        self.work.cancel_requested.connect(lambda: self.asked.emit("cancel_analysis"))
+        self.analysis = AnalysisPanel()
+        self.analysis.analyse_requested.connect(lambda: self.action_requested.emit(Action.ANALYSE))
+        self.analysis.cancel_requested.connect(
+            lambda: self.action_requested.emit(Action.CANCEL_ANALYSIS)
+        )
         self.stale = StaleNotice()
-        self.stale.analyse_requested.connect(lambda: self.asked.emit("analyse"))
+        self.stale.analyse_requested.connect(lambda: self.action_requested.emit(Action.ANALYSE))
         self.stale.shown.connect(self._offer_once)
         self.saved = QLabel()
         self.reviewers = ReviewersPanel()
@@ -61,7 +63,7 @@ class ReviewPage(QWidget):
         folded.toggleButton().setToolTip("Which models to use, and who reviews")
         folded.addWidget(self.settings)
         without_margins(folded)
-        self.learn = LearningPanel()
+        self.learn = FinetuningPanel()
         self.export = ExportPanel(store)
         exporting = QCollapsible("Export")
         exporting.toggleButton().setToolTip("Write all corrections as a data set")
@@ -73,15 +75,15 @@ class ReviewPage(QWidget):
         column.addWidget(_rule())
         column.addWidget(self.frame)
         column.addWidget(_rule())
-        column.addLayout(self._row(self.best, "Go", "go_best", "Go to the frame to measure"))
+        column.addLayout(self._row(self.best, "Go", Action.GO_BEST, "Go to the frame to measure"))
         column.addLayout(
             self._row(
-                self.waiting, "Next", "go_next_to_review", "Go to the next frame worth a look"
+                self.waiting, "Next", Action.GO_NEXT_TO_REVIEW, "Go to the next frame worth a look"
             )
         )
         column.addWidget(_rule())
         column.addWidget(self.stale)
-        column.addWidget(self.work)
+        column.addWidget(self.analysis)
         column.addWidget(self.saved)
         column.addWidget(self.reviewed)
         column.addWidget(self.reviewers)
@@ -91,7 +93,7 @@ class ReviewPage(QWidget):
         column.addLayout(self._bottom_row())
         column.addStretch()
 
-    def _row(self, label: QLabel, text: str, action: str, tip: str) -> QHBoxLayout:
+    def _row(self, label: QLabel, text: str, action: Action, tip: str) -> QHBoxLayout:
         row = QHBoxLayout()
         row.addWidget(label, stretch=1)
         row.addWidget(self._button(f"{text}  {key_of(action)}", action, tip))
@@ -99,26 +101,26 @@ class ReviewPage(QWidget):
 
     def _offer_once(self, stale: bool) -> None:
         """Leave the analysis to the notice's own button while there is one."""
-        self.work.analyse.setVisible(not stale and self.work.bar.isHidden())
+        self.analysis.analyse.setVisible(not stale and self.analysis.bar.isHidden())
 
     def _bottom_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, action, tip in (
-            ("Undo", "undo", "Take back the last correction"),
-            ("Redo", "redo", "Bring back what was undone"),
-            ("Keys  ?", "show_help", "Show all keys"),
+            ("Undo", Action.UNDO, "Take back the last correction"),
+            ("Redo", Action.REDO, "Bring back what was undone"),
+            ("Keys  ?", Action.SHOW_HELP, "Show all keys"),
         ):
             row.addWidget(self._button(text, action, tip))
         return row
 
-    def _button(self, text: str, action: str, tip: str) -> QPushButton:
+    def _button(self, text: str, action: Action, tip: str) -> QPushButton:
         button = QPushButton(text)
         button.setToolTip(with_key(tip, action))
-        button.clicked.connect(lambda: self.asked.emit(action))
+        button.clicked.connect(lambda: self.action_requested.emit(action))
         return button
 
     def show_sweep(self, sweep: SweepVolume) -> None:
-        """Say which sweep this is."""
+        """Show which sweep this is."""
         frames, _, _ = sweep.shape
         sweeps = len(sweep.bounds)
         spacing = "no spacing: nothing can be measured"
@@ -132,12 +134,12 @@ class ReviewPage(QWidget):
         )
 
     def show_next(self, best: int, waiting: int) -> None:
-        """Say where to go next."""
+        """Show where to go next."""
         self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
         self.waiting.setText(f"<b>{waiting}</b> to review")
 
     def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
-        """Say whether everything is on disk."""
+        """Show whether everything is on disk."""
         frames = "frame" if corrected == 1 else "frames"
         state = "saved" if saved else "<b>not saved</b> yet, trying again"
         self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, {state}")

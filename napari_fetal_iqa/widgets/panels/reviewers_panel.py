@@ -38,7 +38,7 @@ class ReviewersPanel(QWidget):
         self.hide()
 
     def offer(self, reviewer: str, others: Sequence[str]) -> None:
-        """Offer the reviewers of a sweep; the first choice is what the reviewer said."""
+        """Offer the reviewers of a sweep; the first choice is the reviewer's own corrections."""
         self.setVisible(bool(others))
         if self._offered == (reviewer, *others):
             return
@@ -51,17 +51,17 @@ class ReviewersPanel(QWidget):
         self.show_agreement(None)
 
     def _ask(self, index: int) -> None:
-        asked, name = self.choice.itemData(index)
-        asked.emit(name)
+        request, name = self.choice.itemData(index)
+        request.emit(name)
 
     def show_agreement(self, agreement: Agreement | None) -> None:
-        """Say how far two reviewers agree; nothing where nobody is compared."""
+        """Describe how far two reviewers agree; nothing where nobody is compared."""
         self.agreement.setVisible(agreement is not None)
         if agreement is not None:
-            self.agreement.setText(_said(agreement))
+            self.agreement.setText(_described(agreement))
 
 
-def _said(agreement: Agreement) -> str:
+def _described(agreement: Agreement) -> str:
     _, other = agreement.reviewers
     if not agreement.labelled and not agreement.outlined:
         return f"{other} and you corrected no frame in common"

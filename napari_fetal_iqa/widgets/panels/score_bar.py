@@ -19,22 +19,22 @@ class ScoreBar(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._score: float | None = None
-        self.said = ""
+        self.text = ""
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
         self.setFixedHeight(round(_HEIGHT_EM * self.fontMetrics().height()))
 
-    def show_score(self, score: float | None, said: str) -> None:
-        """Show a score, 0 to 1 or None, and what to say of it."""
-        self._score, self.said = score, said
-        self.setAccessibleName(said)
+    def show_score(self, score: float | None, text: str) -> None:
+        """Show a score, 0 to 1 or None, and words on it."""
+        self._score, self.text = score, text
+        self.setAccessibleName(text)
         self.update()
 
     def paintEvent(self, event: QPaintEvent | None) -> None:
         """Draw the bar and the words."""
         painter = QPainter(self)
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-        text = self.palette().color(self.foregroundRole())
-        trough = QColor(text)
+        ink = self.palette().color(self.foregroundRole())
+        trough = QColor(ink)
         trough.setAlpha(40)
         filled = QColor(colours.MODEL)
         filled.setAlpha(150)
@@ -45,5 +45,5 @@ class ScoreBar(QWidget):
         for area, colour in ((whole, trough), (part, filled)):
             painter.setBrush(colour)
             painter.drawRoundedRect(area, 3, 3)
-        painter.setPen(text)
-        painter.drawText(whole, Qt.AlignmentFlag.AlignCenter, self.said)
+        painter.setPen(ink)
+        painter.drawText(whole, Qt.AlignmentFlag.AlignCenter, self.text)

@@ -11,7 +11,7 @@ from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.focus import with_own_keys
-from napari_fetal_iqa.widgets.shortcuts import with_key
+from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 
 Checked = tuple[AnalysisSetup, Settings]
 
@@ -28,19 +28,19 @@ class StaleNotice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._checking: Checked | None = None
-        self.said = QLabel()
-        self.said.setWordWrap(True)
-        self.said.setStyleSheet(f"color: {colours.TROUBLE}")
-        self.said.setToolTip(
+        self.message = QLabel()
+        self.message.setWordWrap(True)
+        self.message.setStyleSheet(f"color: {colours.TROUBLE}")
+        self.message.setToolTip(
             "The scores and outlines on the screen are of other models than those that are chosen"
         )
         self.analyse = QPushButton("Analyse again")
-        self.analyse.setToolTip(with_key("Score and outline every frame anew", "analyse"))
+        self.analyse.setToolTip(with_key("Score and outline every frame anew", Action.ANALYSE))
         self.analyse.clicked.connect(self.analyse_requested)
         with_own_keys(self.analyse)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.said, stretch=1)
+        row.addWidget(self.message, stretch=1)
         row.addWidget(self.analyse)
         self.hide()
 
@@ -62,7 +62,7 @@ class StaleNotice(QWidget):
             self._show(stale)
 
     def _show(self, stale: str) -> None:
-        self.said.setText(f"Made with {stale}; other models are chosen now")
+        self.message.setText(f"Made with {stale}; other models are chosen now")
         if self.isHidden() == bool(stale):
             self.setVisible(bool(stale))
             self.shown.emit(bool(stale))
@@ -75,7 +75,7 @@ def _compare(setup: AnalysisSetup, settings: Settings) -> tuple[Checked, str]:
 def stale_models(setup: AnalysisSetup, settings: Settings) -> str:
     """Name the models of an analysis that are not those of the settings; empty where they are.
 
-    What is wrong with a chosen model is said when it is to analyse.
+    What is wrong with a chosen model is shown when it is to analyse.
     """
     try:
         chosen = choose_models(settings.cls_model, settings.seg_model).setup()

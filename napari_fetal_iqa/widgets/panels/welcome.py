@@ -1,10 +1,10 @@
-"""What the panel says while no sweep is open."""
+"""What the panel shows while no sweep is open."""
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
 
 
-class EmptyPage(QWidget):
+class WelcomePage(QWidget):
     """One sentence and three buttons: open a file or a folder, try the phantom."""
 
     open_requested = Signal()
@@ -30,10 +30,10 @@ class EmptyPage(QWidget):
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_requested)
-        self.said = QLabel()
-        self.said.setWordWrap(True)
+        self.message = QLabel()
+        self.message.setWordWrap(True)
 
         column = QVBoxLayout(self)
-        for part in (welcome, opening, folder, phantom, self.said):
+        for part in (welcome, opening, folder, phantom, self.message):
             column.addWidget(part)
         column.addStretch()

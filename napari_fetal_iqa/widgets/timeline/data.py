@@ -1,12 +1,15 @@
-"""What the timeline draws, and says of a frame."""
+"""What the timeline draws, and what it tells of a frame."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
+from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.review.session import ReviewSession
 
 
 @dataclass(frozen=True)
@@ -22,13 +25,13 @@ class TimelineData:
     ac_mm : (T,) float
         nan where not measured.
     labels : (T,) int8
-        -1 where nobody said anything.
+        -1 where nobody labelled.
     by_expert : (T,) bool
     best : int
         -1 for none.
     quality_threshold, area_threshold : float
     disagreements : sequence of int
-        Frames of which another reviewer says otherwise.
+        Frames of which another reviewer disagrees.
     """
 
     bounds: Sequence[tuple[int, int]]
@@ -43,9 +46,28 @@ class TimelineData:
     area_threshold: float = AREA_THRESHOLD
     disagreements: Sequence[int] = ()
 
+    @classmethod
+    def of(cls, session: ReviewSession) -> Self:
+        """Gather what there is to draw of a review."""
+        labels, by_expert = session.labels()
+        analysis = session.analysis or Analysis(session.sweep)
+        return cls(
+            bounds=session.sweep.bounds,
+            quality=analysis.quality,
+            area_fraction=analysis.area_fraction,
+            computed=analysis.computed,
+            ac_mm=analysis.ac_mm,
+            labels=labels,
+            by_expert=by_expert,
+            best=session.best_frame(),
+            quality_threshold=analysis.setup.thresholds.quality,
+            area_threshold=analysis.setup.thresholds.area,
+            disagreements=session.disagreements,
+        )
+
 
 def describe(data: TimelineData, frame: int) -> str:
-    """Say in one line what is known of a frame: sweep, quality, area, AC."""
+    """Describe in one line what is known of a frame: sweep, quality, area, AC."""
     known = [f"Frame {frame}"]
     for number, (start, stop) in enumerate(data.bounds, start=1):
         if start <= frame < stop:

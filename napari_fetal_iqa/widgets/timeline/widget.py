@@ -162,7 +162,7 @@ class Timeline(QWidget):
             self.thresholds_reset.emit()
 
     def _hover(self, position: QPointF) -> None:
-        """Say what is known of the frame under the pointer."""
+        """Describe the frame under the pointer."""
         data = self._data
         if data is None or QApplication.mouseButtons() != Qt.MouseButton.NoButton:
             return

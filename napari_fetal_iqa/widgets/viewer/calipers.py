@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement
 from napari_fetal_iqa.geometry.ellipse import Ellipse
-from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 _OUTLINE_DOTS = 60
@@ -29,11 +29,11 @@ class Calipers:
     viewer : napari.components.ViewerModel
     image : Image
         The sweep's layer, whose place and scale the calipers share.
-    text : ScreenText
-        Says the AC and the diameters.
+    caption : Caption
+        Shows the AC and the diameters.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image, text: ScreenText) -> None:
+    def __init__(self, viewer: ViewerModel, image: Image, caption: Caption) -> None:
         self._viewer = viewer
         columns = image.data.shape[-1]
         dot, cross = max(1.5, columns / _DOTS_ACROSS), max(7.0, columns / _CROSSES_ACROSS)
@@ -54,8 +54,8 @@ class Calipers:
         )
         self.layer.editable = False
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
-        self._text = text
-        text.begin()
+        self._caption = caption
+        caption.begin()
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
@@ -78,7 +78,7 @@ class Calipers:
         self._draw(outline, ends, ellipse.circumference_mm, lengths)
 
     def show_clicks(self, clicked_px: Sequence[NDArray[np.float64]], hint: str) -> None:
-        """Mark where the ends of diameters were clicked, and say what comes next."""
+        """Mark where the ends of diameters were clicked, and show what comes next."""
         if clicked_px:
             shown = [*clicked_px, *[clicked_px[-1]] * _ENDS][:_ENDS]
             self.layer.data = np.array([clicked_px[0]] * (_N_POINTS - _ENDS) + shown)
@@ -96,16 +96,16 @@ class Calipers:
         self.layer.data = np.concatenate([outline_px, *diameters, ends_px.reshape(_ENDS, 2)])
         longer, shorter = lengths
         unit = self._unit
-        said = f"AC {circumference:.1f} {unit}\n{longer:.1f} × {shorter:.1f} {unit}"
-        self._show(said, crosses=True)
+        text = f"AC {circumference:.1f} {unit}\n{longer:.1f} × {shorter:.1f} {unit}"
+        self._show(text, crosses=True)
 
-    def _show(self, said: str, crosses: bool) -> None:
-        self._text.say(said)
+    def _show(self, text: str, crosses: bool) -> None:
+        self._caption.show(text)
         # napari draws all anew for a value that is the same, too
         if self.layer.visible != crosses:
             self.layer.visible = crosses
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""
-        self._text.end()
+        self._caption.end()
         remove_soon(self._viewer, self.layer)

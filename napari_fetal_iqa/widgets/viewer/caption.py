@@ -8,23 +8,23 @@ _LETTERS = "AC 0123456789.×mp"
 _LETTER_MS = 30
 
 
-class ScreenText:
-    """Says a few words; each letter is drawn once unseen, as napari's first time takes 20 ms.
+class Caption:
+    """Shows a few words; each letter is drawn once unseen, as napari's first time takes 20 ms.
 
     Parameters
     ----------
     viewer : napari.components.ViewerModel
     soon : str
-        What is to be said beside measurements.
+        What is to be shown beside measurements.
 
     Attributes
     ----------
-    said : str
+    text : str
         What stands there, or will as soon as its letters were drawn.
     """
 
     def __init__(self, viewer: ViewerModel, soon: str = "") -> None:
-        self.said = ""
+        self.text = ""
         self._overlay = viewer.canvas.overlays.text
         self._undrawn = dict.fromkeys((_LETTERS + soon).replace("\n", ""))
         self._letters = QTimer()
@@ -32,43 +32,43 @@ class ScreenText:
         self._letters.timeout.connect(self._draw_letter)
 
     def begin(self) -> None:
-        """Make ready to say something."""
+        """Make ready to show something."""
         overlay = self._overlay
         overlay.position, overlay.font_size, overlay.color = "bottom_left", 14, _COLOUR
         overlay.text, overlay.visible = "", True  # now, for making it takes long
         self._letters.start()
 
-    def say(self, said: str) -> None:
-        """Say this, in place of what was said; an empty text says nothing."""
-        self.said = said
+    def show(self, text: str) -> None:
+        """Show this text in place of the last; an empty one shows nothing."""
+        self.text = text
         if not self._ready:
             self._letters.start()
         # napari draws all anew for a text that is the same, too
-        elif self._overlay.text != said and not self._letters.isActive():
-            self._overlay.text = said
+        elif self._overlay.text != text and not self._letters.isActive():
+            self._overlay.text = text
 
     def end(self) -> None:
-        """Say nothing more, until the next beginning."""
+        """Show nothing more, until the next beginning."""
         self._letters.stop()
-        self.said = ""
+        self.text = ""
         self._overlay.text, self._overlay.color, self._overlay.visible = "", _COLOUR, False
 
     @property
     def settled(self) -> bool:
-        """Whether what is said stands there."""
-        return self._overlay.text == self.said
+        """Whether the text is drawn."""
+        return self._overlay.text == self.text
 
     @property
     def _ready(self) -> bool:
-        """Whether every letter of what is to be said was drawn; of all, where it is nothing."""
-        return not (self._undrawn.keys() & self.said if self.said else self._undrawn)
+        """Whether every letter of the text was drawn; of all, where it is empty."""
+        return not (self._undrawn.keys() & self.text if self.text else self._undrawn)
 
     def _draw_letter(self) -> None:
         if self._ready:
             self._letters.stop()
-            self._overlay.text, self._overlay.color = self.said, _COLOUR
+            self._overlay.text, self._overlay.color = self.text, _COLOUR
         else:
-            needed = (letter for letter in self._undrawn if letter in self.said)
+            needed = (letter for letter in self._undrawn if letter in self.text)
             letter = next(needed, next(iter(self._undrawn)))
             del self._undrawn[letter]
             self._overlay.text, self._overlay.color = letter, "transparent"

@@ -13,6 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
+from napari_fetal_iqa.widgets.viewer.compat import close_polygon
 
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
@@ -34,7 +35,7 @@ class MaskOverlay:
     def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
         self._viewer = viewer
         self._dragging = False
-        self._untold: set[int] = set()
+        self._unreported: set[int] = set()
         # Zeros are not in memory until a mask is painted on them.
         self._data = np.zeros(shape, np.uint8)
         self._painted: set[int] = set()
@@ -93,35 +94,31 @@ class MaskOverlay:
 
     def close_polygon(self) -> bool:
         """Close the polygon that is being drawn; return whether one was."""
-        polygon: Any = self.layer._overlays["polygon"]  # napari's own key binding does the same
-        if self.layer.mode != "polygon" or not polygon.points:
-            return False
-        polygon.add_polygon_to_labels(self.layer)
-        return True
+        return close_polygon(self.layer)
 
     def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
-        """Tell from when to when a stroke is under way."""
+        """Note from when to when a stroke is under way."""
         self._dragging = layer.mode not in ("pan_zoom", "transform")
         yield
         while event.type == "mouse_move":
             yield
         self._dragging = False
-        QTimer.singleShot(0, self.tell)
+        QTimer.singleShot(0, self.report_strokes)
 
     @property
     def being_painted(self) -> bool:
         """Whether the expert is at work on what is shown: nothing may be put over it now."""
-        return self._dragging or bool(self._untold)
+        return self._dragging or bool(self._unreported)
 
     def _on_paint(self, event: Any) -> None:
         # napari says so before a fill or a polygon is in the data
-        self._untold.update(frame for atom in event.value for frame in _frames_of(atom))
-        QTimer.singleShot(0, self.tell)
+        self._unreported.update(frame for atom in event.value for frame in _frames_of(atom))
+        QTimer.singleShot(0, self.report_strokes)
 
-    def tell(self) -> None:
-        """Tell of the strokes that are done; this happens by itself once napari is done."""
-        untold, self._untold = sorted(self._untold), set()
-        for frame in untold:
+    def report_strokes(self) -> None:
+        """Report the strokes that are done; this happens by itself once napari is done."""
+        unreported, self._unreported = sorted(self._unreported), set()
+        for frame in unreported:
             self._painted.add(frame)
             self.stroke.emit(frame, self._data[frame] > 0)
         if not self._dragging:
@@ -134,7 +131,7 @@ class MaskOverlay:
 
 
 def _frames_of(atom: tuple[Any, ...]) -> list[int]:
-    """Tell which frames one step of napari's paint history changed."""
+    """Return which frames one step of napari's paint history changed."""
     frames = atom[0][0]
     if isinstance(frames, slice):
         return list(range(frames.start, frames.stop))

@@ -12,7 +12,7 @@ from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 _OUTLINE_PX = 2
 
 
-class OtherOutline:
+class ReviewerOutline:
     """A flat labels layer over the frames, there only while somebody is compared with.
 
     Parameters

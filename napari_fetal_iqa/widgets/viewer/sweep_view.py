@@ -10,19 +10,17 @@ from napari.layers import Image
 from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 
-from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.session import ReviewSession
-from napari_fetal_iqa.widgets.timeline.data import TimelineData
 from napari_fetal_iqa.widgets.viewer.calipers import Calipers
-from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
 from napari_fetal_iqa.widgets.viewer.mask_layer import MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
-from napari_fetal_iqa.widgets.viewer.reviewer_outline import OtherOutline
+from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
 _LEFT_ALONE_MS = 500
@@ -32,16 +30,16 @@ class SweepView:
     """Ties a review session to the layers of a viewer, until :meth:`leave`."""
 
     def __init__(
-        self, viewer: ViewerModel, layer: Image, session: ReviewSession, text: ScreenText
+        self, viewer: ViewerModel, layer: Image, session: ReviewSession, caption: Caption
     ) -> None:
         self.viewer = viewer
         self.session = session
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
-        self.calipers = Calipers(viewer, layer, text)
+        self.calipers = Calipers(viewer, layer, caption)
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
-        self.other = OtherOutline(viewer, layer)
+        self.reviewer_outline = ReviewerOutline(viewer, layer)
         self.selection = FrameRange()
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
@@ -97,39 +95,20 @@ class SweepView:
         else:
             self.overlay.show(frame, self.session.mask(frame), source)
 
-    def timeline_data(self) -> TimelineData:
-        """Return what the timeline draws."""
-        session = self.session
-        labels, by_expert = session.labels()
-        analysis = session.analysis or Analysis(session.sweep)
-        return TimelineData(
-            bounds=session.sweep.bounds,
-            quality=analysis.quality,
-            area_fraction=analysis.area_fraction,
-            computed=analysis.computed,
-            ac_mm=analysis.ac_mm,
-            labels=labels,
-            by_expert=by_expert,
-            best=session.best_frame(),
-            quality_threshold=analysis.setup.thresholds.quality,
-            area_threshold=analysis.setup.thresholds.area,
-            disagreements=session.disagreements,
-        )
-
     def show(self, view: FrameView) -> None:
         """Draw the measurement of the frame on the screen, and let the ellipse tool follow."""
         self._when_left_alone.start()
         comparison = self.session.comparison
         if comparison is None:
-            self.other.show(None)
+            self.reviewer_outline.show(None)
         else:
-            self.other.show(comparison.mask(view.frame), comparison.other)
+            self.reviewer_outline.show(comparison.mask(view.frame), comparison.other)
         self.calipers.show(view.measurement)
         if self.ellipse.active:
             self.ellipse.follow(self._ellipse(view))
 
     def _remember(self) -> None:
-        """Keep the place; where that fails, the corrections' own trouble is told."""
+        """Keep the place; where that fails, the corrections' own error is reported."""
         with suppress(StoreError):
             self.session.remember(self.navigator.frame)
 
@@ -163,6 +142,6 @@ class SweepView:
         self._when_left_alone.stop()
         self._remember()
         self.ellipse.stop()
-        self.other.remove()
+        self.reviewer_outline.remove()
         self.calipers.remove()
         self.overlay.remove()

@@ -13,13 +13,12 @@ from fetal_iqa_training.challenge.submission import export_submission
 from fetal_iqa_training.data.split import split_list, write_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.fit import fit
-from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.analysis import analyse_sweep, write_results
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.io import list_cases, read_sweep
 from napari_fetal_iqa.io.acouslic import IMAGES
 
-from ..conftest import FRAMES_PER_SWEEP
+from ..conftest import FRAMES_PER_SWEEP, tiny_settings
 
 FEW = {"case0", "case1", "case2"}
 
@@ -29,10 +28,7 @@ def models(data, tmp_path_factory):
     """A classifier and a segmenter that have learnt a little."""
     folder = tmp_path_factory.mktemp("models")
     for task, epochs in (("cls", 1), ("seg", 2)):
-        settings = FitSettings(
-            task=task, encoder="fetalclip-tiny", epochs=epochs, copies=0, batch_size=16,
-            device="cpu", learning_rate=2e-3, head_rate=5.0, test_share=0.0,
-        )  # fmt: skip
+        settings = tiny_settings(task, epochs=epochs, head_rate=5.0, test_share=0.0)
         fit(data, folder / task, settings)
     return {task: folder / task for task in ("cls", "seg")}
 

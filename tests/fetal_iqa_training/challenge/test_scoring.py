@@ -10,13 +10,13 @@ from scipy.spatial.distance import directed_hausdorff
 
 from fetal_iqa_training.challenge import CaseTruth, score_case
 from fetal_iqa_training.challenge.metrics import (
-    dice,
     frame_selection_score,
     hausdorff_px,
     normalised_absolute_error,
 )
 from fetal_iqa_training.challenge.rules import WORST_HAUSDORFF_PX
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.overlap import dice
 
 SHAPE = (48, 64)
 SPACING_MM = (2.0, 2.0)
@@ -83,7 +83,7 @@ def test_dice_and_hausdorff_are_those_of_scipy_and_itk(one, other):
     overlap = SimpleITK.LabelOverlapMeasuresImageFilter()
     images = [SimpleITK.GetImageFromArray(mask.astype(np.uint8)) for mask in (one, other)]
     overlap.Execute(*images)
-    assert dice(one, other) == pytest.approx(overlap.GetDiceCoefficient())
+    assert dice(one, other, of_nothing=math.inf) == pytest.approx(overlap.GetDiceCoefficient())
     if not (one.any() and other.any()):
         with pytest.raises(ValueError, match="empty"):
             hausdorff_px(one, other)
@@ -100,7 +100,7 @@ def test_dice_and_hausdorff_of_two_squares_by_hand():
     one, other = np.zeros((2, 10, 10), bool)
     one[2:6, 2:6] = True
     other[2:6, 4:8] = True
-    assert dice(one, other) == 2 * 8 / 32
+    assert dice(one, other, of_nothing=math.inf) == 2 * 8 / 32
     assert hausdorff_px(one, other) == 2
 
 

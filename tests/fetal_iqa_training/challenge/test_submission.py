@@ -33,12 +33,12 @@ def test_help_of_each_command_shows_an_example(command):
     assert f"Example: fetal-iqa-train {command}" in " ".join(shown.output.split())
 
 
-def write_analysis(folder, masks, best_frame, spacing_mm=(1.0, 1.0), **said):
+def write_analysis(folder, masks, best_frame, spacing_mm=(1.0, 1.0), **changes):
     """The two files of an analysis that a submission is made of."""
     folder.mkdir(parents=True)
     write_volume(folder / "masks.mha", masks, spacing_mm)
     summary = {"best_frame": best_frame, "frames": len(masks), "frames_analysed": len(masks)}
-    (folder / "summary.json").write_text(json.dumps(summary | said))
+    (folder / "summary.json").write_text(json.dumps(summary | changes))
 
 
 def discs(best_frame):
@@ -53,8 +53,8 @@ def test_a_submission_is_empty_but_for_the_chosen_frame(tmp_path, command):
     write_analysis(tmp_path / "results" / "a", masks, 4, (0.28, 0.3))
     write_analysis(tmp_path / "results" / "b", masks, -1, (0.28, 0.3))
     out = tmp_path / "submission"
-    code, told, _ = command("export", "challenge", tmp_path / "results", "--out", out)
-    assert (code, told) == (0, f"{out}: 2 of 2 cases written\n")
+    code, output, _ = command("export", "challenge", tmp_path / "results", "--out", out)
+    assert (code, output) == (0, f"{out}: 2 of 2 cases written\n")
     files = {path.relative_to(out).as_posix() for path in out.rglob("*") if path.is_file()}
     assert files == {
         f"{case}/{file}"
@@ -248,3 +248,9 @@ def test_the_truth_of_a_phantom_scores_1_where_the_sweep_has_its_circumference(t
     assert scored.true_ac_mm == case.ac_mm[truth.sweep_of(frame)]
     assert (scored.wfss, scored.dsc_soft, scored.hausdorff_px) == (1, 1, 0)
     assert scored.score == pytest.approx(1, abs=0.01)
+
+
+def test_the_truth_of_a_case_takes_one_volume_at_a_time(data, volumes_in_memory):
+    truth = read_truth(list_cases(data)[0])
+    assert truth.planes.any()
+    assert volumes_in_memory == [1, 1]

@@ -3,6 +3,7 @@ import os
 import signal
 import subprocess
 import sys
+from importlib.metadata import entry_points
 from unittest.mock import Mock
 
 import pytest
@@ -11,6 +12,7 @@ from safetensors.torch import load_file
 from typer.testing import CliRunner
 
 from fetal_iqa_training import cli
+from fetal_iqa_training.cli.app import app
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.acouslic import list_cases
@@ -20,13 +22,13 @@ FIT = ["--encoder", "fetalclip-tiny", "--epochs", "1", "--copies", "0", "--devic
 
 @pytest.mark.parametrize("command", ["phantoms", "fit", "evaluate", "calibrate", "finetune"])
 def test_help_of_each_command_shows_an_example(command):
-    shown = CliRunner().invoke(cli.app, [command, "--help"])
+    shown = CliRunner().invoke(app, [command, "--help"])
     assert shown.exit_code == 0
     assert f"Example: fetal-iqa-train {command}" in " ".join(shown.output.split())
 
 
 def test_help_names_the_commands():
-    shown = CliRunner().invoke(cli.app, ["--help"])
+    shown = CliRunner().invoke(app, ["--help"])
     for command in ("phantoms", "fit", "evaluate", "calibrate", "finetune"):
         assert command in shown.output
 
@@ -51,12 +53,12 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
     assert lines[-1]["model"] == str(model)
     assert lines[-1]["metrics"]["test"]["frames"] == 60
 
-    figures = tmp_path / "figures.json"
-    code, out, err = command("evaluate", "--model", model, "--data", data, "--json", figures,
+    metrics = tmp_path / "metrics.json"
+    code, out, err = command("evaluate", "--model", model, "--data", data, "--json", metrics,
         "--device", "cpu",
     )  # fmt: skip
     assert code == 0, err
-    written = json.loads(figures.read_text())
+    written = json.loads(metrics.read_text())
     assert set(written.pop("curve")) == {"threshold", "precision", "recall"}
     assert written == json.loads(out)
     assert written["hash"] == lines[-1]["hash"]
@@ -113,7 +115,7 @@ def test_a_disk_that_refuses_is_one_line(data, tmp_path, command):
 
 @pytest.mark.once
 @pytest.mark.skipif(os.name == "nt", reason="Windows ends a process without a signal")
-def test_a_run_that_is_told_to_end_fails_with_one_line_and_writes_no_model(data, tmp_path):
+def test_a_run_that_is_terminated_fails_with_one_line_and_writes_no_model(data, tmp_path):
     command = [
         sys.executable, "-m", "fetal_iqa_training", "fit", "--data", data, "--task", "cls",
         "--out", tmp_path / "model", *FIT[:2], "--epochs", "500", "--device", "cpu",
@@ -174,8 +176,8 @@ def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not
         ]  # fmt: skip
 
     assert command(*fit_to("whole"))[0] == 0
-    command = [sys.executable, "-m", "fetal_iqa_training", *fit_to("cut")]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+    to_be_killed = [sys.executable, "-m", "fetal_iqa_training", *fit_to("cut")]
+    with subprocess.Popen(to_be_killed, stdout=subprocess.PIPE, text=True) as process:
         for line in process.stdout:
             event = json.loads(line)
             if (event["event"], event["done"]) == ("step", 6):  # of 8 in two epochs
@@ -212,13 +214,9 @@ def test_bad_usage_ends_with_exit_code_2(arguments, command):
     assert "Traceback" not in err
 
 
-def test_the_installed_command_runs():
-    ran = subprocess.run(
-        [sys.executable, "-c", "from fetal_iqa_training.cli import main; main()", "--help"],
-        capture_output=True,
-        text=True,
-        env={**os.environ, "COLUMNS": "100"},
-        check=False,
-    )
-    assert ran.returncode == 0
+def test_the_installed_command_and_the_module_are_one():
+    (installed,) = entry_points(group="console_scripts", name="fetal-iqa-train")
+    assert installed.load() is cli.main
+    module = [sys.executable, "-m", "fetal_iqa_training", "--help"]
+    ran = subprocess.run(module, capture_output=True, text=True, check=True)
     assert "finetune" in ran.stdout

@@ -12,6 +12,7 @@ from PIL import Image
 from typer.testing import CliRunner
 
 from fetal_iqa_training import cli
+from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables import runner
 
@@ -44,8 +45,8 @@ def experiment(data, tmp_path, monkeypatch, capsys):
         sys.argv += map(str, arguments)
         with pytest.raises(SystemExit) as end:
             cli.main()
-        said = capsys.readouterr()
-        return Ran(end.value.code or 0, said.out, said.err)
+        captured = capsys.readouterr()
+        return Ran(end.value.code or 0, captured.out, captured.err)
 
     return run
 
@@ -67,7 +68,7 @@ def is_drawn(path):
 
 @pytest.mark.parametrize("name", EXPERIMENTS)
 def test_every_experiment_explains_itself_with_an_example(name):
-    shown = CliRunner().invoke(cli.app, ["experiment", name, "--help"])
+    shown = CliRunner().invoke(app, ["experiment", name, "--help"])
     assert shown.exit_code == 0
     assert f"Example: fetal-iqa-train experiment {name} --data" in " ".join(shown.output.split())
     assert "--runs" in shown.output
@@ -129,14 +130,14 @@ def test_a_row_that_fails_is_named_and_the_others_go_on(experiment, tmp_path, mo
     assert (failed["failure"], failed["runs"]) == ("out of memory", [])
     assert len(made["runs"]) == 1
 
-    # the lines tell row and run, what failed, and the files
-    place = {"row": "fetalclip-cls-lora", "number": 2, "rows": 2, "run": 1, "runs": 1}
+    # the lines name row and run, what failed, and the files
+    position = {"row": "fetalclip-cls-lora", "number": 2, "rows": 2, "run": 1, "runs": 1}
     begun, failure, second_begun, *progress, done, error = ran.lines
     assert (begun["event"], begun["number"]) == ("run", 1)
     assert failure == {"event": "failed", "row": begun["row"], "message": "out of memory"}
-    assert second_begun == {"event": "run", **place}
+    assert second_begun == {"event": "run", **position}
     assert {line["event"] for line in progress} >= {"reading", "step", "validation", "evaluating"}
-    assert all(place.items() <= line.items() for line in progress)
+    assert all(position.items() <= line.items() for line in progress)
     assert (done["event"], error["event"]) == ("done", "error")
     assert str(tmp_path / "out" / "table1.md") in done["files"]
 
@@ -227,11 +228,11 @@ def test_threshold_and_sweeps_share_models_and_can_be_checked_frame_by_frame(exp
     frames = read(out / "threshold" / "frames-seed-0.csv")
     test = [frame for frame in frames if frame["part"] == "test"]
     assert {frame["part"] for frame in frames} == {"validation", "test"}
-    said = [frame for frame in test if float(frame["area_fraction"]) >= 0.01]
-    hits = sum(frame["positive"] == "1" for frame in said)
+    called = [frame for frame in test if float(frame["area_fraction"]) >= 0.01]
+    hits = sum(frame["positive"] == "1" for frame in called)
     recall = hits / sum(frame["positive"] == "1" for frame in test)
     assert found["threshold"]["paper"]["recall"]["mean"] == pytest.approx(recall, abs=1e-4)
-    assert [frame["seg"] for frame in test].count("1") == len(said)
+    assert [frame["seg"] for frame in test].count("1") == len(called)
     seg = found["models"][1]["runs"][0]["figures"]  # judged on the sweeps' own grid
     assert seg["recall"] == pytest.approx(recall, abs=0.05)
     assert found["combined_rule"]["verdict"] in (out / "threshold.md").read_text()
@@ -293,17 +294,17 @@ def test_a_killed_experiment_goes_on_where_it_was(experiment, data, tmp_path, mo
     ) as process:
         validations = 0
         for line in process.stdout:
-            told = json.loads(line)
-            if (told.get("number"), told.get("run")) == (1, 2):
-                validations += told["event"] == "validation"
-                if validations == 2 and told["event"] == "step":
+            event = json.loads(line)
+            if (event.get("number"), event.get("run")) == (1, 2):
+                validations += event["event"] == "validation"
+                if validations == 2 and event["event"] == "step":
                     process.kill()
                     break
     assert process.returncode not in (0, 1)
     ran = experiment(*options, "--json-progress")
     assert ran.code == 0, ran.err
-    places = [(line["number"], line["run"]) for line in ran.lines if line["event"] == "run"]
-    assert places == [(1, 2), (2, 1), (2, 2)]
+    positions = [(line["number"], line["run"]) for line in ran.lines if line["event"] == "run"]
+    assert positions == [(1, 2), (2, 1), (2, 2)]
     gone_on = [line for line in ran.lines if (line.get("number"), line.get("run")) == (1, 2)]
     steps = [line["done"] for line in gone_on if line["event"] == "step"]
     assert steps[0] > 1  # not from the start

@@ -16,7 +16,7 @@ def lines(out):
     return [json.loads(line) for line in out.splitlines()]
 
 
-def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
+def test_a_dry_run_reports_what_there_is_and_imports_no_torch(corrected, tmp_path):
     store, _, _ = corrected
     code = (
         "import sys\nfrom fetal_iqa_training.cli import main\n"
@@ -46,7 +46,7 @@ def test_a_dry_run_says_what_there_is_and_imports_no_torch(corrected, tmp_path):
     assert not (tmp_path / "m").exists()
 
 
-def test_the_trainer_understands_what_the_window_asks(corrected, bases):
+def test_the_trainer_understands_what_the_window_requests(corrected, bases):
     store, _, _ = corrected
     request = FinetuningRequest(store, "both", (str(bases / "cls"), str(bases / "seg")), "careful")
     done = subprocess.run(request.dry_run(), capture_output=True, text=True, check=False)
@@ -58,7 +58,7 @@ def test_the_trainer_understands_what_the_window_asks(corrected, bases):
     ]
 
 
-def test_a_dry_run_says_what_there_is_too_little_of(tmp_path, command):
+def test_a_dry_run_reports_what_there_is_too_little_of(tmp_path, command):
     frames, masks = disc_volume(0)
     store = correct(tmp_path, frames, masks, [0])
     code, _, err = command("finetune", "--corrections", store, "--task", "cls", "--out",
@@ -69,7 +69,7 @@ def test_a_dry_run_says_what_there_is_too_little_of(tmp_path, command):
     assert "1 frames of 1 sweeps, 0 with an abdomen, by AK; held out: 0 frames" in err
 
 
-def test_both_tasks_are_learnt_from_the_models_in_use(bases, corrected, tmp_path, command):
+def test_both_tasks_are_finetuned_from_the_models_in_use(bases, corrected, tmp_path, command):
     store, _, _ = corrected
     save_settings(Settings(cls_model=str(bases / "cls"), seg_model=str(bases / "seg")))
     code, out, err = command("finetune", "--corrections", store, "--task", "both", "--out",

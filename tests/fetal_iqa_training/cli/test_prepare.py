@@ -52,7 +52,7 @@ def test_a_sound_data_set_is_counted_and_split_by_subject(folder, tmp_path, prep
     write_case(folder, "unseen", SweepVolume(frames, (1.0, 1.0)), masks * 0, [], "subject10")
     code, out, err = prepare(folder, "--out", tmp_path / "split.json", "--seed", 3, "--json")
     assert (code, err) == (0, "")
-    told = json.loads(out)
+    found = json.loads(out)
     assert {
         "cases": 12,
         "subjects": 11,
@@ -63,11 +63,11 @@ def test_a_sound_data_set_is_counted_and_split_by_subject(folder, tmp_path, prep
         "sweeps_with_a_circumference": 51,
         "damaged": {},
         "not_in_the_table": [],
-    }.items() <= told.items()
-    assert told["annotated_share"] == pytest.approx(11 / 24, abs=1e-4)
-    assert "no annotated frame" in told["remarks"]["unseen"]
+    }.items() <= found.items()
+    assert found["annotated_share"] == pytest.approx(11 / 24, abs=1e-4)
+    assert "no annotated frame" in found["remarks"]["unseen"]
     split = json.loads((tmp_path / "split.json").read_text())
-    assert split == told["split"] | {"left_out": {}, "tool_version": split["tool_version"]}
+    assert split == found["split"] | {"left_out": {}, "tool_version": split["tool_version"]}
     parts = [set(split[part]) for part in ("training", "validation", "test")]
     assert set.union(*parts) == {f"case{number}" for number in range(10)} | {"again"}
     assert sum(map(len, parts)) == 11
@@ -78,7 +78,7 @@ def test_a_sound_data_set_is_counted_and_split_by_subject(folder, tmp_path, prep
 
 
 def damage(folder):
-    """Damage each of the ten cases in its own way; return what is said of each."""
+    """Damage each of the ten cases in its own way; return the message of each."""
     images, masks = folder / IMAGES, folder / MASKS
     (images / "case0.mha").unlink()
     (masks / "case1.mha").unlink()
@@ -116,14 +116,14 @@ def damage(folder):
 def test_each_kind_of_damage_is_named_in_one_line(folder, tmp_path, prepare):
     expected = damage(folder)
     out = tmp_path / "split.json"
-    code, told, err = prepare(folder, "--out", out)
+    code, printed, err = prepare(folder, "--out", out)
     assert code == 1
     lines = err.splitlines()
     assert len(lines) == 11
     for line, (case, wrong) in zip(lines, expected.items(), strict=False):
         assert line.startswith(f"{case}: {wrong}")
     assert "10 of 10 cases are damaged" in lines[-1]
-    assert told.startswith("0 cases of 0 subjects (0 with several cases), 10 damaged")
+    assert printed.startswith("0 cases of 0 subjects (0 with several cases), 10 damaged")
     assert not out.exists()
 
 
@@ -131,7 +131,7 @@ def test_a_damaged_case_is_left_out_on_request_only(folder, tmp_path, prepare):
     (folder / IMAGES / "case4.mha").unlink()
     assert prepare(folder, "--out", tmp_path / "split.json")[0] == 1
     assert not (tmp_path / "split.json").exists()
-    code, told, err = prepare(
+    code, printed, err = prepare(
         folder, "--leave-out-damaged", "--out", tmp_path / "split.json", "--test-share", 0.3
     )
     assert code == 0
@@ -139,16 +139,16 @@ def test_a_damaged_case_is_left_out_on_request_only(folder, tmp_path, prepare):
     split = json.loads((tmp_path / "split.json").read_text())
     assert list(split["left_out"]) == ["case4"]
     assert "case4" not in split["training"] + split["validation"] + split["test"]
-    assert "split by subject, seed 0: 5 training, 1 validation, 3 test" in told
+    assert "split by subject, seed 0: 5 training, 1 validation, 3 test" in printed
 
 
-def test_what_differs_from_the_public_data_set_is_told_and_no_failure(folder, prepare):
+def test_what_differs_from_the_public_data_set_is_named_and_no_failure(folder, prepare):
     edit_masks(folder, "case1", lambda m: m * (np.arange(len(m)) < 30)[:, None, None])
     edit_masks(folder, "case2", lambda m: m * (np.arange(len(m)) >= 6)[:, None, None])
     write_volume(folder / IMAGES / "stranger.mha", disc_volume(50)[0], (1.0, 1.0))
-    code, told, err = prepare(folder)
+    code, printed, err = prepare(folder)
     assert (code, err) == (0, "")
-    assert told.splitlines()[3:] == [
+    assert printed.splitlines()[3:] == [
         "differs in 10 of 10 cases: not 840 x 562 x 744 frames, rows and columns",
         "differs in 10 of 10 cases: spacing is not 0.28 mm",
         "differs in 10 of 10 cases: a circumference is not within 140.9 to 350.6 mm",
@@ -186,12 +186,12 @@ def test_a_table_that_is_missing_or_malformed_is_one_line(folder, prepare):
     assert "expected an ACOUSLIC-AI data set" in prepare(folder)[2]
 
 
-def test_too_few_subjects_are_an_error_only_where_a_list_is_asked_for(tmp_path, prepare):
+def test_too_few_subjects_are_an_error_only_where_a_list_is_requested(tmp_path, prepare):
     frames, masks = disc_volume(0)
     write_case(tmp_path / "data", "a", SweepVolume(frames, (1.0, 1.0)), masks, [100.0], "s")
-    code, told, _ = prepare(tmp_path / "data")
+    code, printed, _ = prepare(tmp_path / "data")
     assert code == 0
-    assert "split by subject" not in told
+    assert "split by subject" not in printed
     code, _, err = prepare(tmp_path / "data", "--out", tmp_path / "split.json")
     assert code == 1
     assert "only 1 annotated subjects" in err
@@ -215,7 +215,7 @@ def test_phantoms_are_a_sound_data_set(tmp_path):
     assert check.optimal + check.suboptimal > 0
 
 
-def test_listing_cases_refuses_missing_volumes_unless_told_otherwise(folder):
+def test_listing_cases_refuses_missing_volumes_unless_they_may_be_missing(folder):
     (folder / IMAGES / "case4.mha").unlink()
     with pytest.raises(SweepError, match="case4"):
         list_cases(folder)

@@ -36,7 +36,7 @@ def learnt(store, task, reviewer=None):
     return found
 
 
-def test_labels_teach_quality_and_both_planes_are_positive(store):
+def test_labels_train_quality_and_both_planes_are_positive(store):
     store.set_label(SWEEP.identity, [0, 1], Label.NONE, "AK")
     store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
     store.set_label(SWEEP.identity, 4, Label.SUBOPTIMAL, "AK")
@@ -48,7 +48,7 @@ def test_labels_teach_quality_and_both_planes_are_positive(store):
     ]
 
 
-def test_masks_teach_outlines_and_none_teaches_that_there_is_no_outline(store):
+def test_masks_train_outlines_and_none_trains_that_there_is_no_outline(store):
     abdomen = MASKS[3] > 0
     store.set_mask(SWEEP.identity, 3, abdomen, "AK")
     store.set_label(SWEEP.identity, 0, Label.NONE, "AK")
@@ -56,13 +56,13 @@ def test_masks_teach_outlines_and_none_teaches_that_there_is_no_outline(store):
     assert learnt(store, "seg") == [(0, False, 0), (3, True, int(abdomen.sum()))]
 
 
-def test_a_mask_without_a_label_teaches_quality_too(store):
+def test_a_mask_without_a_label_trains_quality_too(store):
     store.set_mask(SWEEP.identity, 3, MASKS[3] > 0, "AK")
     store.set_mask(SWEEP.identity, 5, np.zeros_like(MASKS[0], bool), "AK")
     assert [(f, p) for f, p, _ in learnt(store, "cls")] == [(3, True), (5, False)]
 
 
-def test_a_confirmed_prediction_teaches_and_what_was_undone_does_not(store):
+def test_a_confirmed_prediction_trains_and_what_was_undone_does_not(store):
     store.accept(SWEEP.identity, 3, "AK", Label.OPTIMAL, MASKS[3] > 0)
     store.set_label(SWEEP.identity, 4, Label.OPTIMAL, "AK")
     store.undo(SWEEP.identity, "AK")
@@ -102,7 +102,7 @@ def test_of_labels_that_equally_many_gave_the_latest_counts(store):
     assert learnt(store, "cls") == [(3, True, 0)]
 
 
-def test_frames_nobody_spoke_of_teach_only_where_the_sweep_was_fully_reviewed(store):
+def test_frames_nobody_spoke_of_train_only_where_the_sweep_was_fully_reviewed(store):
     store.set_label(SWEEP.identity, 3, Label.OPTIMAL, "AK")
     assert len(read_corrections([store.path], negatives=5)[0].corrections) == 1
     store.set_fully_reviewed(SWEEP.identity, "AK", True)

@@ -19,7 +19,7 @@ SIZE = 120, 90
 
 def draw(box, width=3):
     image = Image.new("L", SIZE)
-    ImageDraw.Sample(image).ellipse(box, outline=255, width=width)
+    ImageDraw.Draw(image).ellipse(box, outline=255, width=width)
     return image
 
 
@@ -75,7 +75,7 @@ def test_an_outline_is_filled_to_the_middle_of_its_line():
 def test_an_outline_that_an_edge_cuts_off_is_closed_along_it(box):
     line = np.asarray(draw(box)) > 0
     inside = Image.new("L", SIZE)
-    ImageDraw.Sample(inside).ellipse(box, fill=255)
+    ImageDraw.Draw(inside).ellipse(box, fill=255)
     assert np.array_equal(close_outline(line), np.asarray(inside) > 0)
 
 

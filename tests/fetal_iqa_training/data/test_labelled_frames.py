@@ -2,7 +2,6 @@ import numpy as np
 import pytest
 
 from fetal_iqa_training.data.labelled_frames import acouslic_cases, acouslic_frames, frames_of
-from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.io.write import write_volume
@@ -43,14 +42,14 @@ def test_masks_on_another_grid_are_named(tmp_path):
     sweep = SweepVolume(frames, (1.0, 1.0))
     case = write_case(tmp_path, "a", sweep, masks, [90.0], "s")
     write_volume(case.mask_path, masks[:, :, :50], (1.0, 1.0))
-    with pytest.raises(TrainingError, match=r"a\.mha: expected masks on the grid"):
+    with pytest.raises(SweepError, match=r"masks of a\.mha: expected the grid"):
         list(acouslic_frames([case]))
 
 
 def test_frames_that_are_not_six_sweeps_are_refused(tmp_path):
     frames = np.ones((7, *SHAPE), np.uint8)
     case = write_case(tmp_path, "a", SweepVolume(frames), frames * 0, [90.0], "s")
-    with pytest.raises(TrainingError, match="expected 6 sweeps of equal length, found 7"):
+    with pytest.raises(SweepError, match="expected 6 sweeps of equal length, found 7"):
         list(acouslic_frames([case]))
 
 

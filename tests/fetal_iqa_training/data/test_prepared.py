@@ -15,10 +15,12 @@ from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.data.prepared import build_prepared, open_part, read_prepared
 from fetal_iqa_training.data.split import read_split, split_list, write_split
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting.fit import basis, basis_of, fit
-from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.fitting.basis import basis, basis_of
+from fetal_iqa_training.fitting.fit import fit
 from napari_fetal_iqa.io import list_cases
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE
+
+from ..conftest import tiny_settings
 
 SHARES = (0.3, 0.5)
 
@@ -46,18 +48,15 @@ def build(folder, tmp_path):
     return build
 
 
-def settings(task="cls", **more):
+def settings(task="cls", **changes):
     given = {
-        "encoder": "fetalclip-tiny",
-        "epochs": 1,
         "copies": 1,
-        "batch_size": 16,
-        "device": "cpu",
+        "learning_rate": 3e-4,
         "lora": LoraSettings(rank=2, alpha=4),
         "validation_share": SHARES[0],
         "test_share": SHARES[1],
     }
-    return FitSettings(task=task, **given | more)
+    return tiny_settings(task, **given | changes)
 
 
 def weights(folder):
@@ -73,15 +72,15 @@ def test_the_same_seed_gives_the_same_model_with_what_was_built_and_without(
     ready, tmp_path, task, copies
 ):
     data, prepared = ready
-    asked = settings(task, copies=copies)
-    plain = fit(data, tmp_path / "plain", asked)
-    built = fit(data, tmp_path / "built", asked, prepared=prepared)
+    chosen = settings(task, copies=copies)
+    plain = fit(data, tmp_path / "plain", chosen)
+    built = fit(data, tmp_path / "built", chosen, prepared=prepared)
     first, again = weights(tmp_path / "plain"), weights(tmp_path / "built")
     assert first.keys() == again.keys()
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert built.training_data == plain.training_data
     assert built.metrics == plain.metrics
-    assert basis_of(built) == basis(data, asked, prepared=prepared)
+    assert basis_of(built) == basis(data, chosen, prepared=prepared)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["built", "plain"]
 
 
@@ -122,9 +121,9 @@ def test_training_reads_no_volume_that_was_built_but_for_the_test_part(
 
 def test_the_end_of_reading_is_told_as_where_the_sweeps_are_read(ready, tmp_path):
     data, prepared = ready
-    told = []
-    choose_data(data, settings(), prepared=prepared).frame_sets(tmp_path, told.append)
-    assert [(one.event, one.done == one.total) for one in told] == [("reading", True)]
+    events = []
+    choose_data(data, settings(), prepared=prepared).frame_sets(tmp_path, events.append)
+    assert [(one.event, one.done == one.total) for one in events] == [("reading", True)]
 
 
 def test_the_frames_are_mapped_from_the_disk(ready):

@@ -23,8 +23,9 @@ from fetal_iqa_training.evaluation.calibration import expected_calibration_error
 from fetal_iqa_training.evaluation.comparison import FrameOutcome
 from fetal_iqa_training.evaluation.evaluate import Evaluation, evaluate
 from fetal_iqa_training.fitting.fit import fit
-from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.io import list_cases
+
+from ..conftest import tiny_settings
 
 
 def judged(logits, labels):
@@ -52,11 +53,7 @@ def split(data, tmp_path_factory):
 def fitted(data, split, tmp_path_factory):
     """A classifier that learnt for two epochs, and its card."""
     folder = tmp_path_factory.mktemp("models") / "cls"
-    asked = FitSettings(
-        task="cls", encoder="fetalclip-tiny", epochs=2, copies=0, batch_size=16, device="cpu",
-        learning_rate=2e-3,
-    )  # fmt: skip
-    return folder, fit(data, folder, asked, split=split)
+    return folder, fit(data, folder, tiny_settings("cls", epochs=2), split=split)
 
 
 @pytest.fixture(scope="module")
@@ -88,8 +85,8 @@ def test_a_fit_ends_with_the_temperature_of_its_validation_frames(fitted, data, 
 
 def test_evaluation_of_the_folder_gives_the_figures_of_its_card(fitted, data, split):
     folder, card = fitted
-    figures = evaluate(folder, data, split=split, device="cpu").as_metrics()
-    assert figures.items() <= card.metrics["test"].items()
+    metrics = evaluate(folder, data, split=split, device="cpu").as_metrics()
+    assert metrics.items() <= card.metrics["test"].items()
 
 
 def test_quality_is_the_logit_over_the_temperature(fitted, unsure, data):
@@ -117,9 +114,9 @@ def test_a_calibrated_model_is_a_new_folder_with_the_same_weights_and_decisions(
     assert card.temperature != 1
     assert card.quality_threshold != 0.6
     assert logit(card.quality_threshold) * card.temperature == pytest.approx(logit(0.6))
-    figures = card.metrics["calibration"]
-    assert figures["ece"] < figures["ece_before"]
-    assert figures["temperature_before"] == 1
+    metrics = card.metrics["calibration"]
+    assert metrics["ece"] < metrics["ece_before"]
+    assert metrics["temperature_before"] == 1
     assert card.training["calibrated_on"]["part"] == "validation"
     assert len(card.training["calibrated_on"]["data_hash"]) == 64
     assert card.training["started_from"] == load_card(unsure).training
@@ -162,7 +159,7 @@ def test_the_temperature_found_is_the_factor_by_which_logits_are_too_large(facto
 
 
 @pytest.mark.parametrize(
-    ("logits", "labels", "said"),
+    ("logits", "labels", "message"),
     [
         ([-2.0, -1.0, 1.0, 2.0], [0, 0, 1, 1], "told apart without a fault"),
         ([2.0, 1.0, -1.0, -2.0], [0, 0, 1, 1], "or not at all"),
@@ -170,17 +167,16 @@ def test_the_temperature_found_is_the_factor_by_which_logits_are_too_large(facto
         (*synthetic(0.02, lean=0.05), "no temperature calibrates these scores better than 1"),
     ],
 )
-def test_frames_that_no_temperature_fits_are_refused(logits, labels, said):
-    with pytest.raises(TrainingError, match=said):
+def test_frames_that_no_temperature_fits_are_refused(logits, labels, message):
+    with pytest.raises(TrainingError, match=message):
         find_temperature(judged(logits, labels))
 
 
 def test_a_fit_that_cannot_be_calibrated_says_why_and_keeps_1(data, tmp_path):
-    asked = FitSettings(
-        task="cls", encoder="fetalclip-tiny", strategy="linear", epochs=1, copies=0, device="cpu",
-        batch_size=16, learning_rate=1e-9, validation_share=0.3, test_share=0.5,
-    )  # fmt: skip
-    card = fit(data, tmp_path / "m", asked)
+    settings = tiny_settings(
+        "cls", strategy="linear", learning_rate=1e-9, validation_share=0.3, test_share=0.5
+    )
+    card = fit(data, tmp_path / "m", settings)
     assert card.temperature == 1
     assert card.training["calibration"].startswith("none: ")
     assert card.metrics["validation"]["ece"] == card.metrics["validation"]["ece_before"]
@@ -189,15 +185,15 @@ def test_a_fit_that_cannot_be_calibrated_says_why_and_keeps_1(data, tmp_path):
 def test_calibrate_and_evaluate_by_commands(unsure, data, split, tmp_path, command):
     out, picture = tmp_path / "new", tmp_path / "pictures" / "reliability.png"
     on = ["--data", data, "--split", split, "--device", "cpu"]
-    code, told, err = command("calibrate", "--model", unsure, *on, "--out", out)
+    code, output, err = command("calibrate", "--model", unsure, *on, "--out", out)
     assert code == 0, err
-    assert json.loads(told.removeprefix(f"{out}: "))["temperature"] != 1
+    assert json.loads(output.removeprefix(f"{out}: "))["temperature"] != 1
     assert load_card(out).training["command"].startswith("fetal-iqa-train calibrate --model")
-    code, told, err = command("evaluate", "--model", out, *on, "--reliability", picture)
+    code, output, err = command("evaluate", "--model", out, *on, "--reliability", picture)
     assert code == 0, err
-    figures = json.loads(told)
-    assert {"ece", "brier"} <= set(figures)
-    assert figures["frames"] == 60
+    metrics = json.loads(output)
+    assert {"ece", "brier"} <= set(metrics)
+    assert metrics["frames"] == 60
     assert picture.read_bytes().startswith(b"\x89PNG")
 
 
@@ -209,7 +205,7 @@ def test_a_reliability_diagram_is_of_classifiers(tiny_models, data, tmp_path, co
     assert "--reliability is of frame quality" in err
 
 
-def test_a_segmenter_has_no_calibration_figures(tiny_models, data, split):
+def test_a_segmenter_has_no_calibration_metrics(tiny_models, data, split):
     judged = evaluate(tiny_models["seg"], data, split=split, device="cpu")
     assert not len(judged.logits)
-    assert not {"ece", "brier"} & set(judged.figures)
+    assert not {"ece", "brier"} & set(judged.metrics)

@@ -35,7 +35,7 @@ def test_a_small_case_by_hand():
     assert found.promised == pytest.approx([0.15, 2.2 / 3])
     assert found.observed == pytest.approx([0.5, 2 / 3])
     assert found.expected_error == pytest.approx((2 * 0.35 + 3 * (0.2 / 3)) / 5)
-    assert found.largest_error == pytest.approx(0.35)
+    assert found.gaps == pytest.approx([0.35, 0.2 / 3])
 
 
 def test_edges_belong_to_the_bin_below_and_empty_bins_say_nothing():
@@ -62,11 +62,19 @@ def test_the_expected_error_is_that_of_torchmetrics(pairs):
     assert expected_calibration_error(scores, labels) == pytest.approx(float(expected), abs=1e-5)
 
 
+def test_a_score_of_1_is_binned_with_those_just_below_as_torchmetrics_does_not():
+    """Should this fail with a later torchmetrics, its error can replace ours."""
+    scores, labels = np.array([0.96, 1.0]), np.array([1, 0])
+    assert expected_calibration_error(scores, labels) == pytest.approx(0.48)
+    theirs = binary_calibration_error(torch.from_numpy(scores), torch.from_numpy(labels), n_bins=15)
+    assert float(theirs) == pytest.approx(0.52)
+
+
 @given(scored)
 def test_the_errors_lie_in_0_to_1_and_the_mean_is_no_larger_than_the_largest(pairs):
     found = reliability(*zip(*pairs, strict=True))
-    assert 0 <= found.expected_error <= found.largest_error + 1e-12
-    assert found.largest_error <= 1
+    assert 0 <= found.expected_error <= found.gaps.max() + 1e-12
+    assert found.gaps.max() <= 1
     assert found.counts.sum() == len(pairs)
 
 

@@ -9,11 +9,11 @@ from hypothesis import strategies as st
 from fetal_iqa_training.evaluation.comparison import (
     FrameOutcome,
     changed,
-    figures,
     intervals,
+    metrics,
     per_sweep,
 )
-from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.evaluation.metrics import FrameMetrics
 
 
 def outcomes(seed, count, sweeps=3, right=0.8):
@@ -38,12 +38,12 @@ def outcomes(seed, count, sweeps=3, right=0.8):
 @given(seed=st.integers(0, 1000), count=st.integers(1, 60), right=st.floats(0, 1))
 def test_figures_are_those_of_torchmetrics(seed, count, right):
     found = outcomes(seed, count, right=right)
-    oracle = FrameFigures()
+    oracle = FrameMetrics()
     oracle.update(
         torch.tensor([one.decision for one in found]), torch.tensor([one.positive for one in found])
     )
     expected = oracle.compute()
-    ours = figures(found)
+    ours = metrics(found)
     assert {name: ours[name] for name in expected} == pytest.approx(expected, abs=1e-6)
     dice = [one.dice for one in found if one.dice is not None]
     assert ours.get("dice") == (pytest.approx(np.mean(dice)) if dice else None)
@@ -56,7 +56,7 @@ def test_an_interval_holds_its_figure_and_shrinks_with_more_frames():
         found = intervals(parent, child)
         for side, of in (("parent", parent), ("child", child)):
             low, high = found["f1"][side]
-            assert low <= figures(of)["f1"] <= high
+            assert low <= metrics(of)["f1"] <= high
         low, high = found["f1"]["difference"]
         assert low > 0
         widths.append(high - low)
@@ -94,7 +94,7 @@ def test_an_empty_frame_of_a_segmenter_gets_better_by_its_decision():
     assert changed([now], [was], "seg")["worse"][0]["frame"] == 7
 
 
-def test_each_sweep_has_its_own_figures():
+def test_each_sweep_has_its_own_metrics():
     parent, child = outcomes(4, 30), outcomes(4, 30, right=1.0)
     found = per_sweep(parent, child)
     assert list(found) == ["00000000"]  # the starts of these identities are alike

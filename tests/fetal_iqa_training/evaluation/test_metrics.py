@@ -5,32 +5,32 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.evaluation.metrics import FrameMetrics, precision_recall_f1
 
 
-@given(said=arrays(np.bool_, 24), true=arrays(np.bool_, 24), batch=st.sampled_from([1, 7, 24]))
-def test_decisions_are_counted_as_in_the_textbook(said, true, batch):
-    figures = FrameFigures()
+@given(called=arrays(np.bool_, 24), true=arrays(np.bool_, 24), batch=st.sampled_from([1, 7, 24]))
+def test_decisions_are_counted_as_in_the_textbook(called, true, batch):
+    metrics = FrameMetrics()
     for start in range(0, 24, batch):
         part = slice(start, start + batch)
-        figures.update(torch.from_numpy(said[part]), torch.from_numpy(true[part]))
-    found = figures.compute()
-    hits, false, missed = (said & true).sum(), (said & ~true).sum(), (~said & true).sum()
-    assert found["accuracy"] == pytest.approx((said == true).mean())
+        metrics.update(torch.from_numpy(called[part]), torch.from_numpy(true[part]))
+    found = metrics.compute()
+    hits, false, missed = (called & true).sum(), (called & ~true).sum(), (~called & true).sum()
+    assert found["accuracy"] == pytest.approx((called == true).mean())
     assert found["precision"] == pytest.approx(hits / max(1, hits + false))
     assert found["recall"] == pytest.approx(hits / max(1, hits + missed))
     assert found["f1"] == pytest.approx(2 * hits / max(1, 2 * hits + false + missed))
-    assert (figures.frames, figures.positives) == (24, true.sum())
+    assert (metrics.frames, metrics.positives) == (24, true.sum())
     assert "dice" not in found
 
 
 @given(masks=arrays(np.bool_, (6, 5, 4)), truth=arrays(np.bool_, (6, 5, 4)))
 def test_dice_is_the_mean_over_frames_that_show_an_abdomen(masks, truth):
     truth[0] = False
-    figures = FrameFigures()
+    metrics = FrameMetrics()
     positive = truth.any(axis=(1, 2))
     for part in (slice(0, 1), slice(1, 4), slice(4, 6)):
-        figures.update(
+        metrics.update(
             torch.from_numpy(masks[part].any(axis=(1, 2))),
             torch.from_numpy(positive[part]),
             torch.from_numpy(masks[part]),
@@ -41,7 +41,7 @@ def test_dice_is_the_mean_over_frames_that_show_an_abdomen(masks, truth):
         for m, t in zip(masks, truth, strict=True)
         if t.any()
     ]
-    dice = figures.compute()["dice"]
+    dice = metrics.compute()["dice"]
     assert dice == pytest.approx(np.mean(expected) if expected else 0.0, abs=1e-6)
 
 
@@ -50,9 +50,9 @@ def test_a_missed_abdomen_counts_as_no_overlap():
     truth[:, 1:3, 1:3] = True
     masks = truth.clone()
     masks[1] = False
-    figures = FrameFigures()
-    figures.update(masks.flatten(1).any(1), torch.tensor([True, True]), masks, truth)
-    assert figures.compute()["dice"] == pytest.approx(0.5)
+    metrics = FrameMetrics()
+    metrics.update(masks.flatten(1).any(1), torch.tensor([True, True]), masks, truth)
+    assert metrics.compute()["dice"] == pytest.approx(0.5)
 
 
 def textbook_average_precision(scores, true):
@@ -65,41 +65,53 @@ def textbook_average_precision(scores, true):
 def test_average_precision_and_curve_are_those_of_the_textbook(true, order):
     true[0] = True
     scores = (np.array(order, np.float32) + 0.5) / 30
-    figures = FrameFigures()
+    metrics = FrameMetrics()
     for part in (slice(0, 11), slice(11, 30)):
-        figures.update(
+        metrics.update(
             torch.from_numpy(scores[part] > 0.5),
             torch.from_numpy(true[part]),
             scores=torch.from_numpy(scores[part]),
         )
     expected = textbook_average_precision(scores, true)
-    assert figures.compute()["average_precision"] == pytest.approx(expected, abs=1e-5)
-    curve = figures.curve()
+    assert metrics.compute()["average_precision"] == pytest.approx(expected, abs=1e-5)
+    curve = metrics.curve()
     for threshold, precision, recall in zip(*curve.values(), strict=True):
-        said = scores >= threshold
-        if said.any():
-            assert precision == pytest.approx(true[said].mean(), abs=1e-6)
-            assert recall == pytest.approx((true & said).sum() / true.sum(), abs=1e-6)
+        called = scores >= threshold
+        if called.any():
+            assert precision == pytest.approx(true[called].mean(), abs=1e-6)
+            assert recall == pytest.approx((true & called).sum() / true.sum(), abs=1e-6)
 
 
 def test_a_long_curve_is_thinned_and_keeps_its_ends():
     random = np.random.default_rng(0)
     scores, true = random.random(5000, np.float32), random.random(5000) < 0.3
-    figures = FrameFigures()
-    said = torch.from_numpy(scores > 0.5)
-    assert figures.curve() == {}
-    figures.update(said, torch.from_numpy(true), scores=torch.from_numpy(scores))
-    curve = figures.curve()
+    metrics = FrameMetrics()
+    called = torch.from_numpy(scores > 0.5)
+    assert metrics.curve() == {}
+    metrics.update(called, torch.from_numpy(true), scores=torch.from_numpy(scores))
+    curve = metrics.curve()
     assert {len(values) for values in curve.values()} == {200}
     assert (curve["recall"][0], curve["recall"][-1]) == (1, 0)
 
 
 @pytest.mark.parametrize("count", [1, 5])
 def test_frames_that_all_have_the_same_score_have_a_curve_too(count):
-    figures = FrameFigures()
+    metrics = FrameMetrics()
     positive = torch.ones(count, dtype=torch.bool)
-    figures.update(~positive, positive, scores=torch.zeros(count))
-    curve = figures.curve()
+    metrics.update(~positive, positive, scores=torch.zeros(count))
+    curve = metrics.curve()
     assert curve["threshold"] == [0, 1]
     assert curve["recall"] == [1, 0]
     assert curve["precision"][0] == 1
+
+
+@given(called=arrays(np.bool_, (5, 24)), true=arrays(np.bool_, (5, 24)))
+def test_precision_recall_and_f1_of_counts_are_those_of_the_frames(called, true):
+    counts = ((called & true).sum(1), called.sum(1), true.sum(1))
+    found = precision_recall_f1(*counts)
+    for row in range(5):
+        oracle = FrameMetrics()
+        oracle.update(torch.from_numpy(called[row]), torch.from_numpy(true[row]))
+        expected = oracle.compute()
+        for values, name in zip(found, ("precision", "recall", "f1"), strict=True):
+            assert values[row] == pytest.approx(expected[name])

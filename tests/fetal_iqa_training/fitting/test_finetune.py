@@ -21,7 +21,8 @@ from fetal_iqa_training.data.frame_set import Sample
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
-from fetal_iqa_training.fitting.finetune import OldData, _kept_back, _kinds, finetune
+from fetal_iqa_training.fitting.finetune import _kept_back, _kinds, finetune
+from fetal_iqa_training.fitting.finetune_context import EarlierData
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.io import read_sweep, write_volume
@@ -117,17 +118,17 @@ def test_a_base_with_an_adapter_goes_on_with_it(bases, corrected, tmp_path):
     )
 
 
-def test_many_sweeps_are_judged_on_a_hold_out_that_was_not_learnt_from(bases, tmp_path):
-    held = taught = 0
+def test_many_sweeps_are_judged_on_a_hold_out_that_was_not_trained_on(bases, tmp_path):
+    held = trained_on = 0
     seed = 100
-    while held < 2 or taught < 3:
+    while held < 2 or trained_on < 3:
         frames, masks = disc_volume(seed, n_sweeps=2)
         sweep = read_sweep(write_volume(tmp_path / "try.mha", frames, (1.0, 1.0)))
         seed += 1
         if is_held_out(sweep.identity) and held < 2:
             held += 1
-        elif not is_held_out(sweep.identity) and taught < 3:
-            taught += 1
+        elif not is_held_out(sweep.identity) and trained_on < 3:
+            trained_on += 1
         else:
             continue
         store = correct(tmp_path, frames, masks, range(12), name=f"sweep{seed}")
@@ -253,10 +254,10 @@ def test_a_stop_file_ends_it_early_and_keeps_what_was_learnt(bases, corrected, t
         if event.event == "step" and event.done == 4:
             (tmp_path / "stop").touch()
 
-    course = Schedule(stop_file=tmp_path / "stop")
+    schedule = Schedule(stop_file=tmp_path / "stop")
     settings = quick("seg", steps=200)
     card = finetune(
-        [store], bases / "seg", tmp_path / "child", settings, course=course, report=report
+        [store], bases / "seg", tmp_path / "child", settings, schedule=schedule, report=report
     )
     assert max(e.done for e in events if e.event == "step") < 10
     assert load_card(tmp_path / "child") == card
@@ -280,9 +281,9 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
     bases, corrected, data, tmp_path
 ):
     store, _, _ = corrected
-    old = OldData(reference=data, rehearsal=data)
+    earlier = EarlierData(reference=data, rehearsal=data)
     settings = quick("seg", rehearsal=2, rehearse_alike=True)
-    card = finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
+    card = finetune([store], bases / "seg", tmp_path / "child", settings, earlier_data=earlier)
     assert card.training["rehearsed"] == 2 * 10 * 5 * 6  # as they are, and as the corrected ones
     assert card.training["frames"] == 12
     assert card.metrics["child"]["reference"]["frames"] == 300
@@ -290,7 +291,7 @@ def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
 
 
 @pytest.fixture
-def taught(monkeypatch):
+def training_loaders(monkeypatch):
     """Collects the loaders that the training gets its examples from, and trains nothing."""
     loaders = []
     monkeypatch.setattr(finetuning, "run_training", lambda _, loader, *rest: loaders.append(loader))
@@ -298,14 +299,14 @@ def taught(monkeypatch):
 
 
 def test_earlier_frames_are_rehearsed_in_another_speckle_and_the_new_grey_levels(
-    bases, tmp_path, data, taught
+    bases, tmp_path, data, training_loaders
 ):
     frames, masks = disc_volume(50)
     store = correct(tmp_path, frames // 4 + 150, masks, range(12))
-    old = OldData(rehearsal=data)
+    earlier = EarlierData(rehearsal=data)
     settings = quick("seg", rehearsal=2, rehearse_alike=True)
-    finetune([store], bases / "seg", tmp_path / "child", settings, old_data=old)
-    dataset, rounded = taught[0].dataset, 2  # resizing rounds
+    finetune([store], bases / "seg", tmp_path / "child", settings, earlier_data=earlier)
+    dataset, rounded = training_loaders[0].dataset, 2  # resizing rounds
     sweep = 6  # frames
     for number in range(12 + 3, len(dataset), 2 * sweep):
         plain, outline, _ = dataset[number]
@@ -321,12 +322,12 @@ def test_earlier_frames_are_rehearsed_in_another_speckle_and_the_new_grey_levels
 
 @pytest.mark.parametrize("magnification", [1.0, 1.5])
 def test_copies_are_magnified_as_far_as_the_settings_say(
-    bases, corrected, tmp_path, taught, magnification
+    bases, corrected, tmp_path, training_loaders, magnification
 ):
     store, _, _ = corrected
     settings = quick("seg", magnification=magnification)
     finetune([store], bases / "seg", tmp_path / "child", settings)
-    dataset = taught[0].dataset
+    dataset = training_loaders[0].dataset
     frame = next(n for n in range(12) if dataset[n][1].any())
     area = int(dataset[frame][1].sum())
     areas = [int(dataset[Sample(frame, seed)][1].sum()) / area for seed in range(60)]

@@ -18,25 +18,13 @@ from fetal_iqa_models import (
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.evaluate import evaluate
-from fetal_iqa_training.fitting.fit import basis, basis_of, fit
+from fetal_iqa_training.fitting.basis import basis, basis_of
+from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.sweep import SweepVolume
 
-from ..conftest import disc_volume
-
-
-def tiny(task, **settings):
-    quick = {
-        "encoder": "fetalclip-tiny",
-        "epochs": 1,
-        "copies": 0,
-        "batch_size": 16,
-        "device": "cpu",
-        "learning_rate": 2e-3,
-    }
-    return FitSettings(task=task, **quick | settings)
-
+from ..conftest import disc_volume, tiny_settings
 
 FEW = {"test_share": 0.5, "validation_share": 0.3}
 """Leaves two subjects to train on: an epoch is four steps."""
@@ -55,7 +43,7 @@ def fitted(data, tmp_path_factory):
     """A tiny segmenter that has learnt to outline discs, its card, and what it reported."""
     folder = tmp_path_factory.mktemp("models") / "seg"
     events = []
-    settings = tiny("seg", epochs=6, schedule="cosine", gradient_clip=1.0, head_rate=5.0)
+    settings = tiny_settings("seg", epochs=6, schedule="cosine", gradient_clip=1.0, head_rate=5.0)
     card = fit(data, folder, settings, demo=True, command="as shown", report=events.append)
     return folder, card, events
 
@@ -63,7 +51,7 @@ def fitted(data, tmp_path_factory):
 @pytest.mark.parametrize("task", ["cls", "seg"])
 def test_a_training_that_does_not_converge_makes_no_model(data, tmp_path, task):
     with pytest.raises(TrainingError, match="choose a learning rate below 1e\\+30"):
-        fit(data, tmp_path / "model", tiny(task, learning_rate=1e30, **FEW))
+        fit(data, tmp_path / "model", tiny_settings(task, learning_rate=1e30, **FEW))
     assert not (tmp_path / "model").exists()
 
 
@@ -115,9 +103,9 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     judged = evaluate(folder, data, device="cpu")
     positives = sum(int(s.positive.sum()) for s in acouslic_frames(list_cases(data)))
     assert (judged.frames, judged.positives) == (300, positives)
-    assert judged.figures["dice"] > 0.7
-    assert judged.figures["circumference_error_mm"] < 10
-    assert set(judged.figures) == {
+    assert judged.metrics["dice"] > 0.7
+    assert judged.metrics["circumference_error_mm"] < 10
+    assert set(judged.metrics) == {
         *("accuracy", "f1", "precision", "recall", "average_precision"),
         *("dice", "circumference_error_mm"),
     }
@@ -127,7 +115,7 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
 @pytest.mark.parametrize("task", ["cls", "seg"])
 def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, tmp_path, task):
     for name, seed, workers in (("a", 1, 0), ("b", 1, 1), ("c", 2, 0)):
-        fit(data, tmp_path / name, tiny(task, seed=seed, workers=workers, copies=1, **FEW))
+        fit(data, tmp_path / name, tiny_settings(task, seed=seed, workers=workers, copies=1, **FEW))
     first, again, other = (weights(tmp_path / name) for name in "abc")
     assert all(torch.equal(first[name], again[name]) for name in first)
     assert any(not torch.equal(first[name], other[name]) for name in first)
@@ -135,7 +123,7 @@ def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, t
 
 def test_the_split_seed_alone_decides_which_subjects_are_learnt_from(data, tmp_path):
     def training_data(seed, split_seed):
-        settings = tiny("cls", strategy="linear", seed=seed, split_seed=split_seed, **FEW)
+        settings = tiny_settings("cls", strategy="linear", seed=seed, split_seed=split_seed, **FEW)
         folder = tmp_path / f"{seed}-{split_seed}"
         card = fit(data, folder, settings)
         assert basis_of(card) == basis(data, settings)
@@ -177,7 +165,7 @@ def tiny_weights(path, seed):
 
 
 def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
-    settings = tiny("cls", epochs=2)
+    settings = tiny_settings("cls", epochs=2)
     cut_off(data, tmp_path / "model", settings, 20)
     assert steps_of(data, tmp_path / "model", settings) == list(range(15, 29))
     assert [path.name for path in tmp_path.iterdir()] == ["model"]
@@ -185,7 +173,7 @@ def test_a_run_that_was_cut_off_goes_on_with_its_last_epoch(data, tmp_path):
 
 def test_a_run_that_was_cut_off_ends_as_one_that_was_not(data, tmp_path):
     lora = LoraSettings(rank=2, alpha=4, dropout=0.5)
-    settings = tiny("seg", epochs=2, strategy="lora", lora=lora, head_rate=5.0, **FEW)
+    settings = tiny_settings("seg", epochs=2, strategy="lora", lora=lora, head_rate=5.0, **FEW)
     events = []
     fit(data, tmp_path / "whole", settings, report=events.append)
     first, second = (e.loss for e in events if e.event == "validation")
@@ -197,19 +185,19 @@ def test_a_run_that_was_cut_off_ends_as_one_that_was_not(data, tmp_path):
 
 
 def test_a_cut_off_run_with_other_settings_starts_anew(data, tmp_path):
-    cut_off(data, tmp_path / "model", tiny("cls", epochs=2), 15)
-    assert steps_of(data, tmp_path / "model", tiny("cls", seed=5)) == list(range(1, 15))
+    cut_off(data, tmp_path / "model", tiny_settings("cls", epochs=2), 15)
+    assert steps_of(data, tmp_path / "model", tiny_settings("cls", seed=5)) == list(range(1, 15))
 
 
 def test_a_cut_off_run_with_other_weights_starts_anew(data, tmp_path):
-    settings = tiny("cls", epochs=2)
+    settings = tiny_settings("cls", epochs=2)
     first, other = (tiny_weights(tmp_path / f"{n}.safetensors", n) for n in (1, 2))
     cut_off(data, tmp_path / "model", settings, 15, weights=first)
     assert steps_of(data, tmp_path / "model", settings, weights=other) == list(range(1, 29))
 
 
 def test_a_cut_off_run_from_another_model_starts_anew(data, tmp_path, fitted):
-    settings = tiny("cls", epochs=2, strategy="linear")
+    settings = tiny_settings("cls", epochs=2, strategy="linear")
     cut_off(data, tmp_path / "model", settings, 15)
     again = steps_of(data, tmp_path / "model", settings, start_from=fitted[0])
     assert again == list(range(1, 29))
@@ -219,7 +207,7 @@ def test_a_cut_off_run_from_another_model_starts_anew(data, tmp_path, fitted):
 def test_a_cut_off_run_whose_checkpoint_is_damaged_says_so_and_starts_anew(
     data, tmp_path, caplog, which
 ):
-    settings = tiny("cls", epochs=2, **FEW)
+    settings = tiny_settings("cls", epochs=2, **FEW)
     cut_off(data, tmp_path / "model", settings, 6)
     checkpoint = tmp_path / ".model.training" / which
     content = checkpoint.read_bytes()
@@ -239,7 +227,7 @@ class RunsCode:
 
 
 def test_code_in_a_checkpoint_is_never_run(data, tmp_path):
-    settings = tiny("cls", epochs=2, **FEW)
+    settings = tiny_settings("cls", epochs=2, **FEW)
     cut_off(data, tmp_path / "model", settings, 6)
     checkpoint = tmp_path / ".model.training" / "last.ckpt"
     known = torch.load(checkpoint, weights_only=True)
@@ -253,7 +241,7 @@ def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):
         fit(
             data,
             tmp_path / strategy,
-            tiny("cls", strategy=strategy, lora=LoraSettings(rank=2, alpha=4)),
+            tiny_settings("cls", strategy=strategy, lora=LoraSettings(rank=2, alpha=4)),
         )
     linear, lora = weights(tmp_path / "linear"), weights(tmp_path / "lora")
     of_encoder = [name for name in linear if name.startswith("encoder")]
@@ -266,7 +254,7 @@ def test_lora_and_linear_leave_the_encoder_alone(data, tmp_path):
 def test_a_head_alone_learns_what_it_would_if_the_encoder_saw_every_frame_anew(
     data, tmp_path, monkeypatch
 ):
-    settings = tiny("cls", strategy="linear", epochs=2, schedule="cosine", **FEW)
+    settings = tiny_settings("cls", strategy="linear", epochs=2, schedule="cosine", **FEW)
     card = fit(data, tmp_path / "kept", settings)
     monkeypatch.setattr("fetal_iqa_training.fitting.fit.has_frozen_encoder", lambda network: False)
     anew = fit(data, tmp_path / "anew", settings)
@@ -276,7 +264,7 @@ def test_a_head_alone_learns_what_it_would_if_the_encoder_saw_every_frame_anew(
 
 
 def test_a_frozen_encoder_sees_each_frame_and_each_copy_once_also_after_a_cut(data, tmp_path):
-    settings = tiny("cls", strategy="linear", epochs=2, copies=1, **FEW)
+    settings = tiny_settings("cls", strategy="linear", epochs=2, copies=1, **FEW)
     events = []
 
     def cut_in_the_second_epoch(event):
@@ -289,12 +277,12 @@ def test_a_frozen_encoder_sees_each_frame_and_each_copy_once_also_after_a_cut(da
     encoded = [(e.done, e.total) for e in events if e.event == "encoding"]
     fit(data, tmp_path / "model", settings, report=events.append)
     assert [(e.done, e.total) for e in events if e.event == "encoding"] == encoded
-    taught = load_card(tmp_path / "model").training["frames"]
-    assert next(total for done, total in encoded if done == total) == 2 * taught
+    trained_on = load_card(tmp_path / "model").training["frames"]
+    assert next(total for done, total in encoded if done == total) == 2 * trained_on
 
 
 def test_half_precision_halves_the_files(data, tmp_path, fitted):
-    fit(data, tmp_path / "half", tiny("seg"), half_precision=True)
+    fit(data, tmp_path / "half", tiny_settings("seg"), half_precision=True)
     size = sum(path.stat().st_size for path in (tmp_path / "half").glob("*.safetensors"))
     whole = sum(path.stat().st_size for path in fitted[0].glob("*.safetensors"))
     assert size == pytest.approx(whole / 2, rel=0.05)
@@ -302,12 +290,12 @@ def test_half_precision_halves_the_files(data, tmp_path, fitted):
 
 def test_a_folder_that_exists_is_never_overwritten(data, fitted):
     with pytest.raises(TrainingError, match="exists already"):
-        fit(data, fitted[0], tiny("seg"))
+        fit(data, fitted[0], tiny_settings("seg"))
 
 
 def test_an_unknown_encoder_is_named(data, tmp_path):
     with pytest.raises(ModelError, match="no encoder is called 'resnet9000'"):
-        fit(data, tmp_path / "m", tiny("cls", encoder="resnet9000"))
+        fit(data, tmp_path / "m", tiny_settings("cls", encoder="resnet9000"))
 
 
 def test_masks_cannot_be_learnt_without_any(tmp_path):
@@ -316,7 +304,7 @@ def test_masks_cannot_be_learnt_without_any(tmp_path):
         sweep = SweepVolume(frames, (1.0, 1.0))
         write_case(tmp_path / "d", f"c{number}", sweep, frames * 0, [90.0], f"s{number}")
     with pytest.raises(TrainingError, match="no training frame shows an abdomen"):
-        fit(tmp_path / "d", tmp_path / "m", tiny("seg"))
+        fit(tmp_path / "d", tmp_path / "m", tiny_settings("seg"))
     assert not (tmp_path / "m").exists()
 
 
@@ -329,7 +317,7 @@ def test_the_papers_recipe_is_the_default():
 
 
 def test_a_fit_may_start_from_the_encoder_of_another_model(data, tmp_path, fitted):
-    settings = tiny("cls", strategy="linear")
+    settings = tiny_settings("cls", strategy="linear")
     card = fit(data, tmp_path / "cls", settings, start_from=fitted[0])
     assert card.parent == model_hash(fitted[0])
     before, after = weights(fitted[0]), weights(tmp_path / "cls")
@@ -338,7 +326,9 @@ def test_a_fit_may_start_from_the_encoder_of_another_model(data, tmp_path, fitte
 
 
 def test_a_fit_may_go_on_from_a_model_of_the_same_task(data, tmp_path, fitted):
-    card = fit(data, tmp_path / "seg", tiny("seg", learning_rate=1e-9), start_from=fitted[0])
+    card = fit(
+        data, tmp_path / "seg", tiny_settings("seg", learning_rate=1e-9), start_from=fitted[0]
+    )
     assert card.metrics["test"]["dice"] == pytest.approx(
         fitted[1].metrics["test"]["dice"], abs=0.02
     )
@@ -346,6 +336,6 @@ def test_a_fit_may_go_on_from_a_model_of_the_same_task(data, tmp_path, fitted):
 
 
 def test_the_encoder_of_another_architecture_is_refused(data, tmp_path, fitted):
-    settings = tiny("cls", encoder="swin-demo")
+    settings = tiny_settings("cls", encoder="swin-demo")
     with pytest.raises(TrainingError, match="its encoder is fetalclip-tiny, not a plain"):
         fit(data, tmp_path / "cls", settings, start_from=fitted[0])

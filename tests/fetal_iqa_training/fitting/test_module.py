@@ -50,7 +50,7 @@ def test_a_classifier_learns_labels_and_a_segmenter_masks(encoder):
     assert FrameLearner(segmenter, SEG).loss(maps, masks, positive) == mask_loss(maps, masks)
 
 
-def test_cross_entropy_is_added_to_the_mask_loss_where_it_is_asked_for(encoder):
+def test_cross_entropy_is_added_to_the_mask_loss_where_it_has_a_weight(encoder):
     _, masks, positive = batch()
     settings = RunSettings(task="seg", cross_entropy=0.5)
     maps = torch.randn(4, 1, 56, 56)
@@ -93,7 +93,7 @@ def test_a_network_from_a_folder_trains_with_its_dropout(encoder, tmp_path):
         tmp_path,
         RunSettings(task="cls", device="cpu"),
         Schedule(epochs=1),
-        lambda told: training.append(model.training) if told.event == "step" else None,
+        lambda progress: training.append(model.training) if progress.event == "step" else None,
     )
     assert training == [True, True]
     assert not model.training

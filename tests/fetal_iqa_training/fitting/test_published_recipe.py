@@ -26,7 +26,8 @@ from fetal_iqa_training.fitting.published_recipe import (
     tap_as_published,
     untrained_adapter_parameters,
 )
-from fetal_iqa_training.settings import FitSettings
+
+from ..conftest import tiny_settings
 
 RANK, WIDTH, BLOCKS = 8, 1024, 24
 OUT_PROJ = BLOCKS * RANK * (WIDTH + WIDTH)
@@ -75,19 +76,15 @@ def test_other_kinds_of_encoder_are_refused(name):
         tap_as_published(load_encoder(name))
 
 
-def settings(task, **more):
-    quick = {
-        "encoder": "fetalclip-tiny",
-        "epochs": 1,
-        "copies": 0,
-        "batch_size": 16,
-        "device": "cpu",
+def settings(task, **changes):
+    published = {
+        "recipe": "published",
         "learning_rate": 1e-2,
         "lora": LoraSettings(rank=2, alpha=4),
         "test_share": 0.5,
         "validation_share": 0.3,
     }
-    return FitSettings(task=task, recipe="published", **quick | more)
+    return tiny_settings(task, **published | changes)
 
 
 @pytest.mark.parametrize("task", ["cls", "seg"])

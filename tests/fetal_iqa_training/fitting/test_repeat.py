@@ -16,11 +16,11 @@ BASIS = {"data": "d" * 64, "weights": None, "start_from": None}
 
 @pytest.fixture
 def runs():
-    """Fits that give a known Dice by their seed, and the settings that they were asked for."""
-    asked = []
+    """Fits that give a known Dice by their seed, and the settings that they were given."""
+    given = []
 
     def fit_one(folder, settings):
-        asked.append(settings)
+        given.append(settings)
         folder.mkdir(parents=True)
         card = ModelCard(
             name="seg",
@@ -34,7 +34,7 @@ def runs():
         (folder / "model.json").write_text(card.model_dump_json())
         return card
 
-    return fit_one, asked
+    return fit_one, given
 
 
 def repeat(fit_one, out, settings, runs, **other):
@@ -46,9 +46,9 @@ def settings(**more):
 
 
 def test_mean_and_standard_deviation_over_seeds_on_one_split(runs, tmp_path):
-    fit_one, asked = runs
+    fit_one, given = runs
     summary = repeat(fit_one, tmp_path / "out", settings(), 3)
-    assert [(s.seed, s.split_seed) for s in asked] == [(5, 5), (6, 5), (7, 5)]
+    assert [(s.seed, s.split_seed) for s in given] == [(5, 5), (6, 5), (7, 5)]
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["seeds"] == [5, 6, 7]
     assert set(summary["figures"]) == {"dice"}
@@ -59,11 +59,11 @@ def test_mean_and_standard_deviation_over_seeds_on_one_split(runs, tmp_path):
 
 
 def test_runs_that_are_there_are_kept(runs, tmp_path):
-    fit_one, asked = runs
+    fit_one, given = runs
     whole = repeat(fit_one, tmp_path / "out", settings(), 3)
-    asked.clear()
+    given.clear()
     assert repeat(fit_one, tmp_path / "out", settings(), 3) == whole
-    assert asked == []
+    assert given == []
 
 
 @pytest.mark.parametrize(
@@ -79,12 +79,12 @@ def test_runs_that_are_there_are_kept(runs, tmp_path):
     ],
 )
 def test_runs_that_were_fitted_otherwise_are_refused(runs, tmp_path, more, other, named):
-    fit_one, asked = runs
+    fit_one, given = runs
     repeat(fit_one, tmp_path / "out", settings(), 2)
-    asked.clear()
+    given.clear()
     with pytest.raises(TrainingError, match=f"seed-5: was fitted with other {named} than"):
         repeat(fit_one, tmp_path / "out", settings(**more), 3, **other)
-    assert asked == []
+    assert given == []
 
 
 def test_runs_with_another_number_of_workers_are_the_same(runs, tmp_path):
@@ -94,35 +94,35 @@ def test_runs_with_another_number_of_workers_are_the_same(runs, tmp_path):
 
 
 def test_runs_of_a_version_that_did_not_know_a_setting_had_its_default(runs, tmp_path):
-    fit_one, asked = runs
+    fit_one, given = runs
 
-    def earlier(folder, asked_for):
-        card = fit_one(folder, asked_for)
+    def earlier(folder, settings):
+        card = fit_one(folder, settings)
         del card.training["settings"]["recipe"]
         (folder / "model.json").write_text(card.model_dump_json())
         return card
 
     whole = repeat(earlier, tmp_path / "out", settings(), 2)
-    asked.clear()
+    given.clear()
     assert repeat(fit_one, tmp_path / "out", settings(), 2) == whole
-    assert asked == []
+    assert given == []
 
 
 def test_the_list_of_the_split_says_whether_there_is_a_test_part(runs, tmp_path):
-    fit_one, asked = runs
+    fit_one, given = runs
     with pytest.raises(TrainingError, match="test part"):
         repeating.repeat_fit(fit_one, tmp_path, settings(), 2, lambda: BASIS, has_test=False)
-    assert asked == []
+    assert given == []
     given = settings(test_share=0)
     whole = repeating.repeat_fit(fit_one, tmp_path, given, 2, lambda: BASIS, has_test=True)
     assert whole["seeds"] == [5, 6]
 
 
 def test_without_a_test_part_or_in_a_model_folder_it_is_refused(runs, tmp_path):
-    fit_one, asked = runs
+    fit_one, given = runs
     with pytest.raises(TrainingError, match="test part"):
         repeat(fit_one, tmp_path / "out", settings(test_share=0), 2)
     (tmp_path / "model.json").write_text("{}")
     with pytest.raises(TrainingError, match="is a model folder"):
         repeat(fit_one, tmp_path, settings(), 2)
-    assert asked == []
+    assert given == []

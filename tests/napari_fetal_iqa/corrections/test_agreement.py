@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
-from napari_fetal_iqa.corrections.agreement import agreements, cohens_kappa, dice
+from napari_fetal_iqa.corrections.agreement import agreements, cohens_kappa
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -83,16 +83,6 @@ def test_kappa_is_that_of_the_table_of_counts(labels):
     else:
         diagonal = sum(table[k][k] for k in range(3))
         assert kappa == pytest.approx(float(Fraction(n * diagonal - by_chance, n**2 - by_chance)))
-
-
-@given(st.sets(st.integers(0, 11)), st.sets(st.integers(0, 11)))
-@settings(deadline=None)
-def test_dice_is_that_of_sets_of_pixels(first, second):
-    masks = [np.isin(np.arange(12).reshape(3, 4), list(pixels)) for pixels in (first, second)]
-    if not first and not second:
-        assert dice(*masks) is None
-    else:
-        assert dice(*masks) == 2 * len(first & second) / (len(first) + len(second))
 
 
 def test_only_frames_that_both_spoke_of_are_compared(store, sweep):

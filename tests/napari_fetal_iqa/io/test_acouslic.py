@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep, write_case
+from napari_fetal_iqa.io import (
+    AcouslicCase,
+    list_cases,
+    open_frames,
+    open_masks,
+    read_sweep,
+    write_case,
+    write_volume,
+)
 from napari_fetal_iqa.io.acouslic import TABLE
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -112,6 +120,56 @@ def test_a_volume_that_the_table_names_but_is_missing_is_named(tmp_path, sweep, 
 
     with pytest.raises(SweepError, match=r"names case a, but masks.*a\.mha is missing"):
         list_cases(tmp_path)
+
+
+def test_named_cases_alone_are_listed_and_others_may_be_missing(tmp_path, sweep, masks):
+    first, second, third = (write_case(tmp_path, uuid, sweep, masks, [], "s") for uuid in "abc")
+    second.image_path.unlink()
+    assert list_cases(tmp_path, only={"c", "a", "unknown"}) == [first, third]
+    with pytest.raises(SweepError, match="names case b"):
+        list_cases(tmp_path, only={"a", "b"})
+    assert list_cases(tmp_path, only={"b"}, must_exist=False) == [second]
+
+
+def test_the_annotated_sweeps_are_those_with_a_circumference(tmp_path, sweep, masks):
+    case = write_case(tmp_path, "a", sweep, masks, [None, 231.25, None, 240.0], "s")
+    assert case.annotated_sweeps == (1, 3)
+
+
+@pytest.fixture
+def case_of_six(tmp_path):
+    """A case of six sweeps of two frames."""
+    frames = np.arange(12, dtype=np.uint8)[:, None, None] * np.ones((20, 30), np.uint8)
+    masks = np.zeros_like(frames)
+    masks[3, 5:15, 5:15], masks[10, 5:15, 5:15] = 1, 2
+    return write_case(tmp_path, "a", SweepVolume(frames, (0.28, 0.3)), masks, [200.0], "s")
+
+
+def test_the_frames_of_a_case_are_six_sweeps_of_one_length(case_of_six):
+    volume = open_frames(case_of_six)
+    assert volume.bounds == ((0, 2), (2, 4), (4, 6), (6, 8), (8, 10), (10, 12))
+    assert volume.spacing_mm == (0.28, 0.3)
+    assert volume.identity == read_sweep(case_of_six.image_path).identity
+
+
+def test_the_masks_of_a_case_hold_its_planes(case_of_six):
+    masks = np.asarray(open_masks(case_of_six, (12, 20, 30)).frames)
+    assert {frame: int(masks[frame].max()) for frame in np.flatnonzero(masks.any((1, 2)))} == {
+        3: 1,
+        10: 2,
+    }
+
+
+def test_frames_that_are_not_six_sweeps_are_named(tmp_path, sweep, masks):
+    case = write_case(tmp_path, "a", sweep, masks, [], "s")
+    write_volume(case.image_path, np.ones((7, 20, 30), np.uint8))
+    with pytest.raises(SweepError, match=r"a\.mha: expected 6 sweeps of equal length, found 7"):
+        open_frames(case)
+
+
+def test_masks_on_another_grid_than_the_frames_are_named(case_of_six):
+    with pytest.raises(SweepError, match=r"masks of a\.mha: expected the grid \(12, 20, 31\)"):
+        open_masks(case_of_six, (12, 20, 31))
 
 
 @pytest.mark.parametrize("uuid", ["", "../a", "a/b", "a b", "a.b", "é"])

@@ -10,8 +10,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.analysis import Analyser, AnalysisSetup, analyse_sweep
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames
 
 
 def score_models(
@@ -56,9 +55,7 @@ def score_models(
     AnalysisError, fetal_iqa_models.ModelError
         Where a model cannot be used.
     """
-    cases = [
-        case for case in list_cases(data, must_exist=False) if only is None or case.uuid in only
-    ]
+    cases = list_cases(data, only=only, must_exist=False)
     if not cases:
         raise TrainingError(f"{data}: has no case to score; choose another data set")
     analyser = Analyser(cls_model, seg_model, device, encoder_weights=encoder_weights).load()
@@ -75,7 +72,7 @@ def score_models(
 
 def _score(case: AcouslicCase, analyser: Analyser, rules: Rules) -> CaseScore:
     truth = read_truth(case)
-    sweep = read_sweep(case.image_path).with_bounds(len(truth.masks) // SWEEPS_PER_CASE)
+    sweep = open_frames(case)
     analysis = analyse_sweep(sweep, analyser=analyser, use_cache=False)
     frame = analysis.best_frame()
     return score_case(truth, frame, analysis.mask(frame) if frame >= 0 else None, rules)

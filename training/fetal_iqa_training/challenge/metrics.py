@@ -59,21 +59,6 @@ def frame_selection_score(plane: int, *, case_has_optimal: bool) -> float:
     return 1.0 if plane == 1 else 0.0
 
 
-def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
-    """Overlap of two masks, ``2 |A and B| / (|A| + |B|)``; infinite where both are empty.
-
-    Parameters
-    ----------
-    one, other : (H, W) bool arrays
-
-    References
-    ----------
-    Dice, Ecology 26 (1945) 297. Infinite for two empty masks as ITK's overlap measures are.
-    """
-    both = np.count_nonzero(one) + np.count_nonzero(other)
-    return float(2 * np.count_nonzero(one & other) / both) if both else math.inf
-
-
 def hausdorff_px(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
     """Hausdorff distance of two masks in pixels, over all their pixels.
 

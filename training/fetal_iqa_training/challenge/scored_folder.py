@@ -13,11 +13,9 @@ from fetal_iqa_training.challenge.submission import read_choice
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
-from napari_fetal_iqa.sweep import sweep_bounds
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
 
-FIGURES = ("nae", "wfss", "dsc_soft", "hausdorff_px", "score")
+METRICS = ("nae", "wfss", "dsc_soft", "hausdorff_px", "score")
 
 
 @dataclass(frozen=True)
@@ -48,12 +46,12 @@ class SubmissionScore:
 
     @property
     def means(self) -> dict[str, float]:
-        """Mean of each figure over the cases that were scored; empty where none was."""
+        """Mean of each metric over the cases that were scored; empty where none was."""
         scored = self.cases.values()
-        return {name: fmean(getattr(s, name) for s in scored) for name in FIGURES if scored}
+        return {name: fmean(getattr(s, name) for s in scored) for name in METRICS if scored}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return all of it in plain values; infinite figures, JSON has none, are "Infinity"."""
+        """Return all of it in plain values; what is infinite, which JSON has not, is "Infinity"."""
         cases: dict[str, JsonValue] = {
             case: _plain(asdict(scored)) for case, scored in self.cases.items()
         }
@@ -125,26 +123,15 @@ def read_truth(case: AcouslicCase) -> CaseTruth:
     Raises
     ------
     SweepError
-        Where a volume cannot be read.
-    TrainingError
-        Where masks and frames are not on one grid, or are not six sweeps of equal length.
+        Where a volume cannot be read, or masks and frames are not on one grid, or are not six
+        sweeps of equal length.
     """
-    image = read_sweep(case.image_path)
-    view, shape, spacing_mm = image.field_of_view, image.shape, image.spacing_mm
-    del image  # a volume is large
-    masks = read_sweep(case.mask_path)
-    if masks.shape != shape:
-        raise TrainingError(
-            f"{case.mask_path.name}: expected masks on the grid {shape} of the frames, found "
-            f"{masks.shape}; copy the case again"
-        )
-    if shape[0] % SWEEPS_PER_CASE:
-        raise TrainingError(
-            f"{case.image_path.name}: expected {SWEEPS_PER_CASE} sweeps of equal length, found "
-            f"{shape[0]} frames; copy the case again"
-        )
-    bounds = sweep_bounds(shape[0], shape[0] // SWEEPS_PER_CASE)
-    return CaseTruth(masks.frames, case.ac_mm, spacing_mm, bounds, view)
+    volume = open_frames(case)
+    shape, bounds, spacing_mm = volume.shape, volume.bounds, volume.spacing_mm
+    field_of_view = volume.field_of_view
+    del volume  # it is large: not beside the masks
+    masks = open_masks(case, shape)
+    return CaseTruth(masks.frames, case.ac_mm, spacing_mm, bounds, field_of_view)
 
 
 def _plain(values: dict[str, float]) -> dict[str, JsonValue]:

@@ -10,13 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_training.challenge.metrics import (
-    dice,
     frame_selection_score,
     hausdorff_px,
     normalised_absolute_error,
 )
 from fetal_iqa_training.challenge.rules import TOLERANCE_FRAMES, WORST_HAUSDORFF_PX, Rules
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.sweep import Bounds, Frames
 
 
@@ -195,14 +195,14 @@ def _overlap(
     truth: CaseTruth, frame: int, found: NDArray[np.bool_], rules: Rules
 ) -> tuple[int, float, float]:
     """Return the frame compared with, DSC_soft and the Hausdorff distance."""
-    asked = frame >= 0 or rules == "literal"  # whose -1 is the last frame
-    there = truth.abdomen(frame) & truth.field_of_view if asked else np.zeros_like(found)
+    has_frame = frame >= 0 or rules == "literal"  # whose -1 is the last frame
+    there = truth.abdomen(frame) & truth.field_of_view if has_frame else np.zeros_like(found)
     if not found.any():
         if there.any():
             return frame, 0.0, WORST_HAUSDORFF_PX
         return -1, _dice_of_nothing(truth, rules), WORST_HAUSDORFF_PX
     if there.any():
-        return frame, dice(there, found), hausdorff_px(there, found)
+        return frame, dice(there, found, of_nothing=math.inf), hausdorff_px(there, found)
     other = _frame_to_compare(truth, frame, rules)
     if other is None:
         return -1, 0.0, WORST_HAUSDORFF_PX
@@ -213,7 +213,8 @@ def _overlap(
             return -1, 0.0, WORST_HAUSDORFF_PX
     nearness = 1 - abs(other - frame) / TOLERANCE_FRAMES
     frames_apart = other - frame if rules == "literal" else abs(other - frame)
-    return other, dice(there, found) * nearness, hausdorff_px(there, found) * frames_apart
+    dsc_soft = dice(there, found, of_nothing=math.inf) * nearness
+    return other, dsc_soft, hausdorff_px(there, found) * frames_apart
 
 
 def _dice_of_nothing(truth: CaseTruth, rules: Rules) -> float:

@@ -1,4 +1,4 @@
-"""The command ``fetal-iqa-train``: phantoms, fit, evaluate, finetune."""
+"""The command ``fetal-iqa-train``, put together from one module a command."""
 
 import sys
 from pathlib import Path
@@ -61,7 +61,7 @@ app.command(
 
 app.command(
     epilog="Example: fetal-iqa-train evaluate --model my-cls --data acouslic --split split.json "
-    "--json figures.json, or "
+    "--json metrics.json, or "
     "fetal-iqa-train evaluate --challenge --cls my-cls --seg my-seg --data acouslic"
 )(evaluate)
 
@@ -90,6 +90,7 @@ def main() -> None:
 
 
 def _fail(message: str) -> NoReturn:
+    # from the words themselves: the error may be older than the reading of the options
     if "--json-progress" in sys.argv:
         JsonLines().write(ErrorEvent(message=message))
     typer.echo(f"Error: {message}", err=True)

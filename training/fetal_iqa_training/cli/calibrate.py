@@ -26,9 +26,9 @@ def calibrate(
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
-    """Return a cls model the temperature that makes its quality a probability, as a new model.
+    """Calibrate a cls model: in the new model, a quality of 0.8 means 80 %.
 
-    The temperature is found on frames that the model did not learn from: the validation part of
+    The temperature is found on frames that the model was not trained on: the validation part of
     its split, or all annotated sweeps of other data. Weights stay as they are, and so does every
     decision.
     """

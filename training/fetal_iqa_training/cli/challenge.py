@@ -84,10 +84,10 @@ def score(
     with closing(Bars()) as report:
         scored = score_submission(submission, data, rules, report)
     typer.echo("\n".join(score_table(scored)))
-    tell_scores(scored, scored.as_json(), json_file)
+    report_scores(scored, scored.as_json(), json_file)
 
 
-def tell_scores(
+def report_scores(
     scored: "SubmissionScore", whole: dict[str, "JsonValue"], json_file: Path | None
 ) -> None:
     """Name the cases that were not scored, and write a file; raise where a case was not."""
@@ -108,8 +108,8 @@ def tell_scores(
 
 
 def score_table(scored: "SubmissionScore") -> list[str]:
-    """Lines of a table: the figures of each case and their mean."""
-    from fetal_iqa_training.challenge.scored_folder import FIGURES
+    """Lines of a table: the metrics of each case and their mean."""
+    from fetal_iqa_training.challenge.scored_folder import METRICS
 
     width = max(map(len, [*scored.cases, f"mean of {len(scored.cases)}"]))
     heads = ("NAE", "WFSS", "DSC_soft", "Hausdorff", "score")
@@ -117,8 +117,8 @@ def score_table(scored: "SubmissionScore") -> list[str]:
     rows = [(case, str(s.frame), vars(s)) for case, s in scored.cases.items()]
     if scored.cases:
         rows.append((f"mean of {len(scored.cases)}", "", scored.means))
-    for case, frame, figures in rows:
-        shown = "".join(f"{figures[name]:>11.4f}" for name in FIGURES)
+    for case, frame, metrics in rows:
+        shown = "".join(f"{metrics[name]:>11.4f}" for name in METRICS)
         lines.append(f"{case:{width}}  {frame:>5}{shown}")
     return [*lines, f"rules: {scored.rules}"]
 

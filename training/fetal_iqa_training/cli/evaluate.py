@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from fetal_iqa_training.challenge.rules import Rules
-from fetal_iqa_training.cli.challenge import RULES, score_table, tell_scores
+from fetal_iqa_training.cli.challenge import RULES, report_scores, score_table
 from fetal_iqa_training.cli.options import (
     Data,
     DeviceOption,
@@ -31,7 +31,7 @@ def evaluate(
     part: PartOption = "test",
     weights: Weights = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the figures to this file.")
+        Path | None, typer.Option("--json", help="Write the metrics to this file.")
     ] = None,
     reliability: Annotated[
         Path | None,
@@ -85,7 +85,7 @@ def evaluate(
         return
     if model is None or cls is not None or seg is not None:
         raise typer.BadParameter(
-            "give one model, or --challenge with --cls and --seg", param_hint="--model"
+            "expected one model, or --challenge with --cls and --seg", param_hint="--model"
         )
     if rules is not None:
         raise typer.BadParameter("are the challenge's: give --challenge, too", param_hint="--rules")
@@ -111,16 +111,16 @@ def evaluate(
             report=report,
         )
         named = {"model": model, "hash": model_hash(model), "demo": card.demo}
-        figures = {**named, **evaluation.as_metrics()}
+        metrics = {**named, **evaluation.as_metrics()}
         if reliability is not None:
             draw_quality(evaluation, reliability)
         if json_file is not None:
-            whole = {**figures, "curve": evaluation.curve}
+            whole = {**metrics, "curve": evaluation.curve}
             paths.write_atomically(json_file, json.dumps(whole, indent=2) + "\n")
         if json_progress:
-            JsonLines().line(event="done", **figures)
+            JsonLines().line(event="done", **metrics)
         else:
-            typer.echo(json.dumps(figures, indent=2))
+            typer.echo(json.dumps(metrics, indent=2))
 
 
 def _challenge(
@@ -158,4 +158,4 @@ def _challenge(
         JsonLines().line(event="done", **whole)
     else:
         typer.echo("\n".join(score_table(scored)))
-    tell_scores(scored, whole, json_file)
+    report_scores(scored, whole, json_file)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from fetal_iqa_training.cli.experiment_options import Asked, asking
+from fetal_iqa_training.cli.experiment_options import ExperimentOptions, with_experiment_options
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.plan import Weights, find_weights
@@ -14,8 +14,8 @@ from fetal_iqa_training.experiments.tables.systems import CLS, SEG, TABLES, Row,
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
-    from fetal_iqa_training.cli.experiment_progress import Teller
-    from fetal_iqa_training.experiments.tables.results import RowResult
+    from fetal_iqa_training.cli.experiment_progress import ExperimentProgress
+    from fetal_iqa_training.experiments.tables.results import ResultPair, RowResult
 
 experiment = typer.Typer(
     help="Reproduce the tables and figures of arXiv 2507.22802.",
@@ -27,23 +27,23 @@ Results = tuple["RowResult", ...]
 
 
 def _run(
-    asked: Asked,
+    options: ExperimentOptions,
     rows: Sequence[Row],
     weights: Weights,
-    teller: "Teller",
+    progress: "ExperimentProgress",
     after_run: Callable[[Results], None] = lambda results: None,
 ) -> Results:
     """Make all runs of rows; name the rows that fail as they do."""
     from fetal_iqa_training.experiments.tables.runner import Runner
 
-    runner = Runner(asked.plan, weights, teller.listen, command_line())
+    runner = Runner(options.plan, weights, progress.begin_run, command_line())
     named: set[str] = set()
     results: Results = ()
     for results in runner.run(rows):
         for result in results:
             if result.failure is not None and result.row.name not in named:
                 named.add(result.row.name)
-                teller.failed(result.row.name, result.failure)
+                progress.failed(result.row.name, result.failure)
         after_run(results)
     return results
 
@@ -58,67 +58,67 @@ def _end(results: Results) -> None:
         )
 
 
-def _table(name: str, asked: Asked) -> None:
-    from fetal_iqa_training.cli.experiment_progress import telling
+def _table(name: str, options: ExperimentOptions) -> None:
+    from fetal_iqa_training.cli.experiment_progress import experiment_progress
     from fetal_iqa_training.experiments.tables.write import table_files, write_table
 
     table = TABLES[name]
-    rows = choose_rows(table.rows, asked.rows)
-    with telling(asked.json_progress) as teller:
-        write = partial(write_table, table, asked.plan, command_line())
-        weights = find_weights(asked.plan, rows, paths.weights())
-        results = _run(asked, rows, weights, teller, write)
-        teller.done(table_files(table, asked.plan))
+    rows = choose_rows(table.rows, options.rows)
+    with experiment_progress(options.json_progress) as progress:
+        write = partial(write_table, table, options.plan, command_line())
+        weights = find_weights(options.plan, rows, paths.weights())
+        results = _run(options, rows, weights, progress, write)
+        progress.done(table_files(table, options.plan))
         _end(results)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment table1 --data acouslic --out paper")
-@asking
-def table1(asked: Asked) -> None:
+@with_experiment_options
+def table1(options: ExperimentOptions) -> None:
     """Classification: every system of the paper, and encoders of a newer benchmark."""
-    _table("table1", asked)
+    _table("table1", options)
 
 
 @experiment.command(
     epilog="Example: fetal-iqa-train experiment table2 --data acouslic --out paper "
     "--rows '*-linear'"
 )
-@asking
-def table2(asked: Asked) -> None:
+@with_experiment_options
+def table2(options: ExperimentOptions) -> None:
     """Classification by strategy: the head alone, everything, or LoRA, of every encoder."""
-    _table("table2", asked)
+    _table("table2", options)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment table3 --data acouslic --out paper")
-@asking
-def table3(asked: Asked) -> None:
+@with_experiment_options
+def table3(options: ExperimentOptions) -> None:
     """Segmentation: FetalCLIP_SEG and the other transformers."""
-    _table("table3", asked)
+    _table("table3", options)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment table4 --data acouslic --out paper")
-@asking
-def table4(asked: Asked) -> None:
+@with_experiment_options
+def table4(options: ExperimentOptions) -> None:
     """Compare FetalCLIP_CLS with FetalCLIP_SEG as classifiers of frames."""
-    _table("table4", asked)
+    _table("table4", options)
 
 
 @experiment.command(
     epilog="Example: fetal-iqa-train experiment rank --data acouslic --out paper --rows cls"
 )
-@asking
-def rank(asked: Asked) -> None:
+@with_experiment_options
+def rank(options: ExperimentOptions) -> None:
     """Ranks of the LoRA from 4 to 128, on its usual targets and with queries, keys and values."""
-    _table("rank", asked)
+    _table("rank", options)
 
 
 @experiment.command(
     epilog="Example: fetal-iqa-train experiment embeddings --data acouslic --out paper "
     "--rows fetalclip --rows densenet121"
 )
-@asking
+@with_experiment_options
 def embeddings(
-    asked: Asked,
+    options: ExperimentOptions,
     frames: Annotated[
         int, typer.Option(min=5, help="Test frames at most, drawn by the seed.")
     ] = 3000,
@@ -127,71 +127,76 @@ def embeddings(
 
     Every classifier of table1; the picture is of the first run, the separation of all.
     """
-    from fetal_iqa_training.cli.experiment_progress import telling
+    from fetal_iqa_training.cli.experiment_progress import experiment_progress
     from fetal_iqa_training.experiments.embeddings.report import write_embeddings
     from fetal_iqa_training.experiments.embeddings.run import embed_rows
 
-    rows = choose_rows(TABLES["table1"].rows, asked.rows)
-    with telling(asked.json_progress) as teller:
-        weights = find_weights(asked.plan, rows, paths.weights())
-        results = _run(asked, rows, weights, teller)
-        embedded = list(embed_rows(asked.plan, weights, results, frames, teller.report))
-        teller.done(write_embeddings(asked.plan, embedded, command_line()))
+    rows = choose_rows(TABLES["table1"].rows, options.rows)
+    with experiment_progress(options.json_progress) as progress:
+        weights = find_weights(options.plan, rows, paths.weights())
+        results = _run(options, rows, weights, progress)
+        embedded = list(embed_rows(options.plan, weights, results, frames, progress.report))
+        progress.done(write_embeddings(options.plan, embedded, command_line()))
         _end(results)
 
 
 @experiment.command(
     epilog="Example: fetal-iqa-train experiment threshold --data acouslic --out paper"
 )
-@asking
-def threshold(asked: Asked) -> None:
+@with_experiment_options
+def threshold(options: ExperimentOptions) -> None:
     """Move the threshold on the mask's area, and fit a rule on mask and CLS.
 
     The threshold goes from 0.1 % to 5 %; one is chosen on validation frames only. The rule is
     fitted on validation frames, too, and tries to win back SEG's lost precision. Both are judged on
     test frames, with the CLS and SEG of each run.
     """
-    from fetal_iqa_training.cli.experiment_progress import telling
-    from fetal_iqa_training.experiments.threshold.report import study, write_threshold
+    from fetal_iqa_training.cli.experiment_progress import experiment_progress
+    from fetal_iqa_training.experiments.threshold.report import (
+        study_threshold_and_rule,
+        write_threshold,
+    )
     from fetal_iqa_training.experiments.threshold.runs import score_runs
 
-    with telling(asked.json_progress) as teller:
-        weights, results = _both(asked, teller)
-        scored = score_runs(asked.plan, weights, results, teller.report)
-        found = study(list(scored), asked.plan.common.seed)
-        teller.done(write_threshold(asked.plan, results, found, command_line()))
+    with experiment_progress(options.json_progress) as progress:
+        weights, results = _run_cls_and_seg(options, progress)
+        scored = score_runs(options.plan, weights, results, progress.report)
+        found = study_threshold_and_rule(list(scored), options.plan.common.seed)
+        progress.done(write_threshold(options.plan, results, found, command_line()))
         _end(results)
         if found.rule_failure is not None:
             raise TrainingError(found.rule_failure)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment sweeps --data acouslic --out paper")
-@asking
-def sweeps(asked: Asked) -> None:
+@with_experiment_options
+def sweeps(options: ExperimentOptions) -> None:
     """Find out what blind sweeps are for, over whole test cases, all frames of all sweeps.
 
     Sweeps needed until a good frame is found, hits of the chosen frame, the error of its
     circumference, and what smoothing along time changes.
     """
-    from fetal_iqa_training.cli.experiment_progress import telling
+    from fetal_iqa_training.cli.experiment_progress import experiment_progress
     from fetal_iqa_training.experiments.sweeps.report import study_runs, write_sweeps
     from napari_fetal_iqa.io import list_cases
 
-    list_cases(asked.plan.data, must_exist=False)  # single images are no sweeps
-    with telling(asked.json_progress) as teller:
-        weights, results = _both(asked, teller)
-        studied = list(study_runs(asked.plan, weights, results, teller.report))
-        teller.done(write_sweeps(asked.plan, results, studied, command_line()))
+    list_cases(options.plan.data, must_exist=False)  # single images are no sweeps
+    with experiment_progress(options.json_progress) as progress:
+        weights, results = _run_cls_and_seg(options, progress)
+        studied = list(study_runs(options.plan, weights, results, progress.report))
+        progress.done(write_sweeps(options.plan, results, studied, command_line()))
         _end(results)
 
 
-def _both(asked: Asked, teller: "Teller") -> tuple[Weights, tuple["RowResult", "RowResult"]]:
+def _run_cls_and_seg(
+    options: ExperimentOptions, progress: "ExperimentProgress"
+) -> tuple[Weights, "ResultPair"]:
     """Make the runs of FetalCLIP_CLS and FetalCLIP_SEG."""
-    rows = choose_rows((CLS, SEG), asked.rows)
+    rows = choose_rows((CLS, SEG), options.rows)
     if len(rows) < 2:
         raise TrainingError("this experiment takes CLS and SEG together: leave --rows away")
-    weights = find_weights(asked.plan, rows, paths.weights())
-    cls, seg = _run(asked, rows, weights, teller)
+    weights = find_weights(options.plan, rows, paths.weights())
+    cls, seg = _run(options, rows, weights, progress)
     return weights, (cls, seg)
 
 

@@ -32,14 +32,14 @@ Out = Annotated[
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What the options say.
+class ExperimentOptions:
+    """What the shared options of an experiment ask for.
 
     Parameters
     ----------
     plan : Plan
     rows : tuple of str
-        Of those that are wanted; none for all.
+        Names or patterns of the rows to run; none for all.
     json_progress : bool
     """
 
@@ -48,7 +48,7 @@ class Asked:
     json_progress: bool
 
 
-def _ask(
+def _read_options(
     data: Data,
     out: Out,
     runs: Annotated[int, typer.Option(min=1, help="Fits of each row, a seed each.")] = 5,
@@ -101,7 +101,7 @@ def _ask(
         ),
     ] = None,
     json_progress: JsonProgress = False,
-) -> Asked:
+) -> ExperimentOptions:
     common = checked(
         FitSettings,
         task="cls",
@@ -127,7 +127,7 @@ def _ask(
         prepared=prepared,
         stand_in=encoder,
     )
-    return Asked(plan, tuple(rows or ()), json_progress)
+    return ExperimentOptions(plan, tuple(rows or ()), json_progress)
 
 
 def _files(named: list[str]) -> dict[str, Path]:
@@ -137,26 +137,26 @@ def _files(named: list[str]) -> dict[str, Path]:
     return {name: Path(file) for name, _, file in pairs}
 
 
-def asking(command: Callable[..., None]) -> Callable[..., None]:
-    """Return a command the options of :func:`_ask`; it is called with an :class:`Asked` first.
+def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Wrap a command so that it has the shared options, and gets them as its first argument.
 
     Parameters
     ----------
     command : callable
-        ``command(asked, **own options)``.
+        ``command(options, **own_options)``, with :class:`ExperimentOptions` first.
     """
-    shared = inspect.signature(_ask).parameters
+    shared = inspect.signature(_read_options).parameters
     own = list(inspect.signature(command).parameters.values())[1:]
 
     def with_options(**values: Any) -> None:
-        asked = _ask(**{name: values.pop(name) for name in shared})
-        command(asked, **values)
+        options = _read_options(**{name: values.pop(name) for name in shared})
+        command(options, **values)
 
-    options = [
+    parameters = [
         option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)
     ]
     described: Any = with_options  # typer reads its options here
-    described.__signature__ = inspect.Signature(options)
-    described.__annotations__ = {option.name: option.annotation for option in options}
+    described.__signature__ = inspect.Signature(parameters)
+    described.__annotations__ = {option.name: option.annotation for option in parameters}
     described.__doc__, described.__name__ = command.__doc__, command.__name__
     return with_options

@@ -1,4 +1,4 @@
-"""What an experiment says while it runs: row and run, for people or as JSON lines."""
+"""The progress of an experiment, row by row and run by run: for people or as JSON lines."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -6,13 +6,13 @@ from dataclasses import asdict
 
 import typer
 
-from fetal_iqa_training.experiments.tables.runner import Place
+from fetal_iqa_training.experiments.tables.runner import RunPosition
 from fetal_iqa_training.progress import Bars, JsonLines, Progress, Report
 from napari_fetal_iqa.finetuning.events import fields_of
 
 
-class Teller:
-    """Says on which row and run an experiment is, and how far.
+class ExperimentProgress:
+    """Reports which row and run an experiment has reached, and how far that run is.
 
     Parameters
     ----------
@@ -27,24 +27,24 @@ class Teller:
         self._lines = JsonLines() if json_progress else None
         self._bars = Bars()
 
-    def listen(self, place: Place) -> Report:
-        """Say that a run begins; return who hears how far it is."""
+    def begin_run(self, position: RunPosition) -> Report:
+        """Report that a run begins; return the listener of its progress."""
         if self._lines is None:
             self._bars.close()
-            typer.echo(str(place), err=True)
+            typer.echo(str(position), err=True)
             return self._bars
-        where = asdict(place)
+        where = asdict(position)
         write = self._lines.line
         write(event="run", **where)
 
-        def tell(progress: Progress) -> None:
+        def report(progress: Progress) -> None:
             write(**fields_of(progress), **where)
 
-        return tell
+        return report
 
     @property
     def report(self) -> Report:
-        """Who hears of work beside the runs."""
+        """The listener of work beside the runs."""
         return self._lines or self._bars
 
     def failed(self, row: str, message: str) -> None:
@@ -55,7 +55,7 @@ class Teller:
         typer.echo(f"{row}: {message}", err=True)
 
     def done(self, files: list[str]) -> None:
-        """Say what was written."""
+        """Report which files were written."""
         if self._lines is not None:
             self._lines.line(event="done", files=files)
         else:
@@ -67,10 +67,10 @@ class Teller:
 
 
 @contextmanager
-def telling(json_progress: bool) -> Iterator[Teller]:
-    """Return a teller; its bars end with the work."""
-    teller = Teller(json_progress)
+def experiment_progress(json_progress: bool) -> Iterator[ExperimentProgress]:
+    """Yield the progress of one experiment; its bars end with the work."""
+    progress = ExperimentProgress(json_progress)
     try:
-        yield teller
+        yield progress
     finally:
-        teller.close()
+        progress.close()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
@@ -16,10 +16,12 @@ from fetal_iqa_training.cli.options import (
     checked,
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, reporting
-from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
+from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import JsonLines
-from fetal_iqa_training.settings import FinetuneSettings, Preset, Task, preset_of
+from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
+from napari_fetal_iqa.fields import help_of
+from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 
 
@@ -28,11 +30,7 @@ def finetune(
         list[Path], typer.Option(help="Corrections store; may be given several times.")
     ],
     task: Annotated[
-        Literal["cls", "seg", "both"],
-        typer.Option(
-            help="cls scores a frame's quality, seg outlines it; both, one after the other.",
-            show_default=False,
-        ),
+        Choice, typer.Option(help=help_of(FinetuningChoices, "task"), show_default=False)
     ],
     out: Annotated[
         Path,
@@ -48,15 +46,9 @@ def finetune(
             "By default the models in use.",
         ),
     ] = None,
-    preset: Annotated[
-        Preset,
-        typer.Option(
-            help="quick: minutes at the desk; careful: lower rate, early stopping, more rehearsal "
-            "of earlier data; paper: the paper's recipe, for many frames."
-        ),
-    ] = "quick",
+    preset: Annotated[Preset, typer.Option(help=help_of(FinetuningChoices, "preset"))] = "quick",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only say what there is to learn from.")
+        bool, typer.Option("--dry-run", help="Only report what there is to learn from.")
     ] = False,
     sweeps: Annotated[
         list[Path] | None,
@@ -71,7 +63,7 @@ def finetune(
         typer.Option(
             min=0,
             help="Frames without an abdomen to take from each sweep that was marked as fully "
-            "reviewed, among those that nobody spoke of.",
+            "reviewed, among those without a correction.",
         ),
     ] = 0,
     reference: Annotated[
@@ -117,23 +109,23 @@ def finetune(
     ] = None,
     json_progress: JsonProgress = False,
 ) -> None:
-    """Teach a model what experts corrected, and write the child as a new model folder.
+    """Fine-tune a model on what experts corrected, and write the child as a new model folder.
 
     Half the frames of a step are positive and half negative, however few there are of either;
-    parent and child are judged on the same held-out sweeps, and the child's model.json has both
-    metrics. The same command goes on after it was cut off. Under torchrun, or with --devices,
-    several processes train one model.
+    parent and child are judged on the same held-out sweeps, and the child's model.json has the
+    metrics of both. The same command goes on after it was cut off. Under torchrun, or with
+    --devices, several processes train one model.
     """
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
-    lessons = {one: prepare_lesson(corrections, one, reviewer, negatives) for one in tasks}
-    for lesson in lessons.values():
-        _report_summary(lesson, json_progress)
+    sets = {one: read_correction_set(corrections, one, reviewer, negatives) for one in tasks}
+    for correction_set in sets.values():
+        _report_summary(correction_set, json_progress)
     if dry_run:
         return
-    for lesson in lessons.values():
-        lesson.check()
+    for correction_set in sets.values():
+        correction_set.check()
     chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
     chosen = {key: value for key, value in chosen.items() if value is not None}
     if epochs is not None:
@@ -154,9 +146,9 @@ def finetune(
         )
         for one in tasks
     }
-    from fetal_iqa_training.fitting.finetune import OldData, finetune
-    from fetal_iqa_training.fitting.fit import check_is_free
+    from fetal_iqa_training.fitting.finetune import EarlierData, finetune
     from fetal_iqa_training.fitting.trainer import Schedule
+    from fetal_iqa_training.fitting.work_folder import check_is_free
 
     outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
     for into in outs.values():
@@ -173,8 +165,8 @@ def finetune(
                 reviewer=reviewer,
                 negatives=negatives,
                 encoder_weights=weights,
-                old_data=OldData(reference, rehearse),
-                course=Schedule(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
+                earlier_data=EarlierData(reference, rehearse),
+                schedule=Schedule(stop_file=stop_file, devices=devices, num_nodes=num_nodes),
                 command=command_line(),
                 report=report,
             )
@@ -199,8 +191,8 @@ def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[T
             yield task, of_task[0]
 
 
-def _report_summary(lesson: Lesson, json_progress: bool) -> None:
-    summary = lesson.summary()
+def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
+    summary = correction_set.summary()
     if json_progress:
         JsonLines().write(summary)
         return

@@ -113,7 +113,8 @@ def fit(
     validation subjects. The same command goes on after it was cut off.
     """
     from fetal_iqa_training.data.split import SPLIT, read_split
-    from fetal_iqa_training.fitting.fit import basis, fit
+    from fetal_iqa_training.fitting.basis import basis
+    from fetal_iqa_training.fitting.fit import fit
     from fetal_iqa_training.fitting.pretrained import find_pretrained
     from fetal_iqa_training.fitting.repeat import repeat_fit
 

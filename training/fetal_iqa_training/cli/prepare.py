@@ -52,14 +52,14 @@ def acouslic(
     validation_share: Annotated[float, typer.Option(min=0, max=1, help="Of the subjects.")] = 0.1,
     test_share: Annotated[float, typer.Option(min=0, max=1, help="Of the subjects.")] = 0.2,
     as_json: Annotated[
-        bool, typer.Option("--json", help="Tell what was found as JSON on stdout.")
+        bool, typer.Option("--json", help="Print what was found as JSON on stdout.")
     ] = False,
 ) -> None:
     """Check a data set against the facts of ACOUSLIC-AI, and split it by subject.
 
     Every volume is read to its end, one at a time. A damaged case is named with what is wrong;
     unless it is left out on request, nothing is written and the exit code is 1. What only differs
-    from the public data set is told, and no failure. With --build, one sweep is in memory at a
+    from the public data set is named, and no failure. With --build, one sweep is in memory at a
     time.
     """
     from fetal_iqa_training.data.split import write_split
@@ -83,7 +83,7 @@ def acouslic(
     if split is not None and build is not None:
         with closing(Bars()) as report:
             build_prepared(folder, split, found.damaged, image_size, build, report)
-    typer.echo(json.dumps(_as_json(found, split), indent=2) if as_json else _told(found, split))
+    typer.echo(json.dumps(_as_json(found, split), indent=2) if as_json else _summary(found, split))
     if refused:
         raise TrainingError(
             f"{folder}: {len(found.damaged)} of {len(found.cases)} cases are damaged, as named "
@@ -94,7 +94,7 @@ def acouslic(
 def _split(
     found: "DataSetCheck", shares: tuple[float, float], seed: int, wanted: bool
 ) -> dict[str, Any] | None:
-    """Split the sound cases; None where they are too few and nobody asked for it."""
+    """Split the sound cases; None where they are too few and nobody requested it."""
     from fetal_iqa_training.data.split import split_list
 
     try:
@@ -107,7 +107,7 @@ def _split(
 
 def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, Any]:
     return {
-        **found.figures,
+        **found.counts,
         "damaged": found.damaged,
         "remarks": {check.case.uuid: check.remarks for check in found.sound if check.remarks},
         "not_in_the_table": found.strangers,
@@ -115,19 +115,19 @@ def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, A
     }
 
 
-def _told(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
-    figures = found.figures
+def _summary(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
+    counts = found.counts
     lines = [
-        f"{figures['cases']} cases of {figures['subjects']} subjects "
-        f"({figures['subjects_with_several_cases']} with several cases), "
+        f"{counts['cases']} cases of {counts['subjects']} subjects "
+        f"({counts['subjects_with_several_cases']} with several cases), "
         f"{len(found.damaged)} damaged",
-        f"{figures['annotated_frames']} of {figures['frames']} frames annotated "
-        f"({figures['annotated_share']:.1%}); {figures['cases_with_suboptimal_frames_only']} cases "
+        f"{counts['annotated_frames']} of {counts['frames']} frames annotated "
+        f"({counts['annotated_share']:.1%}); {counts['cases_with_suboptimal_frames_only']} cases "
         "with suboptimal frames only",
-        f"{figures['sweeps_with_a_circumference']} sweeps with a circumference",
+        f"{counts['sweeps_with_a_circumference']} sweeps with a circumference",
     ]
     lines += [
-        f"differs in {cases} of {figures['cases']} cases: {text}"
+        f"differs in {cases} of {counts['cases']} cases: {text}"
         for text, cases in found.remarks.items()
     ]
     lines += [f"not in the table: {path}" for path in found.strangers]

@@ -1,4 +1,4 @@
-"""How the commands report how far they are and how they ended: bars for people, else lines."""
+"""How the commands report progress and their end: bars for people, JSON lines for programs."""
 
 import json
 import os
@@ -17,7 +17,7 @@ from napari_fetal_iqa.finetuning.events import DoneEvent
 
 @contextmanager
 def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
-    """Return the listener of a piece of work; lines name the task where it is given."""
+    """Yield the listener of a piece of work; lines name the task where it is given."""
     if json_progress:
         yield JsonLines(task=task)
         return

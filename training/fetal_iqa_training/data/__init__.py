@@ -1,1 +1,1 @@
-"""Frames with labels and outlines to learn from, and who is held out."""
+"""Frames with labels and outlines to train on, and who is held out."""

@@ -1,4 +1,4 @@
-"""What there is to learn from corrections, and whether it is enough; known before torch is."""
+"""The corrections to fine-tune on, and whether they are enough; known without loading torch."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from napari_fetal_iqa.corrections.consensus import CorrectedSweep
 from napari_fetal_iqa.finetuning.events import FrameCounts, SummaryEvent
 
 LEAST = 2
-"""Fewest frames of a kind that teach anything: with an abdomen, and for cls without one too."""
+"""Fewest frames of a kind to fine-tune on: with an abdomen, and for cls without one too."""
 
 
 @dataclass(frozen=True)
-class Lesson:
-    """The corrections that a task learns from, and those that it is judged by.
+class CorrectionSet:
+    """The corrections that a model of a task is fine-tuned on, and those that it is judged by.
 
     Parameters
     ----------
@@ -83,9 +83,9 @@ class Lesson:
         )
 
 
-def prepare_lesson(
+def read_correction_set(
     stores: Sequence[Path], task: Task, reviewer: str | None = None, negatives: int = 0
-) -> Lesson:
+) -> CorrectionSet:
     """Gather the corrections of some stores for a task.
 
     Parameters
@@ -93,7 +93,7 @@ def prepare_lesson(
     stores : sequence of Path
     task : {"cls", "seg"}
     reviewer : str, optional
-        Learn from this reviewer alone.
+        Only the corrections of this reviewer.
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
         :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
@@ -103,7 +103,7 @@ def prepare_lesson(
     TrainingError, StoreError
         Where a store is not there or unusable, or a stored mask is damaged.
     """
-    return Lesson(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
+    return CorrectionSet(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
 
 
 def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> FrameCounts:

@@ -14,7 +14,6 @@ from napari_fetal_iqa.corrections import (
     FrameCorrection,
     Label,
     SweepRecord,
-    sweep_finder,
 )
 from napari_fetal_iqa.corrections.consensus import CorrectedSweep, gather_corrections
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
@@ -59,10 +58,10 @@ def _opened(paths: Iterable[Path]) -> Iterator[CorrectionStore]:
 
 
 def usable_for(task: Task, correction: FrameCorrection) -> bool:
-    """Return whether a correction says what the task learns from.
+    """Return whether a task can be trained on a correction.
 
-    Frame quality is learnt from labels, or from a mask where there is no label. Masks are
-    learnt from masks, and from the label "none", which says that there is nothing to outline;
+    Frame quality is trained on labels, or on a mask where there is no label. Masks are
+    trained on masks, and on the label "none", which says that there is nothing to outline;
     a frame labelled optimal or suboptimal without a mask says nothing of the outline.
     """
     if task == "cls":
@@ -71,7 +70,7 @@ def usable_for(task: Task, correction: FrameCorrection) -> bool:
 
 
 def count_usable(sweeps: Iterable[CorrectedSweep], task: Task) -> tuple[int, int]:
-    """Count the positive and the negative frames that a task can learn from.
+    """Count the positive and the negative frames that a task can be trained on.
 
     Raises
     ------
@@ -148,9 +147,3 @@ def _mask(correction: FrameCorrection, record: SweepRecord) -> NDArray[np.bool_]
             f"sweep {record.identity[:8]}: the stored mask of frame {correction.frame} is unusable "
             f"({error}); outline the frame again"
         ) from None
-
-
-class SweepFinder(sweep_finder.SweepFinder):
-    """Finds sweeps by content; what is missing raises :class:`TrainingError`."""
-
-    error = TrainingError

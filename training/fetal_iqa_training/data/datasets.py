@@ -16,10 +16,10 @@ ORIGIN = "origin.json"
 def origin(folder: Path) -> JsonValue:
     """Return what a data set says of how it was made; None where it says nothing."""
     try:
-        said: JsonValue = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        content: JsonValue = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError):
         return None
-    return said
+    return content
 
 
 def list_annotated(folder: Path, only: Collection[str] | None = None) -> tuple[AnnotatedCase, ...]:

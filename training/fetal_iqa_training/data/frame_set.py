@@ -19,6 +19,7 @@ Example = tuple[Tensor, Tensor, bool]
 """Frame (S, S) uint8, mask (S, S) bool, positive."""
 
 _CHUNK = 32
+"""Frames resized at once: all 140 of a sweep of full size would take 300 MB as float32."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -190,7 +191,7 @@ class FrameDataset(Dataset[Example]):
     ----------
     frame_set : FrameSet
     augmentation : Augmentation
-        Used where a draw has a seed.
+        Used where a sample has a seed.
     """
 
     def __init__(self, frame_set: FrameSet, augmentation: Augmentation | None = None) -> None:

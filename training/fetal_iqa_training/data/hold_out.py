@@ -1,4 +1,4 @@
-"""Which corrected sweeps judge and never teach: the same ones in every run."""
+"""Which corrected sweeps judge a model and never train it: the same ones in every run."""
 
 import hashlib
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ _ONE_IN = 5
 
 @dataclass(frozen=True)
 class CorrectionSplit:
-    """Corrected sweeps to learn from, and those to be judged by; the latter may be none."""
+    """Corrected sweeps to train on, and those to be judged by; the latter may be none."""
 
     training: tuple[CorrectedSweep, ...]
     hold_out: tuple[CorrectedSweep, ...]
@@ -34,8 +34,8 @@ def split_hold_out(sweeps: Sequence[CorrectedSweep], task: Task) -> CorrectionSp
     """Set sweeps aside to judge by, where both sides get enough frames.
 
     Neighbouring frames are alike, so a sweep is never divided. Where the hold-out or what is
-    left to learn from would have fewer than 5 positive frames (or, for frame quality, fewer
-    than 5 negative ones), all sweeps are learnt from and there is no hold-out.
+    left to train on would have fewer than 5 positive frames (or, for frame quality, fewer
+    than 5 negative ones), all sweeps are trained on and there is no hold-out.
 
     Parameters
     ----------

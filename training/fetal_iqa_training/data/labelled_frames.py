@@ -8,9 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from fetal_iqa_training.errors import TrainingError
-from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, AcouslicCase, list_cases
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,26 +80,18 @@ def acouslic_cases(folder: Path, only: Collection[str] | None = None) -> tuple[A
     Raises
     ------
     SweepError
-        Where the folder is not in that layout.
-    TrainingError
-        Where a volume of a case to list is missing.
+        Where the folder is not in that layout, or a volume of a case to list is missing.
     """
-    cases = list_cases(folder, must_exist=only is None)
-    if only is not None:
-        cases = [case for case in cases if case.uuid in only]
-        _check_are_there(cases)
+    return annotated_cases(list_cases(folder, only=only))
+
+
+def annotated_cases(cases: Iterable[AcouslicCase]) -> tuple[AnnotatedCase, ...]:
+    """Take the ACOUSLIC-AI cases that have an annotated sweep, to read and to split."""
     return tuple(
-        AnnotatedCase(case.uuid, case.subject_id, annotated, partial(acouslic_frames, [case]))
+        AnnotatedCase(case.uuid, case.subject_id, n_sweeps, partial(acouslic_frames, [case]))
         for case in cases
-        if (annotated := sum(ac_mm is not None for ac_mm in case.ac_mm))
+        if (n_sweeps := len(case.annotated_sweeps))
     )
-
-
-def _check_are_there(cases: Iterable[AcouslicCase]) -> None:
-    for case in cases:
-        for path in (case.image_path, case.mask_path):
-            if not path.is_file():
-                raise TrainingError(f"{path}: missing; copy case {case.uuid} again")
 
 
 def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
@@ -123,29 +113,16 @@ def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
     Raises
     ------
     SweepError
-        Where a volume cannot be read.
-    TrainingError
-        Where a case's masks are not on the grid of its frames, or the frames are not 6 sweeps.
+        Where a volume cannot be read, a case's masks are not on the grid of its frames, or the
+        frames are not 6 sweeps.
     """
     for case in cases:
-        annotated = [number for number, ac_mm in enumerate(case.ac_mm) if ac_mm is not None]
-        if not annotated:
+        if not case.annotated_sweeps:
             continue
-        volume = read_sweep(case.image_path)
-        masks = read_sweep(case.mask_path)
-        if volume.shape != masks.shape:
-            raise TrainingError(
-                f"{case.mask_path.name}: expected masks on the grid {volume.shape} of the frames, "
-                f"found {masks.shape}; copy the case again"
-            )
-        length, rest = divmod(len(volume), SWEEPS_PER_CASE)
-        if rest:
-            raise TrainingError(
-                f"{case.image_path.name}: expected {SWEEPS_PER_CASE} sweeps of equal length, found "
-                f"{len(volume)} frames; copy the case again"
-            )
-        for number in annotated:
-            start, stop = number * length, (number + 1) * length
+        volume = open_frames(case)
+        masks = open_masks(case, volume.shape)
+        for number in case.annotated_sweeps:
+            start, stop = volume.bounds[number]
             abdomen = np.asarray(masks.frames[start:stop]) > 0
             yield LabelledFrames(
                 sweep=f"{case.uuid}, sweep {number + 1}",

@@ -25,7 +25,7 @@ Size = Literal["small", "demo", "acouslic", "training"]
 def settings_of(size: Size) -> tuple[PhantomSettings, ...]:
     """Return the settings that the cases of a data set take in turn; all have six sweeps.
 
-    ``training`` is made to learn from: many fetuses, few frames of each, a quarter of them with
+    ``training`` is made to train on: many fetuses, few frames of each, a quarter of them with
     an abdomen, in turn at full, half and a quarter of the rows and columns over the same field
     of view.
     """
@@ -53,8 +53,8 @@ def write_phantoms(
 
     Case k has the phantom seed ``seed + k``: choose seeds far apart for data that must not
     share a fetus. Cases that the folder already has are kept, so that a run that was cut off
-    goes on. A note of these settings stays in the folder, for the cards of the models that learn
-    from it.
+    goes on. A note of these settings stays in the folder, for the cards of the models that are
+    trained on it.
 
     Parameters
     ----------
@@ -70,7 +70,7 @@ def write_phantoms(
     Raises
     ------
     TrainingError
-        Where no case is asked for.
+        Where no case is requested.
     SweepError
         Where the folder cannot be written or holds something else.
     """
@@ -127,7 +127,7 @@ def reference_phantoms(report: Report = silent) -> Path:
 
 
 def rehearsal_phantoms(report: Report = silent) -> Path:
-    """Folder of phantoms like those that the demo models learnt from; simulated once."""
+    """Folder of phantoms like those that the demo models were trained on; simulated once."""
     return _phantoms("rehearsal", REHEARSAL_CASES, REHEARSAL_SEED, report)
 
 
@@ -142,7 +142,7 @@ def _phantoms(name: str, cases: int, seed: int, report: Report) -> Path:
     return folder
 
 
-def old_frames(folder: Path) -> Iterator[LabelledFrames]:
+def balanced_frames(folder: Path) -> Iterator[LabelledFrames]:
     """Read the frames of a data set with an abdomen, and as many of those without.
 
     Parameters

@@ -55,7 +55,7 @@ class Prepared(BaseModel):
     image_size : int
         Side of the square frames in pixels.
     split : str
-        Hash of the list of the split, see :class:`~.split_list.SplitList`.
+        Hash of the list of the split, see :class:`~.split.SplitList`.
     cases : dict of str to str
         What each case's files and annotated sweeps were when it was taken in.
     training, validation : PreparedPart
@@ -90,7 +90,7 @@ def build_prepared(
     data : Path
         In the ACOUSLIC-AI layout.
     split : dict
-        As :func:`~.split_list.split_list` gives it.
+        As :func:`~.split.split_list` gives it.
     left_out : dict of str to str
         Damaged cases, for the list in the folder.
     image_size : int
@@ -118,10 +118,10 @@ def build_prepared(
             of_part: tuple[AnnotatedCase, ...] = getattr(cases, part)
             before = done
 
-            def tell(sources: int, before: int = before) -> None:
+            def written(sources: int, before: int = before) -> None:
                 report(Progress("writing", before + sources, total))
 
-            built = build_frame_set(frames_of(of_part), image_size, building / part, tell)
+            built = build_frame_set(frames_of(of_part), image_size, building / part, written)
             parts[part] = PreparedPart(
                 frames=len(built), data_hash=built.data_hash, content=_content(building / part)
             )
@@ -195,11 +195,11 @@ def open_part(folder: Path, note: Prepared, part: Literal["training", "validatio
     TrainingError
         Where the files are not those that were built.
     """
-    told: PreparedPart = getattr(note, part)
+    expected: PreparedPart = getattr(note, part)
     try:
-        if _content(folder / part) != told.content:
+        if _content(folder / part) != expected.content:
             raise OSError(None, "not as it was built")
-        return open_frame_set(folder / part, note.image_size, told.data_hash)
+        return open_frame_set(folder / part, note.image_size, expected.data_hash)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise TrainingError(f"{folder / part}: damaged ({reason}); build it again") from None
@@ -222,6 +222,7 @@ def _states(data: Path, listed: SplitList) -> dict[str, str]:
 
 
 def _state(case: AcouslicCase) -> str:
+    # size and time of change, not content: to read it takes as long as building anew
     files = [path.stat() for path in (case.image_path, case.mask_path)]
     known = [
         *((file.st_size, file.st_mtime_ns) for file in files),

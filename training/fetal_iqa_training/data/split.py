@@ -5,7 +5,6 @@ import json
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -13,7 +12,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fetal_iqa_training.data.datasets import list_annotated
-from fetal_iqa_training.data.labelled_frames import AnnotatedCase, acouslic_frames
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, annotated_cases
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.io import AcouslicCase, list_cases
@@ -23,7 +22,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 
 @dataclass(frozen=True)
 class CaseSplit:
-    """Cases for training, for choosing the best epoch, and for the final figures."""
+    """Cases for training, for choosing the best epoch, and for the final metrics."""
 
     training: tuple[AnnotatedCase, ...]
     validation: tuple[AnnotatedCase, ...]
@@ -213,7 +212,7 @@ def names_of_part(data: Path, path: Path, part: Part) -> tuple[str, ...]:
     annotated = {
         case.uuid: case.subject_id
         for case in list_cases(data, must_exist=False)
-        if any(ac_mm is not None for ac_mm in case.ac_mm)
+        if case.annotated_sweeps
     }
     _check_fits(split, annotated, path, data)
     names: tuple[str, ...] = getattr(split, part)
@@ -255,11 +254,7 @@ def split_list(cases: Iterable[AcouslicCase], shares: Shares, seed: int) -> dict
         Where there are too few subjects, or none for validation.
     """
     cases = list(cases)
-    annotated = [
-        AnnotatedCase(case.uuid, case.subject_id, sweeps, partial(acouslic_frames, [case]))
-        for case in cases
-        if (sweeps := sum(ac_mm is not None for ac_mm in case.ac_mm))
-    ]
+    annotated = annotated_cases(cases)
     if not shares[0]:
         raise TrainingError("a training needs validation subjects: give them a share above 0")
     split = split_by_subject(annotated, *shares, seed=seed)

@@ -3,7 +3,6 @@
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -12,9 +11,9 @@ import SimpleITK
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
-from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, SWEEPS_PER_CASE
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
+from napari_fetal_iqa.io.acouslic import IMAGES, MASKS
+from napari_fetal_iqa.sweep import Bounds
 
 SHAPE = (840, 562, 744)
 SPACING_MM = (0.28, 0.28)
@@ -50,7 +49,7 @@ class CaseCheck:
     @property
     def annotated_sweeps(self) -> int:
         """How many sweeps have a circumference."""
-        return sum(ac_mm is not None for ac_mm in self.case.ac_mm)
+        return len(self.case.annotated_sweeps)
 
 
 @dataclass(frozen=True)
@@ -83,7 +82,7 @@ class DataSetCheck:
         return dict(Counter(text for check in self.sound for text in check.remarks).most_common())
 
     @property
-    def figures(self) -> dict[str, int | float]:
+    def counts(self) -> dict[str, int | float]:
         """Counts over the sound cases, and the share of their frames that are annotated."""
         subjects = Counter(check.case.subject_id for check in self.sound)
         frames = sum(check.frames for check in self.sound)
@@ -154,91 +153,85 @@ def check_data_set(folder: Path, report: Report = silent) -> DataSetCheck:
 def check_case(case: AcouslicCase) -> CaseCheck:
     """Read one case to its end; one of its two volumes is in memory at a time."""
     try:
-        shape, spacing_mm, identity = _check_frames(case.image_path)
-        planes = _check_masks(case.mask_path, shape)
+        frames = _check_frames(case)
+        planes = _check_masks(case, frames.shape)
     except (SweepError, TrainingError) as error:
         return CaseCheck(case, str(error))
     return CaseCheck(
         case,
-        remarks=tuple(_remarks(case, shape, spacing_mm, planes)),
+        remarks=tuple(_remarks(case, frames, planes)),
         frames=len(planes),
         optimal=int((planes == 1).sum()),
         suboptimal=int((planes == 2).sum()),
-        identity=identity,
+        identity=frames.identity,
     )
 
 
-def _check_frames(path: Path) -> tuple[tuple[int, int, int], tuple[float, float] | None, str]:
-    """Return grid, spacing and content of the frames."""
-    volume = _open(path)
-    if len(volume) % SWEEPS_PER_CASE:
-        raise TrainingError(
-            f"{path.name}: expected {SWEEPS_PER_CASE} sweeps of equal length, found "
-            f"{len(volume)} frames; copy the case again"
-        )
+@dataclass(frozen=True)
+class _Frames:
+    """What is kept of the frames of a case when they are read."""
+
+    shape: tuple[int, int, int]
+    spacing_mm: tuple[float, float] | None
+    bounds: Bounds
+    identity: str
+
+
+def _check_frames(case: AcouslicCase) -> _Frames:
+    _check_is_uint8(case.image_path)
+    volume = open_frames(case)
     identity = volume.identity  # reads all: damage anywhere in the file is found
     if not any(np.any(frame) for frame in volume.frames):
-        raise TrainingError(f"{path.name}: all frames are black; copy the case again")
-    return volume.shape, volume.spacing_mm, identity
+        raise TrainingError(f"{case.image_path.name}: all frames are black; copy the case again")
+    return _Frames(volume.shape, volume.spacing_mm, volume.bounds, identity)
 
 
-def _check_masks(path: Path, shape: tuple[int, int, int]) -> np.ndarray:
+def _check_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> np.ndarray:
     """Return the plane of each frame, (T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated."""
-    masks = _open(path)
-    if masks.shape != shape:
-        raise TrainingError(
-            f"masks of {path.name}: expected the grid {shape} of the frames, found {masks.shape}; "
-            "copy the case again"
-        )
+    _check_is_uint8(case.mask_path)
+    masks = open_masks(case, shape)
     planes = np.zeros(len(masks), np.uint8)
     for frame, labels in enumerate(masks.frames):
         largest = int(np.max(labels))
         if largest > 2:
             raise TrainingError(
-                f"masks of {path.name}: expected the labels 0, 1 and 2, found {largest} in frame "
-                f"{frame}; copy the case again"
+                f"masks of {case.mask_path.name}: expected the labels 0, 1 and 2, found {largest} "
+                f"in frame {frame}; copy the case again"
             )
         if largest == 2 and np.any(labels == 1):
             raise TrainingError(
-                f"masks of {path.name}: expected one label per frame, found 1 and 2 in frame "
-                f"{frame}; correct the mask"
+                f"masks of {case.mask_path.name}: expected one label per frame, found 1 and 2 in "
+                f"frame {frame}; correct the mask"
             )
         planes[frame] = largest
     return planes
 
 
-def _open(path: Path) -> SweepVolume:
-    """Open a volume whose pixels are uint8 in the file, too."""
+def _check_is_uint8(path: Path) -> None:
+    """Refuse other pixels: reading would turn them into uint8, and masks into other labels."""
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(str(path))
     try:
         reader.ReadImageInformation()
     except RuntimeError:
-        return read_sweep(path)  # says what is wrong in one line
-    kind = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+        return  # opening the volume says what is wrong, in one line
     if reader.GetPixelID() != SimpleITK.sitkUInt8:
-        raise TrainingError(f"{path.name}: expected pixels of uint8, found {kind}; copy it again")
-    return read_sweep(path)
+        found = SimpleITK.GetPixelIDValueAsString(reader.GetPixelID())
+        raise TrainingError(f"{path.name}: expected pixels of uint8, found {found}; copy it again")
 
 
-def _remarks(
-    case: AcouslicCase,
-    shape: tuple[int, int, int],
-    spacing_mm: tuple[float, float] | None,
-    planes: np.ndarray,
-) -> Iterator[str]:
-    if shape != SHAPE:
+def _remarks(case: AcouslicCase, frames: _Frames, planes: np.ndarray) -> Iterator[str]:
+    if frames.shape != SHAPE:
         yield f"not {' x '.join(map(str, SHAPE))} frames, rows and columns"
-    if spacing_mm is None or not np.allclose(spacing_mm, SPACING_MM, atol=1e-3):
+    if frames.spacing_mm is None or not np.allclose(frames.spacing_mm, SPACING_MM, atol=1e-3):
         yield f"spacing is not {SPACING_MM[0]} mm"
     if not planes.any():
         yield "no annotated frame"
-    edges = np.linspace(0, len(planes), SWEEPS_PER_CASE + 1).astype(int)
-    seen = [bool(planes[start:stop].any()) for start, stop in pairwise(edges)]
-    known = [ac_mm is not None for ac_mm in case.ac_mm]
-    if any(s and not k for s, k in zip(seen, known, strict=True)):
+    seen = {sweep for sweep, (start, stop) in enumerate(frames.bounds) if planes[start:stop].any()}
+    known = set(case.annotated_sweeps)
+    if seen - known:
         yield "a sweep has annotated frames but no circumference"
-    if any(k and not s for s, k in zip(seen, known, strict=True)):
+    if known - seen:
         yield "a sweep has a circumference but no annotated frame"
     if any(ac_mm is not None and not AC_MM[0] <= ac_mm <= AC_MM[1] for ac_mm in case.ac_mm):
         yield f"a circumference is not within {AC_MM[0]} to {AC_MM[1]} mm"

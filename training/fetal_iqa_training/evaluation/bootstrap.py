@@ -1,4 +1,4 @@
-"""How sure a figure is: percentile intervals from resampled cases."""
+"""How sure a number is: percentile intervals from resampled cases."""
 
 import statistics
 from collections.abc import Iterable
@@ -10,12 +10,12 @@ from pydantic import JsonValue
 
 RESAMPLES = 1000
 FEWEST_CASES = 5
-"""Of fewer cases no interval is given: their resamples tell nothing."""
+"""Of fewer cases no interval is given: their resamples show nothing."""
 
 
 @dataclass(frozen=True)
 class Estimate:
-    """A figure and its 95 % interval.
+    """A number and its 95 % interval.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ def resampled_cases(n_cases: int, seed: int = 0) -> NDArray[np.intp]:
 
 
 def estimate(value: float, resamples: NDArray[np.float64]) -> Estimate:
-    """Put the 2.5 and 97.5 percentiles of its resamples, (R,), beside a figure."""
+    """Put the 2.5 and 97.5 percentiles of its resamples, (R,), beside a number."""
     if not len(resamples):
         return Estimate(float(value))
     low, high = np.percentile(resamples, [2.5, 97.5])

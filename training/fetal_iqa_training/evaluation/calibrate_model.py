@@ -35,6 +35,7 @@ from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
 _NEAR_A_BOUND = 1.01
+"""A bounded search ends beside a bound and never on it; this near counts as there."""
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class Calibration:
     ----------
     temperature : float
         1 where none could be found.
-    figures : dict
+    errors : dict
         ``ece_before`` and ``brier_before`` of the logits as they are, ``ece`` and ``brier`` at
         the temperature; 4 digits.
     note : str
@@ -53,7 +54,7 @@ class Calibration:
     """
 
     temperature: float
-    figures: dict[str, JsonValue]
+    errors: dict[str, JsonValue]
     note: str
 
 
@@ -100,22 +101,22 @@ def calibrate_on(
         note = "temperature by the validation frames"
     except TrainingError as error:
         temperature, note = 1.0, f"none: {error}"
-    return Calibration(temperature, figures_at(judged, temperature), note)
+    return Calibration(temperature, errors_at(judged, temperature), note)
 
 
-def figures_at(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
+def errors_at(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
     """Return ``ece`` and ``brier`` at a temperature, and before any as ``_before``; 4 digits."""
-    return _figures(judged, temperature) | figures_before(judged)
+    return _errors(judged, temperature) | errors_before(judged)
 
 
-def figures_before(judged: Evaluation) -> dict[str, JsonValue]:
+def errors_before(judged: Evaluation) -> dict[str, JsonValue]:
     """Return ``ece_before`` and ``brier_before`` of a classifier's logits; nothing of masks."""
     if not len(judged.logits):
         return {}
-    return {f"{name}_before": value for name, value in _figures(judged, 1.0).items()}
+    return {f"{name}_before": value for name, value in _errors(judged, 1.0).items()}
 
 
-def _figures(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
+def _errors(judged: Evaluation, temperature: float) -> dict[str, JsonValue]:
     scores = calibrated(judged.logits, temperature)
     return {
         "ece": round(expected_calibration_error(scores, judged.labels), 4),
@@ -186,11 +187,11 @@ def calibrate(
         },
         "started_from": old.training,
     }
-    figures: dict[str, JsonValue] = {
+    metrics: dict[str, JsonValue] = {
         "frames": judged.frames,
         "positives": judged.positives,
         "temperature_before": old.temperature,
-        **figures_at(judged, temperature),
+        **errors_at(judged, temperature),
     }
     card = old.model_copy(
         update={
@@ -199,7 +200,7 @@ def calibrate(
             "quality_threshold": _same_decisions(old, temperature),
             "parent": model_hash(model),
             "training": training,
-            "metrics": {"calibration": figures},
+            "metrics": {"calibration": metrics},
             "tool_version": TOOL_VERSION,
         }
     )

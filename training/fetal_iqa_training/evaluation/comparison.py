@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.settings import Task
 
 RESAMPLES = 1000
@@ -16,7 +17,7 @@ CLUSTERS = 5
 NAMED = 20
 """At most as many frames are named as better, and as worse."""
 NOTABLE = 0.02
-"""A frame whose figure changed less is as it was."""
+"""A frame whose score changed less is as it was."""
 
 
 @dataclass(frozen=True)
@@ -53,10 +54,10 @@ class FrameOutcome:
 Outcomes = Sequence[FrameOutcome]
 
 
-def figures(outcomes: Outcomes) -> dict[str, float]:
+def metrics(outcomes: Outcomes) -> dict[str, float]:
     """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
 
-    As :class:`~fetal_iqa_training.evaluation.metrics.FrameFigures` and the judge do: Dice and
+    As :class:`~fetal_iqa_training.evaluation.metrics.FrameMetrics` and the judge do: Dice and
     ``circumference_error_mm`` are means over the frames that have them.
     """
     whole = np.ones((1, len(outcomes)))
@@ -64,7 +65,7 @@ def figures(outcomes: Outcomes) -> dict[str, float]:
 
 
 def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, JsonValue]:
-    """Return 95 % intervals of each figure of parent and child, and of their difference.
+    """Return 95 % intervals of each metric of parent and child, and of their difference.
 
     Paired percentile bootstrap: both are judged on the same 1000 resamples, of sweeps where
     there are 5 or more, since frames of one sweep are alike, else of frames.
@@ -99,7 +100,7 @@ def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, Jso
 
 
 def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
-    """Return the figures of parent and child on each sweep, by the start of its identity."""
+    """Return the metrics of parent and child on each sweep, by the start of its identity."""
     before, after = _by_sweep(parent), _by_sweep(child)
     return {
         sweep[:8]: {"parent": _rounded(before[sweep]), "child": _rounded(after[sweep])}
@@ -110,11 +111,11 @@ def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
 def changed(parent: Outcomes, child: Outcomes, task: Task) -> dict[str, JsonValue]:
     """Name the frames that got better and worse, the most changed first; 20 of each at most.
 
-    A frame's figure is, of a classifier, how near its score is to the truth; of a segmenter
+    A frame's own score is, of a classifier, how near its score is to the truth; of a segmenter
     its Dice, or where there is nothing to outline whether it decides so.
     """
     moves = [
-        (one.sweep, one.frame, _figure(one, task), _figure(other, task))
+        (one.sweep, one.frame, _frame_score(one, task), _frame_score(other, task))
         for one, other in zip(parent, child, strict=True)
     ]
     better = sorted((m for m in moves if m[3] - m[2] > NOTABLE), key=lambda m: m[2] - m[3])
@@ -128,7 +129,7 @@ def changed(parent: Outcomes, child: Outcomes, task: Task) -> dict[str, JsonValu
     }
 
 
-def _figure(outcome: FrameOutcome, task: Task) -> float:
+def _frame_score(outcome: FrameOutcome, task: Task) -> float:
     if task == "cls":
         return outcome.score if outcome.positive else 1 - outcome.score
     if outcome.dice is not None:
@@ -142,7 +143,7 @@ def _by_sweep(outcomes: Outcomes) -> Mapping[str, list[FrameOutcome]]:
 
 
 def _rounded(outcomes: Outcomes) -> dict[str, JsonValue]:
-    known = {k: round(v, 4) for k, v in figures(outcomes).items() if np.isfinite(v)}
+    known = {k: round(v, 4) for k, v in metrics(outcomes).items() if np.isfinite(v)}
     return {
         "frames": len(outcomes),
         "positives": sum(outcome.positive for outcome in outcomes),
@@ -160,16 +161,18 @@ def _resampled(outcomes: Outcomes, random: np.random.Generator) -> NDArray[np.fl
 
 
 def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
-    """Return the figures of frames that count ``weights`` times; nan where one is not defined."""
+    """Return the metrics of frames that count ``weights`` times; nan where one is not defined."""
     positive = np.array([outcome.positive for outcome in outcomes])
     decision = np.array([outcome.decision for outcome in outcomes])
-    hits = weights @ (positive & decision)
+    precision, recall, f1 = precision_recall_f1(
+        *(weights @ frames for frames in (positive & decision, decision, positive))
+    )
     with np.errstate(invalid="ignore", divide="ignore"):
         found = {
             "accuracy": weights @ (positive == decision) / weights.sum(axis=1),
-            "f1": _share(2 * hits, weights @ positive + weights @ decision),
-            "precision": _share(hits, weights @ decision),
-            "recall": _share(hits, weights @ positive),
+            "f1": f1,
+            "precision": precision,
+            "recall": recall,
         }
         for name in ("dice", "circumference_error_mm"):
             values = np.array([getattr(outcome, name) for outcome in outcomes], np.float64)
@@ -177,8 +180,3 @@ def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDA
             if known.any():
                 found[name] = weights[:, known] @ values[known] / weights[:, known].sum(axis=1)
     return found
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    """0 of nothing is 0, as torchmetrics has it."""
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -30,10 +30,11 @@ from fetal_iqa_training.evaluation.calibration import (
     reliability,
 )
 from fetal_iqa_training.evaluation.comparison import FrameOutcome
-from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.evaluation.metrics import FrameMetrics
 from fetal_iqa_training.progress import Progress, Report, silent
 from fetal_iqa_training.settings import Part
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
+from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.storage import paths
 
 
@@ -45,7 +46,7 @@ class Evaluation:
     ----------
     frames, positives : int
         Frames judged, and how many of them show an abdomen.
-    figures : dict
+    metrics : dict
         ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
         decision. For a classifier also ``ece``, the expected calibration error of its quality, and
         ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
@@ -62,7 +63,7 @@ class Evaluation:
 
     frames: int
     positives: int
-    figures: dict[str, float]
+    metrics: dict[str, float]
     curve: dict[str, list[float]] = field(default_factory=dict)
     outcomes: tuple[FrameOutcome, ...] = ()
     logits: NDArray[np.float32] = field(
@@ -81,7 +82,7 @@ class Evaluation:
 
     def as_metrics(self) -> dict[str, JsonValue]:
         """Return one flat dictionary, rounded to 4 digits, for a model card or a table."""
-        rounded = {name: round(value, 4) for name, value in self.figures.items()}
+        rounded = {name: round(value, 4) for name, value in self.metrics.items()}
         return {"frames": self.frames, "positives": self.positives, **rounded}
 
 
@@ -120,7 +121,7 @@ def judge(
         segmenter=model if isinstance(model, FrameSegmenter) else None,
         device=device,
     )
-    figures = FrameFigures()
+    running = FrameMetrics()
     outcomes: list[FrameOutcome] = []
     logits: list[NDArray[np.float32]] = []
     for done, source in enumerate(sources, start=1):
@@ -128,13 +129,13 @@ def judge(
             positive = torch.from_numpy(source.positive[batch.frames])
             if batch.quality is not None and batch.logits is not None:
                 logits.append(batch.logits)
-                figures.update(
+                running.update(
                     torch.from_numpy(batch.quality > quality_threshold),
                     positive,
                     scores=torch.from_numpy(batch.quality),
                 )
             if batch.area_fraction is not None and batch.masks is not None:
-                figures.update(
+                running.update(
                     torch.from_numpy(batch.area_fraction >= area_threshold),
                     positive,
                     torch.from_numpy(batch.masks),
@@ -143,17 +144,17 @@ def judge(
                 )
             outcomes.extend(_outcomes(source, batch, quality_threshold, area_threshold))
         report(Progress("evaluating", done))
-    if figures.frames == 0:
+    if running.frames == 0:
         raise TrainingError("no annotated frames to judge the model on; choose other data")
-    found = figures.compute()
+    found = running.compute()
     errors_mm = [one.circumference_error_mm for one in outcomes]
     if known := [error for error in errors_mm if error is not None]:
         found["circumference_error_mm"] = sum(known) / len(known)
     judged = Evaluation(
-        figures.frames,
-        figures.positives,
+        running.frames,
+        running.positives,
         found,
-        figures.curve(),
+        running.curve(),
         tuple(outcomes),
         np.concatenate(logits) if logits else np.zeros(0, np.float32),
     )
@@ -183,9 +184,7 @@ def _outcomes(
             positive,
             score,
             score >= area_threshold,
-            2 * float((mask & truth).sum()) / float(mask.sum() + truth.sum())
-            if truth.any()
-            else None,
+            dice(mask, truth, of_nothing=None) if truth.any() else None,
             _circumference_error_mm(source, int(frame), mask),
         )
 

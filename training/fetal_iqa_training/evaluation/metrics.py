@@ -1,8 +1,10 @@
-"""The figures by which a model is judged, frame by frame."""
+"""The metrics by which a model is judged, frame by frame."""
 
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 from torchmetrics import MeanMetric, MetricCollection
 from torchmetrics.classification import (
@@ -15,9 +17,10 @@ from torchmetrics.classification import (
 )
 
 _CURVE_POINTS = 200
+"""More than a plot shows, and few enough for a file that people open."""
 
 
-class FrameFigures:
+class FrameMetrics:
     """Running accuracy, F1, precision and recall of frame decisions, and Dice of masks.
 
     Where scores are given, also the curve of precision over recall and the area under it.
@@ -88,12 +91,12 @@ class FrameFigures:
 
         That is ``average_precision`` where there are scores, and ``dice`` for masks.
         """
-        figures = {name: float(value) for name, value in self._decisions.compute().items()}
+        metrics = {name: float(value) for name, value in self._decisions.compute().items()}
         if self._average_precision.update_called:
-            figures["average_precision"] = float(self._average_precision.compute())
+            metrics["average_precision"] = float(self._average_precision.compute())
         if self._has_masks:
-            figures["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
-        return figures
+            metrics["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
+        return metrics
 
     def curve(self) -> dict[str, list[float]]:
         """Return ``threshold``, ``precision`` and ``recall``, at most 200 points of each.
@@ -109,3 +112,27 @@ class FrameFigures:
         chosen = torch.linspace(0, len(thresholds) - 1, n_points).round().long()
         parts = {"threshold": thresholds, "precision": precision, "recall": recall}
         return {name: part.cpu()[chosen].tolist() for name, part in parts.items()}
+
+
+def precision_recall_f1(
+    hits: ArrayLike, called: ArrayLike, positives: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return precision, recall and F1 of many counts at once; 0 of nothing is 0, as torchmetrics.
+
+    For thresholds and resamples, which are counted and not gone through frame by frame.
+
+    Parameters
+    ----------
+    hits : array
+        Frames rightly called positive.
+    called, positives : arrays
+        Frames called positive, and frames that are; of a shape that goes with ``hits``.
+    """
+    hit, found, true = np.broadcast_arrays(
+        *(np.asarray(count, np.float64) for count in (hits, called, positives))
+    )
+    return _share(hit, found), _share(hit, true), _share(2 * hit, found + true)
+
+
+def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

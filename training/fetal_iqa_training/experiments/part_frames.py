@@ -14,7 +14,7 @@ from fetal_iqa_training.data.frame_set import build_frame_set
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
 from fetal_iqa_training.progress import Progress, Report
 
-BATCH = 32
+BATCH = 32  # as in training: a network that could be fitted can also be run
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,7 +124,8 @@ def outputs(
     network.to(chosen)
     reduced = chosen.type == "cuda" and torch.cuda.is_bf16_supported(False)
     for start in range(0, len(frames), BATCH):
-        images = torch.from_numpy(np.array(frames[start : start + BATCH])).to(chosen)
+        batch = np.array(frames[start : start + BATCH])  # torch warns of read-only memory maps
+        images = torch.from_numpy(batch).to(chosen)
         inputs = preprocess(images, spec.image_size, spec.mean, spec.std)
         with torch.autocast(chosen.type, torch.bfloat16, reduced):
             found = network(inputs)

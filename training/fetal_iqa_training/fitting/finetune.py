@@ -1,8 +1,8 @@
 """Fine-tuning a model on corrections: a few frames, an adapter, a child of the model."""
 
 import shutil
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,48 +13,33 @@ from torch.utils.data import DataLoader, Sampler
 
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
 from fetal_iqa_models.networks import Network
-from fetal_iqa_training.data.correction_set import Lesson, prepare_lesson
-from fetal_iqa_training.data.corrections import SweepFinder, corrected_frames
-from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample, build_frame_set
-from fetal_iqa_training.data.labelled_frames import LabelledFrames
-from fetal_iqa_training.data.phantoms import old_frames, reference_phantoms, rehearsal_phantoms
+from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.comparison import changed, intervals, per_sweep
-from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
-from fetal_iqa_training.fitting.fit import check_is_free, enter
+from fetal_iqa_training.evaluation.evaluate import Evaluation
+from fetal_iqa_training.fitting.finetune_context import (
+    EarlierData,
+    FinetuneContext,
+    with_phantoms,
+)
+from fetal_iqa_training.fitting.frozen_encoder import encoder_is_trained
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.samplers import BalancedDraws, BatchShard, EveryFrame, rank
+from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame, rank
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
-from fetal_iqa_training.progress import Progress, Report, silent
+from fetal_iqa_training.fitting.work_folder import check_is_free, enter
+from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
 from fetal_iqa_training.transforms.augmentation import Augmentation
-from fetal_iqa_training.transforms.histogram_matching import GreyLevels
-from fetal_iqa_training.transforms.speckle import respeckle
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 from napari_fetal_iqa.model_library.comparison import ModelComparison
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
 _SHOWN = 64
-"""Without patience the progress shows the figures of as many frames that are learnt from."""
+"""Without patience the progress shows the metrics on as many of the training frames."""
 _KEPT_BACK = 5
 """With patience, one corrected frame in five chooses when to stop."""
-
-
-@dataclass(frozen=True)
-class OldData:
-    """Folders of data that the base knew before, in the layout of ACOUSLIC-AI or HC18.
-
-    Parameters
-    ----------
-    reference : Path, optional
-        Both are judged on it, so that forgetting shows; of a demo model phantoms by default.
-    rehearsal : Path, optional
-        Mixed into the training; of a demo model phantoms by default.
-    """
-
-    reference: Path | None = None
-    rehearsal: Path | None = None
 
 
 def finetune(
@@ -67,12 +52,12 @@ def finetune(
     reviewer: str | None = None,
     negatives: int = 0,
     encoder_weights: Path | None = None,
-    old_data: OldData | None = None,
-    course: Schedule | None = None,
+    earlier_data: EarlierData | None = None,
+    schedule: Schedule | None = None,
     command: str = "",
     report: Report = silent,
 ) -> ModelCard | None:
-    """Teach a model what experts corrected and write the child's model folder.
+    """Fine-tune a model on what experts corrected and write the child's model folder.
 
     A base that carries an adapter goes on with it, another gets a new one; the head trains
     too. An encoder that takes no LoRA is trained in full. Without patience the last weights are
@@ -93,13 +78,13 @@ def finetune(
     sweep_folders : sequence of Path
         Where to look for sweeps that were moved.
     reviewer : str, optional
-        Learn from this reviewer alone; else from the consensus.
+        Only the corrections of this reviewer; else the consensus of all.
     negatives : int
         Frames without an abdomen to take from each sweep marked as fully reviewed.
     encoder_weights : Path, optional
         Where the base's folder does not hold its encoder; else those fetched before.
-    old_data : OldData, optional
-    course : Schedule, optional
+    earlier_data : EarlierData, optional
+    schedule : Schedule, optional
         Its stop file and its processes; how long it goes on is in ``settings``.
     command : str
         Noted in the card.
@@ -109,18 +94,18 @@ def finetune(
     -------
     ModelCard or None
         Of the child; None in all processes but the first. ``metrics`` has ``parent`` and
-        ``child`` on the ``corrections`` that were learnt from, on the ``hold_out`` and on the
+        ``child`` on the ``corrections`` that it was fine-tuned on, on the ``hold_out`` and on the
         ``reference``, as far as there are such; for the latter two ``intervals``, for the
         hold-out also ``sweeps`` and ``changed``; and ``note``, why nothing was held out.
 
     Raises
     ------
     TrainingError
-        Where there is too little to learn from, a sweep is not found, or ``out`` exists.
+        Where there is too little to fine-tune on, or ``out`` exists.
     ModelError
         Where the base is unusable or of another task.
-    StoreError
-        Where a file is no corrections store.
+    StoreError, SweepError
+        Where a file is no corrections store, or a sweep is not found.
     """
     check_is_free(out)
     network = load_model(base, encoder_weights, paths.weights())
@@ -129,116 +114,51 @@ def finetune(
             f"{base}: is a {network.task} model and the task is {settings.task}; "
             "choose a base of the task"
         )
-    course = course or Schedule()
-    if settings.batch_size % course.processes:
+    schedule = schedule or Schedule()
+    if settings.batch_size % schedule.processes:
         raise TrainingError(
-            f"batches of {settings.batch_size} frames cannot be shared by {course.processes} "
+            f"batches of {settings.batch_size} frames cannot be shared by {schedule.processes} "
             "processes; choose a multiple of them"
         )
-    lesson = prepare_lesson(stores, settings.task, reviewer, negatives)
-    lesson.check()
-    context = FinetuneContext(network, lesson, SweepFinder(sweep_folders), settings, report)
-    folders = _old_folders(network, settings, old_data or OldData(), report)
+    corrections = read_correction_set(stores, settings.task, reviewer, negatives)
+    corrections.check()
+    finder = SweepFinder(sweep_folders)
+    context = FinetuneContext(network, corrections, finder, settings, report)
+    folders = with_phantoms(network, settings, earlier_data or EarlierData(), report)
     first = rank() == 0
+    # now, because the training changes the network in place
     parent = context.judged(folders.reference) if first else {}
     work = out.parent / f".{out.name}.training"
     frames, n_corrected = context.frame_set(folders.rehearsal, work / f"frames-{rank()}")
     run = work / "run"
     if first:
         enter(run, f"{network.hash}\n{frames.data_hash}\n{settings.model_dump_json()}\n")
-    _learn(network, frames, n_corrected, settings, run, course, report)
+    _train(network, frames, n_corrected, settings, run, schedule, report)
     if not first:
         return None
     training: dict[str, JsonValue] = {
         "command": command,
         "settings": settings.model_dump(mode="json"),
-        "sweeps": len(lesson.split.training),
+        "sweeps": len(corrections.split.training),
         "frames": n_corrected,
         "positives": int(frames.positive[:n_corrected].sum()),
         "rehearsed": len(frames) - n_corrected,
     }
     data_hash = frames.data_hash
     del frames  # its files are open, and go with the work folder
-    metrics = _compared(parent, context.judged(folders.reference), lesson)
+    metrics = _compared(parent, context.judged(folders.reference), corrections)
     save_model(network, out, _card_of_child(network, training, data_hash, metrics))
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
 
 
-@dataclass(frozen=True)
-class FinetuneContext:
-    """What parent and child are taught and judged with."""
-
-    network: Network
-    lesson: Lesson
-    finder: SweepFinder
-    settings: FinetuneSettings
-    report: Report
-
-    def judged(self, reference: Path | None) -> dict[str, Evaluation]:
-        """Judge the network on what it learns from, on the hold-out and on the reference."""
-        split = self.lesson.split
-        sources = {
-            "corrections": self._frames_of(split.training),
-            "hold_out": self._frames_of(split.hold_out) if split.hold_out else None,
-            "reference": old_frames(reference) if reference else None,
-        }
-        return {
-            name: judge(self.network, frames, device=self.settings.device, report=self.report)
-            for name, frames in sources.items()
-            if frames is not None
-        }
-
-    def frame_set(self, rehearsal: Path | None, folder: Path) -> tuple[FrameSet, int]:
-        """Build the training frames, corrected ones first; return also how many those are."""
-        corrected = 0
-        levels = GreyLevels(self.settings.seed)
-        random = np.random.default_rng(self.settings.seed)
-
-        def frames() -> Iterator[LabelledFrames]:
-            nonlocal corrected
-            for source in self._frames_of(self.lesson.split.training):
-                corrected += len(source.positive)
-                levels.see(source.frames)
-                yield source
-            for source in old_frames(rehearsal) if rehearsal else ():
-                yield source
-                if self.settings.rehearse_alike:
-                    alike = levels.lend(respeckle(source.frames, random))
-                    yield replace(source, frames=alike)
-
-        size = self.network.encoder.spec.image_size
-        report = self.report
-        frame_set = build_frame_set(
-            frames(), size, folder, lambda done: report(Progress("reading", done))
-        )
-        return frame_set, corrected
-
-    def _frames_of(self, side: Sequence[CorrectedSweep]) -> Iterator[LabelledFrames]:
-        for sweep in side:
-            yield from corrected_frames(sweep, self.finder.find(sweep.record), self.lesson.task)
-
-
-def _old_folders(
-    network: Network, settings: FinetuneSettings, given: OldData, report: Report
-) -> OldData:
-    """Fill in the phantoms of a demo model; no rehearsal where none is wanted."""
-    demo = network.card is not None and network.card.demo
-    reference, rehearsal = given.reference, given.rehearsal if settings.rehearsal else None
-    if demo and reference is None:
-        reference = reference_phantoms(report)
-    if demo and rehearsal is None and settings.rehearsal:
-        rehearsal = rehearsal_phantoms(report)
-    return OldData(reference, rehearsal)
-
-
-def _learn(
+def _train(
     network: Network,
     frames: FrameSet,
     n_corrected: int,
     settings: FinetuneSettings,
     folder: Path,
-    course: Schedule,
+    schedule: Schedule,
     report: Report,
 ) -> None:
     takes_lora = network.lora is not None or network.encoder.spec.lora_targets is not None
@@ -246,21 +166,21 @@ def _learn(
         torch.manual_seed(settings.seed)
         set_strategy(network, "lora" if takes_lora else "full", settings.lora)
     before = {name: p.detach().clone() for name, p in _trained(network)}
-    learnt, kept_back = _kept_back(frames.positive[:n_corrected], settings.patience is not None)
+    trained, kept_back = _kept_back(frames.positive[:n_corrected], settings.patience is not None)
     sampler: Sampler[Sample]
     if settings.steps is None:
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     else:
-        kinds = _kinds(frames.positive, learnt, n_corrected, settings.rehearsal)
-        draws = min(settings.steps, STEPS_A_ROUND) * settings.batch_size
-        sampler = BalancedDraws(kinds, draws, settings.seed)
-    shown = kept_back if len(kept_back) else learnt[:_SHOWN]
+        kinds = _kinds(frames.positive, trained, n_corrected, settings.rehearsal)
+        n_samples = min(settings.steps, STEPS_A_ROUND) * settings.batch_size
+        sampler = BalancedSampler(kinds, n_samples, settings.seed)
+    shown = kept_back if len(kept_back) else trained[:_SHOWN]
     dataset = FrameDataset(frames, Augmentation(magnification=settings.magnification))
     run_training(
         FrameLearner(network, settings),
         DataLoader(
             dataset,
-            batch_size=settings.batch_size // course.processes,
+            batch_size=settings.batch_size // schedule.processes,
             sampler=BatchShard(sampler, settings.batch_size),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
@@ -269,7 +189,7 @@ def _learn(
         folder,
         settings,
         replace(
-            course,
+            schedule,
             epochs=settings.epochs if settings.steps is None else None,
             steps=settings.steps,
             keep_best=len(kept_back) > 0,
@@ -291,17 +211,18 @@ def _kept_back(
 ) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
     """Divide corrected frames into those to learn from and one in five of each kind."""
     kinds = np.flatnonzero(positive), np.flatnonzero(~positive)
+    # from the middle of each five: of one or two frames none can be spared
     back = [kind[_KEPT_BACK // 2 :: _KEPT_BACK] for kind in kinds]
     kept_back = np.sort(np.concatenate(back)) if wanted else np.zeros(0, np.intp)
     return np.setdiff1d(np.arange(len(positive)), kept_back), kept_back
 
 
 def _kinds(
-    positive: NDArray[np.bool_], learnt: NDArray[np.intp], n_corrected: int, rehearsal: int
+    positive: NDArray[np.bool_], trained: NDArray[np.intp], n_corrected: int, rehearsal: int
 ) -> list[NDArray[np.intp]]:
     """Return the kinds of frame that a step has as many of each of."""
     old = np.arange(n_corrected, len(positive))
-    kinds = [learnt[positive[learnt]], learnt[~positive[learnt]]]
+    kinds = [trained[positive[trained]], trained[~positive[trained]]]
     if rehearsal == 1:
         kinds.append(old)
     elif rehearsal:
@@ -310,7 +231,7 @@ def _kinds(
 
 
 def _compared(
-    parent: dict[str, Evaluation], child: dict[str, Evaluation], lesson: Lesson
+    parent: dict[str, Evaluation], child: dict[str, Evaluation], corrections: CorrectionSet
 ) -> dict[str, JsonValue]:
     metrics: dict[str, JsonValue] = {
         side: {name: evaluation.as_metrics() for name, evaluation in judged.items()}
@@ -324,9 +245,9 @@ def _compared(
     if "hold_out" in parent:
         held = parent["hold_out"].outcomes, child["hold_out"].outcomes
         metrics["sweeps"] = per_sweep(*held)
-        metrics["changed"] = changed(*held, lesson.task)
+        metrics["changed"] = changed(*held, corrections.task)
     else:
-        metrics["note"] = lesson.note
+        metrics["note"] = corrections.note
     return ModelComparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 
 
@@ -338,15 +259,13 @@ def _card_of_child(
 ) -> ModelCard:
     """Take over what the parent's card says but for what the training changed."""
     assert network.card is not None
-    encoder_is_new = any(
-        parameter.requires_grad and ".lora_" not in name
-        for name, parameter in network.encoder.named_parameters()
-    )
     return network.card.model_copy(
         update={
             "name": f"{network.card.encoder} {network.task}, fine-tuned"
             + (", demo" if network.card.demo else ""),
-            "encoder_weights": "own" if encoder_is_new else network.card.encoder_weights,
+            "encoder_weights": "own"
+            if encoder_is_trained(network)
+            else network.card.encoder_weights,
             "parent": network.hash,
             "training_data": data_hash,
             "training": training,

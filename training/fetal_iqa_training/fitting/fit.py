@@ -16,7 +16,6 @@ from fetal_iqa_models import (
     load_card,
     load_encoder,
     load_model,
-    model_hash,
     save_model,
     set_strategy,
     trainable_parameters,
@@ -28,9 +27,15 @@ from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
 from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, figures_before
+from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
 from fetal_iqa_training.evaluation.evaluate import judge
-from fetal_iqa_training.fitting.frozen_encoder import HeadLearner, encode, has_frozen_encoder
+from fetal_iqa_training.fitting.basis import resume_note, weights_sha256
+from fetal_iqa_training.fitting.frozen_encoder import (
+    HeadLearner,
+    encode,
+    encoder_is_trained,
+    has_frozen_encoder,
+)
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.published_recipe import (
     hold_back_as_published,
@@ -39,6 +44,7 @@ from fetal_iqa_training.fitting.published_recipe import (
 )
 from fetal_iqa_training.fitting.samplers import EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
+from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.storage import paths
@@ -87,7 +93,7 @@ def fit(
     demo : bool
         Mark the model as a demo model: not for clinical use.
     half_precision : bool
-        Store the weights as float16; the figures are those of the stored weights.
+        Store the weights as float16; the metrics are those of the stored weights.
     command : str
         Noted in the card, so that the model can be made again.
     report : callable, optional
@@ -109,11 +115,11 @@ def fit(
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     work = out.parent / f".{out.name}.training"
-    enter(work, _note(data, settings, weights, start_from, chosen.split))
+    enter(work, resume_note(data, settings, weights, start_from, chosen.split))
     frames, validation = chosen.frame_sets(work, report)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
-    figures = _learn(network, frames, validation, settings, work, report)
+    validated = _train(network, frames, validation, settings, work, report)
     if half_precision:
         network.half().float()
     training: dict[str, JsonValue] = {
@@ -125,7 +131,7 @@ def fit(
         "command": command,
         "data": origin(data),
         "split": chosen.split,
-        "weights": _sha256(weights),
+        "weights": weights_sha256(weights),
     }
     if parent is not None and parent.card is not None:
         training["started_from"] = parent.card.training
@@ -133,63 +139,20 @@ def fit(
     if isinstance(network, FrameClassifier):
         calibration = calibrate_on(network, validation, settings.device, report)
         temperature = calibration.temperature
-        figures |= calibration.figures
+        validated |= calibration.errors
         training["calibration"] = calibration.note
     card = _card(network, weights, frames.data_hash, training, demo, parent, temperature)
     del frames, validation  # their files are open, and go with the work folder
-    metrics: dict[str, JsonValue] = {"validation": figures}
+    metrics: dict[str, JsonValue] = {"validation": validated}
     network.card = card
     if chosen.cases.test:
         tested = frames_of(chosen.cases.test)
         judged = judge(network, tested, device=settings.device, report=report)
-        metrics["test"] = judged.as_metrics() | figures_before(judged)
+        metrics["test"] = judged.as_metrics() | errors_before(judged)
     card = card.model_copy(update={"metrics": metrics})
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
-
-
-def basis(
-    data: Path,
-    settings: FitSettings,
-    weights: Path | None = None,
-    start_from: Path | None = None,
-    split: Path | None = None,
-    prepared: Path | None = None,
-) -> dict[str, JsonValue]:
-    """Say what a fit begins with beside its settings, to compare with :func:`basis_of` a model.
-
-    Reads all training frames, unless they were built ahead.
-
-    Returns
-    -------
-    dict
-        Hashes of the training ``"data"``, the list of the ``"split"``, the pretrained
-        ``"weights"`` and the ``"start_from"`` model; None where there is none.
-    """
-    chosen = choose_data(data, settings, split, prepared)
-    return {
-        "data": chosen.training_hash,
-        "split": chosen.split,
-        "weights": _sha256(weights),
-        "start_from": None if start_from is None else model_hash(start_from),
-    }
-
-
-def basis_of(card: ModelCard) -> dict[str, JsonValue]:
-    """Say what the fit of a model began with, as :func:`basis` does."""
-    return {
-        "data": card.training_data,
-        "split": card.training.get("split"),
-        "weights": card.training.get("weights"),
-        "start_from": card.parent,
-    }
-
-
-def check_is_free(out: Path) -> None:
-    """Refuse a model folder that exists, before anything is computed."""
-    if out.exists():
-        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
 
 
 def build_network(settings: FitSettings, weights: Path | None) -> Network:
@@ -253,11 +216,7 @@ def take_weights(network: Network, folder: Path) -> Network:
     return other
 
 
-def _sha256(weights: Path | None) -> str | None:
-    return None if weights is None else weights_record(weights, paths.weights()).sha256
-
-
-def _learn(
+def _train(
     network: Network,
     frames: FrameSet,
     validation: FrameSet,
@@ -265,7 +224,7 @@ def _learn(
     work: Path,
     report: Report,
 ) -> dict[str, JsonValue]:
-    """Train in place; return the best epoch's figures."""
+    """Train in place; return the best epoch's metrics."""
     training: Dataset[Any]
     looked_at: Dataset[Any]
     if has_frozen_encoder(network):
@@ -300,28 +259,6 @@ def _learn(
     return learner.best_validation()
 
 
-def _note(
-    data: Path,
-    settings: FitSettings,
-    weights: Path | None,
-    start_from: Path | None,
-    split: str | None,
-) -> str:
-    """Say what a work folder's checkpoints come from; only the very same may go on with them."""
-    begun_from = None if start_from is None else model_hash(start_from)
-    begun_with = f"{data.resolve()}\n{split}\n{_sha256(weights)}\n{begun_from}\n"
-    return f"{begun_with}{settings.model_dump_json()}\n"
-
-
-def enter(work: Path, note: str) -> None:
-    """Make the work folder; one that another training left behind is emptied first."""
-    started = work / "settings"
-    if not started.is_file() or started.read_text(encoding="utf-8") != note:
-        shutil.rmtree(work, ignore_errors=True)
-        work.mkdir(parents=True)
-        started.write_text(note, encoding="utf-8")
-
-
 def _card(
     network: Network,
     weights: Path | None,
@@ -332,16 +269,12 @@ def _card(
     temperature: float,
 ) -> ModelCard:
     spec = network.encoder.spec
-    encoder_is_new = any(
-        parameter.requires_grad and ".lora_" not in name
-        for name, parameter in network.encoder.named_parameters()
-    )
     return ModelCard(
         name=f"{spec.name} {network.task}" + (", demo" if demo else ""),
         task=network.task,
         encoder=spec.name,
         encoder_weights="own"
-        if weights is None or encoder_is_new
+        if weights is None or encoder_is_trained(network)
         else weights_record(weights, paths.weights()),
         image_size=spec.image_size,
         temperature=temperature,

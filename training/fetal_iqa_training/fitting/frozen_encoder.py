@@ -57,6 +57,14 @@ def has_frozen_encoder(network: Network) -> bool:
     return isinstance(network, FrameClassifier) and frozen
 
 
+def encoder_is_trained(network: Network) -> bool:
+    """Whether anything of the encoder but an adapter is trained: its weights are then its own."""
+    return any(
+        parameter.requires_grad and ".lora_" not in name
+        for name, parameter in network.encoder.named_parameters()
+    )
+
+
 def encode(
     learner: FrameLearner,
     frames: FrameSet,
@@ -86,20 +94,21 @@ def encode(
         Of n * (1 + copies) rows: all frames as they are, then all first copies, and so on.
     """
     encoder = learner.model.encoder
-    draws = same_copies(len(frames), copies, settings.seed)
+    samples = same_copies(len(frames), copies, settings.seed)
     if not path.exists():
         device = choose_device(settings.device)
         learner.to(device).eval()
         loader = DataLoader(
-            FrameDataset(frames), settings.batch_size, sampler=draws, num_workers=settings.workers
+            FrameDataset(frames), settings.batch_size, sampler=samples, num_workers=settings.workers
         )
+        # what was cut off must not be taken for whole by the run that goes on
         unfinished, done = path.with_name(f"{path.name}.part"), 0
         with unfinished.open("wb") as file, torch.no_grad():
             for images, _, positive in loader:
                 features = encoder(learner.normalise(images.to(device))).float()
                 file.write(features.cpu().numpy().tobytes())
                 done += len(positive)
-                report(Progress("encoding", done, len(draws)))
+                report(Progress("encoding", done, len(samples)))
         unfinished.replace(path)
-    features = np.memmap(path, np.float32, "r", shape=(len(draws), encoder.embedding_dim))
+    features = np.memmap(path, np.float32, "r", shape=(len(samples), encoder.embedding_dim))
     return FeatureDataset(features, np.tile(frames.positive, 1 + copies))

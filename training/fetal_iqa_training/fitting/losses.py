@@ -1,4 +1,4 @@
-"""What the networks are asked to make small: cross-entropy of labels, Dice loss of masks."""
+"""What the training makes small: cross-entropy of labels, Dice loss of masks."""
 
 import torch
 from torch import Tensor
@@ -55,6 +55,7 @@ def mask_loss(
     Milletari et al., V-Net, 3DV 2016, equation of section 3, with plain sums in the
     denominator as in Sørensen and Dice.
     """
+    # float32, because a sum over pixels in bfloat16 has two or three digits
     probabilities = torch.sigmoid(logits.float().squeeze(1))
     truth = masks.float()
     if per_frame:
@@ -62,7 +63,7 @@ def mask_loss(
         pixels_of = (len(truth), -1)
         found, true = probabilities.reshape(pixels_of)[shown], truth.reshape(pixels_of)[shown]
         dice = (2 * (found * true).sum(1) + smooth) / (found.sum(1) + true.sum(1) + smooth)
-        loss = (1 - dice).sum() / max(1, len(dice))
+        loss = (1 - dice).sum() / max(1, len(dice))  # the mean of no frame would be nan
     else:
         overlap = (probabilities * truth).sum()
         loss = 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)

@@ -1,4 +1,4 @@
-"""One training step and one validation pass, for Lightning: the network, its loss, its figures."""
+"""One training step and one validation pass, for Lightning: the network, its loss, its metrics."""
 
 import math
 from typing import Any
@@ -16,7 +16,7 @@ from torchmetrics import MeanMetric
 from fetal_iqa_models import FrameClassifier
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
-from fetal_iqa_training.evaluation.metrics import FrameFigures
+from fetal_iqa_training.evaluation.metrics import FrameMetrics
 from fetal_iqa_training.fitting.losses import label_loss, mask_loss
 from fetal_iqa_training.settings import RunSettings
 
@@ -46,7 +46,7 @@ class FrameLearner(lightning.LightningModule):
         self.register_buffer("_mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
         self._validation_loss = MeanMetric(sync_on_compute=False)
-        self._figures = FrameFigures()
+        self._frame_metrics = FrameMetrics()
         self.validation: list[dict[str, float]] = []
 
     def train(self, mode: bool = True) -> "FrameLearner":
@@ -76,7 +76,7 @@ class FrameLearner(lightning.LightningModule):
         return normalised
 
     def logits(self, frames: Tensor) -> Tensor:
-        """Answer of the network to (N, S, S) uint8 frames."""
+        """Return the answer of the network to (N, S, S) uint8 frames."""
         logits: Tensor = self.model(self.normalise(frames))
         return logits
 
@@ -104,7 +104,7 @@ class FrameLearner(lightning.LightningModule):
     def on_validation_epoch_start(self) -> None:
         """Forget the last pass."""
         self._validation_loss.reset()
-        self._figures = FrameFigures(self.device)
+        self._frame_metrics = FrameMetrics(self.device)
 
     def validation_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> None:
         """Judge one batch as it is in use: thresholds of the paper, at the network's size."""
@@ -112,18 +112,18 @@ class FrameLearner(lightning.LightningModule):
         logits = self.logits(frames)
         self._validation_loss.update(self.loss(logits, masks, positive), weight=len(frames))
         if isinstance(self.model, FrameClassifier):
-            self._figures.update(logits.squeeze(1) > 0, positive)
+            self._frame_metrics.update(logits.squeeze(1) > 0, positive)
         else:
             found = logits.squeeze(1) > 0
             decisions = found.float().mean(dim=(1, 2)) >= AREA_THRESHOLD
-            self._figures.update(decisions, positive, found, masks)
+            self._frame_metrics.update(decisions, positive, found, masks)
 
     def on_validation_epoch_end(self) -> None:
-        """Note the figures; ``val_loss`` chooses the best epoch."""
+        """Note the metrics; ``val_loss`` chooses the best epoch."""
         loss = self._validation_loss.compute()
         self.log("val_loss", loss)
         if not self.trainer.sanity_checking:
-            self.validation.append({"loss": float(loss), **self._figures.compute()})
+            self.validation.append({"loss": float(loss), **self._frame_metrics.compute()})
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is trainable, with the chosen schedule."""
@@ -150,7 +150,7 @@ class FrameLearner(lightning.LightningModule):
         }
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Leave out what is frozen: it comes from the base model; keep the figures so far."""
+        """Leave out what is frozen: it comes from the base model; keep the metrics so far."""
         trainable = {name for name, p in self.named_parameters() if p.requires_grad}
         trainable |= {name for name, _ in self.named_buffers()}
         state = checkpoint["state_dict"]
@@ -158,12 +158,12 @@ class FrameLearner(lightning.LightningModule):
         checkpoint["validation"] = self.validation
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Go on with the figures so far."""
+        """Go on with the metrics so far."""
         self.validation = checkpoint["validation"]
 
     def best_validation(self) -> dict[str, JsonValue]:
-        """Figures of the validation pass with the lowest loss; 4 digits."""
-        best = min(self.validation, key=lambda figures: figures["loss"])
+        """Return the metrics of the validation pass with the lowest loss; 4 digits."""
+        best = min(self.validation, key=lambda metrics: metrics["loss"])
         return {name: round(value, 4) for name, value in best.items()}
 
 

@@ -1,4 +1,4 @@
-"""The same fit from several seeds: mean and standard deviation of its figures."""
+"""The same fit from several seeds: mean and standard deviation of its metrics."""
 
 import json
 import statistics
@@ -9,7 +9,7 @@ from pydantic import JsonValue, ValidationError
 
 from fetal_iqa_models import ModelCard, load_card
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting.fit import basis_of
+from fetal_iqa_training.fitting.basis import basis_of
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.storage.paths import write_atomically
 
@@ -24,7 +24,7 @@ def repeat_fit(
     begin_with: Callable[[], dict[str, JsonValue]],
     has_test: bool | None = None,
 ) -> dict[str, JsonValue]:
-    """Fit several times on the same split and summarise the test figures, as the paper does.
+    """Fit several times on the same split and summarise the test metrics, as the paper does.
 
     Run k has the seed ``settings.seed + k`` and its model folder ``out/seed-<its seed>``; one
     that is there already is kept, so that a cut-off call goes on.
@@ -39,22 +39,22 @@ def repeat_fit(
     runs : int
         2 or more.
     begin_with : callable
-        Gives the :func:`~fetal_iqa_training.fitting.fit.basis` of these fits; asked where a model
-        folder is there already.
+        Returns the :func:`~fetal_iqa_training.fitting.basis.basis` of these fits; called where a
+        model folder is there already.
     has_test : bool, optional
         Whether there is a test part; by default where the settings give it a share.
 
     Returns
     -------
     dict
-        ``seeds`` and ``figures``: of each figure ``mean`` and ``std``, the sample standard
+        ``seeds`` and ``figures``: of each metric ``mean`` and ``std``, the sample standard
         deviation; also written to ``summary.json``.
 
     Raises
     ------
     TrainingError
         Where there is no test part, ``out`` is a model folder, or a model folder in it was
-        fitted otherwise than is asked for.
+        fitted otherwise than is requested.
     """
     if not (settings.test_share if has_test is None else has_test):
         raise TrainingError("repeated runs are summarised on the test part: it has no subject")
@@ -62,16 +62,16 @@ def repeat_fit(
         raise TrainingError(f"{out}: is a model folder; choose another for the repeated runs")
     split_seed = settings.seed if settings.split_seed is None else settings.split_seed
     seeds = range(settings.seed, settings.seed + runs)
-    asked = {
+    requested = {
         out / f"seed-{seed}": settings.model_copy(update={"seed": seed, "split_seed": split_seed})
         for seed in seeds
     }
-    kept = {folder: load_card(folder) for folder in asked if folder.exists()}
+    kept = {folder: load_card(folder) for folder in requested if folder.exists()}
     if kept:
         begun_with = begin_with()
         for folder, card in kept.items():
-            check_is_the_same_fit(folder, card, asked[folder], begun_with)
-    cards = [kept.get(folder) or fit_one(folder, run) for folder, run in asked.items()]
+            check_is_the_same_fit(folder, card, requested[folder], begun_with)
+    cards = [kept.get(folder) or fit_one(folder, run) for folder, run in requested.items()]
     summary: dict[str, JsonValue] = {"seeds": list(seeds), "figures": _spread(cards)}
     write_atomically(out / SUMMARY, json.dumps(summary, indent=2) + "\n")
     return summary
@@ -107,9 +107,9 @@ def check_is_the_same_fit(
     card : ModelCard
         Settings that an earlier version did not have count as their defaults.
     settings : FitSettings
-        That are asked for.
+        The requested ones.
     begun_with : mapping
-        As :func:`~fetal_iqa_training.fitting.fit.basis` gives it.
+        As :func:`~fetal_iqa_training.fitting.basis.basis` gives it.
 
     Raises
     ------
@@ -127,9 +127,9 @@ def _differences(
     card: ModelCard, settings: FitSettings, begun_with: Mapping[str, JsonValue]
 ) -> list[str]:
     try:
-        said = FitSettings.model_validate(card.training.get("settings"))
+        earlier = FitSettings.model_validate(card.training.get("settings"))
     except ValidationError:
         return ["settings"]
-    was = basis_of(card) | said.model_dump(mode="json", exclude=_CHANGES_NOTHING)
+    was = basis_of(card) | earlier.model_dump(mode="json", exclude=_CHANGES_NOTHING)
     wanted = {**begun_with, **settings.model_dump(mode="json", exclude=_CHANGES_NOTHING)}
     return sorted(name for name in was.keys() | wanted.keys() if was.get(name) != wanted.get(name))

@@ -13,7 +13,22 @@ from fetal_iqa_training.data.frame_set import Sample
 _LARGEST_SEED = 2**63
 
 
-class EveryFrame(Sampler[Sample]):
+class _SeededSampler(Sampler[Sample]):
+    """An order that depends on seed and epoch alone, so that a cut-off training goes on with it."""
+
+    def __init__(self, seed: int) -> None:
+        self._seed = seed
+        self._epoch = 0
+
+    def set_epoch(self, epoch: int) -> None:
+        """Choose the epoch that is drawn next; Lightning calls this."""
+        self._epoch = epoch
+
+    def _random(self) -> np.random.Generator:
+        return np.random.default_rng([self._seed, self._epoch])
+
+
+class EveryFrame(_SeededSampler):
     """Each frame once as it is and as augmented copies, shuffled; other copies in each epoch.
 
     Parameters
@@ -25,20 +40,15 @@ class EveryFrame(Sampler[Sample]):
     """
 
     def __init__(self, n_frames: int, copies: int, seed: int) -> None:
+        super().__init__(seed)
         self._n_frames = n_frames
         self._copies = copies
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is drawn next; Lightning calls this."""
-        self._epoch = epoch
 
     def __len__(self) -> int:
         return self._n_frames * (1 + self._copies)
 
     def __iter__(self) -> Iterator[Sample]:
-        random = np.random.default_rng([self._seed, self._epoch])
+        random = self._random()
         for number in random.permutation(len(self)):
             copy, frame = divmod(int(number), self._n_frames)
             seed = int(random.integers(_LARGEST_SEED))
@@ -56,38 +66,33 @@ def same_copies(n_frames: int, copies: int, seed: int) -> list[Sample]:
     ]
 
 
-class BalancedDraws(Sampler[Sample]):
-    """A budget of draws in each epoch, as many of each kind of frame however few there are of it.
+class BalancedSampler(_SeededSampler):
+    """A budget of samples an epoch, as many of each kind of frame however few there are of it.
 
-    For few frames: every frame of a kind is drawn before one is drawn again, one draw in three
+    For few frames: every frame of a kind is drawn before one is drawn again, one sample in three
     is the frame as it is and the others are augmented copies. Kinds without frames are left out.
 
     Parameters
     ----------
     kinds : sequence of (n,) int arrays
         Frame numbers: of the positive and the negative corrections, say.
-    draws : int
+    n_samples : int
         In an epoch.
     seed : int
     """
 
-    def __init__(self, kinds: Sequence[NDArray[np.intp]], draws: int, seed: int) -> None:
+    def __init__(self, kinds: Sequence[NDArray[np.intp]], n_samples: int, seed: int) -> None:
+        super().__init__(seed)
         self._kinds = [kind for kind in kinds if len(kind)]
-        self._draws = draws
-        self._seed = seed
-        self._epoch = 0
-
-    def set_epoch(self, epoch: int) -> None:
-        """Choose the epoch that is drawn next; Lightning calls this."""
-        self._epoch = epoch
+        self._n_samples = n_samples
 
     def __len__(self) -> int:
-        return self._draws
+        return self._n_samples
 
     def __iter__(self) -> Iterator[Sample]:
-        random = np.random.default_rng([self._seed, self._epoch])
+        random = self._random()
         rounds = [_rounds(kind, random) for kind in self._kinds]
-        for number in range(self._draws):
+        for number in range(self._n_samples):
             frame = next(rounds[number % len(rounds)])
             seed = int(random.integers(_LARGEST_SEED))
             yield Sample(frame, seed if random.random() < 2 / 3 else None)
@@ -143,9 +148,11 @@ class BatchShard(Sampler[Sample]):
 
     def __iter__(self) -> Iterator[Sample]:
         number, processes = _place()
-        draws = list(self._whole)
-        for start in range(0, len(draws), self._batch_size):
-            batch = draws[start : start + self._batch_size]
+        samples = list(self._whole)
+        for start in range(0, len(samples), self._batch_size):
+            batch = samples[start : start + self._batch_size]
+            # of the last batch a rest is left out: a process with a step more than the others
+            # would wait for their gradients for good
             yield from batch[number : len(batch) - len(batch) % processes : processes]
 
 

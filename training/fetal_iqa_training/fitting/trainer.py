@@ -119,7 +119,7 @@ def run_training(
     validation: DataLoader,
     folder: Path,
     settings: RunSettings,
-    course: Schedule,
+    schedule: Schedule,
     report: Report,
 ) -> None:
     """Train a learner in place.
@@ -134,7 +134,7 @@ def run_training(
         For the checkpoints of every epoch; the last one of a run that was cut off is gone on
         with, unless it is damaged.
     settings : RunSettings
-    course : Schedule
+    schedule : Schedule
     report : callable
         Hears of each step and validation.
 
@@ -143,7 +143,7 @@ def run_training(
     DeviceError
         Where the device is not there.
     TrainingError
-        Where the process was interrupted or told to end, or the weights are no numbers.
+        Where the process was interrupted or terminated, or the weights are no numbers.
     """
     lightning.seed_everything(settings.seed, verbose=False)
     chosen = choose_device(settings.device).type
@@ -152,28 +152,28 @@ def run_training(
     best = ModelCheckpoint(
         folder,
         "best",
-        monitor="val_loss" if course.keep_best else None,
+        monitor="val_loss" if schedule.keep_best else None,
         save_last=True,
         save_on_train_epoch_end=False,  # a run that was cut off goes on after a validation
-        enable_version_counter=False,
+        enable_version_counter=False,  # a run that goes on overwrites best.ckpt
     )
     callbacks.append(best)
-    if course.patience is not None:
-        callbacks.append(EarlyStopping("val_loss", patience=course.patience))
-    if course.stop_file is not None:
-        callbacks.append(_StopFile(course.stop_file))
-    devices, num_nodes = course.spread
+    if schedule.patience is not None:
+        callbacks.append(EarlyStopping("val_loss", patience=schedule.patience))
+    if schedule.stop_file is not None:
+        callbacks.append(_StopFile(schedule.stop_file))
+    devices, num_nodes = schedule.spread
     # a net for errors of others, which costs a fill of every new tensor
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     trainer = lightning.Trainer(
         accelerator=chosen,
         devices=devices,
         num_nodes=num_nodes,
-        strategy="ddp" if course.processes > 1 else "auto",
+        strategy="ddp" if schedule.processes > 1 else "auto",
         use_distributed_sampler=False,  # the samplers share the batches themselves
         precision=choose_precision(settings.precision, chosen),
-        max_epochs=-1 if course.epochs is None else course.epochs,
-        max_steps=-1 if course.steps is None else course.steps,
+        max_epochs=-1 if schedule.epochs is None else schedule.epochs,
+        max_steps=-1 if schedule.steps is None else schedule.steps,
         gradient_clip_val=settings.gradient_clip,
         deterministic=chosen == "cpu",
         callbacks=callbacks,
@@ -197,9 +197,9 @@ def run_training(
             )
         except SystemExit:  # Lightning ends a terminated run as if it had succeeded
             raise TrainingError("stopped before the end: no model was written") from None
-    if course.keep_best and best.best_model_path:
+    if schedule.keep_best and best.best_model_path:
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
-        learner.load_state_dict(kept["state_dict"], strict=False)
+        learner.load_state_dict(kept["state_dict"], strict=False)  # frozen weights are not kept
     learner.cpu().eval()
     if not all(parameter.isfinite().all() for parameter in learner.parameters()):
         raise TrainingError(

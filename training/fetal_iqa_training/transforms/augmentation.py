@@ -68,6 +68,7 @@ class Augmentation:
             Moved with the frame; what moves in from outside is black and background.
         """
         random = np.random.default_rng(seed)
+        # all are drawn, used or not: switching one off leaves the others as they were
         brightness = random.uniform(1 - self.brightness, 1 + self.brightness)
         contrast = random.uniform(1 - self.contrast, 1 + self.contrast)
         equalise = random.random() < self.clahe_probability
@@ -75,7 +76,7 @@ class Augmentation:
         side = frame.shape[-1]
         shift = np.rint(random.uniform(-self.shift, self.shift, size=2) * side)
         magnification = self.magnification ** random.uniform(-1, 1)
-        if equalise:
+        if equalise:  # before the move, which brings black in from outside the frame
             frame = equalise_locally(frame, self.clahe_clip_limit)
         image = torch.from_numpy(np.array(frame))[None]
         image = transforms.adjust_brightness(image, brightness)

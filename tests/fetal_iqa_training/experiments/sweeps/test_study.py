@@ -1,5 +1,4 @@
 import json
-import warnings
 from dataclasses import replace
 from itertools import permutations
 
@@ -31,11 +30,7 @@ from napari_fetal_iqa.analysis.best_frame import SMOOTHING_FRAMES, best_frame
 NAN = np.nan
 
 
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def choose(score, positive, bounds, smoothing_frames):
@@ -158,7 +153,7 @@ def test_bounds_follow_the_sweeps_and_one_without_frames_is_never_chosen():
     assert case.choose(choose, Thresholds(), 0, sweeps=[1]) == -1
 
 
-def test_every_model_that_spoke_must_find_the_abdomen_and_nan_finds_nothing():
+def test_every_model_there_is_must_find_the_abdomen_and_nan_finds_nothing():
     case = sweep_case([[(0.6, 0), (0.5, 0), (NAN, 0), (0.9, 0)]])
     assert case.positive(Thresholds()).tolist() == [True, False, False, True]
     area = np.array([0.01, 0.5, 0.5, 0.0099], np.float32)
@@ -242,7 +237,7 @@ def test_each_goal_is_judged_on_the_cases_that_have_such_a_frame():
     assert study.smoothing[0].chosen == 2
 
 
-def test_without_an_optimal_frame_nothing_is_said_of_it():
+def test_without_an_optimal_frame_its_metrics_are_none():
     study = study_sweeps([sweep_case([FAIR])], choose)
     optimal = study.success[1]
     assert (optimal.cases, optimal.usual, optimal.sweeps_needed) == (0, (), Estimate(None))
@@ -277,7 +272,7 @@ def test_smoothing_passes_over_a_flash():
 
 @settings(max_examples=10)
 @given(st.integers(0, 10_000))
-def test_figures_of_many_cases_are_those_counted_case_by_case(seed):
+def test_metrics_of_many_cases_are_those_counted_case_by_case(seed):
     cases = [random_case(seed + number) for number in range(7)]
     study = study_sweeps(cases, choose, widths=(0, 2))
     for width, row in zip((0, 2), study.smoothing, strict=True):
@@ -334,20 +329,21 @@ def test_cases_without_any_annotated_frame_are_refused(cases):
         study_sweeps(cases, choose)
 
 
-def test_rows_and_json_hold_the_same_figures():
+def test_rows_and_json_hold_the_same_metrics():
     study = study_sweeps([random_case(seed) for seed in range(8)], choose)
-    said = json.loads(json.dumps(study.as_json(), allow_nan=False))
+    written = json.loads(json.dumps(study.as_json(), allow_nan=False))
     rows = study.success_rows()
     assert [row["sweeps"] for row in rows] == [1, 2, 3, 4] * 2
-    usual = said["success"]["annotated"]["usual"][2]
+    usual = written["success"]["annotated"]["usual"][2]
     assert [rows[2]["usual"], [rows[2]["usual_low"], rows[2]["usual_high"]]] == [
         usual["value"],
         usual["interval"],
     ]
     smoothing = study.smoothing_rows()
     assert [row["smoothing_frames"] for row in smoothing] == list(WIDTHS)
-    assert smoothing[1]["ac_error_median_mm"] == said["smoothing"][1]["ac_error_median_mm"]["value"]
-    assert said["smoothing"][1]["within_5_frames"]["interval"] is not None
+    second = written["smoothing"][1]
+    assert smoothing[1]["ac_error_median_mm"] == second["ac_error_median_mm"]["value"]
+    assert second["within_5_frames"]["interval"] is not None
 
 
 # --- intervals
@@ -381,7 +377,7 @@ def test_the_same_seed_draws_the_same_cases():
     assert (resampled_cases(9, 3) != resampled_cases(9, 4)).any()
 
 
-def test_the_pictures_show_the_figures(tmp_path):
+def test_the_pictures_show_the_metrics(tmp_path):
     study = study_sweeps([random_case(seed, 6) for seed in range(8)], choose)
     success, smoothing = draw_success(study), draw_smoothing(study)
     assert success.axes[0].lines[0].get_ydata().tolist() == values(study.success[0].usual)

@@ -27,9 +27,9 @@ def epoch(meter, clock, seconds):
     meter(Progress("validation", 1))
 
 
-def test_epochs_are_counted_from_the_end_of_reading_and_everything_is_told_on(tmp_path, clock):
-    told = []
-    meter = CostMeter(tmp_path / "cost.json", SETTINGS, told.append)
+def test_epochs_are_counted_from_the_end_of_reading_and_everything_is_passed_on(tmp_path, clock):
+    passed_on = []
+    meter = CostMeter(tmp_path / "cost.json", SETTINGS, passed_on.append)
     clock.now += 7
     meter(Progress("reading", 1, 1))
     epoch(meter, clock, 3)
@@ -38,7 +38,7 @@ def test_epochs_are_counted_from_the_end_of_reading_and_everything_is_told_on(tm
     cost = meter.finish()
     assert cost.epoch_seconds == pytest.approx((3, 2))
     assert cost.seconds == pytest.approx(16)
-    assert [progress.event for progress in told] == ["reading", "validation", "validation"]
+    assert [progress.event for progress in passed_on] == ["reading", "validation", "validation"]
     assert read_cost(tmp_path / "cost.json") == cost
 
 

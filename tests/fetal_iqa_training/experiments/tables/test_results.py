@@ -7,16 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fetal_iqa_training.evaluation.bootstrap import spread
 from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
-from fetal_iqa_training.experiments.tables.results import (
-    RowResult,
-    RunResult,
-    compare_runs,
-    spread,
-)
+from fetal_iqa_training.experiments.tables.results import RowResult, RunResult, compare_runs
 from fetal_iqa_training.experiments.tables.systems import CLS, SYSTEMS, TABLES
 
-FIGURE = st.floats(0, 1)
+METRIC = st.floats(0, 1)
 
 
 def result(row, f1_of_seed, encoder=None, random=False, failure=None):
@@ -27,7 +23,7 @@ def result(row, f1_of_seed, encoder=None, random=False, failure=None):
     return RowResult(row, encoder or row.encoder, random, runs, failure)
 
 
-@given(st.lists(FIGURE, min_size=2, max_size=6))
+@given(st.lists(METRIC, min_size=2, max_size=6))
 def test_a_spread_is_mean_and_sample_standard_deviation(values):
     found = spread(values)
     assert found.mean == pytest.approx(np.mean(values))
@@ -41,15 +37,15 @@ def test_one_run_has_no_standard_deviation_and_none_has_no_spread():
     assert spread([]) is None
 
 
-def test_a_figure_that_one_run_lacks_is_not_known():
+def test_a_metric_that_one_run_lacks_is_not_known():
     known = result(CLS, {0: 0.5, 1: 0.7})
-    assert known.figure("f1").mean == pytest.approx(0.6)
-    assert known.figure("dice") is None
+    assert known.metric("f1").mean == pytest.approx(0.6)
+    assert known.metric("dice") is None
 
 
 @given(
-    st.dictionaries(st.integers(0, 8), FIGURE, max_size=6),
-    st.dictionaries(st.integers(0, 8), FIGURE, max_size=6),
+    st.dictionaries(st.integers(0, 8), METRIC, max_size=6),
+    st.dictionaries(st.integers(0, 8), METRIC, max_size=6),
 )
 def test_rows_are_compared_run_by_run_over_the_seeds_that_both_have(own, other):
     found = compare_runs(result(SYSTEMS[0], own), result(CLS, other), "f1")
@@ -65,7 +61,7 @@ def test_a_row_is_not_compared_with_itself():
     assert compare_runs(result(CLS, {0: 0.5}), result(CLS, {0: 0.5}), "f1") is None
 
 
-def test_csv_has_the_papers_figure_beside_ours_and_leaves_empty_what_is_not_known():
+def test_csv_has_the_papers_value_beside_ours_and_leaves_empty_what_is_not_known():
     rows = [result(SYSTEMS[0], {0: 0.5, 1: 0.6}), result(CLS, {}, failure="out of memory")]
     first, second = csv.DictReader(io.StringIO(rows_as_csv(rows)))
     assert (first["f1_mean"], first["f1_std"]) == ("0.55", "0.070711")

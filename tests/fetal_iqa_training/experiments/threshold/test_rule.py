@@ -1,5 +1,4 @@
 import json
-import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -16,7 +15,7 @@ from sklearn.preprocessing import StandardScaler
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Estimate
 from fetal_iqa_training.experiments.threshold import rule_study
-from fetal_iqa_training.experiments.threshold.rule import RuleFrames, fit_rule
+from fetal_iqa_training.experiments.threshold.rule import RuleFrames, _folds, _held_out, fit_rule
 from fetal_iqa_training.experiments.threshold.rule_features import (
     MASK_FEATURES,
     PROBABILITY_FEATURES,
@@ -32,12 +31,7 @@ from fetal_iqa_training.experiments.threshold.rule_study import (
     study_combined_rule,
 )
 
-
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def described(mask, probability=None):
@@ -206,11 +200,11 @@ def test_the_rule_is_the_logistic_regression_of_standardised_features():
     assert rule.probability(test.features) == pytest.approx(
         expected.predict_proba(scaler.transform(test.features))[:, 1]
     )
-    said = rule.as_json()
-    assert [feature["name"] for feature in said["features"]] == list(validation.names)
-    logits = said["bias"] + sum(
+    written = rule.as_json()
+    assert [feature["name"] for feature in written["features"]] == list(validation.names)
+    logits = written["bias"] + sum(
         feature["weight"] * (column - feature["center"]) / feature["scale"]
-        for feature, column in zip(said["features"], test.features.T, strict=True)
+        for feature, column in zip(written["features"], test.features.T, strict=True)
     )
     assert 1 / (1 + np.exp(-logits)) == pytest.approx(rule.probability(test.features))
 
@@ -234,33 +228,31 @@ def test_recall_on_validation_is_not_below_seg_s_and_no_higher_threshold_keeps_i
     assert f1_score(positive, probability >= rule.f1_threshold) == pytest.approx(best)
 
 
-def test_a_case_is_never_judged_by_a_fit_that_knew_it(monkeypatch):
-    from fetal_iqa_training.experiments.threshold import rule as combined_rule
-
+def test_a_case_is_never_judged_by_a_fit_that_knew_it():
     validation = rule_frames(0, n_cases=7)
-    folds = combined_rule._folds(validation)
+    folds = _folds(validation)
     assert len(np.unique(folds)) == 5
     assert all(len(set(folds[validation.case == case])) == 1 for case in set(validation.case))
     assert all(validation.positive[folds == fold].any() for fold in range(5))
     # what is true of a held-out case says nothing about its own probabilities
-    held_out = combined_rule._held_out(validation, folds, 1.0)
+    held_out = _held_out(validation, folds, 1.0)
     out = folds == 2
     other = replace(validation, positive=np.where(out, ~validation.positive, validation.positive))
-    assert combined_rule._held_out(other, folds, 1.0)[out] == pytest.approx(held_out[out])
+    assert _held_out(other, folds, 1.0)[out] == pytest.approx(held_out[out])
 
 
-def test_where_a_feature_tells_the_precision_is_won_without_losing_recall(study):
+def test_where_a_feature_separates_the_precision_is_won_without_losing_recall(study):
     verdict = study.verdict()
     assert "precision is won, no loss of recall is shown" in verdict
     agreeing = study.differences[RECALL_KEPT, "SEG and CLS"]["recall"]
     assert f"its recall {agreeing.value:+.4f} (95 % interval {agreeing.low:+.4f}" in verdict
     difference = study.differences[RECALL_KEPT, "SEG"]
     assert difference["precision"].low > 0.05
-    assert study.figures[RECALL_KEPT][:, 1] == pytest.approx(study.figures["SEG"][:, 1], abs=0.06)
+    assert study.metrics[RECALL_KEPT][:, 1] == pytest.approx(study.metrics["SEG"][:, 1], abs=0.06)
 
 
 @pytest.mark.parametrize(
-    ("precision", "recall", "said"),
+    ("precision", "recall", "answer"),
     [
         ((0.1, 0.2), (-0.1, 0.1), "precision is won, no loss of recall is shown"),
         ((0.1, 0.2), (-0.2, -0.1), "precision is won, recall is lost"),
@@ -269,13 +261,13 @@ def test_where_a_feature_tells_the_precision_is_won_without_losing_recall(study)
         ((None, None), (None, None), "too few cases to tell"),
     ],
 )
-def test_the_verdict_says_what_the_intervals_show(study, precision, recall, said):
+def test_the_verdict_is_what_the_intervals_show(study, precision, recall, answer):
     found = {"precision": Estimate(0.0, *precision), "recall": Estimate(0.0, *recall)}
     changed = study.differences | {(RECALL_KEPT, "SEG"): found}
-    assert f"against SEG alone: {said}." in replace(study, differences=changed).verdict()
+    assert f"against SEG alone: {answer}." in replace(study, differences=changed).verdict()
 
 
-def test_where_nothing_tells_the_verdict_says_so():
+def test_where_nothing_separates_no_gain_is_claimed():
     def blind(seed):
         frames = rule_frames(seed)
         noise = np.random.default_rng(seed).normal(size=(len(frames.seg), 1))
@@ -293,20 +285,20 @@ def test_test_frames_do_not_change_the_rule(study):
     assert alone.rules[0].recall_threshold == study.rules[0].recall_threshold
 
 
-def test_figures_are_those_of_scikit_learn(study):
+def test_metrics_are_those_of_scikit_learn(study):
     test, rule = rule_frames(11), study.rules[1]
     probability = rule.probability(test.features)
-    said = {
+    decisions = {
         "SEG": test.seg,
         "CLS": test.cls,
         "SEG and CLS": test.seg & test.cls,
         RECALL_KEPT: probability >= rule.recall_threshold,
         BEST_F1: probability >= rule.f1_threshold,
     }
-    assert tuple(said) == SYSTEMS
-    for system, decision in said.items():
+    assert tuple(decisions) == SYSTEMS
+    for system, decision in decisions.items():
         expected = precision_recall_fscore_support(test.positive, decision, average="binary")
-        assert study.figures[system][1] == pytest.approx(expected[:3])
+        assert study.metrics[system][1] == pytest.approx(expected[:3])
 
 
 def test_differences_and_intervals_are_those_of_cases_drawn_one_by_one(study, monkeypatch):
@@ -319,8 +311,8 @@ def test_differences_and_intervals_are_those_of_cases_drawn_one_by_one(study, mo
 
     names = np.unique(tests[0].case)
 
-    def precision(frames, said):
-        return frames.positive[said].mean()
+    def precision(frames, called):
+        return frames.positive[called].mean()
 
     def difference(rows_of):
         runs = []
@@ -345,15 +337,15 @@ def test_differences_and_intervals_are_those_of_cases_drawn_one_by_one(study, mo
 def test_rows_and_json_hold_what_was_found(study):
     rows = study.rows()
     assert [row["system"] for row in rows] == list(SYSTEMS)
-    assert rows[0]["recall_mean"] == pytest.approx(study.figures["SEG"][:, 1].mean(), abs=1e-4)
-    said = json.loads(json.dumps(study.as_json(), allow_nan=False))
-    assert said["cases"] == 20
-    assert len(said["rules"]) == 2
-    assert len(said["differences"]) == 6
-    assert said["verdict"] == study.verdict()
+    assert rows[0]["recall_mean"] == pytest.approx(study.metrics["SEG"][:, 1].mean(), abs=1e-4)
+    written = json.loads(json.dumps(study.as_json(), allow_nan=False))
+    assert written["cases"] == 20
+    assert len(written["rules"]) == 2
+    assert len(written["differences"]) == 6
+    assert written["verdict"] == study.verdict()
 
 
-def test_one_test_case_has_figures_and_no_intervals():
+def test_one_test_case_has_metrics_and_no_intervals():
     study = study_combined_rule([(rule_frames(0), rule_frames(1, n_cases=1))])
     assert study.differences[RECALL_KEPT, "SEG"]["precision"].low is None
     assert "too few cases to tell" in study.verdict()
@@ -361,16 +353,18 @@ def test_one_test_case_has_figures_and_no_intervals():
     json.dumps(study.as_json(), allow_nan=False)
 
 
-def silent(frames):
+def finding_nothing(frames):
     nothing = np.zeros(len(frames.seg), bool)
     return replace(frames, seg=nothing, cls=nothing)
 
 
-def test_networks_that_find_nothing_have_figures_of_0():
-    study = study_combined_rule([(silent(rule_frames(0)), silent(rule_frames(1)))])
-    assert not study.figures["SEG"].any()
-    assert not study.figures["CLS"].any()
-    assert study.figures[RECALL_KEPT][0, 1] < 0.2  # one frame's worth on validation
+def test_networks_that_find_nothing_have_metrics_of_0():
+    study = study_combined_rule(
+        [(finding_nothing(rule_frames(0)), finding_nothing(rule_frames(1)))]
+    )
+    assert not study.metrics["SEG"].any()
+    assert not study.metrics["CLS"].any()
+    assert study.metrics[RECALL_KEPT][0, 1] < 0.2  # one frame's worth on validation
     json.dumps(study.as_json(), allow_nan=False)
 
 
@@ -411,7 +405,7 @@ def test_what_does_not_belong_together_is_refused():
     st.integers(3, 8),
     st.floats(0.05, 0.9),
 )
-def test_small_and_odd_data_give_figures_or_one_clear_line(seed, n_cases, per_case, share):
+def test_small_and_odd_data_give_metrics_or_one_clear_line(seed, n_cases, per_case, share):
     parts = [rule_frames(seed + n, n_cases, per_case, share=share) for n in range(2)]
     cases_with = set(parts[0].case[parts[0].positive])
     try:
@@ -420,7 +414,7 @@ def test_small_and_odd_data_give_figures_or_one_clear_line(seed, n_cases, per_ca
         nothing_to_judge = not parts[1].positive.any()
         assert nothing_to_judge or len(cases_with) < 2 or parts[0].positive.mean() > 0.5
         return
-    for of_runs in study.figures.values():
+    for of_runs in study.metrics.values():
         assert ((of_runs >= 0) & (of_runs <= 1)).all()
     json.dumps(study.as_json(), allow_nan=False)
 

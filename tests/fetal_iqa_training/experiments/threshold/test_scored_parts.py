@@ -16,7 +16,10 @@ from fetal_iqa_training.experiments.sweeps.whole_cases import analyse_cases
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
 from fetal_iqa_training.experiments.tables.systems import CLS, SEG
-from fetal_iqa_training.experiments.threshold.report import study, write_threshold
+from fetal_iqa_training.experiments.threshold.report import (
+    study_threshold_and_rule,
+    write_threshold,
+)
 from fetal_iqa_training.experiments.threshold.scored_parts import score_part
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.analysis.best_frame import best_frame
@@ -69,7 +72,7 @@ def test_frames_are_scored_as_prediction_scores_them(data, models, tmp_path):
 @pytest.mark.parametrize(
     ("n", "positives"), [(60, 0), (60, 1), (60, 29), (60, 59), (60, 60), (8, 3)]
 )
-def test_a_sample_has_as_many_frames_as_are_asked_for_and_both_kinds(n, positives):
+def test_a_sample_has_as_many_frames_as_are_requested_and_both_kinds(n, positives):
     positive = np.arange(n) < positives
     frames = np.arange(n, dtype=np.uint8)[:, None, None]
     part = PartFrames(frames, positive, *[np.array(["s"] * n)] * 2, np.arange(n))
@@ -84,7 +87,7 @@ def test_both_studies_of_the_threshold_are_written(data, models, results, plan, 
     cases = list_annotated(data)
     validation = score_part(*models, read_part(cases[:3], 56, tmp_path / "v", silent), "cpu")
     test = score_part(*models, read_part(cases[3:5], 56, tmp_path / "t", silent), "cpu")
-    found = study([(validation, test)], seed=0)
+    found = study_threshold_and_rule([(validation, test)], seed=0)
     files = write_threshold(plan, results, found, "command")
     assert [file.rpartition("/")[2] for file in files] == [
         "threshold.md", "threshold.csv", "threshold.json", "threshold.png",
@@ -102,7 +105,7 @@ def test_both_studies_of_the_threshold_are_written(data, models, results, plan, 
 def test_a_rule_that_cannot_be_fitted_leaves_the_threshold(data, models, results, plan, tmp_path):
     cases = list_annotated(data)
     one = score_part(*models, read_part(cases[:1], 56, tmp_path / "v", silent), "cpu")
-    found = study([(one, one)], seed=0)
+    found = study_threshold_and_rule([(one, one)], seed=0)
     assert "needs 2 or more" in found.rule_failure
     (tmp_path / "combined_rule.csv").write_text("of an earlier call")
     write_threshold(plan, results, found, "command")

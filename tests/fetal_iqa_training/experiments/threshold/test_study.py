@@ -1,5 +1,4 @@
 import json
-import warnings
 
 import numpy as np
 import pytest
@@ -11,22 +10,17 @@ from sklearn.metrics import (
     precision_recall_fscore_support,
 )
 
+from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.threshold.plot import draw_threshold
 from fetal_iqa_training.experiments.threshold.study import (
-    PAPER_SHARE,
     SHARES,
     ScoredFrames,
     precision_recall_f1,
     study_threshold,
 )
 
-
-@pytest.fixture(autouse=True)
-def _no_warnings():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        yield
+pytestmark = pytest.mark.filterwarnings("error")
 
 
 def frames(share, positive):
@@ -52,7 +46,7 @@ def apart(pairs):
 
 def test_the_shares_tried_go_from_a_tenth_of_a_percent_to_five_and_hold_the_paper_s():
     assert (SHARES[0], SHARES[-1]) == (0.001, 0.05)
-    assert PAPER_SHARE in SHARES
+    assert AREA_THRESHOLD in SHARES
     assert np.diff(SHARES).max() == pytest.approx(0.0001)
 
 
@@ -61,9 +55,9 @@ def test_each_threshold_decides_as_scikit_learn_counts(pairs):
     test = apart(pairs)
     run = study_threshold([(test, test)]).runs[0]
     for row in (0, 90, 490):
-        said = test.share >= np.float32(SHARES[row])
+        called = test.share >= np.float32(SHARES[row])
         expected = precision_recall_fscore_support(
-            test.positive, said, average="binary", zero_division=0
+            test.positive, called, average="binary", zero_division=0
         )
         assert (run.precision[row], run.recall[row], run.f1[row]) == pytest.approx(expected[:3])
 
@@ -134,10 +128,10 @@ def test_rows_and_summary_hold_mean_and_sample_deviation_over_runs():
     assert rows[90]["share_percent"] == 1
     assert rows[90]["f1_mean"] == pytest.approx(np.mean(f1), abs=1e-4)
     assert rows[90]["f1_std"] == pytest.approx(np.std(f1, ddof=1), abs=1e-4)
-    said = json.loads(json.dumps(study.as_json(), allow_nan=False))
-    assert said["paper"]["f1"]["mean"] == rows[90]["f1_mean"]
-    assert said["paper"]["share_percent"] == {"mean": 1, "std": 0}
-    assert [run["chosen"]["share_percent"] for run in said["runs"]] == [
+    written = json.loads(json.dumps(study.as_json(), allow_nan=False))
+    assert written["paper"]["f1"]["mean"] == rows[90]["f1_mean"]
+    assert written["paper"]["share_percent"] == {"mean": 1, "std": 0}
+    assert [run["chosen"]["share_percent"] for run in written["runs"]] == [
         pytest.approx(100 * run.chosen.share) for run in study.runs
     ]
 
@@ -152,7 +146,7 @@ def test_masks_that_are_all_empty_find_nothing():
     empty = frames([0, 0, 0], [1, 0, 0])
     run = study_threshold([(empty, empty)]).runs[0]
     assert (run.paper.precision, run.paper.recall, run.paper.f1) == (0, 0, 0)
-    assert run.chosen.share == PAPER_SHARE
+    assert run.chosen.share == AREA_THRESHOLD
     assert (run.curve_recall.tolist(), run.average_precision) == ([1], pytest.approx(1 / 3))
 
 
@@ -178,7 +172,7 @@ def test_without_runs_or_with_other_lengths_it_is_refused():
 
 
 def test_nothing_of_nothing_is_nothing():
-    assert [float(figure) for figure in precision_recall_f1(0, 0, 0)] == [0, 0, 0]
+    assert [float(metric) for metric in precision_recall_f1(0, 0, 0)] == [0, 0, 0]
 
 
 @pytest.mark.parametrize("runs", [1, 3])

@@ -89,8 +89,10 @@ def project(embeddings: Embeddings, seed: int) -> Projection:
         points = np.zeros((len(embeddings), 2))
         return Projection(points, (0.0, 0.0), points)
     count = min(*embeddings.shape, _KEPT_FOR_TSNE)
+    # the full solver: "auto" may draw random vectors, and the picture would depend on them
     pca = PCA(count, svd_solver="full").fit(embeddings.astype(np.float64))
     components = pca.transform(embeddings.astype(np.float64))
+    # t-SNE looks at 3 x perplexity neighbours of a frame: there are N - 1
     tsne = TSNE(
         perplexity=min(PERPLEXITY, (len(embeddings) - 1) / 3), init="pca", random_state=seed
     )

@@ -8,7 +8,7 @@ from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from napari_fetal_iqa.storage.paths import write_atomically
 
-FIGURES = ("silhouette", "balanced")
+METRICS = ("silhouette", "balanced")
 
 
 def write_embeddings(plan: Plan, rows: Sequence[EmbeddedRow], command: str) -> list[str]:
@@ -21,7 +21,7 @@ def write_embeddings(plan: Plan, rows: Sequence[EmbeddedRow], command: str) -> l
 
 
 def separation_csv(rows: Sequence[EmbeddedRow]) -> str:
-    """Write a line per row: both figures of separation, before and after training."""
+    """Write a line per row: both metrics of separation, before and after training."""
 
     def line(row: EmbeddedRow) -> Cells:
         cells: dict[str, object] = {
@@ -29,7 +29,7 @@ def separation_csv(rows: Sequence[EmbeddedRow]) -> str:
             "warning": row.result.warning,
             "runs": len(row.after),
         }
-        for name in FIGURES:
+        for name in METRICS:
             found = row.spread(name)
             cells[f"{name}_before"] = None if row.before is None else getattr(row.before, name)
             cells[f"{name}_after_mean"] = None if found is None else found.mean
@@ -47,7 +47,7 @@ def separation_markdown(rows: Sequence[EmbeddedRow], about: Sequence[str]) -> st
             row.result.training,
             *(
                 cell
-                for name in FIGURES
+                for name in METRICS
                 for cell in (
                     "" if row.before is None else f"{getattr(row.before, name):.4f}",
                     str(row.spread(name) or ""),

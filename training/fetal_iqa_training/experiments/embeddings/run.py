@@ -34,7 +34,7 @@ from napari_fetal_iqa.storage.paths import write_atomically
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-FEWEST_FRAMES = 5
+FEWEST_FRAMES = 5  # of fewer, t-SNE's perplexity, (N - 1) / 3, leaves a frame one neighbour
 STAGES = {"before": "before training", "after": "after training"}
 
 
@@ -46,7 +46,7 @@ class EmbeddedRow:
     ----------
     result : RowResult
     before : Separation or None
-        Of the encoder that the first run began with; None where it cannot be told.
+        Of the encoder that the first run began with; None where there is one kind of frame only.
     after : tuple of Separation
         Of each run.
     """
@@ -97,6 +97,7 @@ def embed_rows(
     """
     seed = plan.common.seed
     kept: dict[int, PartFrames] = {}
+    # Windows keeps files that are still memory-mapped, hence ignore_cleanup_errors
     with TemporaryDirectory(prefix="fetal-iqa-", ignore_cleanup_errors=True) as folder:
         for result in results:
             if not result.runs:
@@ -151,21 +152,22 @@ def _coordinates(part: PartFrames, shown: Mapping[str, Projection]) -> str:
 def _draw(result: RowResult, part: PartFrames, shown: Mapping[str, Projection], path: Path) -> None:
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(9, 8), dpi=120, layout="constrained")
-    for line, (stage, found) in zip(drawing.subplots(2, 2), shown.items(), strict=True):
+    figure = Figure(figsize=(9, 8), dpi=120, layout="constrained")
+    for line, (stage, found) in zip(figure.subplots(2, 2), shown.items(), strict=True):
         first, second = (f"{share:.0%} of the variance" for share in found.variance)
         _scatter(line[0], found.pca, part, f"PCA, {STAGES[stage]}")
         line[0].set(xlabel=first, ylabel=second)
         _scatter(line[1], found.tsne, part, f"t-SNE, {STAGES[stage]}")
         line[1].set(xticks=[], yticks=[])
     handles, labels = line[0].get_legend_handles_labels()
-    drawing.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
     title = f"{result.row.title}, {result.training}"
-    drawing.suptitle("\n".join([title, *([result.warning] if result.warning else [])]), fontsize=10)
-    save_png(drawing, path)
+    figure.suptitle("\n".join([title, *([result.warning] if result.warning else [])]), fontsize=10)
+    save_png(figure, path)
 
 
 def _scatter(axes: "Axes", points: NDArray[np.float64], part: PartFrames, title: str) -> None:
+    # the few abdomens are drawn last and larger: the many other frames would cover them
     for kind, label, colour, size in (
         (~part.positive, "no abdomen", colours.NONE, 4),
         (part.positive, "fetal abdomen, measurable", colours.EXPERT, 9),

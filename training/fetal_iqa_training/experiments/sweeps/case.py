@@ -1,4 +1,4 @@
-"""One case of blind sweeps: what the models said of its frames, and what is true."""
+"""One case of blind sweeps: what the models predict of its frames, and what is true."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -113,7 +113,7 @@ class SweepCase:
         return np.asarray(score, np.float32)
 
     def positive(self, thresholds: Thresholds) -> NDArray[np.bool_]:
-        """(T,) bool: where every model that spoke finds the abdomen; never where it is nan.
+        """(T,) bool: where every model there is finds the abdomen; never where it is nan.
 
         Compared in float32, as the networks give their scores.
         """

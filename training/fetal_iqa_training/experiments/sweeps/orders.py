@@ -30,7 +30,7 @@ def sets_of_sweeps(n_sweeps: int) -> list[tuple[int, ...]]:
 
 
 def good_after(good: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tell how often what there is after 1, 2, ... n sweeps is good.
+    """Compute how often what there is after 1, 2, ... n sweeps is good.
 
     Parameters
     ----------
@@ -53,7 +53,7 @@ def good_after(good: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np
 
 
 def found_within(good: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Tell how often a search that ends when it is good has ended after 1, 2, ... n sweeps.
+    """Compute how often a search that ends when it is good has ended after 1, 2, ... n sweeps.
 
     Over all orders by dynamic programming: w(S) counts the orders of the sweeps of S in which no
     beginning is good, w(S) = sum of w(S without s) over its sweeps s, or 0 where S is good; and the

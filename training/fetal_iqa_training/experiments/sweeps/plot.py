@@ -16,11 +16,9 @@ if TYPE_CHECKING:
 
 def draw_success(study: SweepStudy) -> "Figure":
     """Draw the share of cases with a good frame over the sweeps done, one panel a goal."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     panels = figure.subplots(1, len(study.success), sharey=True, squeeze=False)[0]
     lines = {
         "usual": ("chosen, usual order", colours.MODEL, "-"),
@@ -46,11 +44,9 @@ def draw_success(study: SweepStudy) -> "Figure":
 
 def draw_smoothing(study: SweepStudy) -> "Figure":
     """Draw the error of the circumference and the hits of the chosen frame over the smoothing."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     errors, hits = figure.subplots(1, 2)
     widths = [row.frames for row in study.smoothing]
     for name, label, colour in (
@@ -85,7 +81,7 @@ def _draw_estimates(
     label: str,
     band: bool = True,
 ) -> None:
-    """Draw figures as a line, with their intervals where they have some; nothing of nothing."""
+    """Draw metrics as a line, with their intervals where they have some; nothing of nothing."""
     axes.spines[["top", "right"]].set_visible(False)
     known = [
         (x, one.value, one.low, one.high)

@@ -12,8 +12,8 @@ from fetal_iqa_training.experiments.sweeps.whole_cases import analyse_cases, lin
 from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
+from fetal_iqa_training.experiments.tables.results import ResultPair, paired_runs
 from fetal_iqa_training.experiments.tables.write import about, write_json
-from fetal_iqa_training.experiments.threshold.runs import Pair, paired_runs
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.storage.paths import write_atomically
@@ -55,7 +55,9 @@ class SweepRun:
     study: SweepStudy
 
 
-def study_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> Iterator[SweepRun]:
+def study_runs(
+    plan: Plan, weights: Weights, results: ResultPair, report: Report
+) -> Iterator[SweepRun]:
     """Study the test cases with each run's CLS and SEG; write them frame by frame.
 
     Parameters
@@ -87,7 +89,9 @@ def study_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> I
         yield SweepRun(cls.seed, found)
 
 
-def write_sweeps(plan: Plan, results: Pair, runs: Sequence[SweepRun], command: str) -> list[str]:
+def write_sweeps(
+    plan: Plan, results: ResultPair, runs: Sequence[SweepRun], command: str
+) -> list[str]:
     """Write Markdown, CSV, JSON and the pictures of the first run; return their paths."""
     ends = (".md", ".csv", "-smoothing.csv", ".json", ".png", "-smoothing.png")
     markdown, success, smoothing, everything, picture, smoothing_picture = (
@@ -110,7 +114,7 @@ def _of_all(runs: Sequence[SweepRun], rows: Callable[[SweepStudy], Sequence[Row]
             yield {"seed": run.seed, **row}
 
 
-def _markdown(plan: Plan, results: Pair, runs: Sequence[SweepRun], command: str) -> str:
+def _markdown(plan: Plan, results: ResultPair, runs: Sequence[SweepRun], command: str) -> str:
     success = _over_runs([run.study.success_rows() for run in runs], ("goal", "sweeps"))
     searches = _over_runs([_searches(run.study) for run in runs], ("goal",))
     smoothing = _over_runs([run.study.smoothing_rows() for run in runs], ("smoothing_frames",))
@@ -119,7 +123,7 @@ def _markdown(plan: Plan, results: Pair, runs: Sequence[SweepRun], command: str)
         f"{runs[0].study.cases} test cases, all their frames. Mean ± sample standard deviation "
         "over the runs; intervals over the cases are in the CSV and JSON files. The frame is "
         f"chosen as `napari-fetal-iqa analyse` does, smoothed by {SMOOTHING_FRAMES:g} frames "
-        "where nothing else is said.",
+        "unless stated otherwise.",
         "## Share of cases whose chosen frame is good, over the sweeps done",
         _table(success, SUCCESS),
         "## Searches that stop at the first good frame",
@@ -139,7 +143,7 @@ def _searches(study: SweepStudy) -> list[Row]:
 
 
 def _over_runs(runs: Sequence[Sequence[Row]], keys: Sequence[str]) -> list[Row]:
-    """Summarise the same rows of several runs; empty where one run does not know a figure."""
+    """Summarise the same rows of several runs; empty where one run does not know a metric."""
     summary: list[Row] = []
     for rows in zip(*runs, strict=True):
         line: dict[str, object] = {key: rows[0][key] for key in keys}

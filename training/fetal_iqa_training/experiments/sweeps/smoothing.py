@@ -59,7 +59,7 @@ class Smoothing:
 
     @property
     def estimates(self) -> dict[str, Estimate]:
-        """All figures with intervals, by name."""
+        """All metrics with intervals, by name."""
         return {
             **{f"within_{frames}_frames": share for frames, share in self.near.items()},
             "optimal": self.optimal,

@@ -60,7 +60,7 @@ class SweepStudy:
         ]
 
     def smoothing_rows(self) -> list[dict[str, float | None]]:
-        """One row a width: each figure with its interval."""
+        """One row a width: each metric with its interval."""
         rows: list[dict[str, float | None]] = []
         for row in self.smoothing:
             rows.append(
@@ -71,7 +71,7 @@ class SweepStudy:
         return rows
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return everything; None where a figure or its interval is not known."""
+        """Return everything; None where a metric or its interval is not known."""
         return {
             "cases": self.cases,
             "quality_threshold": self.thresholds.quality,

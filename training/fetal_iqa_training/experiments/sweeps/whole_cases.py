@@ -10,8 +10,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.sweeps.case import SweepCase, Thresholds
 from fetal_iqa_training.progress import Progress, Report
 from napari_fetal_iqa.analysis import Analyser, analyse_sweep
-from napari_fetal_iqa.io import AcouslicCase, list_cases, read_sweep
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames
 
 
 def analyse_cases(
@@ -52,7 +51,7 @@ def analyse_cases(
         Where the data are in another layout, or a case is damaged.
     """
     analyser = Analyser(*models, device, encoder_weights=weights).load()
-    wanted = [case for case in list_cases(data, must_exist=False) if case.uuid in names]
+    wanted = list_cases(data, only=names, must_exist=False)
     if not wanted:
         raise TrainingError(f"{data}: has none of the cases to analyse; choose the data split")
     cases = []
@@ -65,8 +64,7 @@ def analyse_cases(
 
 def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
     truth = read_truth(case)
-    length = len(truth.masks) // SWEEPS_PER_CASE
-    sweep = read_sweep(case.image_path).with_bounds(length)
+    sweep = open_frames(case)
     analysis = analyse_sweep(sweep, analyser=analyser)
     black = ~analysis.non_black  # never shows an abdomen, whatever the networks say
     return SweepCase(
@@ -75,7 +73,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
         area_fraction=np.where(black, np.float32(0), analysis.area_fraction),
         ac_mm=analysis.ac_mm,
         labels=truth.planes,
-        sweep=np.repeat(np.arange(SWEEPS_PER_CASE), length),
+        sweep=np.repeat(np.arange(len(sweep.bounds)), np.diff(sweep.bounds).ravel()),
         reference_ac_mm=np.array([np.nan if ac is None else ac for ac in case.ac_mm]),
     )
 

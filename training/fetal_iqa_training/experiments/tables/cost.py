@@ -19,7 +19,7 @@ class Cost(BaseModel):
     settings : FitSettings
         Of the run.
     seconds : float
-        Wall time from reading the data to the figures of the test part; where the run was cut
+        Wall time from reading the data to the metrics of the test part; where the run was cut
         off, of all its parts, each as far as its last whole epoch.
     epoch_seconds : tuple of float
         Of each epoch, with its validation.
@@ -27,7 +27,7 @@ class Cost(BaseModel):
         Most memory that torch had allocated on the CUDA device; None without one.
     process_mib : float, optional
         Most memory of the process, memory-mapped training frames included; None where the
-        operating system does not tell (it is Linux that does).
+        operating system does not report it (Linux does).
     device : str
         Name of the GPU, or ``cpu``.
     """
@@ -43,7 +43,7 @@ class Cost(BaseModel):
 
 
 class CostMeter:
-    """Listens to the progress of a fit, tells it on, and keeps what it costs in a file.
+    """Listens to the progress of a fit, passes it on, and keeps what it costs in a file.
 
     The file is written after every epoch, so that a run that was cut off and goes on is counted
     whole.
@@ -119,6 +119,7 @@ def _forget_peaks() -> None:
     if torch.cuda.is_available():
         torch.cuda.reset_peak_memory_stats()
     try:
+        # 5 sets VmHWM back to the present size (proc(5), Linux 4.0 and later)
         Path("/proc/self/clear_refs").write_text("5")
     except OSError:
         return

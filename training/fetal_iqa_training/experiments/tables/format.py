@@ -1,4 +1,4 @@
-"""A table as CSV for programs and as Markdown for people, beside the paper's figures."""
+"""A table as CSV for programs and as Markdown for people, beside the paper's results."""
 
 import csv
 import io
@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from fetal_iqa_training.experiments.tables.results import (
     COSTS,
-    FIGURES,
+    METRICS,
     RowResult,
     compare_runs,
 )
@@ -21,7 +21,7 @@ NAMES = {
     "average_precision": "average precision",
     "circumference_error_mm": "error of the circumference (mm)",
 }
-"""The figures, for people."""
+"""The metrics, as people call them."""
 
 PAPER = "arXiv 2507.22802"
 
@@ -30,7 +30,7 @@ Column = tuple[str, Callable[[RowResult], str]]
 
 
 def rows_as_csv(results: Sequence[RowResult]) -> str:
-    """Write a line per row: mean and standard deviation, the paper's figure, and the cost."""
+    """Write a line per row: mean and standard deviation, the paper's value, and the cost."""
 
     def line(result: RowResult) -> Cells:
         row = result.row
@@ -49,8 +49,8 @@ def rows_as_csv(results: Sequence[RowResult]) -> str:
             "trainable_paper": row.paper.get("trainable"),
             "runs": len(result.runs),
         }
-        for name in FIGURES:
-            found = result.figure(name)
+        for name in METRICS:
+            found = result.metric(name)
             cells[f"{name}_mean"] = None if found is None else found.mean
             cells[f"{name}_std"] = None if found is None else found.std
             cells[f"{name}_paper"] = row.paper.get(name)
@@ -66,10 +66,10 @@ def runs_as_csv(results: Sequence[RowResult]) -> str:
         for run in result.runs:
             cost = run.cost.model_dump(exclude={"settings"}) if run.cost else {}
             named = {"row": result.row.name, "seed": run.seed, "warning": result.warning}
-            figures = {name: run.figures.get(name) for name in FIGURES}
+            metrics = {name: run.metrics.get(name) for name in METRICS}
             epochs = " ".join(f"{seconds:.3f}" for seconds in cost.get("epoch_seconds", ()))
             costs = {name: cost.get(name) for name in (*COSTS, "device")}
-            lines.append(named | figures | costs | {"epoch_seconds": epochs})
+            lines.append(named | metrics | costs | {"epoch_seconds": epochs})
     return as_csv(lines)
 
 
@@ -97,7 +97,7 @@ def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]
     table : Table
     results : sequence of RowResult
     about : sequence of str
-        What there is to say above it.
+        Paragraphs above it.
     """
     failures = [f"- {r.row.name}: {r.failure}" for r in results if r.failure is not None]
     columns = _columns(table, results)
@@ -134,15 +134,15 @@ def _columns(table: Table, results: Sequence[RowResult]) -> list[Column]:
         ("trainable", lambda r: _millions(r.trainable)),
         ("paper", lambda r: _millions(r.row.paper.get("trainable"))),
     ]
-    for name in FIGURES:
-        if any(r.figure(name) or name in r.row.paper for r in results):
-            columns += _figure_columns(name, any(name in r.row.paper for r in results))
+    for name in METRICS:
+        if any(r.metric(name) or name in r.row.paper for r in results):
+            columns += _metric_columns(name, any(name in r.row.paper for r in results))
     reference = next((r for r in results if r.row.name == table.reference), None)
     if reference is not None and len(results) > 1:
         columns.append(
             (
-                f"{NAMES[table.figure]} less that of {reference.row.title}, run by run",
-                lambda r: _signed(compare_runs(r, reference, table.figure)),
+                f"{NAMES[table.metric]} less that of {reference.row.title}, run by run",
+                lambda r: _signed(compare_runs(r, reference, table.metric)),
             )
         )
     return [
@@ -163,8 +163,8 @@ def _system(result: RowResult) -> str:
     return result.row.title + (f" ({', '.join(remarks)})" if remarks else "")
 
 
-def _figure_columns(name: str, in_paper: bool) -> list[Column]:
-    columns: list[Column] = [(NAMES[name], lambda r: _shown(r.figure(name)))]
+def _metric_columns(name: str, in_paper: bool) -> list[Column]:
+    columns: list[Column] = [(NAMES[name], lambda r: _shown(r.metric(name)))]
     if in_paper:
         columns.append(("paper", lambda r: _digits(r.row.paper.get(name))))
     return columns

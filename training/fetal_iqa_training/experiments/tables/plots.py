@@ -1,4 +1,4 @@
-"""Pictures of a table: a figure by row, or over the rank of the LoRA."""
+"""Pictures of a table: a metric by row, or over the rank of the LoRA."""
 
 from __future__ import annotations
 
@@ -14,56 +14,56 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_rows(title: str, results: Sequence[RowResult], figure: str, path: Path) -> None:
-    """Draw a figure of every row, mean and standard deviation, beside the paper's.
+def draw_rows(title: str, results: Sequence[RowResult], metric: str, path: Path) -> None:
+    """Draw a metric of every row, mean and standard deviation, beside the paper's.
 
     Parameters
     ----------
     title : str
     results : sequence of RowResult
-    figure : str
+    metric : str
         Such as ``f1``; rows without it keep an empty line.
     path : Path
         PNG file to write.
     """
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(8, 1.6 + 0.32 * len(results)), dpi=120, layout="constrained")
-    axes = drawing.subplots()
+    figure = Figure(figsize=(8, 1.6 + 0.32 * len(results)), dpi=120, layout="constrained")
+    axes = figure.subplots()
     for place, result in enumerate(results):
-        found = result.figure(figure)
+        found = result.metric(metric)
         if found is not None:
             axes.errorbar(
                 found.mean, place, xerr=found.std, fmt="o", color=colours.MODEL, capsize=3
             )
-        if figure in result.row.paper:
-            paper = result.row.paper[figure]
+        if metric in result.row.paper:
+            paper = result.row.paper[metric]
             axes.plot(paper, place, "D", color=colours.EXPERT, fillstyle="none", markersize=7)
     axes.plot([], [], "o", color=colours.MODEL, label="here, mean ± standard deviation")
     axes.plot([], [], "D", color=colours.EXPERT, fillstyle="none", label="paper")
     axes.set_yticks(range(len(results)), [f"{r.row.title}, {r.training}" for r in results])
     axes.set_ylim(len(results) - 0.5, -0.5)
-    axes.set_xlabel(NAMES[figure])
+    axes.set_xlabel(NAMES[metric])
     axes.grid(axis="x", alpha=0.3)
     axes.spines[["top", "right"]].set_visible(False)
-    drawing.legend(loc="outside lower center", ncols=2, frameon=False)
-    drawing.suptitle("\n".join([title, *_warnings(results)]), fontsize=10)
-    save_png(drawing, path)
+    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.suptitle("\n".join([title, *_warnings(results)]), fontsize=10)
+    save_png(figure, path)
 
 
 def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     """Draw F1 and Dice over the rank of the LoRA, with and without queries, keys and values."""
     from matplotlib.figure import Figure
 
-    drawing = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")
-    for axes, figure in zip(drawing.subplots(1, 2), ("f1", "dice"), strict=True):
+    figure = Figure(figsize=(9, 4.2), dpi=120, layout="constrained")
+    for axes, metric in zip(figure.subplots(1, 2), ("f1", "dice"), strict=True):
         for task, colour in (("cls", colours.MODEL), ("seg", colours.EXPERT)):
             for qkv, line, marker in ((False, "-", "o"), (True, "--", "s")):
                 points = [
                     (result.row.lora.rank, found.mean, found.std or 0.0)
                     for result in results
                     if (result.row.task, result.row.with_qkv) == (task, qkv)
-                    and (found := result.figure(figure)) is not None
+                    and (found := result.metric(metric)) is not None
                 ]
                 if points:
                     at, means, stds = zip(*sorted(points), strict=True)
@@ -74,20 +74,20 @@ def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
         ranks = sorted({result.row.lora.rank for result in results})
         axes.set_xticks(ranks, map(str, ranks))
         axes.set_xlabel("rank")
-        axes.set_ylabel(NAMES[figure])
+        axes.set_ylabel(NAMES[metric])
         axes.grid(alpha=0.3)
         axes.spines[["top", "right"]].set_visible(False)
         if axes.get_legend_handles_labels()[0]:
             axes.legend(frameon=False)
-    drawing.suptitle("\n".join([title, *_warnings(results)]), fontsize=10)
-    save_png(drawing, path)
+    figure.suptitle("\n".join([title, *_warnings(results)]), fontsize=10)
+    save_png(figure, path)
 
 
-def mark(drawing: Figure, results: Sequence[RowResult]) -> Figure:
+def mark(figure: Figure, results: Sequence[RowResult]) -> Figure:
     """Write above a picture what its results are not, if they are no results of the paper's."""
     if warnings := _warnings(results):
-        drawing.suptitle("\n".join(warnings), fontsize=10)
-    return drawing
+        figure.suptitle("\n".join(warnings), fontsize=10)
+    return figure
 
 
 def save_png(drawing: Figure, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the runs of a row gave: figures run by run, their mean and standard deviation."""
+"""What the runs of a row gave: metrics run by run, their mean and standard deviation."""
 
 import statistics
 from collections.abc import Mapping
@@ -7,11 +7,12 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.cost import Cost
 from fetal_iqa_training.experiments.tables.systems import Row
 
-FIGURES = (
+METRICS = (
     "dice",
     "accuracy",
     "f1",
@@ -31,7 +32,7 @@ class RunResult:
     seed : int
     folder : Path
         Its model.
-    figures : mapping of str to float
+    metrics : mapping of str to float
         Of the test part.
     cost : Cost or None
         None where nobody measured it.
@@ -41,7 +42,7 @@ class RunResult:
 
     seed: int
     folder: Path
-    figures: Mapping[str, float]
+    metrics: Mapping[str, float]
     cost: Cost | None
     trainable: int | None = None
 
@@ -70,7 +71,7 @@ class RowResult:
 
     @property
     def warning(self) -> str | None:
-        """Why these are not the figures of the paper's system, if so."""
+        """Why these are not the results of the paper's system, if so."""
         if self.encoder != self.row.encoder:
             return f"small stand-in encoder {self.encoder}, random weights: not the paper's system"
         return "random weights: not the paper's system" if self.random else None
@@ -88,9 +89,9 @@ class RowResult:
         words = f"LoRA, rank {self.row.lora.rank}" + (", with qkv" if self.row.with_qkv else "")
         return words + (", as the published code" if self.row.recipe == "published" else "")
 
-    def figure(self, name: str) -> Spread | None:
-        """Summarise a figure over the runs; None where not every run has it."""
-        values = [run.figures[name] for run in self.runs if name in run.figures]
+    def metric(self, name: str) -> Spread | None:
+        """Summarise a metric over the runs; None where not every run has it."""
+        values = [run.metrics[name] for run in self.runs if name in run.metrics]
         return spread(values) if len(values) == len(self.runs) else None
 
     def cost(self, name: str) -> float | None:
@@ -121,8 +122,8 @@ class RowResult:
             "trainable_parameters": self.trainable,
             "figures": {
                 name: {"mean": found.mean, "std": found.std}
-                for name in FIGURES
-                if (found := self.figure(name)) is not None
+                for name in METRICS
+                if (found := self.metric(name)) is not None
             },
             "cost": {name: self.cost(name) for name in COSTS},
             "runs": [_run_as_json(run) for run in self.runs],
@@ -130,6 +131,8 @@ class RowResult:
         }
 
 
+ResultPair = tuple[RowResult, RowResult]
+"""Of CLS and of SEG."""
 COSTS = ("seconds", "epoch_seconds", "gpu_mib", "process_mib")
 
 
@@ -137,14 +140,14 @@ def _run_as_json(run: RunResult) -> dict[str, JsonValue]:
     return {
         "seed": run.seed,
         "model": f"{run.folder.parent.name}/{run.folder.name}",
-        "figures": dict(run.figures),
+        "figures": dict(run.metrics),
         "cost": None
         if run.cost is None
         else run.cost.model_dump(mode="json", exclude={"settings"}),
     }
 
 
-def compare_runs(row: RowResult, reference: RowResult, figure: str) -> Spread | None:
+def compare_runs(row: RowResult, reference: RowResult, metric: str) -> Spread | None:
     """Summarise by how much a row beats another, run by run with the same seed.
 
     Both are judged on the same frames, so that what makes them easy or hard cancels out.
@@ -154,10 +157,26 @@ def compare_runs(row: RowResult, reference: RowResult, figure: str) -> Spread | 
     Spread or None
         Of the differences; None where no seed has run in both, or they are one row.
     """
-    others = {run.seed: run.figures.get(figure) for run in reference.runs}
+    others = {run.seed: run.metrics.get(metric) for run in reference.runs}
     differences: list[float] = []
     for run in row.runs:
-        own, other = run.figures.get(figure), others.get(run.seed)
+        own, other = run.metrics.get(metric), others.get(run.seed)
         if own is not None and other is not None and row.row != reference.row:
             differences.append(own - other)
     return spread(differences)
+
+
+def paired_runs(results: ResultPair) -> list[tuple[RunResult, RunResult]]:
+    """Return the runs of CLS and SEG that have one seed.
+
+    Raises
+    ------
+    TrainingError
+        Where there is none.
+    """
+    cls, seg = results
+    of_seed = {run.seed: run for run in seg.runs}
+    pairs = [(run, of_seed[run.seed]) for run in cls.runs if run.seed in of_seed]
+    if not pairs:
+        raise TrainingError("no seed has both a CLS and a SEG model; see the failures above")
+    return pairs

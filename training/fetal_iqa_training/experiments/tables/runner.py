@@ -23,7 +23,7 @@ from napari_fetal_iqa.storage import paths
 
 
 @dataclass(frozen=True)
-class Place:
+class RunPosition:
     """Where an experiment is: row ``number`` of ``rows``, run ``run`` of ``runs``, from 1."""
 
     row: str
@@ -33,12 +33,12 @@ class Place:
     runs: int
 
     def __str__(self) -> str:
-        """Say it for people."""
+        """Describe it for people."""
         return f"row {self.number} of {self.rows}, {self.row}: run {self.run} of {self.runs}"
 
 
-Listen = Callable[[Place], Report]
-"""Asked at the start of each run that has to be made; gives who hears how far it is."""
+BeginRun = Callable[[RunPosition], Report]
+"""Called at the start of each run that has to be made; returns the listener of its progress."""
 
 
 class Runner:
@@ -48,21 +48,23 @@ class Runner:
     ----------
     plan : Plan
     weights : mapping
-        As :func:`~fetal_iqa_training.experiments.tables.plan.find_weights` gives them.
-    listen : callable
+        As :func:`~fetal_iqa_training.experiments.tables.plan.find_weights` returns them.
+    begin_run : callable
     command : str
         Noted in the models' cards.
     """
 
-    def __init__(self, plan: Plan, weights: Weights, listen: Listen, command: str = "") -> None:
+    def __init__(
+        self, plan: Plan, weights: Weights, begin_run: BeginRun, command: str = ""
+    ) -> None:
         self._plan = plan
         self._weights = weights
-        self._listen = listen
+        self._begin_run = begin_run
         self._command = command
         self._hashes: dict[str, str | None] | None = None
 
     def run(self, rows: Sequence[Row]) -> Iterator[tuple[RowResult, ...]]:
-        """Make what is missing of all rows, and give the results so far after every run.
+        """Make what is missing of all rows, and yield the results so far after every run.
 
         Before anything is trained, models in the way that were fitted otherwise are refused. A row
         that fails is left with its finished runs and the reason; the next goes on.
@@ -76,7 +78,7 @@ class Runner:
         ------
         TrainingError
             Where the data cannot be used, there is no test part, a model is no run of this
-            experiment, or the process was told to end.
+            experiment, or the process was asked to end.
         """
         self._plan.split_cases()
         results = [self._kept(row) for row in rows]
@@ -85,8 +87,8 @@ class Runner:
             for number, seed in enumerate(self._plan.seeds):
                 if any(run.seed == seed for run in results[index].runs):
                     continue
-                place = Place(row.name, index + 1, len(rows), number + 1, self._plan.runs)
-                results[index] = self._tried(results[index], seed, place)
+                position = RunPosition(row.name, index + 1, len(rows), number + 1, self._plan.runs)
+                results[index] = self._tried(results[index], seed, position)
                 yield tuple(results)
                 if results[index].failure is not None:
                     break
@@ -97,9 +99,9 @@ class Runner:
         kept = tuple(run for run in runs if run)
         return RowResult(row, encoder, self._weights[encoder] is None, kept)
 
-    def _tried(self, result: RowResult, seed: int, place: Place) -> RowResult:
+    def _tried(self, result: RowResult, seed: int, position: RunPosition) -> RowResult:
         try:
-            run = self._fitted(result.row, seed, self._listen(place))
+            run = self._fitted(result.row, seed, self._begin_run(position))
         except (FetalIqaError, ModelError, OSError, RuntimeError, MemoryError) as error:
             if isinstance(error.__context__, SystemExit):
                 raise  # somebody ended the process
@@ -157,11 +159,11 @@ class Runner:
 def _result(seed: int, folder: Path, card: ModelCard, cost: Cost | None) -> RunResult:
     trainable = card.training.get("trainable_parameters")
     known = trainable if isinstance(trainable, int) else None
-    return RunResult(seed, folder, _figures(card), cost, known)
+    return RunResult(seed, folder, _test_metrics(card), cost, known)
 
 
-def _figures(card: ModelCard) -> dict[str, float]:
-    """Figures of the test part that a model's card holds, without the counts."""
+def _test_metrics(card: ModelCard) -> dict[str, float]:
+    """Metrics of the test part that a model's card holds, without the counts."""
     test = card.metrics.get("test")
     if not isinstance(test, Mapping):
         return {}
@@ -169,11 +171,13 @@ def _figures(card: ModelCard) -> dict[str, float]:
 
 
 def _first_line(error: BaseException) -> str:
+    # errors of CUDA run over a page; the first line names the cause
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]
 
 
 def _let_go_of_memory() -> None:
     """Begin the next run with the memory that the last one held."""
+    # first the collection: a network and its trainer refer to each other, and hold the cache
     gc.collect()
     if torch.cuda.is_available():
         empty_cache(torch.device("cuda"))

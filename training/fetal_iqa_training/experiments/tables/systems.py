@@ -27,7 +27,7 @@ class Row:
     strategy : {"lora", "linear", "full"}
     task : {"cls", "seg"}
     paper : mapping of str to float
-        The paper's figures, where they are known here; ``trainable`` is a number of parameters.
+        The paper's results, where they are known here; ``trainable`` is a number of parameters.
     in_paper : bool
         Whether the paper has this system.
     lora : LoraSettings
@@ -46,7 +46,7 @@ class Row:
 
     @property
     def name(self) -> str:
-        """What tells a system from all others; its models' folder is called so."""
+        """What distinguishes a system from all others; its models' folder is called so."""
         name = f"{self.encoder}-{self.task}-{self.strategy}"
         if self.lora != PAPER_LORA:
             name += f"-r{self.lora.rank}" + ("-qkv" if self.with_qkv else "")
@@ -68,7 +68,7 @@ class Table:
         Of its command.
     title : str
     rows : tuple of Row
-    figure : str
+    metric : str
         Which is drawn, and by which rows are compared run by run.
     reference : str
         Name of the row that the others are compared with.
@@ -77,7 +77,7 @@ class Table:
     name: str
     title: str
     rows: tuple[Row, ...]
-    figure: str
+    metric: str
     reference: str
 
 
@@ -192,7 +192,7 @@ TABLES = {
 
 
 def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> tuple[Row, ...]:
-    """Return the rows whose name, encoder or task is asked for, in the order of the table.
+    """Return the rows whose name, encoder or task is requested, in the order of the table.
 
     Parameters
     ----------
@@ -207,13 +207,13 @@ def choose_rows(rows: Sequence[Row], wanted: Sequence[str]) -> tuple[Row, ...]:
         Where one fits no row.
     """
 
-    def fits(row: Row, asked: str) -> bool:
-        if asked == "paper":
+    def fits(row: Row, request: str) -> bool:
+        if request == "paper":
             return row.in_paper
-        return asked in (row.encoder, row.task) or fnmatchcase(row.name, asked)
+        return request in (row.encoder, row.task) or fnmatchcase(row.name, request)
 
-    for asked in wanted:
-        if not any(fits(row, asked) for row in rows):
+    for request in wanted:
+        if not any(fits(row, request) for row in rows):
             names = ", ".join(row.name for row in rows)
-            raise TrainingError(f"no row is called {asked!r}; choose of: {names}")
-    return tuple(r for r in rows if not wanted or any(fits(r, asked) for asked in wanted))
+            raise TrainingError(f"no row is called {request!r}; choose of: {names}")
+    return tuple(r for r in rows if not wanted or any(fits(r, request) for request in wanted))

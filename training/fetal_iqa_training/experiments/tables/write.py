@@ -34,7 +34,7 @@ def write_table(table: Table, plan: Plan, command: str, results: Sequence[RowRes
     if table.name == "rank":
         draw_ranks(table.title, results, picture)
     else:
-        draw_rows(table.title, results, table.figure, picture)
+        draw_rows(table.title, results, table.metric, picture)
 
 
 def write_json(
@@ -59,7 +59,7 @@ def write_json(
 
 
 def about(plan: Plan, command: str) -> list[str]:
-    """Say for people what an experiment was run with."""
+    """Describe for people what an experiment was run with."""
     common = plan.common
     seeds = ", ".join(map(str, plan.seeds))
     made = origin(plan.data)

@@ -11,22 +11,20 @@ from napari_fetal_iqa import colours
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-_FIGURES = {"precision": colours.MODEL, "recall": colours.EXPERT, "f1": colours.OPTIMAL}
+_COLOURS = {"precision": colours.MODEL, "recall": colours.EXPERT, "f1": colours.OPTIMAL}
 _THRESHOLDS = {"paper": "s", "chosen": "o", "best": "^"}
 _MEANING = {"paper": "1 %, as the paper", "chosen": "by validation", "best": "best on test"}
 
 
 def draw_threshold(study: ThresholdStudy) -> "Figure":
     """Draw precision, recall and F1 over the threshold, and precision over recall run by run."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     over_share, over_recall = figure.subplots(1, 2)
 
     percent = 100 * study.shares
-    for name, colour in _FIGURES.items():
+    for name, colour in _COLOURS.items():
         values = np.stack([getattr(run, name) for run in study.runs])
         mean = values.mean(axis=0)
         over_share.plot(percent, mean, color=colour, label="F1" if name == "f1" else name)

@@ -10,6 +10,7 @@ from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
+from fetal_iqa_training.experiments.tables.results import ResultPair
 from fetal_iqa_training.experiments.tables.systems import SEG
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from fetal_iqa_training.experiments.threshold.plot import draw_threshold
@@ -18,12 +19,12 @@ from fetal_iqa_training.experiments.threshold.rule_study import (
     CombinedRuleStudy,
     study_combined_rule,
 )
-from fetal_iqa_training.experiments.threshold.runs import Pair, ScoredRun
+from fetal_iqa_training.experiments.threshold.runs import ScoredRun
 from fetal_iqa_training.experiments.threshold.study import ThresholdStudy, study_threshold
 from napari_fetal_iqa.storage.paths import write_atomically
 
 TITLE = "Threshold on the area of the mask"
-FIGURES = ("precision", "recall", "f1")
+METRICS = ("precision", "recall", "f1")
 NAMED = {
     "paper": "1 %, as the paper",
     "chosen": "best F1 on validation frames",
@@ -47,7 +48,7 @@ class ThresholdResults:
     rule_failure: str | None
 
 
-def study(runs: Sequence[ScoredRun], seed: int) -> ThresholdResults:
+def study_threshold_and_rule(runs: Sequence[ScoredRun], seed: int) -> ThresholdResults:
     """Study the threshold and the combined rule.
 
     Raises
@@ -63,7 +64,9 @@ def study(runs: Sequence[ScoredRun], seed: int) -> ThresholdResults:
     return ThresholdResults(threshold, rule, None)
 
 
-def write_threshold(plan: Plan, results: Pair, found: ThresholdResults, command: str) -> list[str]:
+def write_threshold(
+    plan: Plan, results: ResultPair, found: ThresholdResults, command: str
+) -> list[str]:
     """Write Markdown, CSV, JSON and pictures; return their paths."""
     base = plan.out / "threshold"
     files = [base.with_suffix(f".{end}") for end in ("md", "csv", "json", "png")]
@@ -91,15 +94,15 @@ def write_threshold(plan: Plan, results: Pair, found: ThresholdResults, command:
     return [str(path) for path in files]
 
 
-def _markdown(plan: Plan, results: Pair, found: ThresholdResults, command: str) -> str:
+def _markdown(plan: Plan, results: ResultPair, found: ThresholdResults, command: str) -> str:
     runs = found.threshold.runs
     lines = []
     for name, words in NAMED.items():
-        of_runs = [run.decisions[name].figures() for run in runs]
-        shown = [spread([one[key] for one in of_runs]) for key in ("share_percent", *FIGURES)]
+        of_runs = [run.decisions[name].metrics() for run in runs]
+        shown = [spread([one[key] for one in of_runs]) for key in ("share_percent", *METRICS)]
         lines.append([words, *map(str, shown)])
     average = spread([run.average_precision for run in runs])
-    paper = ", ".join(f"{name} {SEG.paper[name]:.4f}" for name in FIGURES)
+    paper = ", ".join(f"{name} {SEG.paper[name]:.4f}" for name in METRICS)
     parts = [
         *about(plan, command),
         markdown_table(["threshold", "share (%)", "precision", "recall", "F1"], lines),
@@ -110,14 +113,14 @@ def _markdown(plan: Plan, results: Pair, found: ThresholdResults, command: str) 
     if found.rule is None:
         return document(TITLE, results, [*parts, f"Not fitted: {found.rule_failure}"])
     lines = [
-        [str(row["system"]), *(str(_spread_of(row, figure, len(runs))) for figure in FIGURES)]
+        [str(row["system"]), *(str(_spread_of(row, metric, len(runs))) for metric in METRICS)]
         for row in found.rule.rows()
     ]
     table = markdown_table(["system", "precision", "recall", "F1"], lines)
     return document(TITLE, results, [*parts, table, found.rule.verdict()])
 
 
-def _spread_of(row: Mapping[str, object], figure: str, runs: int) -> Spread:
-    mean, std = row[f"{figure}_mean"], row[f"{figure}_std"]
+def _spread_of(row: Mapping[str, object], metric: str, runs: int) -> Spread:
+    mean, std = row[f"{metric}_mean"], row[f"{metric}_std"]
     assert isinstance(mean, float)
     return Spread(mean, std if isinstance(std, float) else None, runs)

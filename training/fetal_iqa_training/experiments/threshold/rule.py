@@ -16,11 +16,12 @@ from scipy.special import expit
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 
 if TYPE_CHECKING:
     from sklearn.pipeline import Pipeline
 
-FOLDS = 5
+FOLDS = 5  # of the paper's 30 validation cases, 6 are held out at a time
 STRENGTHS: Final = (0.001, 0.01, 0.1, 1.0, 10.0, 100.0)
 """Of the inverse regularisation C; the one with the least loss on held-out folds is taken."""
 
@@ -191,6 +192,7 @@ def _held_out(frames: RuleFrames, folds: NDArray[np.intp], strength: float) -> N
 
 def _log_loss(probability: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     likelihood = np.where(truth, probability, 1 - probability)
+    # one frame that a fold is certain and wrong about would make the loss infinite
     return float(-np.log(np.maximum(likelihood, 1e-15)).mean())
 
 
@@ -205,6 +207,6 @@ def _recall_threshold(
 def _f1_threshold(probability: NDArray[np.float64], truth: NDArray[np.bool_]) -> float:
     falling = np.argsort(-probability, kind="stable")
     threshold, hit = probability[falling], truth[falling]
-    f1 = 2 * np.cumsum(hit) / (np.arange(1, len(hit) + 1) + truth.sum())
+    f1 = precision_recall_f1(np.cumsum(hit), np.arange(1, len(hit) + 1), truth.sum())[2]
     last_of_equals = np.append(threshold[1:] != threshold[:-1], True)
     return float(threshold[np.argmax(np.where(last_of_equals, f1, -1.0))])

@@ -35,11 +35,11 @@ SCORE_FEATURES: Final = {
 }
 """Of the scores of a frame and its neighbours; a frame without neighbours is its own."""
 
-NEAR_FRAMES = 2
+NEAR_FRAMES = 2  # as far as the best-frame rule smooths
 EDGE_PX = 2
 """How wide the bands on both sides of a mask's edge are."""
-_SMALLEST_SHARE = 1e-5
-_LARGEST_LOGIT = 10.0
+_SMALLEST_SHARE = 1e-5  # half a pixel of 224 x 224: what an empty mask counts as
+_LARGEST_LOGIT = 10.0  # a saturated score is very sure, and not infinitely so
 
 
 @dataclass(frozen=True, eq=False)

@@ -25,14 +25,12 @@ _COLOURS = {
 
 def draw_combined_rule(study: CombinedRuleStudy) -> "Figure":
     """Draw precision over recall of each system, every run a dot, and the rule's weights."""
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(11, 4.5), dpi=120, layout="constrained")
-    FigureCanvasAgg(figure)
     systems, weights = figure.subplots(1, 2)
 
-    for system, of_runs in study.figures.items():
+    for system, of_runs in study.metrics.items():
         precision, recall = of_runs[:, 0], of_runs[:, 1]
         colour = _COLOURS[system]
         systems.plot(recall, precision, ".", color=colour, alpha=0.5)

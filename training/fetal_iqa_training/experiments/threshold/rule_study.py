@@ -10,13 +10,14 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Estimate, estimate, resampled_cases
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.experiments.threshold.rule import CombinedRule, RuleFrames, fit_rule
-from fetal_iqa_training.experiments.threshold.study import mean_and_std, precision_recall_f1
+from fetal_iqa_training.experiments.threshold.study import mean_and_std
 
 RECALL_KEPT: Final = "combined, SEG's recall kept"
 BEST_F1: Final = "combined, best F1"
 SYSTEMS: Final = ("SEG", "CLS", "SEG and CLS", RECALL_KEPT, BEST_F1)
-FIGURES: Final = ("precision", "recall", "f1")
+METRICS: Final = ("precision", "recall", "f1")
 COMPARISONS: Final = tuple(
     (rule, other) for rule in (RECALL_KEPT, BEST_F1) for other in SYSTEMS[:3]
 )
@@ -32,28 +33,28 @@ class CombinedRuleStudy:
         Test cases.
     rules : tuple of CombinedRule
         One a run.
-    figures : dict of (runs, 3) float
+    metrics : dict of (runs, 3) float
         Precision, recall and F1 of each of :data:`SYSTEMS`, on the test frames.
     differences : dict of dict
-        Of each of :data:`COMPARISONS`, figure by figure: by how much the combined rule's mean over
+        Of each of :data:`COMPARISONS`, metric by metric: by how much the combined rule's mean over
         the runs is higher, with the interval of a paired bootstrap over the cases.
     """
 
     cases: int
     rules: tuple[CombinedRule, ...]
-    figures: dict[str, NDArray[np.float64]]
+    metrics: dict[str, NDArray[np.float64]]
     differences: dict[tuple[str, str], dict[str, Estimate]]
 
     def rows(self) -> list[dict[str, str | float | None]]:
-        """One row a system: its name, mean and std of each figure."""
+        """One row a system: its name, mean and std of each metric."""
         return [
             {"system": system}
             | {
-                f"{figure}_{end}": value
-                for column, figure in enumerate(FIGURES)
+                f"{metric}_{end}": value
+                for column, metric in enumerate(METRICS)
                 for end, value in mean_and_std(of_runs[:, column]).items()
             }
-            for system, of_runs in self.figures.items()
+            for system, of_runs in self.metrics.items()
         ]
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -63,20 +64,20 @@ class CombinedRuleStudy:
             "systems": [dict(row) for row in self.rows()],
             "differences": [
                 {"of": rule, "from": other}
-                | {figure: difference.as_json() for figure, difference in by_figure.items()}
-                for (rule, other), by_figure in self.differences.items()
+                | {metric: difference.as_json() for metric, difference in by_metric.items()}
+                for (rule, other), by_metric in self.differences.items()
             ],
             "rules": [rule.as_json() for rule in self.rules],
             "verdict": self.verdict(),
         }
 
     def verdict(self) -> str:
-        """Answer the paper's question in words, for what was asked for beforehand.
+        """Answer the paper's question in words, for what was planned beforehand.
 
         That is the rule at the threshold that keeps SEG's recall on validation; the other was
         tried, too, and is no answer.
         """
-        precision, recall = (self.differences[RECALL_KEPT, "SEG"][name] for name in FIGURES[:2])
+        precision, recall = (self.differences[RECALL_KEPT, "SEG"][name] for name in METRICS[:2])
         agreeing = self.differences[RECALL_KEPT, "SEG and CLS"]
         return (
             f"On {self.cases} test cases the combined rule's precision is {_signed(precision)} "
@@ -125,25 +126,25 @@ def study_combined_rule(
     counts = [_counts(rule, test) for rule, (_, test) in zip(rules, runs, strict=True)]
     whole = np.arange(len(cases))[None]
     drawn = resampled_cases(len(cases), seed)
-    figures = {
-        system: np.stack([_figures(of_run[system], whole)[0] for of_run in counts])
+    metrics = {
+        system: np.stack([_metrics(of_run[system], whole)[0] for of_run in counts])
         for system in SYSTEMS
     }
     resampled = {
-        system: np.mean([_figures(of_run[system], drawn) for of_run in counts], axis=0)
+        system: np.mean([_metrics(of_run[system], drawn) for of_run in counts], axis=0)
         for system in SYSTEMS
     }
     differences = {
         (rule, other): {
-            figure: estimate(
-                float((figures[rule] - figures[other])[:, column].mean()),
+            metric: estimate(
+                float((metrics[rule] - metrics[other])[:, column].mean()),
                 (resampled[rule] - resampled[other])[:, column],
             )
-            for column, figure in enumerate(FIGURES)
+            for column, metric in enumerate(METRICS)
         }
         for rule, other in COMPARISONS
     }
-    return CombinedRuleStudy(len(cases), rules, figures, differences)
+    return CombinedRuleStudy(len(cases), rules, metrics, differences)
 
 
 def _counts(rule: CombinedRule, test: RuleFrames) -> dict[str, NDArray[np.float64]]:
@@ -159,14 +160,14 @@ def _counts(rule: CombinedRule, test: RuleFrames) -> dict[str, NDArray[np.float6
     of_case = np.unique(test.case, return_inverse=True)[1]
     return {
         system: np.stack(
-            [np.bincount(of_case, part) for part in (said & test.positive, said, test.positive)]
+            [np.bincount(of_case, part) for part in (called & test.positive, called, test.positive)]
         )
-        for system, said in zip(SYSTEMS, decisions, strict=True)
+        for system, called in zip(SYSTEMS, decisions, strict=True)
     }
 
 
-def _figures(counts: NDArray[np.float64], drawn: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(R, 3) figures of each draw of cases, (R, cases)."""
+def _metrics(counts: NDArray[np.float64], drawn: NDArray[np.intp]) -> NDArray[np.float64]:
+    """(R, 3) metrics of each draw of cases, (R, cases)."""
     return np.stack(precision_recall_f1(*counts[:, drawn].sum(axis=2)), axis=1)
 
 

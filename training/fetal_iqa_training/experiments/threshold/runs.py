@@ -5,11 +5,10 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from fetal_iqa_models import FrameClassifier, FrameSegmenter, encoder_spec, load_model
-from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.part_frames import read_part
 from fetal_iqa_training.experiments.tables.format import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
-from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
+from fetal_iqa_training.experiments.tables.results import ResultPair, paired_runs
 from fetal_iqa_training.experiments.threshold.scored_parts import ScoredPart, score_part
 from fetal_iqa_training.progress import Progress, Report
 from napari_fetal_iqa.storage import paths
@@ -17,27 +16,11 @@ from napari_fetal_iqa.storage.paths import write_atomically
 
 ScoredRun = tuple[ScoredPart, ScoredPart]
 """Validation and test."""
-Pair = tuple[RowResult, RowResult]
-"""CLS and SEG."""
 
 
-def paired_runs(results: Pair) -> list[tuple[RunResult, RunResult]]:
-    """Return the runs of CLS and SEG that have one seed.
-
-    Raises
-    ------
-    TrainingError
-        Where there is none.
-    """
-    cls, seg = results
-    of_seed = {run.seed: run for run in seg.runs}
-    pairs = [(run, of_seed[run.seed]) for run in cls.runs if run.seed in of_seed]
-    if not pairs:
-        raise TrainingError("no seed has both a CLS and a SEG model; see the failures above")
-    return pairs
-
-
-def score_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> Iterator[ScoredRun]:
+def score_runs(
+    plan: Plan, weights: Weights, results: ResultPair, report: Report
+) -> Iterator[ScoredRun]:
     """Score the validation and test frames by each run's CLS and SEG; write them frame by frame.
 
     Parameters
@@ -57,6 +40,7 @@ def score_runs(plan: Plan, weights: Weights, results: Pair, report: Report) -> I
     encoder = results[0].encoder
     size = encoder_spec(encoder).image_size
     split = plan.split_cases()
+    # Windows keeps files that are still memory-mapped, hence ignore_cleanup_errors
     with TemporaryDirectory(prefix="fetal-iqa-", ignore_cleanup_errors=True) as folder:
         parts = [
             (name, read_part(cases, size, Path(folder) / name, report))

@@ -1,4 +1,4 @@
-"""What CLS and SEG of one run say of frames, for the experiments with thresholds and rules."""
+"""The predictions of CLS and SEG of one run, for the experiments with thresholds and rules."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ from fetal_iqa_training.experiments.threshold.study import ScoredFrames
 
 @dataclass(frozen=True, eq=False)
 class ScoredPart:
-    """Frames of one part of the data with what one run's models say of them.
+    """Frames of one part of the data with what one run's models predict of them.
 
     Parameters
     ----------
@@ -54,7 +54,7 @@ class ScoredPart:
         )
 
     def lines(self, name: str) -> Iterator[Cells]:
-        """Return a line per frame, so that every figure can be checked."""
+        """Yield a line per frame, so that every metric can be checked."""
         for row in range(len(self.part)):
             yield {
                 "part": name,

@@ -1,8 +1,8 @@
 """Where to put the threshold on the mask's area: the paper's 1 % and what else could be.
 
 SEG calls a frame positive where its mask covers a share of the padded square. The experiment moves
-that share from 0.1 % to 5 %, and tells apart three thresholds: the paper's, the one that is best on
-the test frames themselves (how much there is to win, and no honest figure), and the one that is
+that share from 0.1 % to 5 % and distinguishes three thresholds: the paper's, the one that is best
+on the test frames themselves (how much there is to win, and no honest result), and the one that is
 best on the validation frames.
 """
 
@@ -10,16 +10,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import rounded, spread
+from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 
-SHARES = np.arange(10, 501) / 10_000
+SHARES = np.arange(10, 501) / 10_000  # of whole numbers: a sum of steps would miss the 0.01
 """(491,) thresholds: 0.1 % to 5 % in steps of 0.01 %, which is 5 pixels of 224 x 224."""
-CURVE_POINTS = 200
+CURVE_POINTS = 200  # a picture shows no more, and the JSON is no longer than needed
 
 _Counts = NDArray[np.int64]
 
@@ -57,8 +58,8 @@ class Decision:
     recall: float
     f1: float
 
-    def figures(self) -> dict[str, float]:
-        """Return the threshold in percent, and the figures."""
+    def metrics(self) -> dict[str, float]:
+        """Return the threshold in percent, and the metrics."""
         return {
             "share_percent": 100 * self.share,
             "precision": self.precision,
@@ -101,9 +102,9 @@ class ThresholdRun:
         return {"paper": self.paper, "chosen": self.chosen, "best": self.best}
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Return the figures at the three thresholds, and the curve."""
+        """Return the metrics at the three thresholds, and the curve."""
         summary: dict[str, JsonValue] = {
-            name: {key: rounded(value) for key, value in decision.figures().items()}
+            name: {key: rounded(value) for key, value in decision.metrics().items()}
             for name, decision in self.decisions.items()
         }
         summary["average_precision"] = rounded(self.average_precision)
@@ -129,7 +130,7 @@ class ThresholdStudy:
     runs: tuple[ThresholdRun, ...]
 
     def rows(self) -> list[dict[str, float | None]]:
-        """One row a threshold: ``share_percent``, and mean and std of each figure."""
+        """One row a threshold: ``share_percent``, and mean and std of each metric."""
         columns = {
             name: np.stack([getattr(run, name) for run in self.runs])
             for name in ("precision", "recall", "f1")
@@ -138,20 +139,20 @@ class ThresholdStudy:
             {"share_percent": rounded(100 * share)}
             | {
                 f"{name}_{end}": value
-                for name, figures in columns.items()
-                for end, value in mean_and_std(figures[:, row]).items()
+                for name, of_runs in columns.items()
+                for end, value in mean_and_std(of_runs[:, row]).items()
             }
             for row, share in enumerate(self.shares)
         ]
 
     def as_json(self) -> dict[str, JsonValue]:
-        """Mean and std of each figure at ``paper``, ``chosen``, ``best``; then run by run."""
+        """Mean and std of each metric at ``paper``, ``chosen``, ``best``; then run by run."""
         summary: dict[str, JsonValue] = {}
         for name in ("paper", "chosen", "best"):
-            of_runs = [run.decisions[name].figures() for run in self.runs]
+            of_runs = [run.decisions[name].metrics() for run in self.runs]
             summary[name] = {
-                figure: dict(mean_and_std([one[figure] for one in of_runs]))
-                for figure in of_runs[0]
+                metric: dict(mean_and_std([one[metric] for one in of_runs]))
+                for metric in of_runs[0]
             }
         averages = [run.average_precision for run in self.runs]
         summary["average_precision"] = dict(mean_and_std(averages))
@@ -188,24 +189,6 @@ def study_threshold(
         _check(validation, f"run {number}, validation")
         _check(test, f"run {number}, test")
     return ThresholdStudy(shares, tuple(_run(*parts, shares) for parts in runs))
-
-
-def precision_recall_f1(
-    hits: ArrayLike, said: ArrayLike, positives: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
-    """Return the three figures of counts of one shape; 0 of nothing is 0, as torchmetrics has it.
-
-    Parameters
-    ----------
-    hits : int array
-        Frames rightly called positive.
-    said, positives : int array
-        Frames called positive, and frames that are.
-    """
-    hit, called, true = np.broadcast_arrays(
-        *(np.asarray(n, float) for n in (hits, said, positives))
-    )
-    return _share(hit, called), _share(hit, true), _share(2 * hit, called + true)
 
 
 def mean_and_std(values: Iterable[float]) -> dict[str, float | None]:
@@ -250,11 +233,12 @@ def _run(validation: ScoredFrames, test: ScoredFrames, shares: NDArray[np.float6
 def _best_share(frames: ScoredFrames, shares: NDArray[np.float64]) -> float:
     f1 = _at(frames, shares)[2]
     equals = shares[f1 == f1.max()]
+    # rounded: 0.9 % and 1.1 % are equally near, whatever their last binary digit is
     return float(min(equals, key=lambda share: (round(abs(share - AREA_THRESHOLD), 9), share)))
 
 
 def _decision(frames: ScoredFrames, share: float) -> Decision:
-    return Decision(share, *(float(figure[0]) for figure in _at(frames, np.array([share]))))
+    return Decision(share, *(float(metric[0]) for metric in _at(frames, np.array([share]))))
 
 
 def _at(
@@ -268,7 +252,3 @@ def _at_least(values: NDArray[np.floating], thresholds: NDArray[np.floating]) ->
     """Count the values at or above each threshold; in float32, as the networks give them."""
     ordered = np.sort(values.astype(np.float32))
     return len(ordered) - np.searchsorted(ordered, thresholds.astype(np.float32), side="left")
-
-
-def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:
-    return np.divide(part, whole, out=np.zeros_like(part), where=whole > 0)

@@ -1,6 +1,6 @@
-"""How the demo SEG model, which knows phantoms only, learns from corrections on real heads.
+"""What fine-tuning on corrections of real heads brings the demo SEG model, which knows phantoms.
 
-    python benchmarks/learning_heads.py [--data FOLDER] [--frames 20 40] [--preset quick]
+    python benchmarks/finetuning_heads.py [--data FOLDER] [--frames 20 40] [--preset quick]
 
 Images of the HC18 challenge are sweeps of one frame; their annotated outlines are the expert's
 corrections, in the same store as the window's. Judged on 60 images of other subjects: Dice, the
@@ -8,6 +8,7 @@ error of the head circumference, and the phantoms that the model knew.
 """
 
 import argparse
+import os
 import tempfile
 import time
 from pathlib import Path
@@ -25,10 +26,11 @@ from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import remember_location
 
 TEST = 60
+DATA = Path(os.environ.get("FETAL_IQA_DATA", "")) / "hc18"
 
 
 def correct(cases: list[AnnotatedCase], images: Path, path: Path) -> None:
-    """Say the outline of each image."""
+    """Store the outline of each image as an expert's correction."""
     with CorrectionStore(path) as store:
         for case in cases:
             image = images / f"{case.name}.png"
@@ -43,7 +45,7 @@ def correct(cases: list[AnnotatedCase], images: Path, path: Path) -> None:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path, default=Path("../shared/data/hc18"))
+    parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--frames", type=int, nargs="+", default=[20, 40])
     parser.add_argument("--preset", choices=PRESETS, default="quick")
     options = parser.parse_args()
@@ -60,14 +62,14 @@ def main() -> None:
             known, seconds = "", 0.0
             if count:
                 store, model = Path(folder, f"{count}.sqlite"), Path(folder, str(count))
-                taught = [one_each[subject] for subject in shuffled[TEST : TEST + count]]
-                correct(taught, options.data / "images", store)
+                corrected = [one_each[subject] for subject in shuffled[TEST : TEST + count]]
+                correct(corrected, options.data / "images", store)
                 settings = FinetuneSettings(task="seg", **preset_of(options.preset, "seg"))
                 started = time.perf_counter()
                 card = finetune([store], "demo-seg", model, settings)
                 seconds = time.perf_counter() - started
                 known = f"{card.metrics['child']['reference']['dice']:.3f}"
-            found = judge(load_model(model), frames_of(test)).figures
+            found = judge(load_model(model), frames_of(test)).metrics
             print(
                 f"{count:10}{found['dice']:8.3f}{found['circumference_error_mm']:14.1f}"
                 f"{known:>16}{seconds:9.0f}",

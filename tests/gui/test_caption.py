@@ -7,18 +7,18 @@ import pytest
 from napari.components import ViewerModel
 
 from napari_fetal_iqa.widgets import demo
-from napari_fetal_iqa.widgets.viewer.caption import ScreenText
+from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 
 NARROWEST_CANVAS_PX = 298
 """In the narrowest window that napari's docks allow."""
 
 
-def shown(desk, qtbot, said):
-    """Say this on the bare canvas; return a picture of its lower left corner, (rows, columns)."""
-    viewer, text = desk.viewer, desk.screen_text
+def shown(desk, qtbot, words):
+    """Show this on the bare canvas; return a picture of its lower left corner, (rows, columns)."""
+    viewer, text = desk.viewer, desk.caption
     viewer.layers[0].visible = False
-    text.say(said)
+    text.show(words)
     qtbot.waitUntil(lambda: text.settled, timeout=20_000)
     canvas = viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int).sum(2)
     return canvas[-90:]
@@ -30,15 +30,15 @@ def test_the_words_are_legible_in_either_theme(desk, qtbot, theme):
     assert np.ptp(shown(desk, qtbot, "AC 123.4 mm")[-40:, :200]) > 300
 
 
-@pytest.mark.parametrize("said", ["AC 388.8 mm\n128.8 × 118.8 mm", HINT])
-def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, said):
-    corner = shown(desk, qtbot, said)
+@pytest.mark.parametrize("words", ["AC 388.8 mm\n128.8 × 118.8 mm", HINT])
+def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, words):
+    corner = shown(desk, qtbot, words)
     written = np.flatnonzero(np.ptp(corner, axis=0) > 100)
     assert 100 < written.max() < NARROWEST_CANVAS_PX
 
 
 def test_letters_that_are_waited_for_are_drawn_first(qtbot):
-    text = ScreenText(ViewerModel(), soon="click\nhere")
+    text = Caption(ViewerModel(), soon="click\nhere")
     text.begin()
     text.say("he\nhe")
     for _ in "he":
@@ -51,16 +51,15 @@ def test_letters_that_are_waited_for_are_drawn_first(qtbot):
 
 def test_the_demos_picture_waits_for_the_words(qtbot, monkeypatch, tmp_path):
     monkeypatch.setattr(demo, "_SETTLE_MS", 5)
-    said, taken = SimpleNamespace(settled=False), []
+    caption, taken = SimpleNamespace(settled=False), []
     viewer = SimpleNamespace(
-        screenshot=lambda *_, **__: taken.append(said.settled), close=lambda: taken.append("closed")
+        screenshot=lambda *_, **__: taken.append(caption.settled),
+        close=lambda: taken.append("closed"),
     )
-    widget = SimpleNamespace(
-        screen_text=said, review_actions=SimpleNamespace(go_best=lambda: taken.append("best"))
-    )
+    widget = SimpleNamespace(caption=caption, do=lambda action: taken.append(action))
     demo._finish(viewer, widget, tmp_path / "picture.png")
     qtbot.wait(50)
-    assert taken == ["best"]
-    said.settled = True
+    assert taken == ["go_best"]
+    caption.settled = True
     qtbot.waitUntil(lambda: "closed" in taken)
-    assert taken == ["best", True, "closed"]
+    assert taken == ["go_best", True, "closed"]

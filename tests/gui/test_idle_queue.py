@@ -10,10 +10,10 @@ pytestmark = pytest.mark.gui
 def later(qapp):
     from qtpy.QtCore import QObject
 
-    from napari_fetal_iqa.widgets.background.idle_queue import Later
+    from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 
     parent = QObject()
-    yield Later(parent)
+    yield IdleQueue(parent)
     parent.deleteLater()
 
 
@@ -26,8 +26,8 @@ def test_jobs_are_done_one_at_a_time_each_once_and_not_at_once(later, qtbot):
     def second():
         done.append("second")
 
-    later.ask(first, second)
-    later.ask(first)
+    later.add(first, second)
+    later.add(first)
     assert done == []
     assert not later.idle
     while not later.idle:
@@ -39,7 +39,7 @@ def test_the_window_has_its_turn_between_two_jobs(later, qtbot):
     from qtpy.QtCore import QTimer
 
     told = []
-    later.ask(lambda: told.append("job"), lambda: told.append("job"))
+    later.add(lambda: told.append("job"), lambda: told.append("job"))
     QTimer.singleShot(0, lambda: told.append("window"))
     qtbot.waitUntil(lambda: len(told) == 3)
     assert told != ["job", "job", "window"]
@@ -47,7 +47,7 @@ def test_the_window_has_its_turn_between_two_jobs(later, qtbot):
 
 def test_now_does_all_that_was_asked_for(later):
     done = []
-    later.ask(lambda: done.append(1), lambda: done.append(2))
+    later.add(lambda: done.append(1), lambda: done.append(2))
     later.now()
     assert done == [1, 2]
     assert later.idle

@@ -1,0 +1,284 @@
+"""One open sweep: from the session's events to pixels, from clicks to the session."""
+
+from collections.abc import Callable, Collection, Mapping
+from typing import TYPE_CHECKING, Any, Protocol
+
+from napari.utils.events import Event
+from qtpy.QtCore import QObject, QTimer, Signal
+from superqt.utils import create_worker
+
+from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.widgets.actions import SweepActions
+from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
+from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
+from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.timeline.data import TimelineData
+from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
+
+if TYPE_CHECKING:
+    from napari_fetal_iqa.widgets.timeline.widget import Timeline
+
+_AT_ONCE = 16
+"""As many frames that the expert changed are shown at once; more, and computed ones, in turns."""
+_STILL_MS = 120
+"""How long a frame stays before it is measured: longer than from frame to frame of a scrub."""
+
+
+class _Emitter(Protocol):
+    """A signal of Qt, psygnal or napari."""
+
+    def connect(self, slot: Callable[..., Any], /) -> object: ...
+    def disconnect(self, slot: Callable[..., Any], /) -> object: ...
+
+
+class SweepPresenter(QObject):
+    """Draws one open sweep in the viewer, the panel and the timeline, until :meth:`close`.
+
+    ``error_occurred`` tells in one line what went wrong.
+
+    Parameters
+    ----------
+    view : SweepView
+    page : ReviewPage
+    timeline : Timeline
+    runner : AnalysisRunner
+        Left idle; its results are this sweep's while the presenter is open.
+    keeper : StoreKeeper
+    settings : Settings
+    """
+
+    error_occurred = Signal(str)
+
+    def __init__(
+        self,
+        view: SweepView,
+        page: ReviewPage,
+        timeline: "Timeline",
+        runner: AnalysisRunner,
+        keeper: StoreKeeper,
+        settings: Settings,
+    ) -> None:
+        super().__init__()
+        self.view = view
+        self.session = view.session
+        self._page = page
+        self._timeline = timeline
+        self._runner = runner
+        self._keeper = keeper
+        self._settings = settings
+        self.idle_queue = IdleQueue(self)
+        self._when_still = QTimer(self)
+        self._when_still.setSingleShot(True)
+        self._when_still.setInterval(_STILL_MS)
+        self._when_still.timeout.connect(self._show_still)
+        self.actions = SweepActions(view, self._corrected)
+        self.handlers: Mapping[Action, Callable[[], None]] = {
+            **self.actions.handlers,
+            Action.ANALYSE: self.analyse,
+            Action.CANCEL_ANALYSIS: runner.cancel,
+        }
+        self._connections: list[tuple[_Emitter, Callable[..., Any]]] = []
+        self._connect_all()
+
+    def _connect_all(self) -> None:
+        view, page, actions = self.view, self._page, self.actions
+        for emitter, slot in (
+            (view.overlay.stroke, actions.stroke),
+            (view.ellipse.drawn, actions.take_ellipse),
+            (view.selection.changed, self._timeline.show_range),
+            (view.viewer.dims.events.current_step, self._frame_changed),
+            (self.session.frames_changed, self._paint),
+            (self.session.frames_computed, self._paint_in_turns),
+            (self._timeline.frame_chosen, actions.go),
+            (self._timeline.range_chosen, actions.choose_range),
+            (self._timeline.thresholds_moved, actions.set_thresholds),
+            (self._timeline.thresholds_reset, actions.reset_thresholds),
+            (self._runner.started, self._analysis_started),
+            (self._runner.results, self._results_came),
+            (self._runner.ended, self._analysis_ended),
+            (self._keeper.saved, self._all_is_saved),
+            (page.fully_reviewed, self._set_fully_reviewed),
+            (page.settings.changed, self._settings_changed),
+            (page.reviewers.show_requested, self._show_reviewer),
+            (page.reviewers.compare_requested, self._compare_with),
+            (page.learn.frame_requested, self._go_to),
+        ):
+            emitter.connect(slot)
+            self._connections.append((emitter, slot))
+
+    def show(self, analysis: Analysis | None = None) -> None:
+        """Draw everything; with the analysis that an earlier presenter of the sweep had.
+
+        Raises
+        ------
+        StoreError
+            Where the corrections cannot be read.
+        """
+        self._page.frame.setEnabled(True)
+        self._offer_reviewers()
+        self._show_saved()
+        self._paint(self.session.corrections())
+        self._show_still()
+        if analysis is not None:
+            self.session.begin_analysis(analysis)
+            self._analysis_ended(complete=False)
+        elif self._settings.analyse_on_open:
+            self.analyse()
+
+    def close(self) -> None:
+        """Stop the analysis, tell the session of the last stroke, and let the viewer go."""
+        self._runner.cancel()
+        self.view.overlay.report_strokes()
+        for emitter, slot in self._connections:
+            emitter.disconnect(slot)
+        self._when_still.stop()
+        self.idle_queue.clear()
+        self._page.frame.setEnabled(False)
+        self._page.stale.check(None, self._settings)
+        self.view.leave()
+        self.deleteLater()
+
+    # From the session to pixels --------------------------------------------------------------
+
+    def _paint(self, frames: Collection[int]) -> None:
+        if len(frames) > _AT_ONCE:
+            self._paint_in_turns(frames)
+            return
+        self.view.paint(frames)
+        self._show_soon(frames)
+        self.idle_queue.now()
+
+    def _paint_in_turns(self, frames: Collection[int]) -> None:
+        self.view.paint_in_turns(frames)
+        self._show_soon(frames)
+
+    def _show_soon(self, frames: Collection[int]) -> None:
+        jobs = [self._show_frame, self._show_all_frames, self._show_next]
+        if self.view.navigator.frame in frames:
+            jobs.insert(1, self._show_still)
+        self.idle_queue.add(*jobs)
+
+    def _show_all_frames(self) -> None:
+        self._timeline.show_data(TimelineData.of(self.session))
+
+    def _show_next(self) -> None:
+        self._page.show_next(self.session.best_frame(), len(self.session.to_review()))
+
+    def _frame_changed(self, event: Event | None = None) -> None:
+        frame = self.view.navigator.frame
+        self.view.selection.leave(frame)
+        self._runner.look_at(frame)
+        self._show_frame()
+        if self.view.ellipse.active:
+            self._show_still()  # its handles are the calipers
+        else:
+            self._page.frame.show_moving()
+            self.view.calipers.hide()
+            self._when_still.start()
+
+    def _show_frame(self) -> None:
+        """Show what is known of the frame, quickly: it may go by."""
+        frame = self.view.navigator.frame
+        self._timeline.set_frame(frame)
+        self._page.frame.show_frame(self.session.view(frame))
+
+    def _show_still(self) -> None:
+        """Measure the frame and draw on it what is slow to draw."""
+        view = self.session.view(self.view.navigator.frame)
+        self._page.frame.show_measurement(view)
+        self.view.show(view)
+
+    def _go_to(self, identity: str, frame: int) -> None:
+        """Look at a frame, if it is one of this sweep; else name its sweep."""
+        if self.session.sweep.identity == identity:
+            self._page.learn.show_message("")
+            self.actions.go(frame)
+            return
+        path = paths.known_location(identity)
+        where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
+        self._page.learn.show_message(f"Frame {frame} is one of another sweep: {where}")
+
+    # Analysis ------------------------------------------------------------------------------
+
+    def analyse(self) -> None:
+        """Run the networks over the sweep, from the frame being looked at."""
+        self._page.analysis.show_error("")
+        self._page.analysis.begin("Loading the models…")
+        self._runner.start(self.session.sweep, self._settings, self.view.navigator.frame)
+
+    def _analysis_started(self, analysis: Analysis) -> None:
+        self.session.begin_analysis(analysis)
+        self._page.analysis.show_setup(analysis.setup)
+        self._check_models()
+
+    def _results_came(self, results: FrameResults) -> None:
+        self.session.add_results(results)
+        if (analysis := self.session.analysis) is not None:
+            self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.computed))
+
+    def _analysis_ended(self, complete: bool) -> None:
+        analysis = self.session.analysis
+        self._page.analysis.end_analysis(analysis)
+        self._check_models()
+        if complete and analysis is not None:
+            create_worker(cache.save, analysis).start()
+
+    def _check_models(self) -> None:
+        """Notice where what is on the screen was made with other models than those chosen."""
+        analysis = self.session.analysis
+        self._page.stale.check(analysis.setup if analysis else None, self._settings)
+
+    # Corrections and reviewers ---------------------------------------------------------------
+
+    def _corrected(self, problem: str | None) -> None:
+        self.idle_queue.now()
+        if problem is not None:
+            self.error_occurred.emit(problem)
+        elif self._keeper.store.on_disk:
+            self._page.analysis.show_error("")
+        self._show_saved()
+
+    def _all_is_saved(self) -> None:
+        self._corrected(None)
+
+    def _show_saved(self) -> None:
+        corrected = len(self.session.corrections())
+        self._page.show_saved(self.session.reviewer, corrected, self._keeper.complete)
+        compared = self.session.comparison
+        self._page.reviewers.show_agreement(compared.agreement if compared else None)
+
+    def _offer_reviewers(self) -> None:
+        self._page.reviewers.offer(self.session.reviewer, self.session.other_reviewers())
+        self._page.reviewed.setChecked(self.session.fully_reviewed)
+
+    def _set_fully_reviewed(self, reviewed: bool) -> None:
+        try:
+            self.session.fully_reviewed = reviewed
+        except StoreError as error:
+            self.error_occurred.emit(str(error))
+            self._page.reviewed.setChecked(not reviewed)
+
+    def _show_reviewer(self, name: str) -> None:
+        self.session.show_reviewer(name)
+        self._corrected(None)
+
+    def _compare_with(self, name: str) -> None:
+        self.session.compare_with(name)
+        self._corrected(None)
+
+    def _settings_changed(self, settings: Settings) -> None:
+        self._settings = settings
+        self._check_models()
+        try:
+            self.session.reviewer = settings.reviewer
+        except StoreError as error:
+            self.error_occurred.emit(str(error))
+        else:
+            self._offer_reviewers()
+            self._corrected(None)

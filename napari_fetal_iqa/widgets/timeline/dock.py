@@ -1,0 +1,69 @@
+"""Where the timeline stands in napari's window: a dock below the frames."""
+
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget
+
+from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.viewer.compat import main_window
+
+if TYPE_CHECKING:
+    from napari_fetal_iqa.widgets.timeline.widget import Timeline
+
+_HEIGHT = 220
+_LAID_OUT_MS = 50
+"""By then the window has made room for the timeline; a narrow one grows."""
+
+
+class TimelineDock(QObject):
+    """Makes the timeline with the first sweep, for its imports take long; shows and hides it."""
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.dock: QDockWidget | None = None
+        self._fit_soon = QTimer(self)
+        self._fit_soon.setSingleShot(True)
+        self._fit_soon.setInterval(_LAID_OUT_MS)
+        self._fit_soon.timeout.connect(viewer.reset_view)
+
+    @cached_property
+    def timeline(self) -> "Timeline":
+        """The timeline in its dock."""
+        from napari_fetal_iqa.widgets.timeline.widget import Timeline
+
+        timeline = Timeline()
+        timeline.set_palette(palette_of(self._viewer.theme))
+        self.dock = self._viewer.window.add_dock_widget(
+            timeline, name="Timeline", area="bottom", add_vertical_stretch=False
+        )
+        main_window(self._viewer).resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
+        return timeline
+
+    @property
+    def visible(self) -> bool:
+        """Whether the timeline is on the screen."""
+        return self.dock is not None and self.dock.isVisible()
+
+    def show(self) -> None:
+        """Show the timeline, and the whole frame in the room that it leaves."""
+        was_visible = self.visible
+        _ = self.timeline
+        if self.dock is not None:
+            self.dock.show()
+        if not was_visible:
+            self._fit_soon.start()
+
+    def hide(self) -> None:
+        """Hide the timeline, where there is one."""
+        self._fit_soon.stop()
+        if self.dock is not None:
+            self.dock.hide()
+
+    def follow_theme(self) -> None:
+        """Take the colours of the viewer's theme."""
+        if self.dock is not None:
+            self.timeline.set_palette(palette_of(self._viewer.theme))

@@ -1,0 +1,38 @@
+"""Every reach into what napari keeps private, each with the version that it was tried on.
+
+A test of each drives a real viewer (``tests/gui/test_compat.py``); what breaks with a newer napari
+breaks here alone.
+"""
+
+from typing import Any
+
+from napari.layers import Labels
+from napari.viewer import Viewer
+from qtpy.QtWidgets import QMainWindow
+
+
+def unwrapped(viewer: Viewer) -> Viewer:
+    """Return the viewer itself where napari gave a plugin its proxy.
+
+    The proxy wraps what it returns, too, so that its layers are equal to none of the real ones
+    (napari 0.9.2, ``PublicOnlyProxy``).
+    """
+    return getattr(viewer, "__wrapped__", viewer)
+
+
+def main_window(viewer: Viewer) -> QMainWindow:
+    """Return the Qt window of a viewer, which napari has no public way to (napari 0.9.2)."""
+    window: QMainWindow = viewer.window._qt_window
+    return window
+
+
+def close_polygon(layer: Labels) -> bool:
+    """Close the polygon that is being drawn on a labels layer; return whether there was one.
+
+    As napari's own key binding does, which is no public function (napari 0.9.2).
+    """
+    polygon: Any = layer._overlays["polygon"]
+    if layer.mode != "polygon" or not polygon.points:
+        return False
+    polygon.add_polygon_to_labels(layer)
+    return True

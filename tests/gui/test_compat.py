@@ -1,0 +1,51 @@
+"""Each reach into what napari keeps private, in a real viewer of the napari that is installed."""
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+from napari.utils._proxies import PublicOnlyProxy
+
+from napari_fetal_iqa.widgets.viewer import compat
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def viewer(make_napari_viewer):
+    return make_napari_viewer()
+
+
+def test_the_viewer_is_found_behind_the_proxy_that_napari_gives_to_plugins(viewer):
+    assert compat.unwrapped(PublicOnlyProxy(viewer)) is viewer
+    assert compat.unwrapped(viewer) is viewer
+
+
+def test_the_window_is_the_one_that_napari_shows(viewer):
+    from qtpy.QtWidgets import QMainWindow
+
+    window = compat.main_window(viewer)
+    assert isinstance(window, QMainWindow)
+    viewer.title = "a title of its own"
+    assert "a title of its own" in window.windowTitle()
+
+
+@pytest.fixture
+def layer(viewer) -> Labels:
+    layer = viewer.add_labels(np.zeros((20, 20), np.uint8))
+    layer.selected_label = 2
+    layer.mode = "polygon"
+    return layer
+
+
+def test_a_polygon_that_was_drawn_is_closed_and_filled(layer):
+    layer._overlays["polygon"].points = [[2, 2], [2, 12], [12, 12], [12, 2]]
+    assert compat.close_polygon(layer)
+    assert layer.data[7, 7] == 2
+    assert not layer.data[15:].any()
+
+
+def test_without_a_polygon_nothing_is_closed(layer):
+    assert not compat.close_polygon(layer)
+    layer.mode = "paint"
+    assert not compat.close_polygon(layer)
+    assert not layer.data.any()
