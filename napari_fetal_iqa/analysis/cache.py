@@ -24,7 +24,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 logger = logging.getLogger(__name__)
 
 _LARGEST = 256 * 2**20
-"""Bytes. Packed masks take a few hundred a frame: what is larger is none of ours."""
+"""Bytes. A packed mask takes about two kilobytes: what is larger was not written here."""
 
 
 def save(analysis: Analysis) -> None:

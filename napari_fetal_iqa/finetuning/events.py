@@ -11,7 +11,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, TypeAdapter, ValidationError
 from pydantic.dataclasses import dataclass
 
-from napari_fetal_iqa.model_library.comparison import Comparison, Lenient
+from napari_fetal_iqa.model_library.comparison import Lenient, ModelComparison
 
 logger = logging.getLogger(__name__)
 
@@ -106,9 +106,9 @@ class DoneEvent(BaseModel):
     task: str | None = None
 
     @property
-    def comparison(self) -> Comparison:
+    def comparison(self) -> ModelComparison:
         """The new model beside its parent."""
-        return Comparison.model_validate(self.metrics or {})
+        return ModelComparison.model_validate(self.metrics or {})
 
 
 class ErrorEvent(BaseModel):

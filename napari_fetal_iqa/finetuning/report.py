@@ -8,12 +8,12 @@ from fetal_iqa_models.cards import load_card, model_id
 from napari_fetal_iqa.finetuning.events import DoneEvent
 from napari_fetal_iqa.model_library.comparison import (
     ChangedFrame,
-    Comparison,
     Intervals,
     IntervalsBySet,
     Lenient,
     Metrics,
     MetricsBySet,
+    ModelComparison,
 )
 from napari_fetal_iqa.model_library.hold_out import MAIN_METRIC
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
@@ -150,7 +150,7 @@ def take_into_use(report: ComparisonReport, although_worse: bool) -> None:
     ModelLibrary().use(entry, although_worse=although_worse)
 
 
-def _frame_sets(comparison: Comparison) -> tuple[FrameSet | None, FrameSet | None]:
+def _frame_sets(comparison: ModelComparison) -> tuple[FrameSet | None, FrameSet | None]:
     """Return what there is of the hold-out and of the reference set."""
     parent = comparison.parent or MetricsBySet()
     child = comparison.child or MetricsBySet()

@@ -98,7 +98,7 @@ class ChangedFrames(_Part):
     worse: Lenient[tuple[Lenient[ChangedFrame], ...]] = None
 
 
-class Comparison(_Part):
+class ModelComparison(_Part):
     """Parent and child on the same frames; what there is not is left out.
 
     Parameters

@@ -4,7 +4,7 @@ import math
 from typing import NamedTuple
 
 from fetal_iqa_models.cards import ModelCard
-from napari_fetal_iqa.model_library.comparison import Comparison, MetricsBySet
+from napari_fetal_iqa.model_library.comparison import MetricsBySet, ModelComparison
 
 MAIN_METRIC = {"cls": "f1", "seg": "dice"}
 """The metric on the hold-out by which a child is compared with its parent."""
@@ -21,7 +21,7 @@ class HoldOut(NamedTuple):
 
 def hold_out(card: ModelCard) -> HoldOut | None:
     """Return the main metric of parent and child on the frames held out; None without any."""
-    comparison = Comparison.model_validate(card.metrics)
+    comparison = ModelComparison.model_validate(card.metrics)
     parent, child = (
         _main_metric(side, card.task) for side in (comparison.parent, comparison.child)
     )

@@ -16,7 +16,7 @@ from napari_fetal_iqa.finetuning.events import (
     line_of,
     parse_event,
 )
-from napari_fetal_iqa.model_library.comparison import Comparison
+from napari_fetal_iqa.model_library.comparison import ModelComparison
 
 HELD = {"frames": 12, "positives": 6, "f1": 0.84}
 METRICS = {
@@ -102,13 +102,16 @@ def test_numbers_that_are_none_pass():
 
 
 def test_a_comparison_keeps_all_that_a_card_says():
-    assert Comparison.model_validate(METRICS).model_dump(exclude_unset=True, mode="json") == METRICS
+    assert (
+        ModelComparison.model_validate(METRICS).model_dump(exclude_unset=True, mode="json")
+        == METRICS
+    )
 
 
 def test_a_malformed_part_of_a_comparison_leaves_the_rest():
     changed = {"better": [{"sweep": "abc"}, 5], "worse": "many"}
     damaged = METRICS | {"changed": changed, "note": 5, "sweeps": [], "later": "unknown"}
-    found = Comparison.model_validate(damaged)
+    found = ModelComparison.model_validate(damaged)
     assert found.child.hold_out == HELD
     assert found.changed.better == (None, None)
     assert (found.changed.worse, found.note, found.sweeps) == (None, None, None)

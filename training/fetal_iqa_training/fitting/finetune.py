@@ -32,7 +32,7 @@ from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
 from fetal_iqa_training.transforms.augmentation import Augmentation
 from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
-from napari_fetal_iqa.model_library.comparison import Comparison
+from napari_fetal_iqa.model_library.comparison import ModelComparison
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -248,7 +248,7 @@ def _compared(
         metrics["changed"] = changed(*held, corrections.task)
     else:
         metrics["note"] = corrections.note
-    return Comparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
+    return ModelComparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 
 
 def _card_of_child(
