@@ -1,6 +1,7 @@
 """The plan of the house in ``pyproject.toml`` names every module there is."""
 
 import pkgutil
+import re
 import tomllib
 from pathlib import Path
 
@@ -35,3 +36,29 @@ def test_every_folder_of_modules_says_in_one_sentence_what_lives_there(package):
     for folder in {path.parent for path in (ROOT / package).rglob("*.py")}:
         first = (folder / "__init__.py").read_text().splitlines()[0]
         assert first.startswith('"""'), folder
+
+
+def mapped_folders():
+    """Folders in the tree of docs/house.md, by their indentation."""
+    tree = (ROOT / "docs" / "house.md").read_text(encoding="utf-8").split("## Where to look")[1]
+    above: list[Path] = []
+    for indent, name in re.findall(r"^    ( *)([\w/]+)/(?: |$)", tree, re.MULTILINE):
+        above = [*above[: len(indent) // 4], Path(name)]
+        yield ROOT.joinpath(*above)
+
+
+def test_the_map_names_every_folder_of_modules():
+    mapped = set(mapped_folders())
+    assert {folder for folder in mapped if not folder.is_dir()} == set()
+    packages = ("napari_fetal_iqa", "models/fetal_iqa_models", "training/fetal_iqa_training")
+    modules = (path for package in packages for path in (ROOT / package).rglob("*.py"))
+    assert {path.parent for path in modules} - mapped == set()
+
+
+@pytest.mark.parametrize("page", ["docs/house.md", "CONTRIBUTING.md"])
+def test_the_floors_on_the_pages_are_those_of_the_contract(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    for number, floor in enumerate(reversed(FLOORS), start=1):
+        row = next(line for line in text.splitlines() if line.startswith(f"| {number} |"))
+        named = {name.strip().removeprefix("napari_fetal_iqa.") for name in floor.split(":")}
+        assert named <= set(re.findall(r"`(\w+)`", row)), row
