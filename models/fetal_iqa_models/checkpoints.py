@@ -11,8 +11,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fetal_iqa_models import mobile, ultrasam, usfm
-from fetal_iqa_models.errors import WeightsError
-from fetal_iqa_models.weights.recording import unreadable
+from fetal_iqa_models.errors import WeightsError, unreadable
 
 _TEXT_SIDE = re.compile(
     r"(text\.)?(transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"

@@ -100,7 +100,7 @@ def export(
     Example: napari-fetal-iqa corrections export my-data --sweeps archive
     """
     # takes half a second
-    from napari_fetal_iqa.corrections.consensus import gather_corrections
+    from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
     from napari_fetal_iqa.corrections.export import export_case
     from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 

@@ -8,7 +8,7 @@ from uuid import UUID
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask

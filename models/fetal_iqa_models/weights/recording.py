@@ -12,7 +12,7 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 
 from fetal_iqa_models.cards import EncoderWeights
-from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.errors import WeightsError, unreadable
 from fetal_iqa_models.weights.store import WeightsStore, read_header
 
 _TORCH_NAMES = {
@@ -109,9 +109,3 @@ def file_content_hash(path: Path) -> str:
         digest.update(f"{name}\n{dtype}\n{shape}\n".encode())
         digest.update(content[start + first : start + last].data)
     return digest.hexdigest()
-
-
-def unreadable(path: Path, error: Exception) -> WeightsError:
-    """Describe in one line, as an error, that a weights file cannot be read."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-    return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")

@@ -8,7 +8,7 @@ from fetal_iqa_training.data.corrections import (
 )
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label, SweepRecord
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.sweep import SweepVolume
 

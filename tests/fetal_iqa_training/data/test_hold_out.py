@@ -2,7 +2,7 @@ import hashlib
 
 from fetal_iqa_training.data.hold_out import is_held_out, split_hold_out
 from napari_fetal_iqa.corrections import FrameCorrection, Label, SweepRecord
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 
 
 def corrected(number, positives=6, negatives=6):

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 from fetal_iqa_training.data.corrections import corrected_frames, read_corrections
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
-from napari_fetal_iqa.corrections.consensus import consensus, gather_corrections
+from napari_fetal_iqa.corrections.consensus import consensus
+from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.export import export_case
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.sweep import SweepVolume

@@ -5,7 +5,7 @@ import pytest
 
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, Label
-from napari_fetal_iqa.corrections.consensus import gather_corrections
+from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.export import export_case
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask

@@ -8,7 +8,7 @@ from fetal_iqa_training.data.corrections import count_usable, read_corrections
 from fetal_iqa_training.data.hold_out import LEAST_OF_EACH, CorrectionSplit, split_hold_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Task
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 from napari_fetal_iqa.finetuning.events import FrameCounts, SummaryEvent
 
 LEAST = 2
@@ -96,7 +96,7 @@ def read_correction_set(
         Only the corrections of this reviewer.
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
-        :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
+        :func:`~napari_fetal_iqa.corrections.corrected_sweeps.gather_corrections`.
 
     Raises
     ------

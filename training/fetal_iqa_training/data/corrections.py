@@ -15,7 +15,7 @@ from napari_fetal_iqa.corrections import (
     Label,
     SweepRecord,
 )
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep, gather_corrections
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep, gather_corrections
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -32,7 +32,7 @@ def read_corrections(
     stores : iterable of Path
         Corrections stores (SQLite files).
     reviewer, negatives
-        See :func:`~napari_fetal_iqa.corrections.consensus.gather_corrections`.
+        See :func:`~napari_fetal_iqa.corrections.corrected_sweeps.gather_corrections`.
 
     Returns
     -------

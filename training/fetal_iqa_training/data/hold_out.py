@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from fetal_iqa_training.data.corrections import count_usable
 from fetal_iqa_training.settings import Task
-from napari_fetal_iqa.corrections.consensus import CorrectedSweep
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 
 LEAST_OF_EACH = 5
 """Fewest positive frames, and for frame quality negative ones, that a hold-out can judge by."""
