@@ -3,6 +3,7 @@
 
     python3 run.py demo       the main job, in napari, on a simulated sweep
     python3 run.py tests      every check and test
+    python3 run.py checks     the checks alone, or those that are named
     python3 run.py refresh    new versions of the dependencies, into constraints.txt
 
 Needs Python and nothing else: a virtual environment in .venv gets the rest. System packages are
@@ -21,7 +22,14 @@ HERE = Path(__file__).resolve().parent
 ON_WINDOWS = os.name == "nt"
 BIN = "Scripts" if ON_WINDOWS else "bin"
 EXE = ".exe" if ON_WINDOWS else ""
-PYTHONS = ">=3.11,<3.14"
+PYTHONS = ">=3.11,<3.15"  # 3.15 comes when numpy, torch and the others have wheels for it
+
+CHECKS = {
+    "lint": ["ruff", "check", "."],
+    "format": ["ruff", "format", "--check", "."],
+    "imports": ["lint-imports"],
+    "types": ["mypy"],
+}
 
 SCREEN_PACKAGES = [
     "xvfb",
@@ -90,7 +98,8 @@ def find_uv():
             if not may_install_system_packages():
                 sys.exit("this Python cannot make virtual environments; install python3-venv or uv")
             apt_install(["python3-venv"])
-        venv.create(str(HERE / ".uv"), with_pip=True)
+        # A copy of the interpreter does not find its library on every Mac; Windows has no links.
+        venv.create(str(HERE / ".uv"), symlinks=not ON_WINDOWS, with_pip=True)
         pip = HERE / ".uv" / BIN / ("python" + EXE)
         call(pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
     return str(own)
@@ -118,6 +127,15 @@ def demo(programs, arguments):
     call(programs / ("napari-fetal-iqa" + EXE), "demo", *arguments)
 
 
+def checks(programs, names):
+    """Run the checks of these names; all where there are none."""
+    for name in names or CHECKS:
+        if name not in CHECKS:
+            sys.exit(f"no check is named {name!r}; there are {', '.join(CHECKS)}")
+        program, *arguments = CHECKS[name]
+        call(programs / (program + EXE), *arguments)
+
+
 def tests(programs, arguments, on_default, with_once):
     """Run every check, then every test but the slow ones; arguments go to pytest.
 
@@ -126,10 +144,7 @@ def tests(programs, arguments, on_default, with_once):
     """
     python = programs / ("python" + EXE)
     if on_default:
-        call(programs / ("ruff" + EXE), "check", ".")
-        call(programs / ("ruff" + EXE), "format", "--check", ".")
-        call(programs / ("lint-imports" + EXE))
-        call(programs / ("mypy" + EXE))
+        checks(programs, [])
     pytest = [python, "-m", "pytest"]
     if on_default and not has_screen():
         pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + pytest
@@ -164,7 +179,7 @@ def main():
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("job", choices=["demo", "tests", "refresh"])
+    parser.add_argument("job", choices=["demo", "tests", "checks", "refresh"])
     parser.add_argument(
         "--python",
         help="version or path; gets an environment of its own, whose tests leave the window out",
@@ -181,6 +196,12 @@ def main():
     elif options.job == "tests":
         programs = set_up(folder, options.python, developing=True)
         tests(programs, arguments, not options.python, not options.not_once)
+    elif options.job == "checks":
+        # What is set up already is used as it is: a commit waits for these.
+        there = (folder / BIN / ("ruff" + EXE)).exists()
+        checks(
+            folder / BIN if there else set_up(folder, options.python, developing=True), arguments
+        )
     else:
         shutil.rmtree(str(HERE / ".venv"), ignore_errors=True)
         programs = set_up(HERE / ".venv", constrained=False, developing=True)

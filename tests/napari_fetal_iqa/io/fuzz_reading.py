@@ -10,7 +10,6 @@ Libraries are imported where they are needed, as a process reads one format.
 import errno
 import faulthandler
 import json
-import resource
 import shutil
 import signal
 import sys
@@ -217,6 +216,8 @@ def fuzz(base: Path, count: int, seed: int) -> dict[str, int]:
 
 
 def main(count: int, folder: Path, name: str) -> None:
+    import resource  # Windows has none, and collects tests that read FORMATS
+
     base = FORMATS[name](folder)
     np.asarray(read_sweep(base).frames)  # the base is sound, and now every library is loaded
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
