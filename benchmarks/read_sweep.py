@@ -31,7 +31,7 @@ def open_by_itk(path: str, task: str) -> tuple[np.ndarray, object]:
 
     reader = SimpleITK.ImageFileReader()
     reader.SetFileName(path)
-    if task == FIRST:  # the least that SimpleITK can be asked for
+    if task == FIRST:  # the least that SimpleITK can read
         reader.ReadImageInformation()
         reader.SetExtractSize((*reader.GetSize()[:2], 1))
     image = reader.Execute()

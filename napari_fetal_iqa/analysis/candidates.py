@@ -45,7 +45,7 @@ def candidates(
     analysis : Analysis
         Of T frames; may be of one model only, and computed in part.
     by_expert : (T,) bool array
-        Frames of which the expert said something: never candidates.
+        Frames that the expert corrected: never candidates.
     bounds : sequence of (start, stop)
         Frame range of each sweep.
 

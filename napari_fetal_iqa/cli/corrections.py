@@ -1,4 +1,4 @@
-"""``napari-fetal-iqa corrections``: what experts said, counted, checked, taken out and joined."""
+"""``napari-fetal-iqa corrections``: experts' corrections, counted, checked, exported and merged."""
 
 import json
 from collections.abc import Iterable, Iterator
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from napari_fetal_iqa.corrections.export import ExportedCase
 
 app = typer.Typer(
-    help="What experts said of the frames: list it, check it, export it, merge two stores.",
+    help="The experts' corrections: list, check and export them, merge two stores.",
     no_args_is_help=True,
 )
 
@@ -140,7 +140,7 @@ def merge(
         typer.Option(help="Store that grows; made where there is none. By default the window's."),
     ] = None,
 ) -> None:
-    """Take over all that is said in another store; what is here already stays as it is.
+    """Take over all events of another store; what is here already stays as it is.
 
     Close the window before, so that it shows what is new. Merging twice does no harm.
 

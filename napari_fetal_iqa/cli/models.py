@@ -169,7 +169,7 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
 
 
 def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
-    """Pad the columns; what is said of a damaged folder may run over those beside it."""
+    """Pad the columns; the note on a damaged folder may run over those beside it."""
     whole = [row for row in rows if row[-2]]
     widths = [max(len(row[column]) for row in whole) for column in range(len(rows[0]))]
     widths[0], widths[1] = 1, max(len(row[1]) for row in rows)

@@ -1,4 +1,4 @@
-"""What experts said of frames: append-only events in one SQLite file per review project."""
+"""Experts' corrections of frames: append-only events in one SQLite file per review project."""
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest

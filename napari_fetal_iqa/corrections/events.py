@@ -1,4 +1,4 @@
-"""One thing that an expert said of one frame."""
+"""One event: a correction of one frame by one expert."""
 
 import uuid
 from dataclasses import dataclass, field

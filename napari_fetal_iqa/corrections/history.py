@@ -9,7 +9,7 @@ from napari_fetal_iqa.labels import Label
 
 @dataclass(frozen=True)
 class FrameCorrection:
-    """What is said of one frame now; None where the model's word stands.
+    """What counts of one frame now; None where the model's prediction stands.
 
     Parameters
     ----------
@@ -18,7 +18,7 @@ class FrameCorrection:
     mask : bytes or None
         Packed by :func:`~napari_fetal_iqa.geometry.mask_codec.encode_mask`.
     accepted : bool
-        All that is said confirms the model.
+        All of it confirms the model.
     reviewer : str
         Who spoke last.
     time : str
@@ -38,7 +38,7 @@ class FrameCorrection:
 
 
 def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
-    """Join what is said of one frame in several places: of label and mask, the last word each."""
+    """Join the corrections of one frame in several places: the latest label and the latest mask."""
     label = max(states, key=lambda state: state.label_time)
     mask = max(states, key=lambda state: state.mask_time)
     last = max(states, key=lambda state: state.time)
@@ -53,12 +53,12 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
 
 
 class History:
-    """The events of one reviewer on one sweep, replayed in the order in which they were said.
+    """The events of one reviewer on one sweep, replayed in the order of their time.
 
     Attributes
     ----------
     end : str
-        When the last of them was said, UTC; empty where there is none.
+        Time of the last of them, UTC; empty where there is none.
     """
 
     def __init__(self, events: Iterable[Event] = ()) -> None:

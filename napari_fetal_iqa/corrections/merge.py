@@ -1,4 +1,4 @@
-"""Two stores into one: what was said on another machine joins what was said here."""
+"""Two stores into one: corrections made on another machine join those made here."""
 
 import tempfile
 from dataclasses import dataclass
@@ -31,7 +31,7 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
     """Take over every event and sweep of another store, in one transaction.
 
     Events keep their time, reviewer and unique name, so merging again adds nothing. A store
-    replays what a reviewer said in order of time; so it does not matter which of two stores
+    replays a reviewer's events in order of time; so it does not matter which of two stores
     is merged into the other, and undo goes on where the reviewer spoke last.
 
     Parameters

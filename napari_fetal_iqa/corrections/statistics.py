@@ -21,7 +21,7 @@ class ReviewerCounts:
     masks : int
         Frames whose mask the reviewer set, be it to an empty one.
     accepted : int
-        Frames of which all that is said confirms the model.
+        Frames whose corrections all confirm the model.
     last : str
         When the reviewer spoke last, UTC, ISO 8601.
     """
@@ -42,7 +42,7 @@ class ReviewerCounts:
 
 @dataclass(frozen=True)
 class SweepOverview:
-    """What is said of one sweep.
+    """The corrections of one sweep, counted.
 
     Parameters
     ----------

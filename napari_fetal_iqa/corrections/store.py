@@ -1,4 +1,4 @@
-"""The corrections store: what is said is on disk before the call returns."""
+"""The corrections store: an event is on disk before the call returns."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -67,10 +67,10 @@ class CorrectionStore(StoreFile):
                 states.setdefault(frame, []).append(state)
         return {frame: consensus(states[frame]) for frame in sorted(states)}
 
-    # What is said --------------------------------------------------------------------------
+    # Events --------------------------------------------------------------------------------
 
     def add_sweep(self, sweep: SweepVolume) -> None:
-        """Make a sweep known to the store; must come before anything is said of it."""
+        """Make a sweep known to the store; must come before any event of it."""
         record = SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
         self._put((), (record,))
 
@@ -188,7 +188,7 @@ class CorrectionStore(StoreFile):
         """Write what one reviewer says of one sweep now.
 
         It is replayed in order of time; so where the clock went back, it is timed as late as
-        what was said before it.
+        the events before it.
         """
         timed: list[Event] = []
         for event in events:

@@ -71,15 +71,15 @@ class StoreFile:
             return [sweep_of_row(row) for row in self._connection.execute(query)]
 
     def reviewers(self, sweep: str | None = None) -> list[str]:
-        """Return everyone who said something, of one sweep or of any."""
+        """Return everyone who corrected something, of one sweep or of any."""
         query = "SELECT DISTINCT reviewer FROM event WHERE ? IS NULL OR sweep = ? ORDER BY reviewer"
         with self._explaining():
             return [row[0] for row in self._connection.execute(query, (sweep, sweep))]
 
     def events(self, sweep: str | None = None, reviewer: str | None = None) -> list[Event]:
-        """Return the events of one sweep and reviewer or of all, the first to be said first.
+        """Return the events of one sweep and reviewer or of all, the earliest first.
 
-        What was said at one time comes in the order of its writing.
+        Events of one time come in the order of their writing.
         """
         query = (
             f"SELECT {EVENT_COLUMNS} FROM event WHERE (:sweep IS NULL OR sweep = :sweep) "

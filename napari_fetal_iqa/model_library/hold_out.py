@@ -37,7 +37,7 @@ def _main_metric(side: MetricsBySet | None, task: str) -> float | None:
 def is_worse(card: ModelCard) -> str | None:
     """Explain that a model is worse on the hold-out than its parent; None where it is not.
 
-    Where there is no hold-out nothing can be said, which is None, too.
+    Where there is no hold-out nothing is known, which is None, too.
     """
     found = hold_out(card)
     if found is None or found.child >= found.parent:

@@ -85,8 +85,8 @@ def fill_gaps(
 
     The ends are the nearest frames with an expert's mask before and after the frame. A frame
     that has such a mask itself is an end too: then the gaps on both its sides are filled, where
-    they have two ends. What an expert said of a frame in between is never overruled: not its mask,
-    an empty one included, nor the label that there is no abdomen.
+    they have two ends. An expert's correction of a frame in between is never overruled: not its
+    mask, an empty one included, nor the label that there is no abdomen.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def fill_gaps(
     bounds : (int, int)
         Half-open frame range of the sweep that holds the frame; no end lies outside.
     corrections : mapping of int to FrameCorrection
-        What the expert said, by frame.
+        The expert's corrections, by frame.
     shape : (H, W)
         Of the masks.
 

@@ -75,9 +75,9 @@ class ReviewedFrames:
         Returns
         -------
         labels : (T,) int8
-            :class:`Label` values; -1 where nobody said anything.
+            :class:`Label` values; -1 where there is no label.
         by_expert : (T,) bool
-            Frames of which the expert said something: a label or a mask.
+            Frames with an expert's label or mask.
         """
         nobody = np.full(len(self.sweep), -1, np.int8)
         labels = self.analysis.labels() if self.analysis else nobody

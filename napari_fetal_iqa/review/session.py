@@ -46,7 +46,7 @@ class ReviewSession(ReviewedFrames):
         self._queue = ReviewQueue(self._candidates)
         self.frames_changed.connect(self._forget)
         self.frames_computed.connect(self._forget)
-        with suppress(StoreUnwritableError):  # it waits, as what is said of it will
+        with suppress(StoreUnwritableError):  # it waits, as its events will
             store.add_sweep(sweep)
         self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
 
@@ -78,7 +78,7 @@ class ReviewSession(ReviewedFrames):
 
     @property
     def fully_reviewed(self) -> bool:
-        """Whether this reviewer looked at every frame: what nothing is said of shows no abdomen."""
+        """Whether this reviewer looked at every frame: those not corrected show no abdomen."""
         return self._reviewer in self._store.fully_reviewed(self.sweep.identity)
 
     @fully_reviewed.setter
@@ -86,14 +86,14 @@ class ReviewSession(ReviewedFrames):
         self._store.set_fully_reviewed(self.sweep.identity, self._reviewer, reviewed)
 
     def show_reviewer(self, name: str) -> None:
-        """Show what another reviewer said of the sweep, or what the reviewer said again."""
+        """Show another reviewer's corrections of the sweep, or the reviewer's own again."""
         changed = set(self.corrections())
         self._shown, self.comparison = name, None
         self._queue.restart()
         self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
 
     def other_reviewers(self) -> list[str]:
-        """Name those who said something of this sweep, but for the reviewer."""
+        """Name those who corrected this sweep, but for the reviewer."""
         names = self._store.reviewers(self.sweep.identity)
         return [name for name in names if name != self._reviewer]
 
@@ -153,7 +153,7 @@ class ReviewSession(ReviewedFrames):
 
     @property
     def unsaved(self) -> int:
-        """How much the expert said that is not on disk yet."""
+        """How many events are not on disk yet."""
         return len(self._store.waiting if self._store.on_disk else self._store.events())
 
     def save(self) -> None:

@@ -29,7 +29,7 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     Raises
     ------
     FetalIqaError
-        Where a picture was asked for and the analysis failed.
+        Where a picture was requested and the analysis failed.
     """
     viewer = napari.Viewer(title="Fetal IQA demo")
     viewer.window.resize(*SCREENSHOT_SIZE)

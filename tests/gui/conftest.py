@@ -119,7 +119,7 @@ def press(qtbot) -> Callable:
         window = widget.viewer.window._qt_window
 
         def active():
-            # asked again and again: without a window manager the first asking may be lost
+            # requested again and again: without a window manager the first request may be lost
             window.activateWindow()
             return window.isActiveWindow()
 

@@ -38,11 +38,11 @@ def test_jobs_are_done_one_at_a_time_each_once_and_not_at_once(later, qtbot):
 def test_the_window_has_its_turn_between_two_jobs(later, qtbot):
     from qtpy.QtCore import QTimer
 
-    told = []
-    later.add(lambda: told.append("job"), lambda: told.append("job"))
-    QTimer.singleShot(0, lambda: told.append("window"))
-    qtbot.waitUntil(lambda: len(told) == 3)
-    assert told != ["job", "job", "window"]
+    done = []
+    later.add(lambda: done.append("job"), lambda: done.append("job"))
+    QTimer.singleShot(0, lambda: done.append("window"))
+    qtbot.waitUntil(lambda: len(done) == 3)
+    assert done != ["job", "job", "window"]
 
 
 def test_now_does_all_that_was_asked_for(later):

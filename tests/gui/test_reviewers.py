@@ -53,7 +53,7 @@ def test_what_the_other_corrected_is_shown_and_cannot_be_changed(two, phantom, s
     before = len(store.events())
     widget.presenter.actions.label_none()
     assert "show yours" in widget.page.analysis.error.text()
-    with layer.block_history():  # as one stroke, told when it is done
+    with layer.block_history():  # as one stroke, reported when it is done
         layer.data_setitem((np.array([10]), np.array([5]), np.array([5])), EXPERT_VALUE)
     QApplication.processEvents()
     assert not layer.data[10, 5, 5]

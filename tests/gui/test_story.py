@@ -57,7 +57,7 @@ def correct(widget, frame, label, mask):
     if mask.any():
         layer = widget.presenter.view.overlay.layer
         rows, columns = np.nonzero(mask)
-        with layer.block_history():  # as one stroke, told when it is done
+        with layer.block_history():  # as one stroke, reported when it is done
             layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
         QApplication.processEvents()
 

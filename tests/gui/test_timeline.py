@@ -99,8 +99,8 @@ def test_walking_out_of_the_range_forgets_it(desk):
 
 
 def test_a_range_grows_and_shrinks_round_where_it_began():
-    chosen, told = FrameRange(), []
-    chosen.changed.connect(told.append)
+    chosen, heard = FrameRange(), []
+    chosen.changed.connect(heard.append)
     assert list(chosen.frames(5)) == [5]
     chosen.extend(5, 7)
     assert list(chosen.frames(6)) == [5, 6, 7]
@@ -110,7 +110,7 @@ def test_a_range_grows_and_shrinks_round_where_it_began():
     chosen.extend(3, 5)
     assert chosen.ends is None
     chosen.clear()
-    assert told == [(5, 7), (3, 5), None, None]
+    assert heard == [(5, 7), (3, 5), None, None]
 
 
 def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):

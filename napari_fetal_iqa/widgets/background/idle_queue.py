@@ -6,7 +6,7 @@ from qtpy.QtCore import QObject, QTimer
 
 
 class IdleQueue(QObject):
-    """Does each job that was asked for once, however often it was asked, one at a time.
+    """Does each requested job once, however often it was requested, one at a time.
 
     Between two jobs the window answers the expert and draws.
     """
@@ -23,17 +23,17 @@ class IdleQueue(QObject):
         self._timer.start()
 
     def clear(self) -> None:
-        """Forget what was asked for."""
+        """Forget what was requested."""
         self._jobs = {}
         self._timer.stop()
 
     @property
     def idle(self) -> bool:
-        """Whether all that was asked for is done."""
+        """Whether all that was requested is done."""
         return not self._jobs
 
     def now(self) -> None:
-        """Do all that was asked for."""
+        """Do all that was requested."""
         while self._jobs:
             self._do_one()
 

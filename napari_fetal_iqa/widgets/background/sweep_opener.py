@@ -1,4 +1,4 @@
-"""Reading a sweep that somebody asked for, without holding the window up."""
+"""Reading a requested sweep, without holding the window up."""
 
 from collections.abc import Callable
 

@@ -21,7 +21,7 @@ class DryRun(QObject):
         self._process: QProcess | None = None
 
     def ask(self, command: Sequence[str]) -> None:
-        """Ask, and forget what was asked before."""
+        """Ask, and forget the question before."""
         self.close()
         process = QProcess(self)
         process.finished.connect(lambda *_: self._finish(process))

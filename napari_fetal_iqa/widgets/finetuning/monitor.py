@@ -58,7 +58,7 @@ class FinetuningMonitor(QWidget):
         self.show_stopping(stopping)
 
     def show_stopping(self, stopping: bool) -> None:
-        """Show whether an early end was asked for."""
+        """Show whether an early end was requested."""
         self.stop.setEnabled(not stopping)
         self.stop.setText("Stopping…" if stopping else "Stop")
 

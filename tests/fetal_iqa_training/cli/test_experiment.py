@@ -109,7 +109,7 @@ def test_a_table_is_made_marked_as_a_trial_and_not_made_again(experiment, tmp_pa
     assert json.loads((out / "table1.json").read_text())["rows"] == written["rows"]
     other = experiment("table1", *one_row, "--epochs", 2)
     assert other.code == 1
-    assert "seed-0: was fitted with other epochs than is asked for" in other.err
+    assert "seed-0: was fitted with other epochs than requested" in other.err
 
 
 def test_a_row_that_fails_is_named_and_the_others_go_on(experiment, tmp_path, monkeypatch):

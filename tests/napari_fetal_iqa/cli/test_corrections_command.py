@@ -45,7 +45,7 @@ def sweep(write_sweep, store):
     return sweep
 
 
-def said_in_one_line(result, words):
+def is_one_line(result, words):
     code, out, err = result
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
@@ -55,7 +55,7 @@ def said_in_one_line(result, words):
 
 @pytest.mark.parametrize("command", [["list"], ["check"], ["export", "out"]])
 def test_without_a_store_one_line_says_what_to_do(run, command):
-    said_in_one_line(run("corrections", *command), "there is no corrections store yet")
+    is_one_line(run("corrections", *command), "there is no corrections store yet")
     assert not paths.default_store().exists()
 
 
@@ -63,9 +63,9 @@ def test_without_a_store_one_line_says_what_to_do(run, command):
 def test_a_file_of_another_kind_is_refused(run, tmp_path, command):
     path = tmp_path / "notes.sqlite"
     path.write_text("these are my notes" * 100)
-    said_in_one_line(run("corrections", *command, "--store", path), "not a corrections store")
+    is_one_line(run("corrections", *command, "--store", path), "not a corrections store")
     assert path.read_text() == "these are my notes" * 100
-    said_in_one_line(run("corrections", *command, "--store", tmp_path), "check the path")
+    is_one_line(run("corrections", *command, "--store", tmp_path), "check the path")
 
 
 def test_the_list_counts_by_sweep_and_reviewer(run, store, sweep, write_sweep):
@@ -184,23 +184,23 @@ def test_one_reviewer_can_be_exported_alone(run, store, sweep, tmp_path):
     for folder, radius in (("all", 9), ("one", 12)):
         (case,) = list_cases(tmp_path / folder)
         assert np.array_equal(read_sweep(case.mask_path).frames[5] == 2, disc(radius))
-    said_in_one_line(
+    is_one_line(
         run("corrections", "export", tmp_path / "none", "--reviewer", "CL"),
         "'CL' corrected nothing; who did: AK, BM",
     )
 
 
-def test_nothing_to_export_is_said(run, store, sweep, tmp_path):
-    said_in_one_line(run("corrections", "export", tmp_path / "out"), "no corrections to export")
+def test_nothing_to_export_is_reported(run, store, sweep, tmp_path):
+    is_one_line(run("corrections", "export", tmp_path / "out"), "no corrections to export")
     store.set_mask(sweep.identity, 5, disc(12), "AK")
-    said_in_one_line(
+    is_one_line(
         run("corrections", "export", tmp_path / "out", "--sweeps", tmp_path / "nowhere"),
         "no such folder of sweeps",
     )
     assert not (tmp_path / "out").exists()
 
 
-def test_a_case_that_nobody_can_measure_is_told(run, store, sweep, tmp_path):
+def test_a_case_that_nobody_can_measure_is_reported(run, store, sweep, tmp_path):
     store.set_label(sweep.identity, 5, Label.NONE, "AK")
     code, out, err = run("corrections", "export", tmp_path / "out")
     assert code == 0
@@ -228,7 +228,7 @@ def test_a_merge_makes_the_store_where_there_is_none(run, store, sweep, tmp_path
 
 
 def test_a_merge_of_nothing_is_one_line_and_makes_no_store(run, tmp_path):
-    said_in_one_line(run("corrections", "merge", tmp_path / "x.sqlite"), "check the path")
+    is_one_line(run("corrections", "merge", tmp_path / "x.sqlite"), "check the path")
     assert not paths.default_store().exists()
 
 

@@ -28,7 +28,7 @@ MASKS = [
 
 
 def checksum(label, mask):
-    """Name what is said: the label, or the bytes of the packed mask."""
+    """Name the event's value: the label, or the bytes of the packed mask."""
     return int(label) if mask is None else zlib.crc32(mask)
 
 

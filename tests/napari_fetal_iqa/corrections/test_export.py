@@ -1,4 +1,4 @@
-"""Corrections as a data set: what the layout's readers load is what the experts said."""
+"""Corrections as a data set: what the layout's readers load is what the experts corrected."""
 
 import numpy as np
 import pytest

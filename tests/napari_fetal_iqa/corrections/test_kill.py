@@ -108,7 +108,7 @@ def folder(request, tmp_path):
 @pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
 def test_a_killed_process_loses_nothing_that_was_acknowledged(folder, kills):
     chance = random.Random(kills)
-    n_edits = n_events = untold = 0
+    n_edits = n_events = unacknowledged = 0
     with warm_writer() as process:
         for kill in range(kills):
             path = folder / f"{kill // KILLS_PER_STORE}.sqlite"
@@ -116,8 +116,13 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(folder, kills):
                 new_store(path)
                 n_events = 0
             acknowledged = kill_while_writing(process, path, kill, chance.uniform(1, 60))
-            n_events, stored_untold = check(path, n_events, acknowledged)
+            n_events, stored_unacknowledged = check(path, n_events, acknowledged)
             n_edits += len(acknowledged)
-            untold += stored_untold
-    logger.info("%d kills, %d edits acknowledged, %d stored but untold", kills, n_edits, untold)
+            unacknowledged += stored_unacknowledged
+    logger.info(
+        "%d kills, %d edits acknowledged, %d stored but unacknowledged",
+        kills,
+        n_edits,
+        unacknowledged,
+    )
     assert n_edits > 0

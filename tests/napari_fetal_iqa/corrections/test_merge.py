@@ -1,4 +1,4 @@
-"""What was said on another machine joins what was said here; nothing is lost or changed."""
+"""Corrections of another machine join those made here; nothing is lost or changed."""
 
 import multiprocessing
 import os

@@ -1,4 +1,4 @@
-"""What an expert said is never lost and never changed."""
+"""An expert's correction is never lost and never changed."""
 
 import sqlite3
 
@@ -179,7 +179,7 @@ def test_events_can_be_neither_changed_nor_deleted(store, sweep):
                 other.execute(statement)
 
 
-def test_nothing_can_be_said_of_an_unknown_sweep(store):
+def test_nothing_can_be_corrections_of_an_unknown_sweep(store):
     with pytest.raises(StoreError, match="FOREIGN KEY"):
         store.set_label("no such sweep", 1, Label.OPTIMAL, "AK")
     assert store.events() == []
@@ -207,13 +207,13 @@ def test_a_store_of_a_newer_version_is_refused(store):
         CorrectionStore(store.path)
 
 
-def test_a_folder_that_cannot_be_made_is_said(tmp_path):
+def test_a_folder_that_cannot_be_made_is_reported(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(StoreError, match="cannot be opened or made"):
         CorrectionStore(tmp_path / "file" / "store.sqlite")
 
 
-def test_a_store_locked_by_another_program_is_said(store, sweep, monkeypatch):
+def test_a_store_locked_by_another_program_is_reported(store, sweep, monkeypatch):
     store._connection.execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(store.path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")

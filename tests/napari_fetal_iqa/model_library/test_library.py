@@ -357,7 +357,7 @@ def test_a_better_or_equal_child_needs_no_word(library, kept):
         {"parent": {"hold_out": {"f1": 0.9}}},
     ],
 )
-def test_without_a_hold_out_nothing_is_judged_and_that_is_said(library, kept, metrics):
+def test_without_a_hold_out_nothing_is_judged_and_that_is_reported(library, kept, metrics):
     kept("mine", parent="demo-cls", metrics=metrics)
     entry = library.find("mine")
     assert hold_out(entry.card) is None

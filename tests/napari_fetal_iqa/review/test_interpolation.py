@@ -126,14 +126,14 @@ def test_masks_of_two_shapes_and_negative_numbers_are_refused():
 
 
 def state(frame, radius=None, label=None):
-    """What an expert said of a frame: a disc (radius 0: an empty mask), a label, or both."""
+    """An expert's correction of a frame: a disc (radius 0: an empty mask), a label, or both."""
     mask = None if radius is None else encode_mask(disc(radius))
     return FrameCorrection(frame, label, mask, False, "AK", "")
 
 
 def filled(frame, *corrections, bounds=(0, 20)):
-    said_of = {correction.frame: correction for correction in corrections}
-    return fill_gaps(frame, bounds, said_of, SHAPE)
+    corrections_of = {correction.frame: correction for correction in corrections}
+    return fill_gaps(frame, bounds, corrections_of, SHAPE)
 
 
 def test_the_gap_between_the_nearest_two_is_filled():

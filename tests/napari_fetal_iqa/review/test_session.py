@@ -406,7 +406,7 @@ def test_another_reviewer_brings_other_thresholds(analysed):
 
 @pytest.fixture
 def two(analysed):
-    """Another reviewer, BM, said something of frames 4, 5 and 6; AK of 4, 5 and 7."""
+    """Another reviewer, BM, corrected frames 4, 5 and 6; AK of 4, 5 and 7."""
     identity = analysed.sweep.identity
     analysed._store.set_label(identity, [4, 5], Label.OPTIMAL, "BM")
     analysed._store.set_label(identity, 6, Label.NONE, "BM")

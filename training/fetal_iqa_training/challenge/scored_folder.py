@@ -118,7 +118,7 @@ def _score(folder: Path, case: AcouslicCase, rules: Rules) -> CaseScore:
 
 
 def read_truth(case: AcouslicCase) -> CaseTruth:
-    """Read what experts said of a case; its masks are inflated or mapped as they are looked at.
+    """Read the annotations of a case; its masks are inflated or mapped as they are looked at.
 
     Raises
     ------

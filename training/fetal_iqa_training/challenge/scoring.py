@@ -22,7 +22,7 @@ from napari_fetal_iqa.sweep import Bounds, Frames
 
 @dataclass(frozen=True, eq=False)
 class CaseTruth:
-    """What experts said of one case.
+    """The experts' annotations of one case.
 
     Parameters
     ----------

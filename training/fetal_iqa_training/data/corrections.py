@@ -1,4 +1,4 @@
-"""Training frames from what experts said: the corrections stores and the sweeps they speak of."""
+"""Training frames from corrections: the stores, and the sweeps they are of."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path

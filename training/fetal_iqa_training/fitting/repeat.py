@@ -118,7 +118,7 @@ def check_is_the_same_fit(
     """
     if others := _differences(card, settings, begun_with):
         raise TrainingError(
-            f"{folder}: was fitted with other {', '.join(others)} than is asked for; "
+            f"{folder}: was fitted with other {', '.join(others)} than requested; "
             "move it away, or choose another --out"
         )
 

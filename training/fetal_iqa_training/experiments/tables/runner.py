@@ -78,7 +78,7 @@ class Runner:
         ------
         TrainingError
             Where the data cannot be used, there is no test part, a model is no run of this
-            experiment, or the process was asked to end.
+            experiment, or the process was told to end.
         """
         self._plan.split_cases()
         results = [self._kept(row) for row in rows]
