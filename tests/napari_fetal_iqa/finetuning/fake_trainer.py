@@ -75,7 +75,7 @@ def make_model(task, out):
     (out / "model.json").write_text(json.dumps(card | {"name": f"child {out.name}"}))
 
 
-def metrics(task, main):
+def of_one_model(task, main):
     found = {"frames": 12, "positives": 6, "accuracy": 0.9, "precision": 0.8, "recall": 0.7}
     if task == "seg":
         return found | {"f1": 0.75, "dice": main, "circumference_error_mm": 20 * (1 - main)}
@@ -85,13 +85,13 @@ def metrics(task, main):
 def metrics(task):
     was, now = (0.84, 0.71) if options.worse else (0.71, 0.84)
     sides = {
-        "parent": {"corrections": metrics(task, was), "reference": metrics(task, 0.93)},
-        "child": {"corrections": metrics(task, now), "reference": metrics(task, 0.92)},
+        "parent": {"corrections": of_one_model(task, was), "reference": of_one_model(task, 0.93)},
+        "child": {"corrections": of_one_model(task, now), "reference": of_one_model(task, 0.92)},
     }
     if options.no_hold_out:
         return sides | {"note": "no hold-out: too few frames"}
-    sides["parent"]["hold_out"] = metrics(task, was)
-    sides["child"]["hold_out"] = metrics(task, now)
+    sides["parent"]["hold_out"] = of_one_model(task, was)
+    sides["child"]["hold_out"] = of_one_model(task, now)
     main = "f1" if task == "cls" else "dice"
     around = {
         "parent": [was - 0.1, was + 0.1],
