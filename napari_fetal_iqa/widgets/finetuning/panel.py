@@ -76,7 +76,7 @@ class FinetuningPanel(QCollapsible):
     def show_message(self, message: str, is_error: bool = False) -> None:
         """Show one line at the top; nothing hides it."""
         self.message.setText(message)
-        self.message.setStyleSheet(f"color: {colours.TROUBLE}" if is_error else "")
+        self.message.setStyleSheet(f"color: {colours.ERROR}" if is_error else "")
         self.message.setVisible(bool(message))
 
     def show_form(self) -> None:

@@ -57,7 +57,7 @@ class ComparisonView(QWidget):
             "quality, Dice for outlines."
         )
         if report.is_worse:
-            self.verdict.setStyleSheet(f"color: {colours.TROUBLE}; font-weight: bold")
+            self.verdict.setStyleSheet(f"color: {colours.ERROR}; font-weight: bold")
         column.addWidget(self.verdict)
         self.table = QLabel(_table(report.sets))
         self.table.setTextFormat(Qt.TextFormat.RichText)
@@ -177,7 +177,7 @@ def _row(metric: MetricChange) -> str:
     mark = ""
     if metric.sure:
         better = metric.gain > 0
-        colour = colours.OPTIMAL if better else colours.TROUBLE
+        colour = colours.OPTIMAL if better else colours.ERROR
         mark = f"<span style='color:{colour}'>{'▲' if better else '▼'}</span> "
     difference = mark + metric.shown(metric.after - metric.before, sign=True)
     if metric.interval is not None:

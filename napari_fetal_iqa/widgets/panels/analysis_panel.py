@@ -44,7 +44,7 @@ class AnalysisPanel(QWidget):
         self.models.setWordWrap(True)
         self.notice = QLabel()
         self.notice.setWordWrap(True)
-        self.notice.setStyleSheet(f"color: {colours.TROUBLE}; font-weight: bold")
+        self.notice.setStyleSheet(f"color: {colours.ERROR}; font-weight: bold")
         self._build_error_box()
 
         buttons = QHBoxLayout()
@@ -63,7 +63,7 @@ class AnalysisPanel(QWidget):
     def _build_error_box(self) -> None:
         self.error = QLabel()
         self.error.setWordWrap(True)
-        self.error.setStyleSheet(f"color: {colours.TROUBLE}")
+        self.error.setStyleSheet(f"color: {colours.ERROR}")
         copy = QPushButton("Copy")
         copy.setToolTip("Copy the message")
         copy.clicked.connect(self._copy_error)

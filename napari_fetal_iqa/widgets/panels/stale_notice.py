@@ -30,7 +30,7 @@ class StaleNotice(QWidget):
         self._checking: Checked | None = None
         self.message = QLabel()
         self.message.setWordWrap(True)
-        self.message.setStyleSheet(f"color: {colours.TROUBLE}")
+        self.message.setStyleSheet(f"color: {colours.ERROR}")
         self.message.setToolTip(
             "The scores and outlines on the screen are of other models than those that are chosen"
         )

@@ -110,7 +110,7 @@ class Timeline(QWidget):
         )
         self._labels.addItem(self._by_expert)
         self._disagreements = pg.ScatterPlotItem(
-            symbol="x", size=10, brush=colours.TROUBLE, pen=pg.mkPen(None)
+            symbol="x", size=10, brush=colours.ERROR, pen=pg.mkPen(None)
         )
         self._labels.addItem(self._disagreements)
         self._bands: list[pg.InfiniteLine | pg.TextItem] = []

@@ -62,15 +62,14 @@ class Calipers:
         if measurement is None:
             self.hide()
             return
-        outline, ends = measurement.outline_px(_OUTLINE_DOTS), measurement.diameter_ends_px
-        self._draw(outline, ends, measurement.circumference_mm, measurement.diameters_mm)
+        self.show_ellipse(measurement.ellipse, np.asarray(measurement.spacing_mm))
 
     def hide(self) -> None:
         """Draw nothing."""
         self._show("", crosses=False)
 
     def show_ellipse(self, ellipse: Ellipse, spacing_mm: NDArray[np.float64]) -> None:
-        """Draw an ellipse that is being changed."""
+        """Draw an ellipse, measured or being changed."""
         ends = ellipse.handles_mm[:_ENDS].reshape(2, 2, 2) / spacing_mm
         first, second = ellipse.semi_axes_mm
         lengths = 2 * max(first, second), 2 * min(first, second)

@@ -112,12 +112,9 @@ class SweepView:
         with suppress(StoreError):
             self.session.remember(self.navigator.frame)
 
-    def _ellipse(self, view: FrameView) -> Ellipse | None:
-        measured = view.measurement
-        if measured is None:
-            return None
-        row_mm, column_mm = np.multiply(measured.center_px, measured.spacing_mm).tolist()
-        return Ellipse((row_mm, column_mm), measured.semi_axes_mm, measured.angle_deg)
+    @staticmethod
+    def _ellipse(view: FrameView) -> Ellipse | None:
+        return view.measurement.ellipse if view.measurement else None
 
     def use_ellipse(self) -> None:
         """Take the ellipse tool."""

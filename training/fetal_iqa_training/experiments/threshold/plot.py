@@ -45,7 +45,7 @@ def draw_threshold(study: ThresholdStudy) -> "Figure":
                 decision.recall,
                 decision.precision,
                 marker,
-                color=colours.TROUBLE if name == "chosen" else colours.NONE,
+                color=colours.ERROR if name == "chosen" else colours.NONE,
                 markersize=6,
                 label=_MEANING[name] if number == 0 else None,
             )

@@ -18,7 +18,7 @@ _COLOURS = {
     "SEG": colours.MODEL,
     "CLS": colours.OTHER,
     "SEG and CLS": colours.NONE,
-    RECALL_KEPT: colours.TROUBLE,
+    RECALL_KEPT: colours.ERROR,
     BEST_F1: colours.EXPERT,
 }
 
