@@ -60,18 +60,12 @@ def study_runs(
 ) -> Iterator[SweepRun]:
     """Study the test cases with each run's CLS and SEG; write them frame by frame.
 
-    Parameters
-    ----------
-    plan : Plan
-    weights : mapping
-        Pretrained weights by encoder.
-    results : (RowResult, RowResult)
-        Of CLS and of SEG.
-    report : callable
+    Parameters as of :func:`~fetal_iqa_training.experiments.threshold.runs.score_runs`.
 
     Yields
     ------
     SweepRun
+        The study of one run's models, in the order of their seeds.
     """
     names = [case.name for case in plan.split_cases().test]
     for cls, seg in paired_runs(results):
