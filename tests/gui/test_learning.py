@@ -219,13 +219,13 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     trainer("--until-stopped", "--pause", "0.02")
     first = window()
     start(first, qtbot)
-    job = first.learning.job
+    job = first.finetuning.job
     first.viewer.window.remove_dock_widget(first)
     assert job.running
     second = window()
     panel = second.page.learn
     assert panel.isExpanded()
-    assert second.learning.job.folder == job.folder
+    assert second.finetuning.job.folder == job.folder
     qtbot.waitUntil(lambda: panel.monitor.curves.drawn[0] > 0, timeout=60 * SECONDS)
     second.viewer.window.remove_dock_widget(second)
     job.stop()
@@ -234,7 +234,7 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     assert third.page.learn.results["seg"].use.isEnabled()
     third.page.learn.results["seg"].keep.click()
     fourth = window()
-    assert fourth.learning.job is None
+    assert fourth.finetuning.job is None
     assert not fourth.page.learn.isExpanded()
 
 
