@@ -25,6 +25,7 @@ from fetal_iqa_training.fitting.finetune import _kept_back, _kinds, finetune
 from fetal_iqa_training.fitting.finetune_context import EarlierData
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
+from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 
 from ..conftest import correct, disc_volume
@@ -212,7 +213,7 @@ def test_too_few_frames_of_a_kind_are_refused_with_how_many_it_takes(
 def test_a_sweep_that_is_gone_is_named(bases, corrected, tmp_path):
     store, _, _ = corrected
     (tmp_path / "sweep.mha").rename(tmp_path / "elsewhere.bin")
-    with pytest.raises(TrainingError, match=r"sweep\.mha: is gone"):
+    with pytest.raises(SweepError, match=r"sweep\.mha: is gone"):
         finetune([store], bases / "seg", tmp_path / "child", quick("seg"))
 
 
