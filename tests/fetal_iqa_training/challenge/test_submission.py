@@ -7,7 +7,6 @@ import pytest
 import SimpleITK
 from typer.testing import CliRunner
 
-from fetal_iqa_training import cli
 from fetal_iqa_training.challenge.scored_folder import read_truth, score_submission
 from fetal_iqa_training.challenge.submission import (
     Choice,
@@ -15,6 +14,7 @@ from fetal_iqa_training.challenge.submission import (
     read_choice,
     write_choice,
 )
+from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.data.phantoms import write_phantoms
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
@@ -28,7 +28,7 @@ N_FRAMES = 6 * FRAMES_PER_SWEEP
 
 @pytest.mark.parametrize("command", ["export challenge", "score", "prepare acouslic"])
 def test_help_of_each_command_shows_an_example(command):
-    shown = CliRunner().invoke(cli.app, [*command.split(), "--help"])
+    shown = CliRunner().invoke(app, [*command.split(), "--help"])
     assert shown.exit_code == 0
     assert f"Example: fetal-iqa-train {command}" in " ".join(shown.output.split())
 
