@@ -40,7 +40,7 @@ def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, words):
 def test_letters_that_are_waited_for_are_drawn_first(qtbot):
     text = Caption(ViewerModel(), soon="click\nhere")
     text.begin()
-    text.say("he\nhe")
+    text.show("he\nhe")
     for _ in "he":
         assert not text.settled
         text._draw_letter()

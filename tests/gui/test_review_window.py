@@ -331,7 +331,7 @@ def test_results_do_not_paint_under_the_brush(desk, qtbot):
     desk.presenter.view.paint([frame])
     assert overlay.layer.data[frame, 5, 5] == EXPERT_VALUE
     overlay._dragging = False
-    overlay.tell()
+    overlay.report_strokes()
     assert overlay.layer.data[frame, 5, 5] != EXPERT_VALUE
 
 
@@ -399,13 +399,32 @@ def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
     assert "Reviewer BM" in desk.page.saved.text()
 
 
-def test_help_lists_every_key(desk, qtbot):
+def test_help_lists_every_key_and_every_action_is_done_by_something(desk, qtbot):
     from napari_fetal_iqa.widgets import shortcuts
 
     table = shortcuts.help_html()
     for key in shortcuts.KEYS:
         assert key.does in table
-        desk._action(key.action)
+    assert set(desk._handlers) == set(shortcuts.Action)
+
+
+def test_keys_that_move_or_scale_repeat_while_held_and_those_that_correct_do_not(desk):
+    from napari_fetal_iqa.widgets.shortcuts import KEYS
+
+    repeating = {
+        shortcut.key().toString() for shortcut in desk._keys._shortcuts if shortcut.autoRepeat()
+    }
+    assert {"Left", "Right", "PgUp", "PgDown", "+", "-", "Ctrl+Z"} <= repeating
+    assert not repeating & {"1", "2", "0", "Return", "X", "V", "C", "A", "Space"}
+    assert len(repeating) == sum(len(key.keys) for key in KEYS if key.repeats)
+
+
+def test_a_key_without_a_sweep_does_nothing(window, tiny_settings, press):
+    widget = window()
+    for key in (Key.Key_1, Key.Key_P, Key.Key_Right, Key.Key_A):
+        press(widget, key)
+    assert widget.presenter is None
+    assert not widget.runner.running
 
 
 def test_the_page_of_keys_is_the_table():
