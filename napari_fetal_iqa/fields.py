@@ -24,12 +24,15 @@ class FormField:
         Of a field with few values: of each value its name in the form, and what it means.
     folder : bool
         The value names a folder: the form offers to choose one.
+    empty : str
+        What a text that is left empty means, in a word or two.
     """
 
     title: str
     help: str
     choices: Mapping[str, tuple[str, str]] = field(default_factory=dict)
     folder: bool = False
+    empty: str = ""
 
 
 def form_field(model: type[BaseModel], name: str) -> FormField:

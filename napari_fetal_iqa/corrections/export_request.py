@@ -18,10 +18,18 @@ class ExportRequest(BaseModel):
         str, FormField("Folder", "Folder to write into; made where it is missing.", folder=True)
     ] = ""
     reviewer: Annotated[
-        str, FormField("Reviewer", "Only this reviewer's corrections; by default the consensus.")
+        str,
+        FormField(
+            "Reviewer",
+            "Only this reviewer's corrections; by default the consensus of all.",
+            empty="all, by consensus",
+        ),
     ] = ""
     sweeps: Annotated[
-        str, FormField("Moved sweeps", "Folder to look for moved sweeps in.", folder=True)
+        str,
+        FormField(
+            "Moved sweeps", "Folder to look for moved sweeps in.", folder=True, empty="none moved"
+        ),
     ] = ""
 
     def command(self, store: Path) -> list[str]:

@@ -38,6 +38,7 @@ class Settings(BaseModel):
             "CLS model",
             "CLS model, for the quality: a model folder, or demo-cls; empty for none.",
             folder=True,
+            empty="none",
         ),
     ] = "demo-cls"
     seg_model: Annotated[
@@ -46,6 +47,7 @@ class Settings(BaseModel):
             "SEG model",
             "SEG model, for the outline: a model folder, or demo-seg; empty for none.",
             folder=True,
+            empty="none",
         ),
     ] = "demo-seg"
     analyse_on_open: Annotated[

@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from typing import Any, Generic, TypeVar
 
 from magicgui.types import FileDialogMode
-from magicgui.widgets import CheckBox, ComboBox, Container, FileEdit, LineEdit
+from magicgui.widgets import CheckBox, ComboBox, FileEdit, LineEdit
 from pydantic import BaseModel
 from qtpy.QtCore import QEvent, QObject, Qt, Signal
-from qtpy.QtWidgets import QLineEdit, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QLabel, QLineEdit, QSizePolicy, QWidget
 
 from napari_fetal_iqa.fields import FormField, form_field
 from napari_fetal_iqa.widgets.focus import with_own_keys
@@ -39,15 +39,21 @@ class ModelForm(QWidget, Generic[Model]):
         self.controls: dict[str, Control] = {
             name: _control(form_field(type(value), name), getattr(value, name)) for name in names
         }
-        self.container = Container(widgets=list(self.controls.values()), labels=True)
-        self.container.margins = (0, 0, 0, 0)
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.container.native)
-        self._no_wheel = _NoWheel(self)
+        rows = QFormLayout(self)
+        rows.setContentsMargins(0, 0, 0, 0)
         for control in self.controls.values():
+            if control.label:
+                title = QLabel(control.label)
+                title.setToolTip(control.tooltip)
+                title.setBuddy(control.native)
+                rows.addRow(title, control.native)
+            else:  # it bears its own
+                rows.addRow(control.native)
+        self._no_wheel = _NoWheel(self)
+        for name, control in self.controls.items():
             if (line := text_line(control)) is not None:
                 line.editingFinished.connect(self._take)
+                line.setPlaceholderText(form_field(type(value), name).empty)
             if isinstance(control, FileEdit):
                 # after magicgui's own slot, which shows the dialog; not with each letter typed
                 control.choose_btn.changed.connect(self._take)

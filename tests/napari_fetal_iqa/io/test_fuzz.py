@@ -16,7 +16,7 @@ ONE_THREAD = {**os.environ, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
 GREEDY = """
 import runpy, sys
 import numpy as np
-from napari_fetal_iqa.io import metaimage
+from napari_fetal_iqa.io.formats import metaimage
 read, calls = metaimage.read_metaimage, []
 def greedy(path):
     calls.append(path)
