@@ -92,9 +92,8 @@ def main() -> None:
         print(f"{package:28} {len(arrows):6} {count:7} {floors:>7} {len(circles):11}")
     lines = {name: count for package in PACKAGES for name, count in lines_of(package).items()}
     longest = max(lines, key=lambda name: lines[name])
-    print(
-        f"\n{len(lines)} modules, {sum(lines.values())} lines; median {statistics.median(lines.values()):.0f}"
-    )
+    median = statistics.median(lines.values())
+    print(f"\n{len(lines)} modules, {sum(lines.values())} lines; median {median:.0f}")
     print(f"longest: {longest}, {lines[longest]} lines")
 
 
