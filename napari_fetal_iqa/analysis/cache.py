@@ -28,9 +28,16 @@ _LARGEST = 256 * 2**20
 
 
 def save(analysis: Analysis) -> None:
-    """Keep a complete analysis; a cache that cannot be written only costs time."""
+    """Keep an analysis, also of some of the frames; where it cannot be kept, only time is lost.
+
+    An analysis of some frames lies beside, until one of all frames takes its place, and is not
+    written over one of more frames.
+    """
+    count = int(analysis.computed.sum())
     if not analysis.complete:
-        return
+        known = load_partial(analysis.sweep, analysis.setup)
+        if not count or (known is not None and int(known.computed.sum()) >= count):
+            return
     tensors = _tensors(analysis)
     facts = {
         "made": json.dumps(_made(analysis.sweep, analysis.setup)),
@@ -44,8 +51,12 @@ def save(analysis: Analysis) -> None:
     }
     facts["digest"] = _digest(tensors, facts)
     try:
-        with atomic_file(_path(analysis.sweep, analysis.setup)) as new:
+        partial = _partial(_path(analysis.sweep, analysis.setup))
+        path = _path(analysis.sweep, analysis.setup) if analysis.complete else partial
+        with atomic_file(path) as new:
             save_file(tensors, new, metadata=facts)
+        if analysis.complete:
+            partial.unlink(missing_ok=True)
     except (OSError, SafetensorError):
         logger.warning("the analysis could not be cached")
 
@@ -59,7 +70,16 @@ def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
     setup : AnalysisSetup
         The models; the device counts for nothing.
     """
-    path = _path(sweep, setup)
+    found = _read(_path(sweep, setup), sweep, setup)
+    return found if found is not None and found.complete else None
+
+
+def load_partial(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
+    """Return what is kept of an analysis that was ended early, as :func:`load` does of a whole."""
+    return _read(_partial(_path(sweep, setup)), sweep, setup)
+
+
+def _read(path: Path, sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
     try:
         if path.stat().st_size > _LARGEST:
             return None
@@ -86,6 +106,11 @@ def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:
     return paths.cache() / "analyses" / f"{'-'.join([sweep.identity[:32], *names])}.safetensors"
 
 
+def _partial(path: Path) -> Path:
+    # a file of its own: who knows no partial analyses takes every cached one for whole
+    return path.with_suffix(".partial.safetensors")
+
+
 def _made(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, object]:
     """All that the results depend on."""
     return {
@@ -104,6 +129,7 @@ def _tensors(analysis: Analysis) -> dict[str, NDArray]:
         "quality": analysis.quality,
         "area_fraction": analysis.area_fraction,
         "ac_mm": analysis.ac_mm,
+        "computed": analysis.computed,
         "lit": analysis.non_black,  # the field's name on disk since the first version
         "mask_codes": np.frombuffer(b"".join(codes), np.uint8),
         "mask_ends": np.cumsum([len(code) for code in codes]),
@@ -129,15 +155,16 @@ def _analysis(
     analysis = Analysis(sweep, replace(setup, device=device, precision=precision))
     ends = tensors["mask_ends"]
     codes = tensors["mask_codes"].tobytes()
-    masks = tuple(codes[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True))
+    masks = [codes[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]
+    known = np.flatnonzero(tensors.get("computed", np.ones(len(sweep), bool)))
     analysis.add(
         FrameResults(
-            frames=np.arange(len(sweep)),
-            quality=tensors["quality"] if setup.cls_model else None,
-            area_fraction=tensors["area_fraction"] if setup.seg_model else None,
-            masks=masks if setup.seg_model else None,
-            ac_mm=tensors["ac_mm"],
-            non_black=tensors["lit"],
+            frames=known,
+            quality=tensors["quality"][known] if setup.cls_model else None,
+            area_fraction=tensors["area_fraction"][known] if setup.seg_model else None,
+            masks=tuple(masks[frame] for frame in known) if setup.seg_model else None,
+            ac_mm=tensors["ac_mm"][known],
+            non_black=tensors["lit"][known],
             seconds=dict(computed["seconds"]),  # type: ignore[call-overload]
         )
     )

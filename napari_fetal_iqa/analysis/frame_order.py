@@ -1,5 +1,7 @@
 """In which order the frames of a sweep are analysed, so that partial results are useful."""
 
+from collections.abc import Iterable
+
 COARSEST_STEP = 16
 REACH = 4
 """Frames on each side of the one being looked at that come before all others."""
@@ -34,6 +36,11 @@ class FrameQueue:
     def look_at(self, frame: int) -> None:
         """Note which frame is on the screen now."""
         self._looked_at = frame
+
+    def leave_out(self, frames: Iterable[int]) -> None:
+        """Take these off the queue, as they need not be analysed."""
+        for frame in frames:
+            self._waiting.pop(frame, None)
 
     def take(self, count: int) -> list[int]:
         """Return up to ``count`` frames, nearest to the eye first; none when all are done."""

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol, TypeVar
 
+import numpy as np
+
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
@@ -49,6 +51,7 @@ def begin_analysis(
     order: _Order,
     *,
     use_cache: bool = True,
+    leave_out: Callable[[Sequence[int]], None] | None = None,
 ) -> tuple[Analysis, Iterator[FrameResults]]:
     """Look into the cache, or else load the models and let them begin.
 
@@ -65,18 +68,38 @@ def begin_analysis(
     order : sequence of int, or FrameQueue
         Frames to analyse, as the models take them.
     use_cache : bool
+    leave_out : callable, optional
+        Given, an analysis that was ended early goes on from what is kept of it: called with the
+        frames that ``order`` need not have any more.
 
     Returns
     -------
     analysis : Analysis
-        Complete where it was cached, else empty.
+        Complete where it was cached, else empty, or as far as it was kept.
     results : iterator of FrameResults
         Of batch after batch, none where it was cached; closing it cancels.
     """
     if use_cache and (cached := cache.load(sweep, setup)) is not None:
         return cached, iter(())
+    if leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
+        return kept, _rest(kept, load, order, leave_out)
     models = load()
     return Analysis(sweep, models.setup), models.run(sweep, order)
+
+
+def _rest(
+    kept: Analysis,
+    load: Callable[[], LoadedModels[_Order]],
+    order: _Order,
+    leave_out: Callable[[Sequence[int]], None],
+) -> Iterator[FrameResults]:
+    """Run over the frames that are not computed; over all where another device computes now."""
+    known = np.flatnonzero(kept.computed).tolist()  # now: results come in while this runs
+    models = load()
+    ran_on = (kept.setup.device, kept.setup.precision)
+    if (models.setup.device, models.setup.precision) == ran_on:
+        leave_out(known)
+    yield from models.run(kept.sweep, order)
 
 
 def analyse_sweep(

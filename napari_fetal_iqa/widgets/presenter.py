@@ -72,6 +72,7 @@ class SweepPresenter(QObject):
         self._runner = runner
         self._keeper = keeper
         self._settings = settings
+        self._new_results = False
         self.idle_queue = IdleQueue(self)
         self._when_still = QTimer(self)
         self._when_still.setSingleShot(True)
@@ -127,7 +128,7 @@ class SweepPresenter(QObject):
         self._show_still()
         if analysis is not None:
             self.session.begin_analysis(analysis)
-            self._analysis_ended(complete=False)
+            self._analysis_ended(False)
         elif self._settings.analyse_on_open:
             self.analyse()
 
@@ -218,15 +219,18 @@ class SweepPresenter(QObject):
         self._check_models()
 
     def _results_came(self, results: FrameResults) -> None:
+        self._new_results = True
         self.session.add_results(results)
         if (analysis := self.session.analysis) is not None:
             self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.computed))
 
-    def _analysis_ended(self, complete: bool) -> None:
+    def _analysis_ended(self, _complete: bool) -> None:
         analysis = self.session.analysis
         self._page.analysis.end_analysis(analysis)
         self._check_models()
-        if complete and analysis is not None:
+        if analysis is not None and self._new_results:
+            self._new_results = False
+            # of some frames, too: the next analysis goes on from there
             create_worker(cache.save, analysis).start()
 
     def _check_models(self) -> None:

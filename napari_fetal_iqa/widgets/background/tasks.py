@@ -45,7 +45,7 @@ def analyse(
     """Return the analysis and then, unless it is complete, the results of batch after batch.
 
     The analysis is the window's own from the moment that it is yielded: one that was cached is
-    complete, another is empty.
+    complete, one that was ended early is as far as it came, another is empty.
     """
 
     def load() -> RemoteAnalyser:
@@ -56,6 +56,6 @@ def analyse(
         setup = choose_models(cls_model, seg_model).setup()
     except ModelError as error:
         raise AnalysisError(str(error)) from None
-    analysis, results = begin_analysis(sweep, setup, load, queue)
+    analysis, results = begin_analysis(sweep, setup, load, queue, leave_out=queue.leave_out)
     yield analysis
     yield from results

@@ -1,9 +1,13 @@
 import logging
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from napari_fetal_iqa.analysis import Analyser, Analysis, analyse_sweep, cache, choose_models
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.result import FrameResults
+from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -43,9 +47,83 @@ def test_other_models_or_another_spacing_are_another_analysis(analysis, sweep, s
     assert cache.load(stretched, setup) is None
 
 
-def test_a_partial_analysis_is_not_kept(sweep, setup):
+def part_of(analysis, frames):
+    """The same analysis, ended after some frames."""
+    part = Analysis(analysis.sweep, analysis.setup)
+    frames = np.asarray(frames)
+    part.add(
+        FrameResults(
+            frames=frames,
+            quality=analysis.quality[frames],
+            area_fraction=analysis.area_fraction[frames],
+            masks=tuple(analysis.packed_mask(frame) for frame in frames),
+            ac_mm=analysis.ac_mm[frames],
+            non_black=analysis.non_black[frames],
+            seconds={},
+        )
+    )
+    return part
+
+
+def test_an_analysis_of_no_frame_is_not_kept(sweep, setup):
     cache.save(Analysis(sweep, setup))
     assert cache.load(sweep, setup) is None
+    assert cache.load_partial(sweep, setup) is None
+
+
+def test_an_analysis_that_was_ended_early_is_kept_beside_and_is_never_taken_for_whole(
+    analysis, sweep, setup
+):
+    cache.save(part_of(analysis, [3, 40, 7]))
+    assert cache.load(sweep, setup) is None
+    kept = cache.load_partial(sweep, setup)
+    assert np.flatnonzero(kept.computed).tolist() == [3, 7, 40]
+    assert np.array_equal(kept.quality[[3, 7, 40]], analysis.quality[[3, 7, 40]])
+    assert kept.packed_mask(40) == analysis.packed_mask(40)
+
+    cache.save(part_of(analysis, [5]))
+    assert int(cache.load_partial(sweep, setup).computed.sum()) == 3
+    cache.save(analysis)
+    assert cache.load(sweep, setup).complete
+    assert cache.load_partial(sweep, setup) is None
+
+
+def test_an_analysis_goes_on_from_where_it_was_ended(analysis, sweep, setup, tiny_models):
+    cache.save(part_of(analysis, range(len(sweep) - 5)))
+    queue = FrameQueue(len(sweep))
+    analyser = Analyser(tiny_models["cls"], tiny_models["seg"], device="cpu").load()
+
+    class Watched:
+        setup = analyser.setup
+
+        def run(self, sweep, order):
+            self.frames = order.take(len(sweep))
+            yield from analyser.run(sweep, self.frames)
+
+    models = Watched()
+    found, results = begin_analysis(sweep, setup, lambda: models, queue, leave_out=queue.leave_out)
+    assert int(found.computed.sum()) == len(sweep) - 5
+    for batch in results:
+        found.add(batch)
+    assert found.complete
+    assert sorted(models.frames) == list(range(len(sweep) - 5, len(sweep)))
+
+
+def test_on_another_device_the_whole_sweep_is_analysed_anew(analysis, sweep, setup):
+    cache.save(part_of(analysis, range(len(sweep) - 5)))
+    queue = FrameQueue(len(sweep))
+
+    class Elsewhere:
+        setup = replace(analysis.setup, device="cuda:0")
+
+        def run(self, sweep, order):
+            self.frames = order.take(len(sweep))
+            return iter(())
+
+    models = Elsewhere()
+    _, results = begin_analysis(sweep, setup, lambda: models, queue, leave_out=queue.leave_out)
+    assert list(results) == []
+    assert len(models.frames) == len(sweep)
 
 
 @pytest.mark.parametrize("damage", ["flip", "truncate", "empty", "foreign"])
