@@ -10,7 +10,14 @@ from napari.utils.notifications import show_error
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
-from qtpy.QtWidgets import QScrollArea, QSizePolicy, QStackedWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDockWidget,
+    QScrollArea,
+    QSizePolicy,
+    QStackedWidget,
+    QVBoxLayout,
+    QWidget,
+)
 from superqt.utils import create_worker
 
 from napari_fetal_iqa.analysis.result import Analysis
@@ -27,6 +34,7 @@ from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.tasks import import_what_sweeps_need, prepare_sweep
+from napari_fetal_iqa.widgets.background.threads import READING
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
@@ -35,7 +43,7 @@ from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.caption import Caption
-from napari_fetal_iqa.widgets.viewer.compat import main_window, unwrapped
+from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window, unwrapped
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
@@ -86,6 +94,7 @@ class ReviewWidget(QWidget):
         self.presenter: SweepPresenter | None = None
         self.layer: Image | None = None
         self._closed = False
+        self._dock: QDockWidget | None = None
         self._build()
         self._connect()
         self.finetuning.find()
@@ -121,7 +130,8 @@ class ReviewWidget(QWidget):
         # so that napari leaves the whole height of the dock to the panel
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
-            Action.SHOW_HELP: lambda: shortcuts.show_help(self)
+            Action.SHOW_HELP: lambda: shortcuts.show_help(self),
+            Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do)
@@ -148,6 +158,7 @@ class ReviewWidget(QWidget):
         self.keeper.moved.connect(self._lay_out_again)
         self.page.action_requested.connect(self.do)
         self.page.settings.changed.connect(self.settings_file.keep)
+        self.timeline_dock.visibility_changed.connect(self.page.timeline.setChecked)
         self.finetuning.about_to_start.connect(self.runner.release)
         self.runner.failed.connect(self._show_error)
         self.viewer.layers.events.inserted.connect(self._layer_inserted)
@@ -164,8 +175,21 @@ class ReviewWidget(QWidget):
     def showEvent(self, event: QShowEvent | None) -> None:
         """Take the keys while the widget is in use."""
         if not self._closed:
+            self._keep_dock()
             self._keys.set_active(True)
         super().showEvent(event)
+
+    def _keep_dock(self) -> None:
+        """Let the X of our dock hide it, and napari's Window menu show it again."""
+        dock = self.parent()
+        while dock is not None and not isinstance(dock, QDockWidget):
+            dock = dock.parent()
+        if dock is not None and dock is not self._dock:
+            self._dock = dock
+            hide_when_closed(dock)
+            action = dock.toggleViewAction()
+            if action is not None:
+                self.viewer.window.window_menu.addAction(action)
 
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Return the keys to napari."""
@@ -245,10 +269,10 @@ class ReviewWidget(QWidget):
         self._pages.setCurrentIndex(1)
         self.timeline_dock.show()
         self._warm_up()
-        worker = create_worker(prepare_sweep, sweep, _ignore_errors=True)
+        worker = READING.worker(prepare_sweep, sweep)
         worker.returned.connect(lambda prepared: self._lay_out(layer, prepared))
         worker.errored.connect(lambda error: self._reading_failed(layer, error))
-        worker.start()
+        READING.start(worker)
 
     def _reading_failed(self, layer: Image, error: Exception) -> None:
         if layer is self.layer:

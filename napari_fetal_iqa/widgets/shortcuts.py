@@ -57,7 +57,8 @@ class Action(StrEnum):
     REDO = "redo"
     ANALYSE = "analyse"
     SHOW_HELP = "show_help"
-    CANCEL_ANALYSIS = "cancel_analysis"  # a button alone
+    CANCEL_ANALYSIS = "cancel_analysis"  # a button alone, as the next
+    TOGGLE_TIMELINE = "toggle_timeline"
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,6 @@ import logging
 from typing import Any
 
 from qtpy.QtCore import QObject, Signal
-from superqt.utils import create_worker
 
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -13,6 +12,7 @@ from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.background.tasks import analyse
+from napari_fetal_iqa.widgets.background.threads import ANALYSING
 
 logger = logging.getLogger(__name__)
 
@@ -34,6 +34,7 @@ class AnalysisRunner(QObject):
         self._analyser = analyser
         self._worker: Any = None
         self._queue: FrameQueue | None = None
+        self._loading: tuple[str, str] | None = None
 
     @property
     def running(self) -> bool:
@@ -45,19 +46,25 @@ class AnalysisRunner(QObject):
         self.cancel()
         self._queue = FrameQueue(len(sweep), looked_at)
         models = (settings.cls_model, settings.seg_model)
-        worker: Any = create_worker(
-            analyse, self._analyser, sweep, self._queue, *models, _ignore_errors=True
-        )
+        worker: Any = ANALYSING.worker(analyse, self._analyser, sweep, self._queue, *models)
         worker.yielded.connect(lambda item: self._take(worker, item))
         worker.returned.connect(lambda _: self._finish(worker, complete=True))
         worker.errored.connect(lambda error: self._fail(worker, error))
         self._worker = worker
-        worker.start()
+        ANALYSING.start(worker)
 
     def load(self, settings: Settings) -> None:
         """Load the models in the background; what is wrong with them is shown at the analysis."""
         models = (settings.cls_model, settings.seg_model)
-        create_worker(self._analyser.load, *models, _ignore_errors=True).start()
+        if models == self._loading:
+            return
+        self._loading = models
+        worker = ANALYSING.worker(self._analyser.load, *models)
+        worker.finished.connect(self._loaded)
+        ANALYSING.start(worker)
+
+    def _loaded(self) -> None:
+        self._loading = None
 
     def look_at(self, frame: int) -> None:
         """Let the frames around this one come next."""
@@ -74,7 +81,7 @@ class AnalysisRunner(QObject):
     def release(self) -> None:
         """Stop and free the memory of the models until the next analysis."""
         self.cancel()
-        create_worker(self._analyser.release, _ignore_errors=True).start()
+        ANALYSING.start(ANALYSING.worker(self._analyser.release))
 
     def close(self) -> None:
         """Stop and end the process that holds the models."""

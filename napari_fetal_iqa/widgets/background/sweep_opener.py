@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
-from superqt.utils import create_worker
 
 from napari_fetal_iqa.contributions.sample_data import demo_sweep
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.threads import READING
 
 
 class SweepOpener(QObject):
@@ -49,8 +49,8 @@ class SweepOpener(QObject):
         self._start(demo_sweep)
 
     def _start(self, read: Callable[[], SweepVolume]) -> None:
-        worker = create_worker(read, _ignore_errors=True)
+        worker = READING.worker(read)
         worker.returned.connect(self.opened)
         worker.errored.connect(lambda error: self.failed.emit(str(error)))
         worker.finished.connect(self.ended)
-        worker.start()
+        READING.start(worker)

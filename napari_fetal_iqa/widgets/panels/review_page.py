@@ -111,6 +111,11 @@ class ReviewPage(QWidget):
             ("Keys  ?", Action.SHOW_HELP, "Show all keys"),
         ):
             row.addWidget(self._button(text, action, tip))
+        self.timeline = QPushButton("Timeline")
+        self.timeline.setToolTip("Show or hide the timeline below the frames")
+        self.timeline.setCheckable(True)
+        self.timeline.clicked.connect(lambda: self.action_requested.emit(Action.TOGGLE_TIMELINE))
+        row.insertWidget(2, self.timeline)
         return row
 
     def _button(self, text: str, action: Action, tip: str) -> QPushButton:

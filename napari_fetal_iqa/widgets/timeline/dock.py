@@ -4,11 +4,11 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, Qt, QTimer
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_fetal_iqa.widgets.theme import palette_of
-from napari_fetal_iqa.widgets.viewer.compat import main_window
+from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
@@ -19,7 +19,12 @@ _LAID_OUT_MS = 50
 
 
 class TimelineDock(QObject):
-    """Makes the timeline with the first sweep, for its imports take long; shows and hides it."""
+    """Makes the timeline with the first sweep, for its imports take long; shows and hides it.
+
+    Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either.
+    """
+
+    visibility_changed = Signal(bool)
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
@@ -37,9 +42,16 @@ class TimelineDock(QObject):
 
         timeline = Timeline()
         timeline.set_palette(palette_of(self._viewer.theme))
-        self.dock = self._viewer.window.add_dock_widget(
-            timeline, name="Timeline", area="bottom", add_vertical_stretch=False
+        window = self._viewer.window
+        self.dock = window.add_dock_widget(
+            timeline,
+            name="Timeline",
+            area="bottom",
+            add_vertical_stretch=False,
+            menu=window.window_menu,
         )
+        hide_when_closed(self.dock)
+        self.dock.visibilityChanged.connect(self.visibility_changed)
         main_window(self._viewer).resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
         return timeline
 
@@ -62,6 +74,13 @@ class TimelineDock(QObject):
         self._fit_soon.stop()
         if self.dock is not None:
             self.dock.hide()
+
+    def toggle(self) -> None:
+        """Show the timeline where it is hidden, else hide it."""
+        if self.visible:
+            self.hide()
+        else:
+            self.show()
 
     def follow_theme(self) -> None:
         """Take the colours of the viewer's theme."""

@@ -8,7 +8,7 @@ from typing import Any
 
 from napari.layers import Labels
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QMainWindow
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 
 def unwrapped(viewer: Viewer) -> Viewer:
@@ -24,6 +24,12 @@ def main_window(viewer: Viewer) -> QMainWindow:
     """Return the Qt window of a viewer, which napari has no public way to (napari 0.9.2)."""
     window: QMainWindow = viewer.window._qt_window
     return window
+
+
+def hide_when_closed(dock: QDockWidget) -> None:
+    """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2)."""
+    # called by the title bar, looked up at each click
+    setattr(dock, "destroyOnClose", dock.hide)  # noqa: B010 - no attribute that Qt declares
 
 
 def close_polygon(layer: Labels) -> bool:

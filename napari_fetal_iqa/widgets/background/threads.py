@@ -1,0 +1,51 @@
+"""Threads for work that must not wait behind other work.
+
+Qt's own pool has as many threads as the machine has cores: on two cores, two models that load
+would let a sweep wait that is to be read.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+from qtpy.QtCore import QThreadPool
+from superqt.utils import WorkerBase, create_worker
+
+_READERS, _ANALYSERS = 2, 2
+
+
+class Lane:
+    """Some threads of their own, for one kind of work.
+
+    Parameters
+    ----------
+    threads : int
+        At most so many pieces of work at a time; others wait.
+    """
+
+    def __init__(self, threads: int) -> None:
+        self._threads = threads
+        self._pool: QThreadPool | None = None
+        self._running: set[WorkerBase] = set()
+
+    def worker(self, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Make a worker as superqt does; connect its signals, then :meth:`start` it.
+
+        What goes wrong in it is its ``errored`` signal, and nothing else.
+        """
+        return create_worker(function, *arguments, _ignore_errors=True, _start_thread=False)
+
+    def start(self, worker: Any) -> None:
+        """Start a worker in a thread of this lane."""
+        if self._pool is None:  # not at import: Qt's application may not be there yet
+            self._pool = QThreadPool()
+            self._pool.setMaxThreadCount(self._threads)
+        self._running.add(worker)  # Qt keeps no hold of it
+        worker.finished.connect(lambda: self._running.discard(worker))
+        self._pool.start(worker)
+
+
+READING = Lane(_READERS)
+"""For sweeps that are read: the next one need not wait for a slow one."""
+
+ANALYSING = Lane(_ANALYSERS)
+"""For models that load and run; a sweep that is cached need not wait for a load."""
