@@ -205,3 +205,16 @@ def format_gestational_age(weeks: float) -> str:
     """Write weeks as obstetricians do: 27.14 is ``"27w1d"``."""
     whole, days = divmod(round(weeks * 7), 7)
     return f"{whole}w{days}d"
+
+
+WHOLE_SHARE = 0.9
+"""Of a mask's pixels, at least so many are in its largest part where it is one outline."""
+
+
+def is_in_pieces(mask: NDArray[np.bool_]) -> bool:
+    """Return whether a mask, (H, W), has no part that is nearly all of it: it outlines nothing."""
+    parts, count = scipy.ndimage.label(mask)
+    if count < 2:
+        return False
+    sizes = np.bincount(parts.ravel())[1:]
+    return bool(sizes.max() < WHOLE_SHARE * sizes.sum())

@@ -30,8 +30,8 @@ class FrameView:
     label : Label or None
     label_source, mask_source : Source
     measure : callable
-        Gives the measurement of the mask, or None where there is none or no spacing.
-        Of the mask that counts: the expert's, else the model's.
+        Gives the measurement of the mask that counts, the expert's, else the model's; or in a few
+        words why it is not measured.
     """
 
     frame: int
@@ -42,9 +42,18 @@ class FrameView:
     label: Label | None
     label_source: Source
     mask_source: Source
-    measure: Callable[[], AbdomenMeasurement | None]
+    measure: Callable[[], AbdomenMeasurement | str]
 
     @cached_property
+    def _measured(self) -> AbdomenMeasurement | str:
+        return self.measure()  # takes milliseconds: not before it is needed
+
+    @property
     def measurement(self) -> AbdomenMeasurement | None:
-        """The mask's measurement; made at the first asking, it takes milliseconds."""
-        return self.measure()
+        """The mask's measurement; None where it is not measured."""
+        return None if isinstance(self._measured, str) else self._measured
+
+    @property
+    def not_measured(self) -> str:
+        """Why it is not measured, in a few words; empty where it is."""
+        return self._measured if isinstance(self._measured, str) else ""

@@ -1,6 +1,6 @@
 """What counts of each frame of a sweep: the expert's word, or else the models'."""
 
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
-from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, measure_abdomen
+from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, is_in_pieces, measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.sweep import SweepVolume
@@ -84,9 +84,21 @@ class ReviewedFrames:
         by_expert = np.zeros(len(labels), bool)
         for frame, correction in self.corrections().items():
             by_expert[frame] = True
-            if correction.label is not None:
-                labels[frame] = correction.label
+            label = self._expert_label(correction)
+            if label is not None:
+                labels[frame] = label
         return labels, by_expert
+
+    def _expert_label(self, correction: FrameCorrection) -> Label | None:
+        """Return the expert's label: a mask that was cleared says that there is no abdomen."""
+        if correction.label is None and self._is_cleared(correction):
+            return Label.NONE
+        return correction.label
+
+    def _is_cleared(self, correction: FrameCorrection) -> bool:
+        if correction.mask is None:
+            return False
+        return not _has_abdomen(correction.mask, self.sweep.shape[1:])
 
     def view(self, frame: int) -> FrameView:
         """Return all there is to show of one frame."""
@@ -107,21 +119,46 @@ class ReviewedFrames:
         )
 
     def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
-        if correction and correction.label is not None:
-            return correction.label, Source.EXPERT
+        if correction and (label := self._expert_label(correction)) is not None:
+            return label, Source.EXPERT
         if self.analysis and self.analysis.computed[frame]:
             return Label(int(self.analysis.labels()[frame])), Source.MODEL
         return None, Source.NOBODY
 
-    def _measure(self, frame: int) -> AbdomenMeasurement | None:
+    def _measure(self, frame: int) -> AbdomenMeasurement | str:
+        label, _ = self._label(frame, self._correction(frame))
+        if label is Label.NONE:
+            return "no abdomen here"
         mask = self.mask(frame)
-        if self.sweep.spacing_mm is None or not mask.any():
-            return None
-        return measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)
+        if not mask.any():
+            return "no outline"
+        if self.sweep.spacing_mm is None:
+            return "the sweep has no spacing"
+        if is_in_pieces(mask):
+            return "the outline is in pieces"
+        measured = measure_abdomen(mask, self.sweep.spacing_mm, self.sweep.field_of_view)
+        return measured or "too little of the outline is in view"
 
     def best_frame(self) -> int:
         """Return the frame to measure, or -1: the models' choice among what the expert left."""
         if self.analysis is None:
             return -1
         labels, _ = self.labels()
-        return best_frame(self.analysis.score, labels == Label.OPTIMAL, self.sweep.bounds)
+        positive = labels == Label.OPTIMAL
+        if self.analysis.setup.seg_model:  # a frame without an outline has nothing to measure
+            positive &= self._outlined()
+        return best_frame(self.analysis.score, positive, self.sweep.bounds)
+
+    def _outlined(self) -> NDArray[np.bool_]:
+        """Frames whose mask that counts is not empty, (T,)."""
+        assert self.analysis is not None
+        outlined = np.nan_to_num(self.analysis.area_fraction) > 0
+        for frame, correction in self.corrections().items():
+            if correction.mask is not None:
+                outlined[frame] = not self._is_cleared(correction)
+        return outlined
+
+
+@lru_cache(maxsize=4096)
+def _has_abdomen(code: bytes, shape: tuple[int, int]) -> bool:
+    return bool(decode_mask(code, shape).any())

@@ -56,6 +56,7 @@ class SweepActions:
             Action.REVERT: self.revert,
             Action.LARGER_BRUSH: self.larger_brush,
             Action.SMALLER_BRUSH: self.smaller_brush,
+            Action.HIDE_WHILE_HELD: self.hide_while_held,
             Action.TOGGLE_OVERLAY: self.toggle_overlay,
             Action.TOGGLE_FILL: self.toggle_fill,
             Action.UNDO: self.undo,
@@ -64,8 +65,13 @@ class SweepActions:
 
     # Corrections ---------------------------------------------------------------------------
 
-    def _correct(self, correction: Callable[[ReviewSession, int], object]) -> bool:
-        """Correct the frame on the screen; return whether it is saved."""
+    def _correct(
+        self, correction: Callable[[ReviewSession, int], object], if_nothing: str = ""
+    ) -> bool:
+        """Correct the frame on the screen; return whether it is saved.
+
+        Where the correction returns that there was nothing to do, ``if_nothing`` explains it.
+        """
         frame = self._view.navigator.frame
         if not self._view.navigator.on_sweep:
             self._corrected("No frame of this sweep is on the screen: go to one first")
@@ -77,12 +83,13 @@ class SweepActions:
             self._view.paint([frame])
             return False
         try:
-            correction(self._session, frame)
+            done = correction(self._session, frame)
         except StoreError as error:
             self._corrected(str(error))
             return False
-        self._corrected(None)
-        return True
+        nothing = bool(if_nothing) and not done
+        self._corrected(if_nothing if nothing else None)
+        return not nothing
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:
         """Take a stroke on the overlay for the expert's mask of its frame."""
@@ -95,11 +102,18 @@ class SweepActions:
 
     def copy_previous(self) -> None:
         """Take the outline of the frame before."""
-        self._correct(lambda session, frame: session.copy_previous(frame))
+        self._correct(
+            lambda session, frame: session.copy_previous(frame),
+            if_nothing="Nothing to copy: the frame before has no outline, or is of another sweep",
+        )
 
     def interpolate(self) -> None:
         """Outline the frames between the nearest two that the expert drew."""
-        self._correct(lambda session, frame: session.interpolate(frame))
+        self._correct(
+            lambda session, frame: session.interpolate(frame),
+            if_nothing="Nothing to interpolate between: draw the outline on a frame before this "
+            "one and on one after it, in the same sweep",
+        )
 
     def label_optimal(self) -> None:
         """Label the frame, or the chosen range, as an optimal plane."""
@@ -140,15 +154,20 @@ class SweepActions:
 
     def undo(self) -> None:
         """Take back the last correction and look at where it was."""
-        self._correct(lambda session, _: self._look_at(session.undo()))
+        self._correct(
+            lambda session, _: self._look_at(session.undo()), if_nothing="Nothing to undo"
+        )
 
     def redo(self) -> None:
         """Bring back what was undone and look at it."""
-        self._correct(lambda session, _: self._look_at(session.redo()))
+        self._correct(
+            lambda session, _: self._look_at(session.redo()), if_nothing="Nothing to redo"
+        )
 
-    def _look_at(self, frames: tuple[int, ...]) -> None:
+    def _look_at(self, frames: tuple[int, ...]) -> tuple[int, ...]:
         if frames and self._view.navigator.frame not in frames:
             self.go(frames[0])
+        return frames
 
     def accept_and_next(self) -> None:
         """Confirm the model's prediction and go to the next frame to review.
@@ -196,9 +215,17 @@ class SweepActions:
         self._view.overlay.scale_brush(1 / _BRUSH_STEP)
 
     def toggle_overlay(self) -> None:
-        """Hide or show the outlines."""
-        layer = self._view.overlay.layer
-        layer.visible = not layer.visible
+        """Hide or show all that lies on the frame."""
+        self._view.hide_marks(not self._view.marks_hidden)
+
+    def hide_while_held(self) -> None:
+        """Hide all that lies on the frame until the key is released."""
+        self._view.hide_marks(True)
+
+    def released(self, action: Action) -> None:
+        """Undo what lasts while a key is held."""
+        if action is Action.HIDE_WHILE_HELD:
+            self._view.hide_marks(False)
 
     def toggle_fill(self) -> None:
         """Show the masks filled, or their outlines."""

@@ -17,7 +17,7 @@ from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
-from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.shortcuts import Action, status_hint
 from napari_fetal_iqa.widgets.timeline.data import TimelineData
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
@@ -94,6 +94,8 @@ class SweepPresenter(QObject):
             (view.ellipse.drawn, actions.take_ellipse),
             (view.selection.changed, self._timeline.show_range),
             (view.viewer.dims.events.current_step, self._frame_changed),
+            (view.viewer.events.help, self._show_keys),
+            (view.tool_changed, self._show_tool),
             (self.session.frames_changed, self._paint),
             (self.session.frames_computed, self._paint_in_turns),
             (self._timeline.frame_chosen, actions.go),
@@ -126,6 +128,7 @@ class SweepPresenter(QObject):
         self._show_saved()
         self._paint(self.session.corrections())
         self._show_still()
+        self._show_tool(self.view.tool)
         if analysis is not None:
             self.session.begin_analysis(analysis)
             self._analysis_ended(False)
@@ -167,6 +170,16 @@ class SweepPresenter(QObject):
 
     def _show_all_frames(self) -> None:
         self._timeline.show_data(TimelineData.of(self.session))
+
+    def _show_tool(self, tool: str) -> None:
+        self._page.frame.show_tool(tool)
+        self._show_keys()
+
+    def _show_keys(self, event: Event | None = None) -> None:
+        """Put our keys into napari's status bar: its own hints teach keys that are ours now."""
+        hint = status_hint(self.view.tool) if self._page.isVisible() else None
+        if hint is not None and self.view.viewer.help != hint:
+            self.view.viewer.help = hint
 
     def _show_next(self) -> None:
         self._page.show_next(self.session.best_frame(), len(self.session.to_review()))

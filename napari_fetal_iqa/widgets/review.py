@@ -134,7 +134,7 @@ class ReviewWidget(QWidget):
             Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
-        self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do)
+        self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
         create_worker(import_what_sweeps_need).start()
 
     @property
@@ -169,6 +169,10 @@ class ReviewWidget(QWidget):
         """Do what a key or a button stands for; nothing where there is no sweep to do it to."""
         if handler := self._handlers.get(action):
             handler()
+
+    def _released(self, action: Action) -> None:
+        if self.presenter is not None:
+            self.presenter.actions.released(action)
 
     # Showing, hiding, closing --------------------------------------------------------------
 

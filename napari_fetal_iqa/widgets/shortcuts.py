@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from qtpy.QtCore import QObject, Qt
-from qtpy.QtGui import QKeySequence
+from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
@@ -51,6 +51,7 @@ class Action(StrEnum):
     REVERT = "revert"
     LARGER_BRUSH = "larger_brush"
     SMALLER_BRUSH = "smaller_brush"
+    HIDE_WHILE_HELD = "hide_while_held"
     TOGGLE_OVERLAY = "toggle_overlay"
     TOGGLE_FILL = "toggle_fill"
     UNDO = "undo"
@@ -70,6 +71,7 @@ class Key:
     does: str
     instead_of: str = ""  # what napari does with the key while the review widget is closed
     repeats: bool = False  # goes on while the key is held
+    held: bool = False  # lasts while the key is held, and is undone by its release
 
 
 KEYS = (
@@ -105,7 +107,14 @@ KEYS = (
     Key(Action.REVERT, ("V",), "Back to the model's label and mask", "layer visibility"),
     Key(Action.LARGER_BRUSH, ("+", "="), "Larger brush", "next label", repeats=True),
     Key(Action.SMALLER_BRUSH, ("-",), "Smaller brush", "previous label", repeats=True),
-    Key(Action.TOGGLE_OVERLAY, ("Space",), "Hide or show the outlines", "hold to move the picture"),
+    Key(
+        Action.HIDE_WHILE_HELD,
+        ("Space",),
+        "Hide all that lies on the frame, while held",
+        "hold to move the picture",
+        held=True,
+    ),
+    Key(Action.TOGGLE_OVERLAY, ("H",), "Hide or show all that lies on the frame"),
     Key(Action.TOGGLE_FILL, ("O",), "Outlines, or see-through masks"),
     Key(Action.UNDO, ("Ctrl+Z",), "Undo", repeats=True),
     Key(Action.REDO, ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)", repeats=True),
@@ -122,6 +131,38 @@ def key_of(action: Action) -> str:
 def with_key(text: str, action: Action) -> str:
     """Add the key of an action to a tooltip."""
     return f"{text} [{key_of(action)}]"
+
+
+_HINTS = {
+    "paint": (Action.ERASE, Action.LARGER_BRUSH, Action.SMALLER_BRUSH, Action.LOOK),
+    "erase": (Action.PAINT, Action.LARGER_BRUSH, Action.SMALLER_BRUSH, Action.LOOK),
+    "fill": (Action.PAINT, Action.ERASE, Action.LOOK),
+    "polygon": (Action.ACCEPT_AND_NEXT, Action.LOOK),
+    "ellipse": (Action.ACCEPT_AND_NEXT, Action.LOOK),
+}
+_LOOKING = (Action.ACCEPT_AND_NEXT, Action.GO_NEXT_TO_REVIEW, Action.GO_BEST, Action.ELLIPSE)
+_ALWAYS = (Action.LABEL_OPTIMAL, Action.LABEL_SUBOPTIMAL, Action.LABEL_NONE)
+_SHORT = {
+    Action.LABEL_OPTIMAL: "optimal",
+    Action.LABEL_SUBOPTIMAL: "suboptimal",
+    Action.LABEL_NONE: "no abdomen",
+    Action.ACCEPT_AND_NEXT: "accept",
+    Action.GO_NEXT_TO_REVIEW: "next to review",
+    Action.GO_BEST: "best frame",
+    Action.ELLIPSE: "ellipse",
+    Action.PAINT: "paint",
+    Action.ERASE: "erase",
+    Action.LARGER_BRUSH: "larger",
+    Action.SMALLER_BRUSH: "smaller",
+    Action.LOOK: "stop",
+    Action.SHOW_HELP: "all keys",
+}
+
+
+def status_hint(tool: str) -> str:
+    """Return the keys that are worth knowing with a tool in the hand, in one line."""
+    actions = (*_ALWAYS, *_HINTS.get(tool, _LOOKING), Action.SHOW_HELP)
+    return ", ".join(f"{key_of(action)} {_SHORT[action]}" for action in actions)
 
 
 def help_html() -> str:
@@ -155,9 +196,16 @@ class KeyBindings(QObject):
     a field they are not. A control reached by Tab keeps Space and Enter, where it says so.
     """
 
-    def __init__(self, window: QWidget, do: Callable[[Action], None]) -> None:
+    def __init__(
+        self,
+        window: QWidget,
+        do: Callable[[Action], None],
+        released: Callable[[Action], None] = lambda action: None,
+    ) -> None:
         super().__init__(window)
         self._active = False
+        self._released = released
+        self._held: dict[int, Action] = {}
         self._shortcuts = []
         for key in KEYS:
             for sequence in key.keys:
@@ -165,10 +213,14 @@ class KeyBindings(QObject):
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
                 shortcut.setAutoRepeat(key.repeats)
                 shortcut.activated.connect(partial(do, key.action))
+                if key.held:
+                    code = QKeySequence(sequence)[0].key()
+                    shortcut.activated.connect(partial(self._hold, code, key.action))
                 self._shortcuts.append(shortcut)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._focus_changed)
+        self._application = application
         self.set_active(False)
 
     @property
@@ -180,6 +232,31 @@ class KeyBindings(QObject):
         """Take the keys, or return them to napari."""
         self._active = active
         self._focus_changed(None, QApplication.focusWidget())
+
+    def _hold(self, code: int, action: Action) -> None:
+        if not self._held:
+            # only now: a filter sees every event of the program, and each takes time
+            self._application.installEventFilter(self)
+        self._held[code] = action
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Notice that a held key is released, or that the window is left with it."""
+        if event is not None:
+            kind = event.type()
+            if kind == QEvent.Type.WindowDeactivate:
+                self._release(*self._held)
+            elif kind == QEvent.Type.KeyRelease:
+                assert isinstance(event, QKeyEvent)
+                if not event.isAutoRepeat():
+                    self._release(event.key())
+        return super().eventFilter(watched, event)
+
+    def _release(self, *codes: int) -> None:
+        for code in codes:
+            if (action := self._held.pop(code, None)) is not None:
+                self._released(action)
+        if not self._held:
+            self._application.removeEventFilter(self)
 
     def _focus_changed(self, _: QWidget | None, focused: QWidget | None) -> None:
         typing = isinstance(focused, QLineEdit | QAbstractSpinBox | QTextEdit | QPlainTextEdit)

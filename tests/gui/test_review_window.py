@@ -294,9 +294,9 @@ def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
     assert layer.mode == "erase"
     press(desk, Key.Key_Escape)
     assert layer.mode == "pan_zoom"
-    press(desk, Key.Key_Space)
+    press(desk, Key.Key_H)
     assert not layer.visible
-    press(desk, Key.Key_Space)
+    press(desk, Key.Key_H)
     assert layer.visible
     press(desk, Key.Key_O)
     assert layer.contour == 0

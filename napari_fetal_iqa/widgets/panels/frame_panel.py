@@ -43,15 +43,13 @@ _TOOLS = (
     ("Clear", Action.CLEAR_MASK, "No abdomen here: clear the mask"),
     ("Revert", Action.REVERT, "Back to the model's label and mask"),
 )
+_MOUSE_TOOLS = (Action.PAINT, Action.ERASE, Action.FILL, Action.POLYGON, Action.ELLIPSE)
+"""Those that the mouse keeps until it takes another; their buttons are lit meanwhile."""
 _MODEL = f"<span style='color:{colours.MODEL}'>●</span> model"
 _EXPERT = f"<span style='color:{colours.EXPERT}'>◆</span> expert"
 _WHOSE = {Source.MODEL: f"{_MODEL}'s outline", Source.EXPERT: f"{_EXPERT}'s outline"}
-_NOT_MEASURED = {
-    Source.NOBODY: "no outline",
-    Source.MODEL: f"{_MODEL}: nothing to measure",
-    Source.EXPERT: f"{_EXPERT}: nothing to measure",
-}
-_NO_AC = "<span style='font-size:15pt'>AC –</span>"
+_LARGE = "<span style='font-size:15pt'>{}</span>"
+_NO_AC = f"<span style='color:{colours.NONE}'>AC –</span>"
 _MOVING = "…"
 
 
@@ -67,6 +65,9 @@ class FramePanel(QWidget):
         self.quality = ScoreBar()
         self.quality.setToolTip("CLS score: how surely the frame shows the abdomen, 0 to 1")
         self.circumference = QLabel()
+        # as high as the large figures, so that nothing below it moves while frames go by
+        self.circumference.setText(_LARGE.format("AC"))
+        self.circumference.setMinimumHeight(self.circumference.sizeHint().height())
         self.circumference.setToolTip(
             "Abdominal circumference of the outline, and the gestational age by Hadlock 1984"
         )
@@ -108,14 +109,25 @@ class FramePanel(QWidget):
 
     def _tool_grid(self) -> QGridLayout:
         grid = QGridLayout()
+        self.tool_buttons: dict[Action, QPushButton] = {}
         for place, (text, action, tip) in enumerate(_TOOLS):
             button = QPushButton(f"{text}  {key_of(action)}")
             button.setToolTip(with_key(tip, action))
             button.clicked.connect(
                 lambda _=False, action=action: self.action_requested.emit(action)
             )
+            if action in _MOUSE_TOOLS:
+                button.setCheckable(True)
+                # a tool is not put down by taking it again: its button stays lit
+                button.clicked.connect(lambda _=False, button=button: button.setChecked(True))
+                self.tool_buttons[action] = button
             grid.addWidget(button, *divmod(place, 3))
         return grid
+
+    def show_tool(self, tool: str) -> None:
+        """Light the tool that the mouse has; none for one that has no button."""
+        for action, button in self.tool_buttons.items():
+            button.setChecked(action == tool)
 
     def show_frame(self, view: FrameView) -> None:
         """Show what is known of a frame."""
@@ -142,13 +154,12 @@ class FramePanel(QWidget):
         measured = view.measurement
         if measured is None:
             self.circumference.setText(_NO_AC)
-            self.diameters.setText(_NOT_MEASURED[view.mask_source])
+            self.diameters.setText(f"not measured: {view.not_measured}")
             return
         weeks = gestational_age_weeks(measured.circumference_mm)
         age = format_gestational_age(weeks) if weeks is not None else "age out of range"
         self.circumference.setText(
-            f"<span style='font-size:15pt'>AC {measured.circumference_mm:.1f} mm</span>"
-            f"&nbsp;&nbsp;&nbsp;{age}"
+            _LARGE.format(f"AC {measured.circumference_mm:.1f} mm") + f"&nbsp;&nbsp;&nbsp;{age}"
         )
         longer, shorter = measured.diameters_mm
         cut = ", cut by the edge" if measured.truncated else ""

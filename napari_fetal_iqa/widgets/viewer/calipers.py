@@ -55,6 +55,7 @@ class Calipers:
         self.layer.editable = False
         self._unit = "mm" if "milli" in str(image.units[-1]) else "px"
         self._caption = caption
+        self._hidden, self._shown = False, ("", False)
         caption.begin()
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
@@ -99,10 +100,16 @@ class Calipers:
         self._show(text, crosses=True)
 
     def _show(self, text: str, crosses: bool) -> None:
-        self._caption.show(text)
+        self._shown = text, crosses
+        self._caption.show("" if self._hidden else text)
         # napari draws all anew for a value that is the same, too
-        if self.layer.visible != crosses:
-            self.layer.visible = crosses
+        if self.layer.visible != (crosses and not self._hidden):
+            self.layer.visible = crosses and not self._hidden
+
+    def set_hidden(self, hidden: bool) -> None:
+        """Hide what is drawn, and what will be, or show it again."""
+        self._hidden = hidden
+        self._show(*self._shown)
 
     def remove(self) -> None:
         """Take the calipers off the viewer, once napari is done with what it is doing."""

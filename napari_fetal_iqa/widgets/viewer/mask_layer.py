@@ -26,10 +26,12 @@ class MaskOverlay:
     """The labels layer over a sweep's image layer.
 
     A stroke begins from whatever outline is shown and makes the whole mask of that frame the
-    expert's. ``stroke`` tells the frame and its new mask, (H, W) bool.
+    expert's. ``stroke`` tells the frame and its new mask, (H, W) bool; ``pressed`` and
+    ``released`` tell when a stroke begins and ends.
     """
 
     stroke = Signal(int, object)
+    pressed = Signal()
     released = Signal()
 
     def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
@@ -99,6 +101,8 @@ class MaskOverlay:
     def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """Note from when to when a stroke is under way."""
         self._dragging = layer.mode not in ("pan_zoom", "transform")
+        if self._dragging:
+            self.pressed.emit()
         yield
         while event.type == "mouse_move":
             yield

@@ -26,6 +26,13 @@ class ReviewerOutline:
         self._viewer = viewer
         self._image = image
         self.layer: Labels | None = None
+        self._hidden = False
+
+    def set_hidden(self, hidden: bool) -> None:
+        """Hide the outline, and others that come, or show it again."""
+        self._hidden = hidden
+        if self.layer is not None:
+            self.layer.visible = not hidden
 
     def show(self, mask: NDArray[np.bool_] | None, name: str = "") -> None:
         """Outline a mask, (H, W); None takes the outline away."""
@@ -48,6 +55,7 @@ class ReviewerOutline:
             axis_labels=self._image.axis_labels[-2:],
             colormap=DirectLabelColormap(color_dict={None: "transparent", 1: colours.OTHER}),
             opacity=0.9,
+            visible=not self._hidden,
         )
         layer.contour = _OUTLINE_PX
         layer.editable = False

@@ -8,6 +8,7 @@ import numpy as np
 from napari.components import ViewerModel
 from napari.layers import Image
 from numpy.typing import NDArray
+from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.errors import StoreError
@@ -23,11 +24,17 @@ from napari_fetal_iqa.widgets.viewer.navigator import Navigator
 from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
+_NO_TOOL = "pan_zoom"
 _LEFT_ALONE_MS = 500
 
 
 class SweepView:
-    """Ties a review session to the layers of a viewer, until :meth:`leave`."""
+    """Ties a review session to the layers of a viewer, until :meth:`leave`.
+
+    ``tool_changed`` tells which tool the mouse has now, see :attr:`tool`.
+    """
+
+    tool_changed = Signal(str)
 
     def __init__(
         self, viewer: ViewerModel, layer: Image, session: ReviewSession, caption: Caption
@@ -41,6 +48,8 @@ class SweepView:
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
         self.reviewer_outline = ReviewerOutline(viewer, layer)
         self.selection = FrameRange()
+        self._hidden = False
+        self.overlay.pressed.connect(self._show_marks)
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
         self._when_idle = QTimer()  # without an interval it fires whenever there is time
@@ -53,6 +62,9 @@ class SweepView:
             if isinstance(other, Image) and other is not layer:
                 other.visible = False
         viewer.layers.selection.active = layer
+        viewer.layers.selection.events.active.connect(self._report_tool)
+        self.overlay.layer.events.mode.connect(self._report_tool)
+        self._shown_tool = self.tool
         place = session.place
         self.navigator.go(self.navigator.frame if place is None else place)
 
@@ -116,10 +128,25 @@ class SweepView:
     def _ellipse(view: FrameView) -> Ellipse | None:
         return view.measurement.ellipse if view.measurement else None
 
+    @property
+    def tool(self) -> str:
+        """What the mouse does: ``"ellipse"``, or the mode of the overlay while it is active."""
+        if self.ellipse.active:
+            return "ellipse"
+        active = self.viewer.layers.selection.active is self.overlay.layer
+        return str(self.overlay.layer.mode) if active else _NO_TOOL
+
+    def _report_tool(self, event: object = None) -> None:
+        if self.tool != self._shown_tool:
+            self._shown_tool = self.tool
+            self.tool_changed.emit(self.tool)
+
     def use_ellipse(self) -> None:
         """Take the ellipse tool."""
-        self.use_tool("pan_zoom")
+        self.use_tool(_NO_TOOL)
+        self.hide_marks(False)
         self.ellipse.start(self._ellipse(self.session.view(self.navigator.frame)))
+        self._report_tool()
 
     def mask_of(self, ellipse: Ellipse) -> NDArray[np.bool_]:
         """Fill an ellipse inside the field of view, (H, W)."""
@@ -127,16 +154,36 @@ class SweepView:
         filled = ellipse.mask(sweep.shape[1:], sweep.spacing_mm or (1.0, 1.0))
         return filled & sweep.field_of_view
 
+    def _show_marks(self) -> None:
+        self.hide_marks(False)
+
+    @property
+    def marks_hidden(self) -> bool:
+        """Whether all that lies on the frame is hidden: outlines, ellipse, crosses and words."""
+        return self._hidden
+
+    def hide_marks(self, hidden: bool) -> None:
+        """Hide all that lies on the frame, or show it again."""
+        self._hidden = hidden
+        self.overlay.layer.visible = not hidden
+        self.calipers.set_hidden(hidden)
+        self.reviewer_outline.set_hidden(hidden)
+
     def use_tool(self, mode: str) -> None:
         """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
+        if mode != _NO_TOOL:
+            self.hide_marks(False)  # nobody draws on what is not seen
         self.ellipse.stop()
         self.viewer.layers.selection.active = self.overlay.layer
         self.overlay.layer.mode = mode
+        self._report_tool()
 
     def leave(self) -> None:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
         self._when_left_alone.stop()
+        self.viewer.layers.selection.events.active.disconnect(self._report_tool)
+        self.overlay.layer.events.mode.disconnect(self._report_tool)
         self._remember()
         self.ellipse.stop()
         self.reviewer_outline.remove()

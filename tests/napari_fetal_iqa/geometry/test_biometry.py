@@ -15,6 +15,7 @@ from skimage.io import imread
 from napari_fetal_iqa.geometry.biometry import (
     format_gestational_age,
     gestational_age_weeks,
+    is_in_pieces,
     measure_abdomen,
 )
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
@@ -246,3 +247,17 @@ def test_all_real_heads_agree_with_their_reference(real_data: Path) -> None:
     assert len(errors) == 300
     assert np.mean(np.abs(errors)) < 0.1
     assert np.max(np.abs(errors)) < 0.5
+
+
+@pytest.mark.parametrize(
+    ("second", "in_pieces"), [((0, 0), False), ((3, 3), False), ((10, 10), True), ((20, 20), True)]
+)
+def test_a_speck_beside_the_outline_is_no_second_piece(second, in_pieces):
+    mask = np.zeros((60, 80), bool)
+    mask[5:25, 5:25] = True
+    mask[30 : 30 + second[0], 40 : 40 + second[1]] = True
+    assert is_in_pieces(mask) == in_pieces
+
+
+def test_nothing_is_not_in_pieces():
+    assert not is_in_pieces(np.zeros((5, 5), bool))

@@ -1,0 +1,132 @@
+"""What the window shows is true: tools, keys, measurements, and why a key did nothing."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtTest import QTest
+
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.viewer.compat import main_window
+
+pytestmark = pytest.mark.gui
+
+SECONDS = 1000
+Key = Qt.Key
+
+
+@pytest.fixture
+def outlined(desk, phantom):
+    """The frame with the largest abdomen, outlined by the expert, on the screen."""
+    frame = int(np.argmax((phantom.masks > 0).sum((1, 2))))
+    desk.presenter.actions.go(frame)
+    desk.presenter.actions.stroke(frame, phantom.masks[frame] > 0)
+    desk.presenter._show_still()
+    return desk
+
+
+def lit(desk):
+    return [action for action, button in desk.page.frame.tool_buttons.items() if button.isChecked()]
+
+
+def test_the_tool_that_the_mouse_has_is_lit_however_it_was_taken(desk, press):
+    assert lit(desk) == []
+    press(desk, Key.Key_P)
+    assert lit(desk) == [Action.PAINT]
+    desk.page.frame.tool_buttons[Action.PAINT].click()
+    assert lit(desk) == [Action.PAINT]
+    desk.page.frame.tool_buttons[Action.ELLIPSE].click()
+    assert lit(desk) == [Action.ELLIPSE]
+    desk.presenter.view.overlay.layer.mode = "erase"  # by napari's own button
+    desk.presenter.view.ellipse.stop()
+    desk.presenter.view._report_tool()
+    assert lit(desk) == [Action.ERASE]
+    desk.viewer.layers.selection.active = desk.layer
+    assert lit(desk) == []
+
+
+def test_the_status_bar_teaches_our_keys_and_not_those_that_are_overruled(desk, press):
+    for key in (None, Key.Key_P, Key.Key_G, Key.Key_L, Key.Key_Escape):
+        if key is not None:
+            press(desk, key)
+        assert desk.viewer.help.startswith("1 optimal, 2 suboptimal, 0 no abdomen")
+    desk.viewer.layers.selection.active = desk.layer  # napari would write its own here
+    assert "? all keys" in desk.viewer.help
+
+
+def test_space_hides_all_that_lies_on_the_frame_while_it_is_held(outlined, press, qtbot):
+    desk = outlined
+    view, caption = desk.presenter.view, desk.caption
+    assert view.calipers.layer.visible
+    assert caption.text.startswith("AC ")
+    window = main_window(desk.viewer)
+    press(desk, Key.Key_Escape)  # the window is active
+    QTest.keyPress(window, Key.Key_Space)
+    assert not view.overlay.layer.visible
+    assert not view.calipers.layer.visible
+    assert caption.text == ""
+    desk.presenter._show_still()  # as when frames change meanwhile
+    assert not view.calipers.layer.visible
+    QTest.keyRelease(window, Key.Key_Space)
+    assert view.overlay.layer.visible
+    assert view.calipers.layer.visible
+    assert caption.text.startswith("AC ")
+
+
+def test_nobody_draws_on_what_is_hidden(outlined, press):
+    press(outlined, Key.Key_H)
+    assert not outlined.presenter.view.overlay.layer.visible
+    press(outlined, Key.Key_P)
+    assert outlined.presenter.view.overlay.layer.visible
+    press(outlined, Key.Key_H)
+    outlined.presenter.view.overlay.pressed.emit()
+    assert outlined.presenter.view.overlay.layer.visible
+
+
+def test_without_an_abdomen_nothing_is_measured_and_that_is_written(outlined):
+    desk = outlined
+    assert "mm" in desk.page.frame.circumference.text()
+    desk.presenter.actions.label_none()
+    desk.presenter._show_still()
+    assert desk.page.frame.diameters.text() == "not measured: no abdomen here"
+    assert "mm" not in desk.page.frame.circumference.text()
+    assert not desk.presenter.view.calipers.layer.visible
+    assert desk.caption.text == ""
+
+
+def test_a_mask_that_was_cleared_is_a_label_none_and_is_never_the_best_frame(outlined):
+    desk = outlined
+    frame = desk.presenter.view.navigator.frame
+    desk.presenter.actions.clear_mask()
+    view = desk.presenter.session.view(frame)
+    assert view.label is Label.NONE
+    assert view.not_measured == "no abdomen here"
+    assert desk.page.frame.label_buttons[Label.NONE].isChecked()
+    labels, by_expert = desk.presenter.session.labels()
+    assert labels[frame] == Label.NONE
+    assert by_expert[frame]
+
+
+def test_a_mask_in_pieces_is_not_measured(outlined, phantom):
+    desk = outlined
+    frame = desk.presenter.view.navigator.frame
+    mask = np.zeros(phantom.sweep.shape[1:], bool)
+    mask[60:80, 60:80] = mask[60:80, 100:120] = True
+    desk.presenter.actions.stroke(frame, mask)
+    assert desk.presenter.session.view(frame).not_measured == "the outline is in pieces"
+
+
+@pytest.mark.parametrize(
+    ("action", "reason"),
+    [
+        (Action.COPY_PREVIOUS, "Nothing to copy"),
+        (Action.INTERPOLATE, "Nothing to interpolate between"),
+        (Action.UNDO, "Nothing to undo"),
+        (Action.REDO, "Nothing to redo"),
+    ],
+)
+def test_a_key_that_can_do_nothing_says_why(desk, store, action, reason):
+    desk.do(action)
+    assert reason in desk.page.analysis.error.text()
+    assert desk.page.analysis.error_box.isVisibleTo(desk.page)
+    assert store.events() == []
