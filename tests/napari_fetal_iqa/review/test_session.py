@@ -146,6 +146,10 @@ def test_the_best_frame_is_not_one_that_the_expert_refused(analysed):
     analysed.set_label([3, 4, 12], Label.NONE)
     assert analysed.best_frame() == -1
     analysed.set_label([7], Label.OPTIMAL)
+    assert analysed.best_frame() == -1  # there is no outline to measure yet
+    mask = np.zeros(analysed.sweep.shape[1:], bool)
+    mask[2:6, 2:6] = True
+    analysed.set_mask(7, mask)
     assert analysed.best_frame() == 7
 
 
