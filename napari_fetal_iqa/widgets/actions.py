@@ -73,8 +73,9 @@ class SweepActions:
         Where the correction returns that there was nothing to do, ``if_nothing`` explains it.
         """
         frame = self._view.navigator.frame
-        if not self._view.navigator.on_sweep:
-            self._corrected("No frame of this sweep is on the screen: go to one first")
+        if reason := self._view.unseen_because():
+            self._corrected(f"Nothing was changed: {reason}")
+            self._view.paint([frame])
             return False
         if self._session.shown != self._session.reviewer:
             self._corrected(

@@ -111,6 +111,7 @@ class SweepPresenter(QObject):
             (page.reviewers.show_requested, self._show_reviewer),
             (page.reviewers.compare_requested, self._compare_with),
             (page.learn.frame_requested, self._go_to),
+            (page.analysis.front_requested, self._bring_to_front),
         ):
             emitter.connect(slot)
             self._connections.append((emitter, slot))
@@ -131,13 +132,21 @@ class SweepPresenter(QObject):
         self._show_tool(self.view.tool)
         if analysis is not None:
             self.session.begin_analysis(analysis)
-            self._analysis_ended(False)
+            if self._runner.running:  # for an earlier presenter of the sweep
+                self._analysis_started(analysis)
+                self._page.analysis.begin("Analysing…")
+            else:
+                self._analysis_ended(False)
         elif self._settings.analyse_on_open:
             self.analyse()
 
-    def close(self) -> None:
-        """Stop the analysis, tell the session of the last stroke, and let the viewer go."""
-        self._runner.cancel()
+    def close(self, cancel: bool = True) -> None:
+        """Stop the analysis, tell the session of the last stroke, and let the viewer go.
+
+        Where another presenter of the sweep follows, which shows its results, it may go on.
+        """
+        if cancel:
+            self._runner.cancel()
         self.view.overlay.report_strokes()
         for emitter, slot in self._connections:
             emitter.disconnect(slot)
@@ -170,6 +179,10 @@ class SweepPresenter(QObject):
 
     def _show_all_frames(self) -> None:
         self._timeline.show_data(TimelineData.of(self.session))
+
+    def _bring_to_front(self) -> None:
+        self.view.bring_to_front()
+        self._page.analysis.show_error("")
 
     def _show_tool(self, tool: str) -> None:
         self._page.frame.show_tool(tool)
@@ -257,6 +270,8 @@ class SweepPresenter(QObject):
         self.idle_queue.now()
         if problem is not None:
             self.error_occurred.emit(problem)
+            if self.view.unseen_because():
+                self._page.analysis.show_error(problem, unseen=True)
         elif self._keeper.store.on_disk:
             self._page.analysis.show_error("")
         self._show_saved()

@@ -310,7 +310,7 @@ class ReviewWidget(QWidget):
         if event.value is self.layer:
             self._close_sweep()
             QTimer.singleShot(0, self._open_what_is_left)
-        elif self.presenter is not None and event.value is self.presenter.view.overlay.layer:
+        elif self.presenter is not None and event.value in self.presenter.view.needed_layers:
             QTimer.singleShot(0, self._lay_out_again)
 
     def _open_what_is_left(self) -> None:
@@ -328,15 +328,17 @@ class ReviewWidget(QWidget):
         """Put the outlines back that somebody took off with their layer."""
         layer, presenter = self.layer, self.presenter
         if presenter is not None and layer is not None:
-            self._close_sweep()
+            self._close_sweep(cancel=False)
             self.layer = layer
-            self._lay_out(layer, presenter.session.sweep, presenter.session.analysis)
+            session = presenter.session
+            # after the layers that still lie there are gone: the new ones take their names
+            QTimer.singleShot(0, lambda: self._lay_out(layer, session.sweep, session.analysis))
 
-    def _close_sweep(self) -> None:
+    def _close_sweep(self, cancel: bool = True) -> None:
         presenter, self.presenter, self.layer = self.presenter, None, None
         self._handlers = self._own_handlers
         if presenter is not None:
-            presenter.close()
+            presenter.close(cancel)
 
     # The rest ------------------------------------------------------------------------------
 

@@ -23,6 +23,7 @@ class AnalysisPanel(QWidget):
 
     analyse_requested = Signal()
     cancel_requested = Signal()
+    front_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -67,6 +68,9 @@ class AnalysisPanel(QWidget):
         copy = QPushButton("Copy")
         copy.setToolTip("Copy the message")
         copy.clicked.connect(self._copy_error)
+        self.front = QPushButton("Bring the sweep to the front")
+        self.front.setToolTip("Show the sweep above all other layers, frame by frame")
+        self.front.clicked.connect(self.front_requested)
         away = QPushButton("Dismiss")
         away.setToolTip("Hide the message")
         away.clicked.connect(lambda: self.show_error(""))
@@ -77,6 +81,7 @@ class AnalysisPanel(QWidget):
         row = QHBoxLayout()
         row.addWidget(copy)
         row.addWidget(away)
+        grid.addWidget(self.front)
         grid.addLayout(row)
         self.error_box.hide()
 
@@ -126,7 +131,8 @@ class AnalysisPanel(QWidget):
         self.models.setText(f"{named}, {setup.device}")
         self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
 
-    def show_error(self, message: str) -> None:
-        """Show one line of what went wrong, or hide it."""
+    def show_error(self, message: str, unseen: bool = False) -> None:
+        """Show one line of what went wrong, or hide it; with a way out where nothing was seen."""
+        self.front.setVisible(unseen)
         self.error.setText(message)
         self.error_box.setVisible(bool(message))

@@ -6,7 +6,7 @@ from contextlib import suppress
 
 import numpy as np
 from napari.components import ViewerModel
-from napari.layers import Image
+from napari.layers import Image, Layer
 from numpy.typing import NDArray
 from psygnal import Signal
 from qtpy.QtCore import QTimer
@@ -25,6 +25,10 @@ from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
 _NO_TOOL = "pan_zoom"
+_SEEN = 0.2
+"""Opacity from which on a layer is seen, or hides what lies below it."""
+_SEE_THROUGH = ("additive", "minimum", "multiplicative")
+"""napari's blendings that let the layers below be seen."""
 _LEFT_ALONE_MS = 500
 
 
@@ -41,6 +45,7 @@ class SweepView:
     ) -> None:
         self.viewer = viewer
         self.session = session
+        self._layer = layer
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
@@ -67,6 +72,43 @@ class SweepView:
         self._shown_tool = self.tool
         place = session.place
         self.navigator.go(self.navigator.frame if place is None else place)
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers that are ours, from the lowest to the highest."""
+        drawn = (self.overlay.layer, self.reviewer_outline.layer, self.calipers.layer)
+        return [self._layer, *(layer for layer in drawn if layer is not None)]
+
+    @property
+    def needed_layers(self) -> tuple[Layer, Layer]:
+        """Layers without which there is no review: they come back where somebody deletes them."""
+        return self.overlay.layer, self.calipers.layer
+
+    def unseen_because(self) -> str:
+        """Why the frame that would be corrected is not seen; empty where it is seen."""
+        dims, layers = self.viewer.dims, self.viewer.layers
+        if dims.ndisplay != 2:
+            return "the 3D view shows no single frame"
+        if tuple(dims.order) != tuple(sorted(dims.order)):
+            return "the axes of the view are exchanged"
+        if not self.navigator.on_sweep:
+            return "no frame of this sweep is on the screen"
+        if not self._layer.visible or self._layer.opacity < _SEEN:
+            return "the sweep is hidden"
+        above = layers[layers.index(self._layer) + 1 :]
+        if any(_covers(layer) for layer in above if layer not in self.layers):
+            return "another image lies over the sweep"
+        return ""
+
+    def bring_to_front(self) -> None:
+        """Show the sweep above all other layers, frame by frame."""
+        dims = self.viewer.dims
+        dims.ndisplay = 2
+        dims.order = tuple(sorted(dims.order))
+        self._layer.visible, self._layer.opacity = True, 1.0
+        for layer in self.layers:
+            self.viewer.layers.move(self.viewer.layers.index(layer), len(self.viewer.layers))
+        self.navigator.go(self.navigator.frame)
 
     def paint(self, frames: Collection[int]) -> None:
         """Put the masks that count on these frames, now."""
@@ -189,3 +231,13 @@ class SweepView:
         self.reviewer_outline.remove()
         self.calipers.remove()
         self.overlay.remove()
+
+
+def _covers(layer: Layer) -> bool:
+    """Return whether a layer hides what lies below it."""
+    return (
+        isinstance(layer, Image)
+        and layer.visible
+        and layer.opacity > _SEEN
+        and str(layer.blending) not in _SEE_THROUGH
+    )
