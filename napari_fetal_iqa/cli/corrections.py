@@ -175,9 +175,10 @@ def _check_speaks(store: CorrectionStore, reviewer: str | None) -> None:
 
 def _warnings(done: "ExportedCase") -> Iterator[str]:
     if done.not_outlined:
+        one = done.not_outlined == 1
         yield (
-            f"{done.not_outlined} frames are labelled as an abdomen but not outlined, and will "
-            "pass for frames without one"
+            f"{'1 frame is' if one else f'{done.not_outlined} frames are'} labelled as an abdomen "
+            f"but not outlined, and will pass for {'one' if one else 'frames'} without an abdomen"
         )
     if not any(done.case.ac_mm):
         yield "nothing could be measured, so programs that go by the table leave the case out"

@@ -1,6 +1,7 @@
 """The phantom sweeps that demo and File > Open Sample open."""
 
 import logging
+from dataclasses import replace
 
 from napari_fetal_iqa.contributions.layers import LayerData, sweep_layer
 from napari_fetal_iqa.errors import SweepError
@@ -13,6 +14,8 @@ from napari_fetal_iqa.version import TOOL_VERSION
 logger = logging.getLogger(__name__)
 
 DEMO_SEED = 7
+DEMO_NAME = "phantom"
+"""Whether it was simulated just now or lay in the cache, it is the same phantom."""
 
 
 def demo_sweep() -> SweepVolume:
@@ -24,9 +27,10 @@ def demo_sweep() -> SweepVolume:
     # By version, as another one may simulate other pixels.
     path = paths.cache() / f"phantom_demo_{TOOL_VERSION}.mha"
     try:
-        return read_sweep(path, frames_per_sweep=settings.frames_per_sweep)
+        kept = read_sweep(path, frames_per_sweep=settings.frames_per_sweep)
+        return replace(kept, name=DEMO_NAME)
     except SweepError:
-        sweep = make_phantom(settings, seed=DEMO_SEED).sweep
+        sweep = replace(make_phantom(settings, seed=DEMO_SEED).sweep, name=DEMO_NAME)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         write_volume(path, sweep.frames, sweep.spacing_mm)

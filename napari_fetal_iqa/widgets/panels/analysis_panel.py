@@ -15,6 +15,7 @@ from qtpy.QtWidgets import (
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
+from napari_fetal_iqa.finetuning.progress import duration
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 
 
@@ -59,7 +60,7 @@ class AnalysisPanel(QWidget):
         column.addWidget(self.models)
         column.addWidget(self.notice)
         column.addWidget(self.error_box)
-        self._started = 0.0
+        self._first: tuple[float, int] | None = None  # when results came first, and how many
 
     def _build_error_box(self) -> None:
         self.error = QLabel()
@@ -92,7 +93,7 @@ class AnalysisPanel(QWidget):
 
     def begin(self, doing: str, cancellable: bool = True) -> None:
         """Show that something runs whose length is not known yet."""
-        self._started = time.monotonic()
+        self._first = None
         self.doing.setText(doing)
         self.bar.setRange(0, 0)
         self.bar.show()
@@ -103,9 +104,15 @@ class AnalysisPanel(QWidget):
         """Show how far the analysis is, and the time left."""
         self.bar.setRange(0, total)
         self.bar.setValue(done)
-        elapsed = time.monotonic() - self._started
-        left = elapsed / max(done, 1) * (total - done)
-        self.doing.setText(f"Analysing {done}/{total}, {left:.0f} s left")
+        now = time.monotonic()
+        # from the first results on: the models load before them, and some may have been kept
+        if self._first is None or done <= self._first[1]:
+            self._first = now, done
+            self.doing.setText(f"Analysing {done}/{total}")
+            return
+        began, already = self._first
+        left = (now - began) / (done - already) * (total - done)
+        self.doing.setText(f"Analysing {done}/{total}, {duration(left)} left")
 
     def end(self, outcome: str) -> None:
         """Show that nothing runs any more, and what came of it."""

@@ -1,5 +1,6 @@
 """Folded away: all corrections as a data set, written by a process of its own."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,9 @@ _ABOUT = (
     "to train on or to share. Cases are named by their content; look for names that are burnt into "
     "the frames yourself."
 )
+
+_OF_THE_COMMAND = re.compile(r"^napari-fetal-iqa: (?:[0-9a-f]{8}[0-9a-f-]*: )?")
+"""How the command begins a line: with its name, and that of the case, which is a hash."""
 
 
 class ExportPanel(QWidget):
@@ -103,7 +107,9 @@ class ExportPanel(QWidget):
         self._count()
         lines = bytes(process.readAllStandardError().data()).decode(errors="replace").splitlines()
         self.close_process()
-        self.message.setText("\n".join([f"Done: {self._in_words()}", *lines]))
+        # for people: neither the command's name nor the case's
+        shown = [_OF_THE_COMMAND.sub("", line).capitalize() for line in lines]
+        self.message.setText("\n".join([f"Done: {self._in_words()}", *dict.fromkeys(shown)]))
 
     def _in_words(self) -> str:
         sweeps = "sweep" if self._written == 1 else "sweeps"

@@ -161,7 +161,7 @@ def test_an_export_is_a_data_set_and_goes_on_past_what_is_not_found(
     )
     assert code == 1
     warning, missing, end = sorted(err.splitlines(), key=lambda line: "frames are" not in line)
-    assert "1 frames are labelled as an abdomen but not outlined" in warning
+    assert "1 frame is labelled as an abdomen but not outlined" in warning
     assert "case_1.mha: is gone" in missing
     assert f"1 of 3 sweeps could not be exported: {lost.identity[:8]}" in end
     cases = list_cases(tmp_path / "out")

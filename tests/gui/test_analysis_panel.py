@@ -1,0 +1,51 @@
+"""The line of what the machine does: how far it is, and a time left that is true."""
+
+import pytest
+
+from napari_fetal_iqa.widgets.panels import analysis_panel
+
+pytestmark = pytest.mark.gui
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    now = [1000.0]
+    monkeypatch.setattr(analysis_panel.time, "monotonic", lambda: now[0])
+    return now
+
+
+@pytest.fixture
+def panel(qtbot):
+    panel = analysis_panel.AnalysisPanel()
+    qtbot.addWidget(panel)
+    return panel
+
+
+def test_loading_the_models_is_no_part_of_the_time_left(panel, clock):
+    panel.begin("Loading the models…")
+    clock[0] += 70
+    panel.advance(10, 840)
+    assert panel.doing.text() == "Analysing 10/840"
+    clock[0] += 10
+    panel.advance(40, 840)  # 3 frames a second
+    assert panel.doing.text() == "Analysing 40/840, 4 min left"
+    clock[0] += 240
+    panel.advance(760, 840)
+    assert panel.doing.text() == "Analysing 760/840, 27 s left"
+
+
+def test_frames_that_were_kept_from_before_are_no_part_of_the_rate(panel, clock):
+    panel.begin("Loading the models…")
+    panel.advance(800, 840)
+    clock[0] += 10
+    panel.advance(820, 840)
+    assert panel.doing.text() == "Analysing 820/840, 10 s left"
+
+
+def test_the_next_analysis_counts_anew(panel, clock):
+    panel.begin("Loading the models…")
+    panel.advance(500, 840)
+    clock[0] += 1000
+    panel.begin("Loading the models…")
+    panel.advance(20, 840)
+    assert panel.doing.text() == "Analysing 20/840"
