@@ -48,6 +48,7 @@ class SweepActions:
             Action.ERASE: self.erase,
             Action.FILL: self.fill,
             Action.POLYGON: self.polygon,
+            Action.CLOSE_POLYGON: self.close_polygon,
             Action.ELLIPSE: self.ellipse,
             Action.COPY_PREVIOUS: self.copy_previous,
             Action.INTERPOLATE: self.interpolate,
@@ -197,6 +198,10 @@ class SweepActions:
     def polygon(self) -> None:
         """Draw the outline by its corners; a double click or Enter closes it."""
         self._view.use_tool("polygon")
+
+    def close_polygon(self) -> None:
+        """Close the polygon that is being drawn."""
+        self._view.overlay.close_polygon()
 
     def ellipse(self) -> None:
         """Draw the outline as an ellipse, by two diameters."""

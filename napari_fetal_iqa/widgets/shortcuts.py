@@ -43,6 +43,7 @@ class Action(StrEnum):
     ERASE = "erase"
     FILL = "fill"
     POLYGON = "polygon"
+    CLOSE_POLYGON = "close_polygon"
     ELLIPSE = "ellipse"
     COPY_PREVIOUS = "copy_previous"
     INTERPOLATE = "interpolate"
@@ -99,6 +100,11 @@ KEYS = (
     Key(Action.ERASE, ("R", "E"), "Erase"),
     Key(Action.FILL, ("F",), "Fill an area"),
     Key(Action.POLYGON, ("G",), "Polygon: click its corners, Enter closes it"),
+    Key(
+        Action.CLOSE_POLYGON,
+        ("Shift+Return", "Alt+Return"),
+        "Close the polygon: add it to the outline, or take it away",
+    ),
     Key(Action.ELLIPSE, ("L",), "Ellipse: draw two diameters, drag their ends", "pick mode"),
     Key(Action.COPY_PREVIOUS, ("C",), "Copy the outline of the frame before"),
     Key(Action.INTERPOLATE, ("I",), "Interpolate between the outlines drawn before and after"),

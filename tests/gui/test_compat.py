@@ -49,3 +49,8 @@ def test_without_a_polygon_nothing_is_closed(layer):
     layer.mode = "paint"
     assert not compat.close_polygon(layer)
     assert not layer.data.any()
+
+
+def test_a_polygon_that_is_being_drawn_is_seen_through(layer):
+    compat.see_through_polygon(layer, 0.3)
+    assert layer._overlays["polygon"].opacity == 0.3

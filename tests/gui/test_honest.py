@@ -130,3 +130,29 @@ def test_a_key_that_can_do_nothing_says_why(desk, store, action, reason):
     assert reason in desk.page.analysis.error.text()
     assert desk.page.analysis.error_box.isVisibleTo(desk.page)
     assert store.events() == []
+
+
+@pytest.mark.parametrize("modifier", ["NoModifier", "ShiftModifier", "AltModifier"])
+def test_a_polygon_is_the_outline_or_is_added_or_taken_away(outlined, press, qtbot, modifier):
+    desk = outlined
+    frame = desk.presenter.view.navigator.frame
+    before = desk.presenter.session.mask(frame)
+    rows, columns = np.nonzero(before)
+    top, left = int(rows.mean()), int(columns.mean())
+    corners = [[frame, top - 5, left], [frame, top - 5, left + 90], [frame, top + 5, left + 90],
+               [frame, top + 5, left]]  # fmt: skip
+    polygon = np.zeros_like(before)
+    polygon[top - 5 : top + 5, left : left + 90] = True
+    press(desk, Key.Key_G)
+    desk.presenter.view.overlay.layer._overlays["polygon"].points = corners
+    held = getattr(Qt.KeyboardModifier, modifier)
+    press(desk, Key.Key_Return, held)
+    expected = {
+        "NoModifier": polygon,
+        "ShiftModifier": before | polygon,
+        "AltModifier": before & ~polygon,
+    }[modifier]
+    qtbot.waitUntil(lambda: (desk.presenter.session.mask(frame) != before).any())
+    found = desk.presenter.session.mask(frame)
+    assert (found != expected).mean() < 0.01  # its edge may be counted in or out
+    assert desk.presenter.view.overlay.layer._overlays["polygon"].points == []

@@ -32,7 +32,12 @@ _TOOLS = (
     ("Paint", Action.PAINT, "Paint on the outline"),
     ("Erase", Action.ERASE, "Erase from the outline"),
     ("Fill", Action.FILL, "Fill an area of the outline at a click"),
-    ("Polygon", Action.POLYGON, "Click the corners of the outline, then press Enter"),
+    (
+        "Polygon",
+        Action.POLYGON,
+        "Click the corners of the outline, then press Enter; with Shift it is added, with Alt "
+        "taken away",
+    ),
     ("Ellipse", Action.ELLIPSE, "Draw two diameters, then drag their ends"),
     ("Copy", Action.COPY_PREVIOUS, "Take the outline of the frame before"),
     (

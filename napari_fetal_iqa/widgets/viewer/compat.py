@@ -32,6 +32,11 @@ def hide_when_closed(dock: QDockWidget) -> None:
     setattr(dock, "destroyOnClose", dock.hide)  # noqa: B010 - no attribute that Qt declares
 
 
+def see_through_polygon(layer: Labels, opacity: float) -> None:
+    """Let the frame be seen below a polygon that is being drawn (napari 0.9.2)."""
+    layer._overlays["polygon"].opacity = opacity
+
+
 def close_polygon(layer: Labels) -> bool:
     """Close the polygon that is being drawn on a labels layer; return whether there was one.
 

@@ -1,19 +1,21 @@
 """The masks over the frames: one labels layer, the model's outline blue, the expert's orange."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
+import skimage
 from napari.components import ViewerModel
 from napari.layers import Image, Labels, Layer
 from napari.utils.colormaps import DirectLabelColormap
 from numpy.typing import NDArray
 from psygnal import Signal
-from qtpy.QtCore import QTimer
+from qtpy.QtCore import Qt, QTimer
+from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
-from napari_fetal_iqa.widgets.viewer.compat import close_polygon
+from napari_fetal_iqa.widgets.viewer.compat import close_polygon, see_through_polygon
 
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
@@ -64,6 +66,8 @@ class MaskOverlay:
         self.layer.brush_size = max(5, round(shape[2] / 40))
         self.layer.events.paint.connect(self._on_paint)
         self.layer.mouse_drag_callbacks.append(self._watch_drag)
+        see_through_polygon(self.layer, _FILLED_OPACITY)
+        self.layer.paint_polygon = self._take_polygon  # napari would add it to what is there
 
     def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
         """Put a mask on a frame; call :meth:`refresh` when all are put."""
@@ -113,6 +117,19 @@ class MaskOverlay:
     def being_painted(self) -> bool:
         """Whether the expert is at work on what is shown: nothing may be put over it now."""
         return self._dragging or bool(self._unreported)
+
+    def _take_polygon(self, points: Sequence[Sequence[float]], label: int) -> None:
+        """Take a closed polygon for the outline; Shift adds it to what is there, Alt removes it."""
+        corners = np.asarray(points, float)
+        frame = round(corners[0, 0])
+        there = self._data[frame] > 0
+        polygon = skimage.draw.polygon2mask(there.shape, corners[:, 1:])
+        held = QApplication.keyboardModifiers()
+        if held & Qt.KeyboardModifier.ShiftModifier:
+            polygon = there | polygon
+        elif held & Qt.KeyboardModifier.AltModifier:
+            polygon = there & ~polygon
+        self.stroke.emit(frame, polygon)
 
     def _on_paint(self, event: Any) -> None:
         # napari says so before a fill or a polygon is in the data

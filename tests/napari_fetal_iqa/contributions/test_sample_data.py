@@ -23,6 +23,7 @@ def test_the_demo_phantom_is_simulated_once(quick, monkeypatch):
     again = sample_data.demo_sweep()
     assert again.identity == first.identity
     assert again.bounds == first.bounds
+    assert again.name == first.name == "phantom"
     assert again.spacing_mm == pytest.approx(first.spacing_mm)
 
 
