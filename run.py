@@ -163,7 +163,7 @@ def tests(programs, arguments, on_default, with_once):
     quick = "not slow and not gpu and " + ("" if with_once else "not once and ")
     runs = [["-m", quick + "not gui", "-n", "auto"]]
     if on_default:  # these folders alone: to collect the others imports torch
-        windows = ["tests/gui", "tests/napari_fetal_iqa/io/test_in_napari.py"]
+        windows = ["tests/gui", "tests/napari_fetal_iqa/contributions/test_in_napari.py"]
         runs.append(["-m", quick + "gui", "-n", "2", *windows])
     for run in runs:
         if with_once:

@@ -2,6 +2,9 @@
 
 from enum import IntEnum
 
+import numpy as np
+from numpy.typing import NDArray
+
 
 class Label(IntEnum):
     """Label of a frame, with the values of the ACOUSLIC-AI masks."""
@@ -9,3 +12,11 @@ class Label(IntEnum):
     NONE = 0
     OPTIMAL = 1
     SUBOPTIMAL = 2
+
+
+def best_label(labels: NDArray[np.integer]) -> Label:
+    """Return the best plane among labels, be they of a mask's pixels or of a sweep's frames."""
+    for label in (Label.OPTIMAL, Label.SUBOPTIMAL):
+        if (labels == label).any():
+            return label
+    return Label.NONE

@@ -62,34 +62,35 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     return {task: folder / task for task in ("cls", "seg")}
 
 
+HERE = Path(__file__).parent
 ONCE = {
-    "test_batching",
-    "test_best_frame",
-    "test_cache",
-    "test_candidates",
-    "test_checkpoints",
-    "test_encoders",
-    "test_fuzz",
-    "test_kill",
-    "test_lora",
-    "test_mobile",
-    "test_networks",
-    "test_phantom",
-    "test_phantom_anatomy",
-    "test_phantom_physics",
-    "test_registry",
-    "test_remote",
-    "test_samples",
-    "test_ultrasam",
-    "test_usfm",
+    "fetal_iqa_models/test_batching.py",
+    "fetal_iqa_models/test_checkpoints.py",
+    "fetal_iqa_models/test_encoders.py",
+    "fetal_iqa_models/test_lora.py",
+    "fetal_iqa_models/test_mobile.py",
+    "fetal_iqa_models/test_networks.py",
+    "fetal_iqa_models/test_registry.py",
+    "fetal_iqa_models/test_ultrasam.py",
+    "fetal_iqa_models/test_usfm.py",
+    "fetal_iqa_training",
+    "napari_fetal_iqa/analysis/test_best_frame.py",
+    "napari_fetal_iqa/analysis/test_cache.py",
+    "napari_fetal_iqa/analysis/test_candidates.py",
+    "napari_fetal_iqa/analysis/test_worker_client.py",
+    "napari_fetal_iqa/contributions/test_sample_data.py",
+    "napari_fetal_iqa/corrections/test_kill.py",
+    "napari_fetal_iqa/io/test_fuzz.py",
+    "napari_fetal_iqa/phantom",
 }
-"""Modules that take long and whose subject is the same on every Python. So is the training's, but
-for its commands."""
+"""Files and folders whose tests take long and whose subject is the same on every Python."""
+NOT_ONCE = {"fetal_iqa_training/cli/test_app.py"}
+"""Within these: the commands, whose options Python's own machinery makes."""
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
-        module = item.path.stem
-        of_training = "fetal_iqa_training" in item.path.parts and module != "test_cli"
-        if module in ONCE or of_training:
+        path = item.path.relative_to(HERE)
+        names = {str(part.as_posix()) for part in (path, *path.parents)}
+        if names & ONCE and not names & NOT_ONCE:
             item.add_marker(pytest.mark.once)

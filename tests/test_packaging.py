@@ -65,3 +65,14 @@ def test_the_hooks_are_the_checks_of_run_py():
     hooks = read(".pre-commit-config.yaml")["repos"][0]["hooks"]
     entries = [hook["entry"] for hook in hooks if hook["language"] == "system"]
     assert entries == [f"python3 run.py checks {name}" for name in set_up_script().CHECKS]
+
+
+def test_the_files_that_tests_are_told_apart_by_are_there():
+    run = (ROOT / "run.py").read_text(encoding="utf-8")
+    named = re.findall(r'"(tests/[^"]+)"', run)
+    assert named
+    conftest = importlib.util.spec_from_file_location("conftest", ROOT / "tests" / "conftest.py")
+    tests = importlib.util.module_from_spec(conftest)
+    conftest.loader.exec_module(tests)
+    named += [f"tests/{name}" for name in tests.ONCE | tests.NOT_ONCE]
+    assert [name for name in named if not (ROOT / name).exists()] == []

@@ -27,6 +27,9 @@ _SHA256 = r"^[0-9a-f]{64}$"
 
 LayerName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_length=200)]
 
+Task = Literal["cls", "seg"]
+"""What a network does: score a frame's quality, or outline its abdomen."""
+
 
 class LoraSettings(BaseModel):
     """Low-rank adaptation of an encoder's linear layers.
@@ -125,7 +128,7 @@ class ModelCard(BaseModel):
 
     schema_version: Literal[1] = 1
     name: str = Field(min_length=1, max_length=500)
-    task: Literal["cls", "seg"]
+    task: Task
     encoder: str = Field(min_length=1, max_length=200)
     encoder_weights: EncoderWeights | Literal["own"] | None = None
     image_size: int = Field(ge=16, le=4096)

@@ -1,10 +1,10 @@
 """The two networks: a frame's quality and a frame's abdomen."""
 
-from typing import Literal, Self
+from typing import Self
 
 from torch import Tensor, nn
 
-from fetal_iqa_models.cards import LoraSettings, ModelCard
+from fetal_iqa_models.cards import LoraSettings, ModelCard, Task
 from fetal_iqa_models.decoder import MaskDecoder
 from fetal_iqa_models.encoders import Encoder
 
@@ -23,7 +23,7 @@ class FrameNetwork(nn.Module):
         Of the folder that the network was loaded from; None for one that was just made.
     """
 
-    task: Literal["cls", "seg"]
+    task: Task
     head: nn.Module
 
     def __init__(self, encoder: Encoder) -> None:
@@ -56,7 +56,7 @@ class FrameClassifier(FrameNetwork):
     arXiv 2507.22802.
     """
 
-    task: Literal["cls", "seg"] = "cls"
+    task: Task = "cls"
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__(encoder)
@@ -91,7 +91,7 @@ class FrameSegmenter(FrameNetwork):
     arXiv 2507.22802; the feature maps are evenly spaced as in UNETR (WACV 2022).
     """
 
-    task: Literal["cls", "seg"] = "seg"
+    task: Task = "seg"
 
     def __init__(self, encoder: Encoder, decoder_width: int | None = None) -> None:
         super().__init__(encoder)

@@ -3,11 +3,12 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 import typer
 
 from fetal_iqa_models import ModelCard, model_id
+from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
@@ -95,9 +96,7 @@ def use(
 
 @app.command()
 def rollback(
-    task: Annotated[
-        Literal["cls", "seg"], typer.Argument(help="cls scores frames, seg outlines the abdomen.")
-    ],
+    task: Annotated[Task, typer.Argument(help="cls scores frames, seg outlines the abdomen.")],
 ) -> None:
     """Go back to the model that was in use before; once more goes one step further.
 

@@ -190,10 +190,12 @@ class FinetuningJob:
         """
         self._mark("cancelled")
         process = self._found_process() if self.running else None
-        threading.Thread(target=partial(self._end, process, grace_seconds), daemon=True).start()
+        # told now, and not by the thread: this process may be gone before that begins
+        tree = processes.terminate_tree(process) if process else []
+        threading.Thread(target=partial(self._end, tree, grace_seconds), daemon=True).start()
 
-    def _end(self, process: psutil.Process | None, grace_seconds: float) -> None:
-        ended = processes.end_tree(process, grace_seconds) if process else not self.running
+    def _end(self, tree: list[psutil.Process], grace_seconds: float) -> None:
+        ended = processes.await_end(tree, grace_seconds) if tree else not self.running
         if not ended:
             logger.warning("the training %s does not end", self.folder.name)
             return

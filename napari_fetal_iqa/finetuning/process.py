@@ -11,6 +11,9 @@ _WAVER = 200
 """Hundredths of a second. The time of the boot, from which Linux counts a process's beginning, is
 rounded anew whenever the clock is adjusted."""
 
+_CLOCK_WAS_SET = 600
+"""Seconds by which the time of one and the same boot may differ, as clocks are put right."""
+
 
 def apart() -> dict[str, Any]:
     """Return the options of :class:`subprocess.Popen` for a process that outlives this one."""
@@ -34,15 +37,17 @@ def give_way(pid: int) -> None:
 def birth(pid: int) -> str | None:
     """Return when the process of this number began; None where none of this number lives.
 
-    Numbers are used again: the same one with another birth is another process. In hundredths of
-    a second since the boot, so that setting the clock does not change it.
+    Numbers are used again: the same one with another birth is another process. The time of the
+    boot in seconds, and from then on hundredths of a second, so that setting the clock does not
+    make another process of it.
     """
     try:
         process = psutil.Process(pid)
-        began = process.create_time() - psutil.boot_time()
+        boot = psutil.boot_time()
+        began = process.create_time() - boot
     except psutil.Error:
         return None
-    return str(round(100 * began)) if is_alive(process) else None
+    return f"{boot:.0f} {100 * began:.0f}" if is_alive(process) else None
 
 
 def find(pid: int, born: str | None) -> psutil.Process | None:
@@ -51,10 +56,18 @@ def find(pid: int, born: str | None) -> psutil.Process | None:
     if born is None or now is None:
         return None
     try:
-        began = int(born.rpartition(" ")[2])  # version 0.1.0 wrote the boot's id before it
-        return psutil.Process(pid) if abs(int(now) - began) <= _WAVER else None
+        same = _began_together(born, now)
+        return psutil.Process(pid) if same else None
     except (ValueError, psutil.Error):
         return None
+
+
+def _began_together(born: str, now: str) -> bool:
+    (boot, _, began), (boot_now, _, began_now) = born.rpartition(" "), now.rpartition(" ")
+    if abs(int(began) - int(began_now)) > _WAVER:
+        return False
+    # version 0.1.0 wrote the boot's id in place of its time
+    return not boot.isdecimal() or abs(int(boot) - int(boot_now)) <= _CLOCK_WAS_SET
 
 
 def is_alive(process: psutil.Process) -> bool:
@@ -65,11 +78,8 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def end_tree(process: psutil.Process, grace_seconds: float) -> bool:
-    """End a process with those that it started; return whether they are gone.
-
-    Each may end by itself, and is killed where it did not within the grace.
-    """
+def terminate_tree(process: psutil.Process) -> list[psutil.Process]:
+    """Tell a process to end, with those that it started; return them all, at once."""
     try:
         tree = [process, *process.children(recursive=True)]
     except psutil.Error:
@@ -77,6 +87,14 @@ def end_tree(process: psutil.Process, grace_seconds: float) -> bool:
     for one in tree:
         with suppress(psutil.Error):
             one.terminate()
+    return tree
+
+
+def await_end(tree: list[psutil.Process], grace_seconds: float) -> bool:
+    """Wait for processes that were told to end; return whether they are gone.
+
+    Each may end by itself, and is killed where it did not within the grace.
+    """
     _, left = psutil.wait_procs(tree, grace_seconds)
     for one in left:
         with suppress(psutil.Error):

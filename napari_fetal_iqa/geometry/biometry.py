@@ -61,16 +61,6 @@ class AbdomenMeasurement:
         row, column = np.multiply(self.center_px, self.spacing_mm).tolist()
         return Ellipse((row, column), self.semi_axes_mm, self.angle_deg)
 
-    def outline_px(self, n: int = 128) -> NDArray[np.float64]:
-        """Return ``n`` points of the ellipse, (n, 2) rows and columns, for a closed polygon."""
-        return self.ellipse.outline_mm(n) / self.spacing_mm
-
-    @property
-    def diameter_ends_px(self) -> NDArray[np.float64]:
-        """(2, 2, 2): longer and shorter diameter; their two ends; row and column."""
-        ends = self.ellipse.points_mm([0, pi, pi / 2, 3 * pi / 2]) / self.spacing_mm
-        return ends.reshape(2, 2, 2)
-
 
 def measure_abdomen(
     mask: NDArray[Any],

@@ -4,19 +4,17 @@ import logging
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Literal
 
 from pydantic import TypeAdapter, ValidationError
 
 from fetal_iqa_models.atomic_file import write_atomically
-from fetal_iqa_models.cards import DEMO_MODELS, resolve_model
+from fetal_iqa_models.cards import DEMO_MODELS, Task, resolve_model
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import load_settings, save_settings
 
 logger = logging.getLogger(__name__)
 
-Task = Literal["cls", "seg"]
 TASKS: tuple[Task, ...] = ("cls", "seg")
 
 _REMEMBERED = 100

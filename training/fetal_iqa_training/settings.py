@@ -5,12 +5,12 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
 from fetal_iqa_models import LoraSettings
+from fetal_iqa_models.cards import Task
 from napari_fetal_iqa.finetuning.request import Preset
 
-Task = Literal["cls", "seg"]
 Device = Literal["auto", "cuda", "mps", "cpu"]
 Strategy = Literal["lora", "linear", "full"]
-Schedule = Literal["constant", "cosine"]
+RateSchedule = Literal["constant", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
 Recipe = Literal["ours", "published"]
 Part = Literal["training", "validation", "test"]
@@ -58,7 +58,7 @@ class RunSettings(BaseModel):
     head_rate: float = Field(1.0, gt=0)
     cross_entropy: float = Field(0.0, ge=0)
     per_frame: bool = False
-    schedule: Schedule = "constant"
+    schedule: RateSchedule = "constant"
     batch_size: int = Field(32, ge=1)
     gradient_clip: float | None = Field(None, gt=0)
     seed: int = Field(0, ge=0)

@@ -228,9 +228,12 @@ def test_a_process_is_found_again_by_number_and_birth():
     """Version 0.1.0 wrote the boot's id before the time."""
     pid = os.getpid()
     birth = processes.birth(pid)
-    for born in (birth, f"5ac0-11 {birth}", str(int(birth) + 100)):  # the boot's time wavers
+    boot, began = map(int, birth.split())
+    # the boot's time wavers
+    for born in (birth, f"5ac0-11 {began}", f"{boot} {began + 100}", f"{boot - 60} {began}"):
         assert processes.is_alive(processes.find(pid, born))
-    for born in (None, "", "long ago", str(int(birth) - 1000)):
+    of_another_boot = f"{boot - 86_400} {began}"
+    for born in (None, "", "long ago", f"{boot} {began - 1000}", of_another_boot):
         assert processes.find(pid, born) is None
 
 
@@ -243,10 +246,10 @@ def test_an_ended_tree_takes_those_along_that_it_started():
     with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE) as process:
         child = int(process.stdout.readline())
         found = processes.find(process.pid, processes.birth(process.pid))
-        assert processes.end_tree(found, grace_seconds=10)
+        assert processes.await_end(processes.terminate_tree(found), grace_seconds=10)
         assert not processes.is_alive(found)
         assert processes.birth(child) is None
-    assert processes.end_tree(found, grace_seconds=0)
+    assert processes.await_end(processes.terminate_tree(found), grace_seconds=0)
 
 
 def test_a_zombie_is_no_living_process():

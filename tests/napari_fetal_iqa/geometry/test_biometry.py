@@ -101,14 +101,15 @@ def test_outline_and_diameters_lie_on_the_ellipse_in_pixels() -> None:
     spacing, center, axes = (0.5, 0.25), (80.0, 160.0), (30.0, 18.0)
     measured = measure_abdomen(ellipse_mask((160, 320), spacing, center, axes, 35), spacing)
     assert measured is not None
-    outline = measured.outline_px(50)
+    outline = measured.ellipse.outline_mm(50) / spacing
+    ends = measured.ellipse.handles_mm[:4] / spacing
     assert outline.shape == (50, 2)
     c, s = cos(radians(35)), sin(radians(35))
-    for points in (outline, measured.diameter_ends_px.reshape(4, 2)):
+    for points in (outline, ends):
         y, x = ((points - center) * spacing).T
         radius = np.hypot((c * x + s * y) / axes[0], (c * y - s * x) / axes[1])
         np.testing.assert_allclose(radius, 1, atol=0.02)
-    lengths = np.linalg.norm(np.diff(measured.diameter_ends_px * spacing, axis=1)[:, 0], axis=1)
+    lengths = np.linalg.norm((ends[1::2] - ends[::2]) * spacing, axis=1)
     assert tuple(lengths) == pytest.approx(measured.diameters_mm)
     assert measured.diameters_mm == pytest.approx((60, 36), rel=0.01)
 

@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_fetal_iqa.labels import Label
+
 _EPSILON = 1e-6
 """Keeps the error of two circumferences of 0 defined (Sappia et al. 2025)."""
 
@@ -54,9 +56,9 @@ def frame_selection_score(plane: int, *, case_has_optimal: bool) -> float:
     ----------
     Sappia et al., Medical Image Analysis 105 (2025) 103640.
     """
-    if plane == 2:
+    if plane == Label.SUBOPTIMAL:
         return SUBOPTIMAL_WEIGHT if case_has_optimal else 1.0
-    return 1.0 if plane == 1 else 0.0
+    return 1.0 if plane == Label.OPTIMAL else 0.0
 
 
 def hausdorff_px(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:

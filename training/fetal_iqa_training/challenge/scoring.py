@@ -17,6 +17,7 @@ from fetal_iqa_training.challenge.metrics import (
 from fetal_iqa_training.challenge.rules import TOLERANCE_FRAMES, WORST_HAUSDORFF_PX, Rules
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.overlap import dice
+from napari_fetal_iqa.labels import Label, best_label
 from napari_fetal_iqa.sweep import Bounds, Frames
 
 
@@ -60,12 +61,10 @@ class CaseTruth:
 
     @cached_property
     def planes(self) -> NDArray[np.uint8]:
-        """(T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated; reads all masks once."""
+        """(T,) uint8: the :class:`Label` of each frame, 0 where not annotated; reads all masks."""
         planes = np.zeros(len(self.masks), np.uint8)
         for frame, mask in enumerate(self.masks):
-            labels = np.asarray(mask)
-            if labels.any():
-                planes[frame] = 1 if (labels == 1).any() else 2
+            planes[frame] = best_label(np.asarray(mask))
         return planes
 
     def sweep_of(self, frame: int) -> int | None:
@@ -175,7 +174,7 @@ def score_case(
     nae = normalised_absolute_error(true_ac_mm, ac_mm)
     wfss = frame_selection_score(
         0 if frame < 0 else int(truth.planes[frame]),
-        case_has_optimal=bool((truth.planes == 1).any()),
+        case_has_optimal=bool((truth.planes == Label.OPTIMAL).any()),
     )
     compared, dsc_soft, distance_px = _overlap(truth, frame, found, rules)
     score = 0.5 * (1 - nae) + 0.25 * dsc_soft + 0.25 * wfss

@@ -22,7 +22,7 @@ from fetal_iqa_training.cli.options import (
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, reporting
 from fetal_iqa_training.progress import JsonLines
-from fetal_iqa_training.settings import FitSettings, Recipe, Schedule, Strategy
+from fetal_iqa_training.settings import FitSettings, RateSchedule, Recipe, Strategy
 from napari_fetal_iqa.storage import paths
 
 
@@ -65,7 +65,7 @@ def fit(
     cross_entropy: Annotated[
         float, typer.Option(help="Weight of cross-entropy beside the Dice loss (seg).")
     ] = 0.0,
-    schedule: Annotated[Schedule, typer.Option(help="Of the learning rate.")] = "constant",
+    schedule: Annotated[RateSchedule, typer.Option(help="Of the learning rate.")] = "constant",
     gradient_clip: Annotated[
         float | None, typer.Option(help="Largest norm of the gradient.")
     ] = None,

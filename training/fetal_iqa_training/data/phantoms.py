@@ -15,6 +15,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, list_cases, write_case
+from napari_fetal_iqa.labels import best_label
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
@@ -103,7 +104,7 @@ def _ac_per_sweep(case: PhantomCase) -> list[float | None]:
     circumferences: list[float | None] = []
     for start, stop in case.sweep.bounds:
         labels, ac_mm = case.labels[start:stop], case.ac_mm[start:stop]
-        best = 1 if (labels == 1).any() else 2
+        best = best_label(labels)
         circumferences.append(float(np.median(ac_mm[labels == best])) if labels.any() else None)
     return circumferences
 

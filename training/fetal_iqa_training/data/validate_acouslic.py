@@ -13,6 +13,7 @@ from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS
+from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import Bounds
 
 SHAPE = (840, 562, 744)
@@ -161,8 +162,8 @@ def check_case(case: AcouslicCase) -> CaseCheck:
         case,
         remarks=tuple(_remarks(case, frames, planes)),
         frames=len(planes),
-        optimal=int((planes == 1).sum()),
-        suboptimal=int((planes == 2).sum()),
+        optimal=int((planes == Label.OPTIMAL).sum()),
+        suboptimal=int((planes == Label.SUBOPTIMAL).sum()),
         identity=frames.identity,
     )
 
@@ -193,12 +194,12 @@ def _check_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> np.ndarray:
     planes = np.zeros(len(masks), np.uint8)
     for frame, labels in enumerate(masks.frames):
         largest = int(np.max(labels))
-        if largest > 2:
+        if largest > max(Label):
             raise TrainingError(
                 f"masks of {case.mask_path.name}: expected the labels 0, 1 and 2, found {largest} "
                 f"in frame {frame}; copy the case again"
             )
-        if largest == 2 and np.any(labels == 1):
+        if largest == Label.SUBOPTIMAL and np.any(labels == Label.OPTIMAL):
             raise TrainingError(
                 f"masks of {case.mask_path.name}: expected one label per frame, found 1 and 2 in "
                 f"frame {frame}; correct the mask"

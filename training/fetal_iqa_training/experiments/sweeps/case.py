@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.analysis.result import Thresholds
 
-Bounds = Sequence[tuple[int, int]]
+FrameRanges = Sequence[tuple[int, int]]
 
 
 class ChooseFrame(Protocol):
@@ -20,7 +20,7 @@ class ChooseFrame(Protocol):
         self,
         score: NDArray[np.floating],
         positive: NDArray[np.bool_],
-        bounds: Bounds,
+        bounds: FrameRanges,
         smoothing_frames: float,
     ) -> int:
         """Return a 0-based frame within the bounds, or -1 where none is positive.
