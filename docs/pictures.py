@@ -144,9 +144,9 @@ def corrected(widget) -> None:
     for frame in (*shown, *range(0, 60, 5)):
         session.accept(frame)
     widget.presenter._show_saved()
-    widget.page.learn.expand(animate=False)
-    wait_until(widget.page.learn.form.refresh.isEnabled)
-    show_section(widget, widget.page.learn)
+    widget.page.finetuning.expand(animate=False)
+    wait_until(widget.page.finetuning.form.refresh.isEnabled)
+    show_section(widget, widget.page.finetuning)
 
 
 def show_section(widget, section) -> None:
@@ -159,22 +159,22 @@ def show_section(widget, section) -> None:
 def learning(widget) -> None:
     """The model of the outlines learns."""
     corrected(widget)
-    form = widget.page.learn.form
+    form = widget.page.finetuning.form
     form.choices.set_field("task", "seg")
     wait_until(form.start.isEnabled)
     form.start.click()
-    panel = widget.page.learn
+    panel = widget.page.finetuning
     wait_until(
         lambda: widget.finetuning.job is None or panel.results or panel.monitor.curves.drawn[0] > 40
     )
-    show_section(widget, widget.page.learn)
+    show_section(widget, widget.page.finetuning)
 
 
 def learnt(widget) -> None:
     """The old and the new model of the outlines stand beside each other."""
     learning(widget)
-    wait_until(lambda: widget.finetuning.job is None or widget.page.learn.results)
-    show_section(widget, widget.page.learn)
+    wait_until(lambda: widget.finetuning.job is None or widget.page.finetuning.results)
+    show_section(widget, widget.page.finetuning)
 
 
 STATES = {

@@ -10,7 +10,6 @@ from superqt.utils import create_worker
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
@@ -110,7 +109,6 @@ class SweepPresenter(QObject):
             (page.settings.changed, self._settings_changed),
             (page.reviewers.show_requested, self._show_reviewer),
             (page.reviewers.compare_requested, self._compare_with),
-            (page.learn.frame_requested, self._go_to),
             (page.analysis.front_requested, self._bring_to_front),
         ):
             emitter.connect(slot)
@@ -220,16 +218,6 @@ class SweepPresenter(QObject):
         view = self.session.view(self.view.navigator.frame)
         self._page.frame.show_measurement(view)
         self.view.show(view)
-
-    def _go_to(self, identity: str, frame: int) -> None:
-        """Look at a frame, if it is one of this sweep; else name its sweep."""
-        if self.session.sweep.identity == identity:
-            self._page.learn.show_message("")
-            self.actions.go(frame)
-            return
-        path = paths.known_location(identity)
-        where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
-        self._page.learn.show_message(f"Frame {frame} is one of another sweep: {where}")
 
     # Analysis ------------------------------------------------------------------------------
 

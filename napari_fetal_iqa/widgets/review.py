@@ -27,6 +27,7 @@ from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
 from napari_fetal_iqa.review.session import ReviewSession
+from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, SettingsFile
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
@@ -107,10 +108,10 @@ class ReviewWidget(QWidget):
         self.welcome = WelcomePage()
         self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
-        self.page.learn.set_palette(palette_of(self.viewer.theme))
+        self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock = TimelineDock(self.viewer, self)
         self.finetuning = FinetuningController(
-            self.page.learn,
+            self.page.finetuning,
             lambda: self.keeper.store,
             lambda: self.settings_file.settings,
             self._use_model,
@@ -159,6 +160,7 @@ class ReviewWidget(QWidget):
         self.page.action_requested.connect(self.do)
         self.page.settings.changed.connect(self.settings_file.keep)
         self.timeline_dock.visibility_changed.connect(self.page.timeline.setChecked)
+        self.page.finetuning.frame_requested.connect(self._go_to)
         self.finetuning.about_to_start.connect(self.runner.release)
         self.runner.failed.connect(self._show_error)
         self.viewer.layers.events.inserted.connect(self._layer_inserted)
@@ -348,8 +350,19 @@ class ReviewWidget(QWidget):
             take_into_use(report, although_worse)
         self.page.settings.choose_model(report.task, str(report.folder))
 
+    def _go_to(self, identity: str, frame: int) -> None:
+        """Look at a frame, if its sweep is open; else name the sweep."""
+        opened = self.presenter
+        if opened is not None and opened.session.sweep.identity == identity:
+            self.page.finetuning.show_message("")
+            opened.actions.go(frame)
+            return
+        path = paths.known_location(identity)
+        where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
+        self.page.finetuning.show_message(f"Frame {frame} is one of another sweep: {where}")
+
     def _follow_theme(self, event: Event | None = None) -> None:
-        self.page.learn.set_palette(palette_of(self.viewer.theme))
+        self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock.follow_theme()
 
     def _show_error(self, message: str) -> None:

@@ -91,7 +91,7 @@ def window(make_napari_viewer, store, analyser, qtbot) -> Iterator[Callable]:
 
 @pytest.fixture
 def show(qtbot) -> Callable:
-    """Put a sweep into the viewer and wait until it lies on the desk."""
+    """Put a sweep into the viewer and wait until it lies on the review."""
 
     def show(widget, sweep):
         data, attributes, _ = sweep_layer(sweep)
@@ -103,8 +103,8 @@ def show(qtbot) -> Callable:
 
 
 @pytest.fixture
-def desk(window, show, tiny_settings, phantom):
-    """The review widget with the small phantom on the desk, not analysed."""
+def review(window, show, tiny_settings, phantom):
+    """The review widget with the small phantom on the review, not analysed."""
     widget = window()
     show(widget, phantom.sweep)
     return widget

@@ -14,9 +14,9 @@ NARROWEST_CANVAS_PX = 298
 """In the narrowest window that napari's docks allow."""
 
 
-def shown(desk, qtbot, words):
+def shown(review, qtbot, words):
     """Show this on the bare canvas; return a picture of its lower left corner, (rows, columns)."""
-    viewer, text = desk.viewer, desk.caption
+    viewer, text = review.viewer, review.caption
     viewer.layers[0].visible = False
     text.show(words)
     qtbot.waitUntil(lambda: text.settled, timeout=20_000)
@@ -25,14 +25,14 @@ def shown(desk, qtbot, words):
 
 
 @pytest.mark.parametrize("theme", ["dark", "light"])
-def test_the_words_are_legible_in_either_theme(desk, qtbot, theme):
-    desk.viewer.theme = theme
-    assert np.ptp(shown(desk, qtbot, "AC 123.4 mm")[-40:, :200]) > 300
+def test_the_words_are_legible_in_either_theme(review, qtbot, theme):
+    review.viewer.theme = theme
+    assert np.ptp(shown(review, qtbot, "AC 123.4 mm")[-40:, :200]) > 300
 
 
 @pytest.mark.parametrize("words", ["AC 388.8 mm\n128.8 × 118.8 mm", HINT])
-def test_the_longest_words_fit_on_the_narrowest_canvas(desk, qtbot, words):
-    corner = shown(desk, qtbot, words)
+def test_the_longest_words_fit_on_the_narrowest_canvas(review, qtbot, words):
+    corner = shown(review, qtbot, words)
     written = np.flatnonzero(np.ptp(corner, axis=0) > 100)
     assert 100 < written.max() < NARROWEST_CANVAS_PX
 

@@ -24,43 +24,43 @@ def window_menu(widget) -> dict:
     return {action.text(): action for action in menu.actions()}
 
 
-def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(desk, qtbot):
+def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(review, qtbot):
     other = make_phantom(PhantomSettings.small(), seed=4)
-    timeline = desk.timeline
-    close_by_x(desk.timeline_dock.dock)
-    assert not desk.timeline_dock.visible
-    assert not desk.page.timeline.isChecked()
+    timeline = review.timeline
+    close_by_x(review.timeline_dock.dock)
+    assert not review.timeline_dock.visible
+    assert not review.page.timeline.isChecked()
 
-    first = desk.presenter
+    first = review.presenter
     data, attributes, _ = sweep_layer(other.sweep)
-    desk.viewer.add_image(data, **attributes)
-    qtbot.waitUntil(lambda: desk.presenter not in (None, first), timeout=20 * SECONDS)
-    assert desk.timeline is timeline
-    assert desk.timeline_dock.visible
+    review.viewer.add_image(data, **attributes)
+    qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
+    assert review.timeline is timeline
+    assert review.timeline_dock.visible
 
 
-def test_the_panel_and_the_window_menu_show_the_timeline_again(desk):
-    close_by_x(desk.timeline_dock.dock)
-    desk.page.timeline.click()
-    assert desk.timeline_dock.visible
-    close_by_x(desk.timeline_dock.dock)
-    window_menu(desk)["Timeline"].trigger()
-    assert desk.timeline_dock.visible
-    assert desk.page.timeline.isChecked()
-    desk.do(Action.TOGGLE_TIMELINE)
-    assert not desk.timeline_dock.visible
+def test_the_panel_and_the_window_menu_show_the_timeline_again(review):
+    close_by_x(review.timeline_dock.dock)
+    review.page.timeline.click()
+    assert review.timeline_dock.visible
+    close_by_x(review.timeline_dock.dock)
+    window_menu(review)["Timeline"].trigger()
+    assert review.timeline_dock.visible
+    assert review.page.timeline.isChecked()
+    review.do(Action.TOGGLE_TIMELINE)
+    assert not review.timeline_dock.visible
 
 
-def test_the_review_panel_is_hidden_with_its_work_and_comes_back(desk, qtbot, store, phantom):
-    dock = desk._dock
-    desk.presenter.actions.label_optimal()
+def test_the_review_panel_is_hidden_with_its_work_and_comes_back(review, qtbot, store, phantom):
+    dock = review._dock
+    review.presenter.actions.label_optimal()
     close_by_x(dock)
-    assert not desk.isVisible()
-    assert not desk._keys.active
+    assert not review.isVisible()
+    assert not review._keys.active
 
-    window_menu(desk)["Fetal IQA review"].trigger()
-    assert desk.isVisible()
-    assert desk._keys.active
-    desk.presenter.actions.next_frame()
-    desk.presenter.actions.label_optimal()
+    window_menu(review)["Fetal IQA review"].trigger()
+    assert review.isVisible()
+    assert review._keys.active
+    review.presenter.actions.next_frame()
+    review.presenter.actions.label_optimal()
     assert len(store.corrections(phantom.sweep.identity)) == 2

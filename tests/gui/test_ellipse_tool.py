@@ -44,10 +44,10 @@ def outline(widget):
 
 
 @pytest.fixture
-def drawing(desk):
-    desk.presenter.actions.go(20)
-    desk.presenter.actions.ellipse()
-    return desk
+def drawing(review):
+    review.presenter.actions.go(20)
+    review.presenter.actions.ellipse()
+    return review
 
 
 def test_two_dragged_diameters_are_an_outline(drawing, store, phantom):
@@ -95,17 +95,17 @@ def test_its_ends_and_its_centre_can_be_dragged(drawing):
     assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)
 
 
-def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(desk):
-    mask = Ellipse((80, 90), (30, 20), 0).mask(desk.presenter.session.sweep.shape[1:], (1, 1))
-    desk.presenter.session.set_mask(20, mask)
-    desk.presenter.actions.go(20)
-    desk.presenter.actions.ellipse()
-    drag(desk, (60, 90), (50, 90))
-    assert outline(desk)[1] == pytest.approx((30, 25), abs=0.7)
-    desk.presenter.actions.next_frame()
-    assert "diameter" in desk.caption.text
-    desk.presenter.actions.previous_frame()
-    assert desk.caption.text.startswith("AC ")
+def test_it_begins_from_the_outline_that_is_there_and_follows_the_frame(review):
+    mask = Ellipse((80, 90), (30, 20), 0).mask(review.presenter.session.sweep.shape[1:], (1, 1))
+    review.presenter.session.set_mask(20, mask)
+    review.presenter.actions.go(20)
+    review.presenter.actions.ellipse()
+    drag(review, (60, 90), (50, 90))
+    assert outline(review)[1] == pytest.approx((30, 25), abs=0.7)
+    review.presenter.actions.next_frame()
+    assert "diameter" in review.caption.text
+    review.presenter.actions.previous_frame()
+    assert review.caption.text.startswith("AC ")
 
 
 def test_another_tool_gives_the_mouse_back(drawing):
@@ -118,19 +118,19 @@ def test_another_tool_gives_the_mouse_back(drawing):
     assert drawing.viewer.scene.camera.mouse_pan
 
 
-def test_an_outline_is_copied_from_the_frame_before_and_interpolated(desk, press):
+def test_an_outline_is_copied_from_the_frame_before_and_interpolated(review, press):
     from qtpy.QtCore import Qt
 
-    session = desk.presenter.session
+    session = review.presenter.session
     shape = session.sweep.shape[1:]
     for frame, row in ((22, 70), (26, 90)):
         session.set_mask(frame, Ellipse((row, 90), (30, 20), 0).mask(shape, (1, 1)))
-    desk.presenter.actions.go(24)
-    press(desk, Qt.Key.Key_I)
-    assert outline(desk)[0] == pytest.approx((80, 90), abs=1)
+    review.presenter.actions.go(24)
+    press(review, Qt.Key.Key_I)
+    assert outline(review)[0] == pytest.approx((80, 90), abs=1)
     assert session.mask_source(23) is session.mask_source(25) is Source.EXPERT
-    desk.presenter.actions.undo()
+    review.presenter.actions.undo()
     assert session.mask_source(23) is Source.NOBODY
-    desk.presenter.actions.go(27)
-    press(desk, Qt.Key.Key_C)
+    review.presenter.actions.go(27)
+    press(review, Qt.Key.Key_C)
     assert np.array_equal(session.mask(27), session.mask(26))

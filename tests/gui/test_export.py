@@ -40,8 +40,8 @@ def test_corrections_become_a_data_set(
     assert "patient" not in case.uuid
 
 
-def test_nothing_to_export_is_one_line(desk, tmp_path, qtbot):
-    panel = desk.page.export
+def test_nothing_to_export_is_one_line(review, tmp_path, qtbot):
+    panel = review.page.export
 
     panel.form.set_field("folder", str(tmp_path / "data"))
     panel.export.click()
@@ -51,8 +51,8 @@ def test_nothing_to_export_is_one_line(desk, tmp_path, qtbot):
     assert not (tmp_path / "data").exists()
 
 
-def test_an_export_that_is_cancelled_leaves_the_window_ready(desk, tmp_path):
-    panel = desk.page.export
+def test_an_export_that_is_cancelled_leaves_the_window_ready(review, tmp_path):
+    panel = review.page.export
 
     panel.form.set_field("folder", str(tmp_path / "data"))
     panel.export.click()
@@ -63,8 +63,8 @@ def test_an_export_that_is_cancelled_leaves_the_window_ready(desk, tmp_path):
     assert panel.message.text().startswith("Cancelled")
 
 
-def test_without_a_folder_the_button_says_what_is_missing(desk, tmp_path):
-    panel = desk.page.export
+def test_without_a_folder_the_button_says_what_is_missing(review, tmp_path):
+    panel = review.page.export
     assert not panel.export.isEnabled()
     assert "folder" in panel.export.toolTip()
     panel.form.set_field("folder", str(tmp_path))

@@ -16,56 +16,58 @@ Key = Qt.Key
 
 
 @pytest.fixture
-def outlined(desk, phantom):
+def outlined(review, phantom):
     """The frame with the largest abdomen, outlined by the expert, on the screen."""
     frame = int(np.argmax((phantom.masks > 0).sum((1, 2))))
-    desk.presenter.actions.go(frame)
-    desk.presenter.actions.stroke(frame, phantom.masks[frame] > 0)
-    desk.presenter._show_still()
-    return desk
+    review.presenter.actions.go(frame)
+    review.presenter.actions.stroke(frame, phantom.masks[frame] > 0)
+    review.presenter._show_still()
+    return review
 
 
-def lit(desk):
-    return [action for action, button in desk.page.frame.tool_buttons.items() if button.isChecked()]
+def lit(review):
+    return [
+        action for action, button in review.page.frame.tool_buttons.items() if button.isChecked()
+    ]
 
 
-def test_the_tool_that_the_mouse_has_is_lit_however_it_was_taken(desk, press):
-    assert lit(desk) == []
-    press(desk, Key.Key_P)
-    assert lit(desk) == [Action.PAINT]
-    desk.page.frame.tool_buttons[Action.PAINT].click()
-    assert lit(desk) == [Action.PAINT]
-    desk.page.frame.tool_buttons[Action.ELLIPSE].click()
-    assert lit(desk) == [Action.ELLIPSE]
-    desk.presenter.view.overlay.layer.mode = "erase"  # by napari's own button
-    desk.presenter.view.ellipse.stop()
-    desk.presenter.view._report_tool()
-    assert lit(desk) == [Action.ERASE]
-    desk.viewer.layers.selection.active = desk.layer
-    assert lit(desk) == []
+def test_the_tool_that_the_mouse_has_is_lit_however_it_was_taken(review, press):
+    assert lit(review) == []
+    press(review, Key.Key_P)
+    assert lit(review) == [Action.PAINT]
+    review.page.frame.tool_buttons[Action.PAINT].click()
+    assert lit(review) == [Action.PAINT]
+    review.page.frame.tool_buttons[Action.ELLIPSE].click()
+    assert lit(review) == [Action.ELLIPSE]
+    review.presenter.view.overlay.layer.mode = "erase"  # by napari's own button
+    review.presenter.view.ellipse.stop()
+    review.presenter.view._report_tool()
+    assert lit(review) == [Action.ERASE]
+    review.viewer.layers.selection.active = review.layer
+    assert lit(review) == []
 
 
-def test_the_status_bar_teaches_our_keys_and_not_those_that_are_overruled(desk, press):
+def test_the_status_bar_teaches_our_keys_and_not_those_that_are_overruled(review, press):
     for key in (None, Key.Key_P, Key.Key_G, Key.Key_L, Key.Key_Escape):
         if key is not None:
-            press(desk, key)
-        assert desk.viewer.help.startswith("1 optimal, 2 suboptimal, 0 no abdomen")
-    desk.viewer.layers.selection.active = desk.layer  # napari would write its own here
-    assert "? all keys" in desk.viewer.help
+            press(review, key)
+        assert review.viewer.help.startswith("1 optimal, 2 suboptimal, 0 no abdomen")
+    review.viewer.layers.selection.active = review.layer  # napari would write its own here
+    assert "? all keys" in review.viewer.help
 
 
 def test_space_hides_all_that_lies_on_the_frame_while_it_is_held(outlined, press, qtbot):
-    desk = outlined
-    view, caption = desk.presenter.view, desk.caption
+    review = outlined
+    view, caption = review.presenter.view, review.caption
     assert view.calipers.layer.visible
     assert caption.text.startswith("AC ")
-    window = main_window(desk.viewer)
-    press(desk, Key.Key_Escape)  # the window is active
+    window = main_window(review.viewer)
+    press(review, Key.Key_Escape)  # the window is active
     QTest.keyPress(window, Key.Key_Space)
     assert not view.overlay.layer.visible
     assert not view.calipers.layer.visible
     assert caption.text == ""
-    desk.presenter._show_still()  # as when frames change meanwhile
+    review.presenter._show_still()  # as when frames change meanwhile
     assert not view.calipers.layer.visible
     QTest.keyRelease(window, Key.Key_Space)
     assert view.overlay.layer.visible
@@ -84,36 +86,36 @@ def test_nobody_draws_on_what_is_hidden(outlined, press):
 
 
 def test_without_an_abdomen_nothing_is_measured_and_that_is_written(outlined):
-    desk = outlined
-    assert "mm" in desk.page.frame.circumference.text()
-    desk.presenter.actions.label_none()
-    desk.presenter._show_still()
-    assert desk.page.frame.diameters.text() == "not measured: no abdomen here"
-    assert "mm" not in desk.page.frame.circumference.text()
-    assert not desk.presenter.view.calipers.layer.visible
-    assert desk.caption.text == ""
+    review = outlined
+    assert "mm" in review.page.frame.circumference.text()
+    review.presenter.actions.label_none()
+    review.presenter._show_still()
+    assert review.page.frame.diameters.text() == "not measured: no abdomen here"
+    assert "mm" not in review.page.frame.circumference.text()
+    assert not review.presenter.view.calipers.layer.visible
+    assert review.caption.text == ""
 
 
 def test_a_mask_that_was_cleared_is_a_label_none_and_is_never_the_best_frame(outlined):
-    desk = outlined
-    frame = desk.presenter.view.navigator.frame
-    desk.presenter.actions.clear_mask()
-    view = desk.presenter.session.view(frame)
+    review = outlined
+    frame = review.presenter.view.navigator.frame
+    review.presenter.actions.clear_mask()
+    view = review.presenter.session.view(frame)
     assert view.label is Label.NONE
     assert view.not_measured == "no abdomen here"
-    assert desk.page.frame.label_buttons[Label.NONE].isChecked()
-    labels, by_expert = desk.presenter.session.labels()
+    assert review.page.frame.label_buttons[Label.NONE].isChecked()
+    labels, by_expert = review.presenter.session.labels()
     assert labels[frame] == Label.NONE
     assert by_expert[frame]
 
 
 def test_a_mask_in_pieces_is_not_measured(outlined, phantom):
-    desk = outlined
-    frame = desk.presenter.view.navigator.frame
+    review = outlined
+    frame = review.presenter.view.navigator.frame
     mask = np.zeros(phantom.sweep.shape[1:], bool)
     mask[60:80, 60:80] = mask[60:80, 100:120] = True
-    desk.presenter.actions.stroke(frame, mask)
-    assert desk.presenter.session.view(frame).not_measured == "the outline is in pieces"
+    review.presenter.actions.stroke(frame, mask)
+    assert review.presenter.session.view(frame).not_measured == "the outline is in pieces"
 
 
 @pytest.mark.parametrize(
@@ -125,34 +127,34 @@ def test_a_mask_in_pieces_is_not_measured(outlined, phantom):
         (Action.REDO, "Nothing to redo"),
     ],
 )
-def test_a_key_that_can_do_nothing_says_why(desk, store, action, reason):
-    desk.do(action)
-    assert reason in desk.page.analysis.error.text()
-    assert desk.page.analysis.error_box.isVisibleTo(desk.page)
+def test_a_key_that_can_do_nothing_says_why(review, store, action, reason):
+    review.do(action)
+    assert reason in review.page.analysis.error.text()
+    assert review.page.analysis.error_box.isVisibleTo(review.page)
     assert store.events() == []
 
 
 @pytest.mark.parametrize("modifier", ["NoModifier", "ShiftModifier", "AltModifier"])
 def test_a_polygon_is_the_outline_or_is_added_or_taken_away(outlined, press, qtbot, modifier):
-    desk = outlined
-    frame = desk.presenter.view.navigator.frame
-    before = desk.presenter.session.mask(frame)
+    review = outlined
+    frame = review.presenter.view.navigator.frame
+    before = review.presenter.session.mask(frame)
     rows, columns = np.nonzero(before)
     top, left = int(rows.mean()), int(columns.mean())
     corners = [[frame, top - 5, left], [frame, top - 5, left + 90], [frame, top + 5, left + 90],
                [frame, top + 5, left]]  # fmt: skip
     polygon = np.zeros_like(before)
     polygon[top - 5 : top + 5, left : left + 90] = True
-    press(desk, Key.Key_G)
-    desk.presenter.view.overlay.layer._overlays["polygon"].points = corners
+    press(review, Key.Key_G)
+    review.presenter.view.overlay.layer._overlays["polygon"].points = corners
     held = getattr(Qt.KeyboardModifier, modifier)
-    press(desk, Key.Key_Return, held)
+    press(review, Key.Key_Return, held)
     expected = {
         "NoModifier": polygon,
         "ShiftModifier": before | polygon,
         "AltModifier": before & ~polygon,
     }[modifier]
-    qtbot.waitUntil(lambda: (desk.presenter.session.mask(frame) != before).any())
-    found = desk.presenter.session.mask(frame)
+    qtbot.waitUntil(lambda: (review.presenter.session.mask(frame) != before).any())
+    found = review.presenter.session.mask(frame)
     assert (found != expected).mean() < 0.01  # its edge may be counted in or out
-    assert desk.presenter.view.overlay.layer._overlays["polygon"].points == []
+    assert review.presenter.view.overlay.layer._overlays["polygon"].points == []

@@ -45,7 +45,7 @@ def test_the_window_has_its_turn_between_two_jobs(later, qtbot):
     assert done != ["job", "job", "window"]
 
 
-def test_now_does_all_that_was_asked_for(later):
+def test_now_does_all_that_was_requested(later):
     done = []
     later.add(lambda: done.append(1), lambda: done.append(2))
     later.now()

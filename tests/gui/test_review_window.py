@@ -28,7 +28,7 @@ def analyse(widget, qtbot):
     qtbot.waitUntil(lambda: widget.presenter.idle_queue.idle, timeout=20 * SECONDS)
 
 
-def test_an_empty_desk_says_what_to_do(window, tiny_settings):
+def test_an_empty_review_says_what_to_do(window, tiny_settings):
     widget = window()
     assert widget._pages.currentWidget() is widget.welcome
     assert widget.timeline_dock.dock is None
@@ -36,21 +36,21 @@ def test_an_empty_desk_says_what_to_do(window, tiny_settings):
     assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom"]
 
 
-def test_every_control_has_a_tooltip(desk):
-    controls = desk.page.findChildren(QAbstractButton) + desk.page.findChildren(QProgressBar)
-    shown = [control for control in controls if control.isVisibleTo(desk.page)]
+def test_every_control_has_a_tooltip(review):
+    controls = review.page.findChildren(QAbstractButton) + review.page.findChildren(QProgressBar)
+    shown = [control for control in controls if control.isVisibleTo(review.page)]
     assert len(shown) > 10
     assert [control.text() for control in shown if not control.toolTip()] == []
 
 
-def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(desk, phantom):
-    assert phantom.sweep.name in desk.page.about.text()
-    assert "60 frames, 3 sweeps" in desk.page.about.text()
-    assert desk.timeline_dock.visible
-    overlay = desk.presenter.view.overlay.layer
-    assert tuple(overlay.scale) == tuple(desk.layer.scale) == (1, *phantom.sweep.spacing_mm)
-    assert overlay.units == desk.layer.units
-    assert overlay.data.shape == desk.layer.data.shape
+def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(review, phantom):
+    assert phantom.sweep.name in review.page.about.text()
+    assert "60 frames, 3 sweeps" in review.page.about.text()
+    assert review.timeline_dock.visible
+    overlay = review.presenter.view.overlay.layer
+    assert tuple(overlay.scale) == tuple(review.layer.scale) == (1, *phantom.sweep.spacing_mm)
+    assert overlay.units == review.layer.units
+    assert overlay.data.shape == review.layer.data.shape
 
 
 def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings, qtbot):
@@ -64,37 +64,39 @@ def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings,
     assert "nothing can be measured" in widget.page.about.text()
 
 
-def test_closing_the_sweep_clears_the_desk(desk, qtbot):
-    desk.viewer.layers.remove(desk.layer)
-    assert desk.presenter is None
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    qtbot.waitUntil(lambda: not desk.timeline_dock.visible)
-    assert desk._pages.currentWidget() is desk.welcome
+def test_closing_the_sweep_clears_the_desk(review, qtbot):
+    review.viewer.layers.remove(review.layer)
+    assert review.presenter is None
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 0)
+    qtbot.waitUntil(lambda: not review.timeline_dock.visible)
+    assert review._pages.currentWidget() is review.welcome
 
 
-def test_the_analysis_paints_masks_and_scores(desk, qtbot):
-    analyse(desk, qtbot)
-    analysis = desk.presenter.session.analysis
+def test_the_analysis_paints_masks_and_scores(review, qtbot):
+    analyse(review, qtbot)
+    analysis = review.presenter.session.analysis
     for frame in (0, 31, 59):
         assert np.array_equal(
-            desk.presenter.view.overlay.layer.data[frame] == MODEL_VALUE, analysis.mask(frame)
+            review.presenter.view.overlay.layer.data[frame] == MODEL_VALUE, analysis.mask(frame)
         )
-    assert np.array_equal(desk.timeline._data.quality, analysis.quality)
-    desk.presenter.actions.go(31)
-    assert f"Quality {analysis.quality[31]:.2f}" == desk.page.frame.quality.text
-    assert analysis.setup.cls_model.id in desk.page.analysis.models.text()
+    assert np.array_equal(review.timeline._data.quality, analysis.quality)
+    review.presenter.actions.go(31)
+    assert f"Quality {analysis.quality[31]:.2f}" == review.page.frame.quality.text
+    assert analysis.setup.cls_model.id in review.page.analysis.models.text()
 
 
-def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(desk, phantom, qtbot):
+def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(
+    review, phantom, qtbot
+):
     mask = phantom.masks[np.argmax((phantom.masks > 0).sum((1, 2)))] > 0
     frames = np.array([3, 4, 5])
-    desk.presenter.actions.go(5)
-    desk.presenter.session.begin_analysis(Analysis(phantom.sweep))
+    review.presenter.actions.go(5)
+    review.presenter.session.begin_analysis(Analysis(phantom.sweep))
     qtbot.waitUntil(
-        lambda: desk.presenter.idle_queue.idle and not desk.presenter.view._when_idle.isActive()
+        lambda: review.presenter.idle_queue.idle and not review.presenter.view._when_idle.isActive()
     )
 
-    desk.presenter._results_came(
+    review.presenter._results_came(
         FrameResults(
             frames=frames,
             quality=np.full(3, 0.9, np.float32),
@@ -106,34 +108,34 @@ def test_even_a_few_results_are_shown_in_turns_the_frame_on_the_screen_first(des
         )
     )
 
-    layer = desk.presenter.view.overlay.layer.data
+    layer = review.presenter.view.overlay.layer.data
     assert not layer[frames].any()  # this turn is over before anything is drawn
-    assert not desk.presenter.idle_queue.idle
-    desk.presenter.view._paint_some()
+    assert not review.presenter.idle_queue.idle
+    review.presenter.view._paint_some()
     assert [bool(layer[frame].any()) for frame in frames] == [False, False, True]
     qtbot.waitUntil(
-        lambda: desk.presenter.idle_queue.idle and not desk.presenter.view._when_idle.isActive()
+        lambda: review.presenter.idle_queue.idle and not review.presenter.view._when_idle.isActive()
     )
     assert all(np.array_equal(layer[frame] == MODEL_VALUE, mask) for frame in frames)
-    assert desk.page.frame.quality.text == "Quality 0.90"
+    assert review.page.frame.quality.text == "Quality 0.90"
 
 
-def test_an_analysis_can_be_cancelled_and_run_again(desk, qtbot):
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: desk.timeline._data.computed.any(), timeout=120 * SECONDS)
-    desk.page.analysis.cancel.click()
-    assert not desk.runner.running
-    assert desk.page.analysis.analyse.isVisibleTo(desk.page)
-    analyse(desk, qtbot)
+def test_an_analysis_can_be_cancelled_and_run_again(review, qtbot):
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: review.timeline._data.computed.any(), timeout=120 * SECONDS)
+    review.page.analysis.cancel.click()
+    assert not review.runner.running
+    assert review.page.analysis.analyse.isVisibleTo(review.page)
+    analyse(review, qtbot)
 
 
-def test_a_model_that_is_not_there_is_one_line_of_trouble(desk, qtbot):
-    desk.page.settings.form.set_field("cls_model", "no-such-model")
+def test_a_model_that_is_not_there_is_one_line_of_trouble(review, qtbot):
+    review.page.settings.form.set_field("cls_model", "no-such-model")
     assert load_settings().cls_model == "no-such-model"
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.page.analysis.error.text().startswith("no-such-model: no such model folder")
-    assert desk.page.analysis.error_box.isVisibleTo(desk.page)
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    assert review.page.analysis.error.text().startswith("no-such-model: no such model folder")
+    assert review.page.analysis.error_box.isVisibleTo(review.page)
 
 
 def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path, qtbot):
@@ -145,30 +147,30 @@ def test_a_damaged_file_is_one_line_of_trouble(window, tiny_settings, tmp_path, 
     assert "\n" not in widget.welcome.message.text()
 
 
-def test_keys_label_the_frame_and_move_along(desk, press, store, phantom):
-    desk.presenter.actions.go(30)
-    press(desk, Key.Key_1)
-    press(desk, Key.Key_Right)
-    press(desk, Key.Key_2)
-    press(desk, Key.Key_PageDown)
-    press(desk, Key.Key_0)
-    press(desk, Key.Key_Home)
-    assert desk.presenter.view.navigator.frame == 40
-    press(desk, Key.Key_End)
-    press(desk, Key.Key_PageUp)
-    assert desk.presenter.view.navigator.frame == 39
+def test_keys_label_the_frame_and_move_along(review, press, store, phantom):
+    review.presenter.actions.go(30)
+    press(review, Key.Key_1)
+    press(review, Key.Key_Right)
+    press(review, Key.Key_2)
+    press(review, Key.Key_PageDown)
+    press(review, Key.Key_0)
+    press(review, Key.Key_Home)
+    assert review.presenter.view.navigator.frame == 40
+    press(review, Key.Key_End)
+    press(review, Key.Key_PageUp)
+    assert review.presenter.view.navigator.frame == 39
     labels = {f: c.label for f, c in store.corrections(phantom.sweep.identity).items()}
     assert labels == {30: Label.OPTIMAL, 31: Label.SUBOPTIMAL, 51: Label.NONE}
-    assert "3 frames corrected, saved" in desk.page.saved.text()
-    desk.presenter.actions.go(30)
-    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+    assert "3 frames corrected, saved" in review.page.saved.text()
+    review.presenter.actions.go(30)
+    assert review.page.frame.label_buttons[Label.OPTIMAL].isChecked()
 
 
-def test_keys_belong_to_napari_while_the_widget_is_hidden(desk, press):
-    desk.parent().hide()
-    assert not desk._keys.active
-    desk.parent().show()
-    assert desk._keys.active
+def test_keys_belong_to_napari_while_the_widget_is_hidden(review, press):
+    review.parent().hide()
+    assert not review._keys.active
+    review.parent().show()
+    assert review._keys.active
 
 
 def stroke(widget, frame, centre, radius):
@@ -183,135 +185,135 @@ def stroke(widget, frame, centre, radius):
     QApplication.processEvents()
 
 
-def test_a_stroke_is_the_experts_mask_and_in_the_store(desk, store, phantom):
-    stroke(desk, 12, (70, 90), 15)
-    mask = desk.presenter.session.mask(12)
-    assert desk.presenter.session.mask_source(12) is Source.EXPERT
+def test_a_stroke_is_the_experts_mask_and_in_the_store(review, store, phantom):
+    stroke(review, 12, (70, 90), 15)
+    mask = review.presenter.session.mask(12)
+    assert review.presenter.session.mask_source(12) is Source.EXPERT
     assert mask[70, 90]
     assert mask.sum() == pytest.approx(np.pi * 15**2, rel=0.15)
     assert set(store.corrections(phantom.sweep.identity)) == {12}
-    assert "expert's outline" in desk.page.frame.diameters.text()
+    assert "expert's outline" in review.page.frame.diameters.text()
 
 
-def test_a_stroke_begins_from_the_models_outline(desk, qtbot, phantom):
-    analyse(desk, qtbot)
-    session = desk.presenter.session
+def test_a_stroke_begins_from_the_models_outline(review, qtbot, phantom):
+    analyse(review, qtbot)
+    session = review.presenter.session
     frame = next(f for f in range(60) if session.analysis.mask(f).sum() > 50)
     before = session.analysis.mask(frame)
-    stroke(desk, frame, (70, 90), 12)
+    stroke(review, frame, (70, 90), 12)
     mask = session.mask(frame)
     assert session.mask_source(frame) is Source.EXPERT
     assert mask[before].all()
     assert mask[70, 90]
-    shown = desk.presenter.view.overlay.layer.data[frame]
+    shown = review.presenter.view.overlay.layer.data[frame]
     assert np.array_equal(shown, EXPERT_VALUE * mask)
 
 
-def test_undo_and_redo_go_over_labels_and_masks_in_order(desk, press, phantom):
+def test_undo_and_redo_go_over_labels_and_masks_in_order(review, press, phantom):
     control = Qt.KeyboardModifier.ControlModifier
-    session = desk.presenter.session
-    stroke(desk, 12, (70, 90), 15)
-    desk.presenter.actions.label_optimal()
-    desk.presenter.actions.go(40)
-    press(desk, Key.Key_Z, control)
-    assert desk.presenter.view.navigator.frame == 12
+    session = review.presenter.session
+    stroke(review, 12, (70, 90), 15)
+    review.presenter.actions.label_optimal()
+    review.presenter.actions.go(40)
+    press(review, Key.Key_Z, control)
+    assert review.presenter.view.navigator.frame == 12
     assert session.view(12).label is None
-    press(desk, Key.Key_Z, control)
+    press(review, Key.Key_Z, control)
     assert session.corrections() == {}
-    assert not desk.presenter.view.overlay.layer.data[12].any()
-    press(desk, Key.Key_Y, control)
+    assert not review.presenter.view.overlay.layer.data[12].any()
+    press(review, Key.Key_Y, control)
     assert session.view(12).mask_source is Source.EXPERT
-    assert desk.presenter.view.overlay.layer.data[12].any()
+    assert review.presenter.view.overlay.layer.data[12].any()
 
 
-def test_clear_and_revert(desk, qtbot, press):
-    analyse(desk, qtbot)
-    session = desk.presenter.session
+def test_clear_and_revert(review, qtbot, press):
+    analyse(review, qtbot)
+    session = review.presenter.session
     frame = next(f for f in range(60) if session.analysis.mask(f).any())
-    desk.presenter.actions.go(frame)
-    press(desk, Key.Key_X)
-    assert not desk.presenter.view.overlay.layer.data[frame].any()
+    review.presenter.actions.go(frame)
+    press(review, Key.Key_X)
+    assert not review.presenter.view.overlay.layer.data[frame].any()
     assert session.view(frame).mask_source is Source.EXPERT
-    press(desk, Key.Key_V)
+    press(review, Key.Key_V)
     assert session.corrections() == {}
-    assert (desk.presenter.view.overlay.layer.data[frame] == MODEL_VALUE).any()
+    assert (review.presenter.view.overlay.layer.data[frame] == MODEL_VALUE).any()
 
 
-def test_accept_confirms_and_goes_to_the_next(desk, qtbot, press):
-    analyse(desk, qtbot)
-    session = desk.presenter.session
+def test_accept_confirms_and_goes_to_the_next(review, qtbot, press):
+    analyse(review, qtbot)
+    session = review.presenter.session
     analysis = session.analysis
     analysis.quality[:] = 0.01
     analysis.quality[[5, 20, 50]] = 0.99
     analysis.area_fraction[:] = 0.0
     analysis.area_fraction[[5, 20, 50]] = 0.2
-    desk.presenter.actions.go(5)
-    press(desk, Key.Key_Return)
-    assert desk.presenter.view.navigator.frame == 20
+    review.presenter.actions.go(5)
+    press(review, Key.Key_Return)
+    assert review.presenter.view.navigator.frame == 20
     assert session.corrections()[5].accepted
-    press(desk, Key.Key_N)
-    assert desk.presenter.view.navigator.frame == 50
-    press(desk, Key.Key_B)
-    assert desk.presenter.view.navigator.frame == session.best_frame()
+    press(review, Key.Key_N)
+    assert review.presenter.view.navigator.frame == 50
+    press(review, Key.Key_B)
+    assert review.presenter.view.navigator.frame == session.best_frame()
 
 
-def test_corrections_come_back_when_the_sweep_is_opened_again(desk, show, phantom):
-    stroke(desk, 12, (70, 90), 15)
-    desk.presenter.actions.label_suboptimal()
-    desk.viewer.layers.clear()
-    show(desk, phantom.sweep)
-    assert desk.presenter.session.view(12).label is Label.SUBOPTIMAL
-    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
-    assert desk.timeline._data.by_expert[12]
+def test_corrections_come_back_when_the_sweep_is_opened_again(review, show, phantom):
+    stroke(review, 12, (70, 90), 15)
+    review.presenter.actions.label_suboptimal()
+    review.viewer.layers.clear()
+    show(review, phantom.sweep)
+    assert review.presenter.session.view(12).label is Label.SUBOPTIMAL
+    assert (review.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
+    assert review.timeline._data.by_expert[12]
 
 
-def test_a_correction_that_cannot_be_saved_is_reported_and_stays_on_the_screen(desk, store):
+def test_a_correction_that_cannot_be_saved_is_reported_and_stays_on_the_screen(review, store):
     store._connection.execute("PRAGMA query_only = ON")
-    stroke(desk, 12, (70, 90), 15)
-    assert "not saved" in desk.page.saved.text()
-    assert "cannot be written" in desk.page.analysis.error.text()
-    assert desk.presenter.view.overlay.layer.data[12].any()
-    assert desk.presenter.session.unsaved == 1
+    stroke(review, 12, (70, 90), 15)
+    assert "not saved" in review.page.saved.text()
+    assert "cannot be written" in review.page.analysis.error.text()
+    assert review.presenter.view.overlay.layer.data[12].any()
+    assert review.presenter.session.unsaved == 1
     store._connection.execute("PRAGMA query_only = OFF")
-    desk.presenter.actions.label_optimal()
-    assert desk.presenter.session.unsaved == 0
-    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
+    review.presenter.actions.label_optimal()
+    assert review.presenter.session.unsaved == 0
+    assert (review.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
     assert [event.kind.value for event in store.events()] == ["mask", "label"]
-    assert "1 frame corrected, saved" in desk.page.saved.text()
+    assert "1 frame corrected, saved" in review.page.saved.text()
 
 
-def test_the_brush_and_the_overlay_answer_to_keys(desk, press):
-    layer = desk.presenter.view.overlay.layer
-    press(desk, Key.Key_P)
+def test_the_brush_and_the_overlay_answer_to_keys(review, press):
+    layer = review.presenter.view.overlay.layer
+    press(review, Key.Key_P)
     assert layer.mode == "paint"
     size = layer.brush_size
-    press(desk, Key.Key_Plus)
+    press(review, Key.Key_Plus)
     assert layer.brush_size > size
-    press(desk, Key.Key_Minus)
-    press(desk, Key.Key_Minus)
+    press(review, Key.Key_Minus)
+    press(review, Key.Key_Minus)
     assert layer.brush_size < size
-    press(desk, Key.Key_R)
+    press(review, Key.Key_R)
     assert layer.mode == "erase"
-    press(desk, Key.Key_Escape)
+    press(review, Key.Key_Escape)
     assert layer.mode == "pan_zoom"
-    press(desk, Key.Key_H)
+    press(review, Key.Key_H)
     assert not layer.visible
-    press(desk, Key.Key_H)
+    press(review, Key.Key_H)
     assert layer.visible
-    press(desk, Key.Key_O)
+    press(review, Key.Key_O)
     assert layer.contour == 0
     assert layer.opacity < 0.5
-    press(desk, Key.Key_O)
+    press(review, Key.Key_O)
     assert layer.contour > 0
 
 
-def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
+def test_enter_in_a_field_is_no_correction(review, qtbot, press, store):
     from napari_fetal_iqa.widgets.forms import text_line
 
-    analyse(desk, qtbot)
-    field = text_line(desk.page.settings.form.controls["reviewer"])
-    desk.page.settings.parent().parent().expand(animate=False)
-    press(desk, Key.Key_0)
+    analyse(review, qtbot)
+    field = text_line(review.page.settings.form.controls["reviewer"])
+    review.page.settings.parent().parent().expand(animate=False)
+    press(review, Key.Key_0)
     assert len(store.events()) == 1
     field.setFocus()
     qtbot.waitUntil(field.hasFocus)
@@ -321,98 +323,98 @@ def test_enter_in_a_field_is_no_correction(desk, qtbot, press, store):
     assert load_settings().reviewer == "BM"
 
 
-def test_results_do_not_paint_under_the_brush(desk, qtbot):
-    analyse(desk, qtbot)
-    frame = next(f for f in range(60) if desk.presenter.session.analysis.mask(f).any())
-    overlay = desk.presenter.view.overlay
-    desk.presenter.actions.go(frame)
+def test_results_do_not_paint_under_the_brush(review, qtbot):
+    analyse(review, qtbot)
+    frame = next(f for f in range(60) if review.presenter.session.analysis.mask(f).any())
+    overlay = review.presenter.view.overlay
+    review.presenter.actions.go(frame)
     overlay._dragging = True
     overlay.layer.data[frame, 5, 5] = EXPERT_VALUE
-    desk.presenter.view.paint([frame])
+    review.presenter.view.paint([frame])
     assert overlay.layer.data[frame, 5, 5] == EXPERT_VALUE
     overlay._dragging = False
     overlay.report_strokes()
     assert overlay.layer.data[frame, 5, 5] != EXPERT_VALUE
 
 
-def test_a_longer_layer_beside_the_sweep_gets_no_corrections(desk, store):
-    desk.viewer.add_points(np.array([[100.0, 5, 5]]))
-    desk.viewer.dims.set_point(0, 90)
-    desk.presenter.actions.label_optimal()
+def test_a_longer_layer_beside_the_sweep_gets_no_corrections(review, store):
+    review.viewer.add_points(np.array([[100.0, 5, 5]]))
+    review.viewer.dims.set_point(0, 90)
+    review.presenter.actions.label_optimal()
     assert store.events() == []
-    assert "go to one first" in desk.page.analysis.error.text()
-    desk.presenter.actions.last_frame()
-    desk.presenter.actions.label_optimal()
+    assert "go to one first" in review.page.analysis.error.text()
+    review.presenter.actions.last_frame()
+    review.presenter.actions.label_optimal()
     assert [event.frame for event in store.events()] == [59]
 
 
-def test_a_second_sweep_takes_the_desk_and_gives_it_back(desk, show, phantom, qtbot, store):
-    first = desk.layer
-    desk.presenter.actions.go(40)
+def test_a_second_sweep_takes_the_desk_and_gives_it_back(review, show, phantom, qtbot, store):
+    first = review.layer
+    review.presenter.actions.go(40)
     frames = phantom.sweep.frames[:20] // 2
-    second = show(desk, type(phantom.sweep)(frames, phantom.sweep.spacing_mm, name="second"))
-    qtbot.waitUntil(lambda: desk.presenter is not None and desk.layer is second)
+    second = show(review, type(phantom.sweep)(frames, phantom.sweep.spacing_mm, name="second"))
+    qtbot.waitUntil(lambda: review.presenter is not None and review.layer is second)
     assert not first.visible
-    assert desk.presenter.view.navigator.on_sweep
-    desk.viewer.layers.remove(second)
+    assert review.presenter.view.navigator.on_sweep
+    review.viewer.layers.remove(second)
     qtbot.waitUntil(
-        lambda: desk.presenter is not None and desk.layer is first, timeout=20 * SECONDS
+        lambda: review.presenter is not None and review.layer is first, timeout=20 * SECONDS
     )
 
 
-def test_outlines_deleted_by_hand_come_back(desk, qtbot):
-    stroke(desk, 12, (70, 90), 15)
-    desk.viewer.layers.remove(desk.presenter.view.overlay.layer)
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 3)
-    assert (desk.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
-    desk.viewer.layers.select_all()
-    desk.viewer.layers.remove_selected()
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    assert desk.presenter is None
+def test_outlines_deleted_by_hand_come_back(review, qtbot):
+    stroke(review, 12, (70, 90), 15)
+    review.viewer.layers.remove(review.presenter.view.overlay.layer)
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 3)
+    assert (review.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
+    review.viewer.layers.select_all()
+    review.viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 0)
+    assert review.presenter is None
 
 
-def test_a_projection_of_the_sweep_is_no_sweep(desk):
-    layer = desk.layer
-    desk.viewer.add_image(phantom_mean(layer), metadata=layer.metadata)
-    assert desk.layer is layer
+def test_a_projection_of_the_sweep_is_no_sweep(review):
+    layer = review.layer
+    review.viewer.add_image(phantom_mean(layer), metadata=layer.metadata)
+    assert review.layer is layer
 
 
 def phantom_mean(layer):
     return np.asarray(layer.data).mean(axis=0).astype(np.uint8)
 
 
-def test_closing_the_dock_takes_everything_away(desk, qtbot):
-    viewer = desk.viewer
-    viewer.window.remove_dock_widget(desk)
-    assert desk._closed
+def test_closing_the_dock_takes_everything_away(review, qtbot):
+    viewer = review.viewer
+    viewer.window.remove_dock_widget(review)
+    assert review._closed
     qtbot.waitUntil(lambda: len(viewer.layers) == 1)
-    qtbot.waitUntil(lambda: not desk.timeline_dock.visible)
+    qtbot.waitUntil(lambda: not review.timeline_dock.visible)
     viewer.dims.set_current_step(0, 5)
 
 
-def test_another_reviewer_is_kept_for_the_next_start(desk, store, phantom):
-    desk.presenter.actions.label_optimal()
-    desk.page.settings.form.set_field("reviewer", "BM")
-    desk.presenter.actions.label_none()
+def test_another_reviewer_is_kept_for_the_next_start(review, store, phantom):
+    review.presenter.actions.label_optimal()
+    review.page.settings.form.set_field("reviewer", "BM")
+    review.presenter.actions.label_none()
     assert load_settings().reviewer == "BM"
     assert store.reviewers(phantom.sweep.identity) == ["AK", "BM"]
-    assert "Reviewer BM" in desk.page.saved.text()
+    assert "Reviewer BM" in review.page.saved.text()
 
 
-def test_help_lists_every_key_and_every_action_is_done_by_something(desk, qtbot):
+def test_help_lists_every_key_and_every_action_is_done_by_something(review, qtbot):
     from napari_fetal_iqa.widgets import shortcuts
 
     table = shortcuts.help_html()
     for key in shortcuts.KEYS:
         assert key.does in table
-    assert set(desk._handlers) == set(shortcuts.Action)
+    assert set(review._handlers) == set(shortcuts.Action)
 
 
-def test_keys_that_move_or_scale_repeat_while_held_and_those_that_correct_do_not(desk):
+def test_keys_that_move_or_scale_repeat_while_held_and_those_that_correct_do_not(review):
     from napari_fetal_iqa.widgets.shortcuts import KEYS
 
     repeating = {
-        shortcut.key().toString() for shortcut in desk._keys._shortcuts if shortcut.autoRepeat()
+        shortcut.key().toString() for shortcut in review._keys._shortcuts if shortcut.autoRepeat()
     }
     assert {"Left", "Right", "PgUp", "PgDown", "+", "-", "Ctrl+Z"} <= repeating
     assert not repeating & {"1", "2", "0", "Return", "X", "V", "C", "A", "Space"}
@@ -434,8 +436,8 @@ def test_the_page_of_keys_is_the_table():
     assert page.read_text(encoding="utf-8") == shortcuts.help_markdown()
 
 
-def test_a_window_with_an_analysed_sweep_has_no_torch(desk, qtbot):
-    analyse(desk, qtbot)
+def test_a_window_with_an_analysed_sweep_has_no_torch(review, qtbot):
+    analyse(review, qtbot)
     assert "torch" not in sys.modules
 
 

@@ -18,7 +18,7 @@ def ellipse(shape, rows, columns):
 
 @pytest.fixture
 def two(window, show, tiny_settings, phantom, store):
-    """AK at the desk; BM corrected frames 10 and 11 before."""
+    """AK at the review; BM corrected frames 10 and 11 before."""
     sweep = phantom.sweep
     shape = sweep.shape[1:]
     store.add_sweep(sweep)
@@ -40,8 +40,8 @@ def choose(widget, text):
     choice.activated.emit(index)
 
 
-def test_one_reviewer_alone_is_not_asked_whose_corrections_to_show(desk):
-    assert not desk.page.reviewers.isVisible()
+def test_one_reviewer_alone_is_not_asked_whose_corrections_to_show(review):
+    assert not review.page.reviewers.isVisible()
 
 
 def test_what_the_other_corrected_is_shown_and_cannot_be_changed(two, phantom, store):
@@ -91,51 +91,51 @@ def test_where_they_disagree_is_marked_and_walked_over(two, qtbot):
     assert not panel.agreement.isVisible()
 
 
-def test_a_review_goes_on_where_it_was_left(desk, show, phantom, qtbot):
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    desk.presenter.actions.set_thresholds(0.9, 0.05)
-    desk.presenter.actions.go(37)
-    desk.viewer.layers.remove(desk.layer)
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    show(desk, phantom.sweep)
-    assert desk.presenter.view.navigator.frame == 37
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    qtbot.waitUntil(lambda: desk.timeline._data.quality_threshold == pytest.approx(0.9))
-    desk.timeline.thresholds_reset.emit()
-    assert desk.timeline._data.quality_threshold == pytest.approx(0.5)
+def test_a_review_goes_on_where_it_was_left(review, show, phantom, qtbot):
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    review.presenter.actions.set_thresholds(0.9, 0.05)
+    review.presenter.actions.go(37)
+    review.viewer.layers.remove(review.layer)
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 0)
+    show(review, phantom.sweep)
+    assert review.presenter.view.navigator.frame == 37
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    qtbot.waitUntil(lambda: review.timeline._data.quality_threshold == pytest.approx(0.9))
+    review.timeline.thresholds_reset.emit()
+    assert review.timeline._data.quality_threshold == pytest.approx(0.5)
 
 
-def test_fill_and_polygon_correct_the_mask_too(desk, store, press):
+def test_fill_and_polygon_correct_the_mask_too(review, store, press):
     """Of these two napari tells before the mask has them."""
-    desk.presenter.actions.go(12)
-    desk.presenter.actions.polygon()
-    layer = desk.presenter.view.overlay.layer
+    review.presenter.actions.go(12)
+    review.presenter.actions.polygon()
+    layer = review.presenter.view.overlay.layer
     layer._overlays["polygon"].points = [[12, 30, 40], [12, 30, 120], [12, 100, 120], [12, 100, 40]]
-    press(desk, Qt.Key.Key_Return)
+    press(review, Qt.Key.Key_Return)
     QApplication.processEvents()
-    assert desk.presenter.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)
-    assert desk.presenter.view.navigator.frame == 12
-    desk.presenter.actions.fill()
+    assert review.presenter.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)
+    assert review.presenter.view.navigator.frame == 12
+    review.presenter.actions.fill()
     layer.fill((12, 5, 5), EXPERT_VALUE)
-    desk.presenter.view.paint([12])  # results that come in now do not paint over it
+    review.presenter.view.paint([12])  # results that come in now do not paint over it
     QApplication.processEvents()
-    assert desk.presenter.session.mask(12).all()
+    assert review.presenter.session.mask(12).all()
     assert [event.kind.value for event in store.events()] == ["mask", "mask"]
 
 
-def test_a_fill_just_before_closing_is_not_lost(desk, store, phantom):
-    desk.presenter.actions.go(12)
-    desk.presenter.view.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
-    desk.close()
+def test_a_fill_just_before_closing_is_not_lost(review, store, phantom):
+    review.presenter.actions.go(12)
+    review.presenter.view.overlay.layer.fill((12, 5, 5), EXPERT_VALUE)
+    review.close()
     assert sorted(store.corrections(phantom.sweep.identity)) == [12]
 
 
-def test_a_sweep_is_marked_as_fully_reviewed(desk, store, phantom):
+def test_a_sweep_is_marked_as_fully_reviewed(review, store, phantom):
     identity = phantom.sweep.identity
-    assert not desk.page.reviewed.isChecked()
-    desk.page.reviewed.click()
+    assert not review.page.reviewed.isChecked()
+    review.page.reviewed.click()
     assert store.fully_reviewed(identity) == ["AK"]
-    desk.page.reviewed.click()
+    review.page.reviewed.click()
     assert store.fully_reviewed(identity) == []

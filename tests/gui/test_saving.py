@@ -25,20 +25,20 @@ def saved(widget):
     return widget.page.saved.text().endswith("saved")
 
 
-def test_a_locked_store_is_waited_for(desk, path, qtbot):
-    assert saved(desk)
-    desk.keeper.store._connection.execute("PRAGMA busy_timeout = 20")
+def test_a_locked_store_is_waited_for(review, path, qtbot):
+    assert saved(review)
+    review.keeper.store._connection.execute("PRAGMA busy_timeout = 20")
     other = sqlite3.connect(path, isolation_level=None)
     other.execute("BEGIN IMMEDIATE")
-    desk.presenter.actions.label_optimal()
-    frame = desk.presenter.view.navigator.frame
-    assert not saved(desk)
-    assert "another program" in desk.page.analysis.error.text()
-    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+    review.presenter.actions.label_optimal()
+    frame = review.presenter.view.navigator.frame
+    assert not saved(review)
+    assert "another program" in review.page.analysis.error.text()
+    assert review.page.frame.label_buttons[Label.OPTIMAL].isChecked()
     other.execute("ROLLBACK")
     other.close()
-    qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
-    assert not desk.page.analysis.error_box.isVisible()
+    qtbot.waitUntil(lambda: saved(review), timeout=20 * SECONDS)
+    assert not review.page.analysis.error_box.isVisible()
     with CorrectionStore(path) as on_disk:
         (event,) = on_disk.events()
         assert (event.frame, event.label) == (frame, Label.OPTIMAL)
@@ -52,28 +52,28 @@ def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
         before.set_label(phantom.sweep.identity, 20, Label.NONE, "AK")
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
-    desk = window()
-    show(desk, phantom.sweep)
-    assert "newer" in desk.page.analysis.error.text()
-    assert not saved(desk)
-    desk.presenter.actions.go(12)
-    desk.presenter.actions.label_suboptimal()
-    assert "newer" in desk.page.analysis.error.text()  # it is still so
+    review = window()
+    show(review, phantom.sweep)
+    assert "newer" in review.page.analysis.error.text()
+    assert not saved(review)
+    review.presenter.actions.go(12)
+    review.presenter.actions.label_suboptimal()
+    assert "newer" in review.page.analysis.error.text()  # it is still so
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    qtbot.waitUntil(lambda: saved(desk), timeout=20 * SECONDS)
-    assert "2 frames corrected" in desk.page.saved.text()
-    assert desk.presenter.view.navigator.frame == 12
+    qtbot.waitUntil(lambda: saved(review), timeout=20 * SECONDS)
+    assert "2 frames corrected" in review.page.saved.text()
+    assert review.presenter.view.navigator.frame == 12
     with CorrectionStore(path) as on_disk:
         assert sorted(on_disk.corrections(phantom.sweep.identity, "AK")) == [12, 20]
 
 
-def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(desk, path, monkeypatch):
+def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(review, path, monkeypatch):
     shown = []
     monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", shown.append)
-    desk.keeper.store._connection.execute("PRAGMA query_only = ON")
-    desk.presenter.actions.label_optimal()
-    desk.close()
+    review.keeper.store._connection.execute("PRAGMA query_only = ON")
+    review.presenter.actions.label_optimal()
+    review.close()
     (line,) = shown
     rescued = line.split("corrections merge ")[1]
     with CorrectionStore(rescued) as store:

@@ -47,55 +47,55 @@ def drag(timeline, begin: QPoint, end: QPoint):
     QTest.mouseRelease(port, Qt.MouseButton.LeftButton, pos=end)
 
 
-def test_clicking_the_timeline_moves_the_viewer_and_the_other_way_round(desk, qtbot):
-    view = desk.timeline._view
-    plot = desk.timeline._quality
+def test_clicking_the_timeline_moves_the_viewer_and_the_other_way_round(review, qtbot):
+    view = review.timeline._view
+    plot = review.timeline._quality
     for frame in (10, 44):
         scene = plot.vb.mapViewToScene(plot.vb.mapToView(plot.vb.rect().center()))
         scene.setX(plot.vb.mapViewToScene(scene.__class__(frame, 0.5)).x())
         qtbot.mouseClick(view.viewport(), Qt.MouseButton.LeftButton, pos=view.mapFromScene(scene))
-        assert abs(desk.viewer.dims.current_step[0] - frame) <= 1
-    desk.viewer.dims.set_current_step(0, 25)
-    assert desk.timeline._cursors[0].value() == 25
-    assert "Sweep 2, frame 5" in desk.page.frame.place.text()
+        assert abs(review.viewer.dims.current_step[0] - frame) <= 1
+    review.viewer.dims.set_current_step(0, 25)
+    assert review.timeline._cursors[0].value() == 25
+    assert "Sweep 2, frame 5" in review.page.frame.place.text()
 
 
-def test_dragging_over_the_labels_chooses_the_range_that_a_label_goes_to(desk, store, phantom):
-    timeline = desk.timeline
+def test_dragging_over_the_labels_chooses_the_range_that_a_label_goes_to(review, store, phantom):
+    timeline = review.timeline
     strip = timeline._labels
     drag(timeline, at(timeline, strip, 22, 0.5), at(timeline, strip, 27, 0.5))
-    first, last = desk.presenter.view.selection.ends
+    first, last = review.presenter.view.selection.ends
     assert abs(first - 22) <= 1
     assert abs(last - 27) <= 1
     assert timeline._range.isVisible()
-    assert desk.presenter.view.navigator.frame == last
-    desk.presenter.actions.label_none()
+    assert review.presenter.view.navigator.frame == last
+    review.presenter.actions.label_none()
     corrections = store.corrections(phantom.sweep.identity)
     assert sorted(corrections) == list(range(first, last + 1))
     assert not timeline._range.isVisible()
-    desk.presenter.actions.undo()
+    review.presenter.actions.undo()
     assert store.corrections(phantom.sweep.identity) == {}
 
 
-def test_shift_with_the_arrows_extends_the_range(desk, press, store, phantom):
-    desk.presenter.actions.go(30)
+def test_shift_with_the_arrows_extends_the_range(review, press, store, phantom):
+    review.presenter.actions.go(30)
     for _ in range(3):
-        press(desk, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
-    press(desk, Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
-    assert desk.presenter.view.selection.ends == (30, 32)
-    press(desk, Key.Key_2)
+        press(review, Key.Key_Right, Qt.KeyboardModifier.ShiftModifier)
+    press(review, Key.Key_Left, Qt.KeyboardModifier.ShiftModifier)
+    assert review.presenter.view.selection.ends == (30, 32)
+    press(review, Key.Key_2)
     corrections = store.corrections(phantom.sweep.identity)
     assert {frame: c.label for frame, c in corrections.items()} == dict.fromkeys(
         (30, 31, 32), Label.SUBOPTIMAL
     )
 
 
-def test_walking_out_of_the_range_forgets_it(desk):
-    desk.presenter.actions.choose_range(10, 14)
-    desk.presenter.actions.previous_frame()
-    assert desk.presenter.view.selection.ends == (10, 14)
-    desk.presenter.actions.go(20)
-    assert desk.presenter.view.selection.ends is None
+def test_walking_out_of_the_range_forgets_it(review):
+    review.presenter.actions.choose_range(10, 14)
+    review.presenter.actions.previous_frame()
+    assert review.presenter.view.selection.ends == (10, 14)
+    review.presenter.actions.go(20)
+    assert review.presenter.view.selection.ends is None
 
 
 def test_a_range_grows_and_shrinks_round_where_it_began():
@@ -113,10 +113,10 @@ def test_a_range_grows_and_shrinks_round_where_it_began():
     assert heard == [(5, 7), (3, 5), None, None]
 
 
-def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    session, timeline = desk.presenter.session, desk.timeline
+def test_a_dragged_threshold_changes_the_labels_at_once(review, qtbot):
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    session, timeline = review.presenter.session, review.timeline
     quality = session.analysis.quality
     middle = float(np.median(quality))
     before = session.labels()[0].copy()
@@ -130,7 +130,7 @@ def test_a_dragged_threshold_changes_the_labels_at_once(desk, qtbot):
     assert line.value() == pytest.approx(0.95, abs=0.05)
     assert session.analysis.setup.thresholds.quality == pytest.approx(line.value())
     assert (session.labels()[0] == 1).sum() == 0 or middle > 0.9
-    desk.presenter.actions.set_thresholds(old, session.analysis.setup.thresholds.area)
+    review.presenter.actions.set_thresholds(old, session.analysis.setup.thresholds.area)
     assert np.array_equal(session.labels()[0], before)
     assert line.value() == pytest.approx(old)
 
@@ -150,15 +150,15 @@ def test_hovering_tells_what_is_known_of_a_frame():
     assert describe(known, 3) == "Frame 3, sweep 2, frame 1, not computed yet"
 
 
-def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
-    calipers = desk.presenter.view.calipers
+def test_calipers_measure_the_outline_that_counts(review, phantom, qtbot):
+    calipers = review.presenter.view.calipers
     shown = int(np.flatnonzero(phantom.labels)[0])
-    desk.presenter.actions.go(shown)
+    review.presenter.actions.go(shown)
     assert not calipers.layer.visible
-    desk.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
+    review.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
     assert calipers.layer.visible
-    measured = desk.presenter.session.view(shown).measurement
-    text, drawn = desk.caption, desk.viewer.canvas.overlays.text
+    measured = review.presenter.session.view(shown).measurement
+    text, drawn = review.caption, review.viewer.canvas.overlays.text
     assert text.text.startswith(f"AC {measured.circumference_mm:.1f} mm")
     qtbot.waitUntil(lambda: drawn.text == text.text)
     assert drawn.color is None  # no longer transparent: napari's own, legible on the canvas
@@ -166,18 +166,18 @@ def test_calipers_measure_the_outline_that_counts(desk, phantom, qtbot):
     lengths = np.linalg.norm(ends[:, 1] - ends[:, 0], axis=1)
     assert lengths == pytest.approx(measured.diameters_mm)
     empty = int(np.flatnonzero(phantom.labels == 0)[0])
-    desk.presenter.actions.go(empty)
+    review.presenter.actions.go(empty)
     assert not calipers.layer.visible
     assert not text.text
     qtbot.waitUntil(lambda: not drawn.text)
 
 
-def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
-    calipers, panel = desk.presenter.view.calipers, desk.page.frame
+def test_a_frame_is_measured_once_it_is_still(review, phantom, qtbot):
+    calipers, panel = review.presenter.view.calipers, review.page.frame
     shown = int(np.flatnonzero(phantom.labels)[0])
-    desk.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
-    desk.presenter.actions.go(0)
-    desk.presenter.actions.go(shown)
+    review.presenter.session.set_mask(shown, phantom.masks[shown] > 0)
+    review.presenter.actions.go(0)
+    review.presenter.actions.go(shown)
     assert not calipers.layer.visible
     assert "mm" not in panel.circumference.text()
     qtbot.waitUntil(lambda: calipers.layer.visible)
@@ -185,10 +185,10 @@ def test_a_frame_is_measured_once_it_is_still(desk, phantom, qtbot):
     assert "expert" in panel.diameters.text()
 
 
-def test_the_timeline_follows_the_theme(desk):
+def test_the_timeline_follows_the_theme(review):
     for theme in ("light", "dark"):
-        desk.viewer.theme = theme
-        assert desk.timeline._palette == palette_of(theme)
+        review.viewer.theme = theme
+        assert review.timeline._palette == palette_of(theme)
 
 
 def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
@@ -207,14 +207,14 @@ def test_the_star_lies_on_the_area_where_nothing_scores_quality(qtbot):
     assert stars([0, 0, 0, 0], -1) == [[], []]
 
 
-def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(desk, show, phantom, qtbot):
-    text, drawn = desk.caption, []
-    desk.viewer.canvas.overlays.text.events.text.connect(drawn.append)
+def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(review, show, phantom, qtbot):
+    text, drawn = review.caption, []
+    review.viewer.canvas.overlays.text.events.text.connect(drawn.append)
     qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
     assert len([letter for letter in drawn if len(letter) == 1]) > 5
     drawn.clear()
-    desk.viewer.layers.remove(desk.layer)
-    qtbot.waitUntil(lambda: len(desk.viewer.layers) == 0)
-    show(desk, phantom.sweep)
+    review.viewer.layers.remove(review.layer)
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 0)
+    show(review, phantom.sweep)
     qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
     assert not any(drawn)

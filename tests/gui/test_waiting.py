@@ -47,7 +47,7 @@ def test_a_sweep_is_read_while_models_load_and_they_load_once(
 
 
 def test_what_was_computed_stays_when_an_analysis_is_cancelled(
-    desk, qtbot, phantom, analyser, monkeypatch
+    review, qtbot, phantom, analyser, monkeypatch
 ):
     run, cancelled = analyser.run, threading.Event()
 
@@ -58,26 +58,26 @@ def test_what_was_computed_stays_when_an_analysis_is_cancelled(
         yield from results
 
     monkeypatch.setattr(analyser, "run", run_until_cancelled)
-    session = desk.presenter.session
-    desk.presenter.analyse()
+    session = review.presenter.session
+    review.presenter.analyse()
     qtbot.waitUntil(
         lambda: session.analysis is not None and session.analysis.computed.any(),
         timeout=120 * SECONDS,
     )
-    desk.runner.cancel()
+    review.runner.cancel()
     cancelled.set()
     first = session.analysis
     done = first.computed.copy()
     assert not done.all()
-    assert f"Stopped after {done.sum()}" in desk.page.analysis.doing.text()
-    desk.presenter.idle_queue.now()
-    assert np.array_equal(desk.timeline._data.computed, done)
+    assert f"Stopped after {done.sum()}" in review.page.analysis.doing.text()
+    review.presenter.idle_queue.now()
+    assert np.array_equal(review.timeline._data.computed, done)
     qtbot.waitUntil(
         lambda: cache.load_partial(phantom.sweep, first.setup) is not None, timeout=20 * SECONDS
     )
     assert np.array_equal(cache.load_partial(phantom.sweep, first.setup).computed, done)
 
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
     assert session.analysis.complete
     assert np.array_equal(session.analysis.quality[done], first.quality[done])

@@ -37,7 +37,7 @@ def write(folder, names, box=(20, 10, 100, 80), flat=False):
     return folder
 
 
-def test_an_image_that_is_missing_matters_only_where_it_is_asked_for(tmp_path):
+def test_an_image_that_is_missing_matters_only_where_it_is_requested(tmp_path):
     folder = write(tmp_path, ["003_HC", "006_HC"])
     (folder / "images" / "006_HC.png").unlink()
     assert [case.name for case in list_annotated(folder, {"003_HC"})] == ["003_HC"]

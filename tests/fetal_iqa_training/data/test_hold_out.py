@@ -42,7 +42,7 @@ def test_no_sweep_is_on_both_sides_and_none_is_lost():
     assert identities(split.training) | identities(split.hold_out) == identities(MANY)
 
 
-def test_too_few_frames_are_all_learnt_from():
+def test_too_few_frames_are_all_trained_on():
     few = [corrected(number, positives=1, negatives=1) for number in range(6)]
     split = split_hold_out(few, "cls")
     assert split.training == tuple(few)

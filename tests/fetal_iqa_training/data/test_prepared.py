@@ -119,7 +119,7 @@ def test_training_reads_no_volume_that_was_built_but_for_the_test_part(
     assert sorted(read) == sorted(json.loads((prepared / "split.json").read_text())["test"])
 
 
-def test_the_end_of_reading_is_told_as_where_the_sweeps_are_read(ready, tmp_path):
+def test_the_end_of_reading_is_reported_as_where_the_sweeps_are_read(ready, tmp_path):
     data, prepared = ready
     events = []
     choose_data(data, settings(), prepared=prepared).frame_sets(tmp_path, events.append)

@@ -83,7 +83,7 @@ def test_a_fit_ends_with_the_temperature_of_its_validation_frames(fitted, data, 
     assert {"ece", "ece_before", "brier", "brier_before"} <= set(test)
 
 
-def test_evaluation_of_the_folder_gives_the_figures_of_its_card(fitted, data, split):
+def test_evaluation_of_the_folder_gives_the_metrics_of_its_card(fitted, data, split):
     folder, card = fitted
     metrics = evaluate(folder, data, split=split, device="cpu").as_metrics()
     assert metrics.items() <= card.metrics["test"].items()

@@ -36,7 +36,7 @@ def outcomes(seed, count, sweeps=3, right=0.8):
 
 @settings(max_examples=40, deadline=None)
 @given(seed=st.integers(0, 1000), count=st.integers(1, 60), right=st.floats(0, 1))
-def test_figures_are_those_of_torchmetrics(seed, count, right):
+def test_metrics_are_those_of_torchmetrics(seed, count, right):
     found = outcomes(seed, count, right=right)
     oracle = FrameMetrics()
     oracle.update(

@@ -347,7 +347,7 @@ def test_rehearsed_frames_have_their_share_of_every_step():
     assert kinds(2) == [[0], [1, 2], [3, 5], [4]]
 
 
-def test_one_frame_in_five_of_each_kind_is_kept_back_and_none_is_learnt_from_too():
+def test_one_frame_in_five_of_each_kind_is_kept_back_and_none_is_trained_on_too():
     positive = np.arange(20) < 5
     learnt, kept_back = _kept_back(positive, wanted=True)
     assert [positive[kept_back].sum(), (~positive[kept_back]).sum()] == [1, 3]

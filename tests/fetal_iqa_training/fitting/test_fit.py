@@ -74,7 +74,7 @@ def test_the_card_says_how_the_model_was_made_and_how_well_it_does(fitted, data)
     assert card.tool_version
 
 
-def test_progress_is_told_from_reading_to_judging(fitted):
+def test_progress_is_reported_from_reading_to_judging(fitted):
     _, _, events = fitted
     assert [e.done for e in events if e.event == "reading"] == [*range(1, 36), *range(1, 6)]
     steps = [e for e in events if e.event == "step"]
@@ -121,7 +121,7 @@ def test_the_same_settings_give_the_same_weights_and_another_seed_others(data, t
     assert any(not torch.equal(first[name], other[name]) for name in first)
 
 
-def test_the_split_seed_alone_decides_which_subjects_are_learnt_from(data, tmp_path):
+def test_the_split_seed_alone_decides_which_subjects_are_trained_on(data, tmp_path):
     def training_data(seed, split_seed):
         settings = tiny_settings("cls", strategy="linear", seed=seed, split_seed=split_seed, **FEW)
         folder = tmp_path / f"{seed}-{split_seed}"

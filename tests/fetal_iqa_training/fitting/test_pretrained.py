@@ -10,7 +10,7 @@ def test_an_encoder_without_published_weights_starts_at_random(tmp_path):
     assert find_pretrained("swin-demo", tmp_path) is None
 
 
-def test_published_weights_that_are_not_here_are_asked_for(tmp_path):
+def test_published_weights_that_are_not_here_are_requested(tmp_path):
     with pytest.raises(TrainingError, match=r"weights fetch vit_s.*--from-scratch"):
         find_pretrained("vit_s", tmp_path)
 

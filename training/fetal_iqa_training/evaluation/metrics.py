@@ -83,7 +83,7 @@ class FrameMetrics:
         masks, truth = masks.flatten(1), truth.flatten(1)
         shown = truth.any(dim=1)
         overlap, both = (masks & truth).sum(dim=1), masks.sum(dim=1) + truth.sum(dim=1)
-        if shown.any():
+        if shown.any():  # as geometry.overlap's dice, of a batch of tensors where they lie
             self._dice.update(2 * overlap[shown] / both[shown])
 
     def compute(self) -> dict[str, float]:

@@ -37,7 +37,7 @@ def trainer(monkeypatch):
 
 
 def unfold(widget, qtbot):
-    panel = widget.page.learn
+    panel = widget.page.finetuning
     if not panel.isExpanded():
         panel.toggleButton().click()
     qtbot.waitUntil(lambda: panel.form.refresh.isEnabled(), timeout=30 * SECONDS)
@@ -57,8 +57,8 @@ def learnt(widget, qtbot, task="seg"):
     return panel
 
 
-def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
-    panel = unfold(desk, qtbot)
+def test_unfolding_says_what_there_is_to_learn_from(review, qtbot, trainer):
+    panel = unfold(review, qtbot)
     summary = panel.form.summary.text()
     assert "Frame quality: 41 frames of 3 sweeps, 20 with the abdomen" in summary
     assert "Outlines: 41 frames" in summary
@@ -69,9 +69,9 @@ def test_unfolding_says_what_there_is_to_learn_from(desk, qtbot, trainer):
     assert "torch" not in sys.modules
 
 
-def test_too_little_is_one_sentence_and_refresh_asks_again(desk, qtbot, trainer):
+def test_too_little_is_one_sentence_and_refresh_asks_again(review, qtbot, trainer):
     trainer("--too-little")
-    panel = unfold(desk, qtbot)
+    panel = unfold(review, qtbot)
     assert "no frame has an outline; outline at least 4 frames" in panel.form.summary.text()
     assert not panel.form.start.isEnabled()
     trainer()
@@ -79,26 +79,26 @@ def test_too_little_is_one_sentence_and_refresh_asks_again(desk, qtbot, trainer)
     qtbot.waitUntil(lambda: panel.form.start.isEnabled(), timeout=30 * SECONDS)
 
 
-def test_a_trainer_that_says_nothing_is_asked_again(desk, qtbot, trainer):
+def test_a_trainer_that_says_nothing_is_requested_again(review, qtbot, trainer):
     trainer("--no-such-option")
-    panel = unfold(desk, qtbot)
+    panel = unfold(review, qtbot)
     assert "press Refresh" in panel.form.summary.text()
     assert not panel.form.start.isEnabled()
 
 
-def test_without_a_model_to_go_on_from_nothing_is_learnt(desk, qtbot, trainer):
-    desk.page.settings.choose_model("seg", "")
-    panel = unfold(desk, qtbot)
+def test_without_a_model_to_go_on_from_nothing_is_learnt(review, qtbot, trainer):
+    review.page.settings.choose_model("seg", "")
+    panel = unfold(review, qtbot)
     assert "No SEG model is chosen" in panel.form.summary.text()
     assert not panel.form.start.isEnabled()
     panel.form.choices.set_field("task", "cls")
     assert panel.form.start.isEnabled()
 
 
-def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, analyser):
+def test_the_curve_grows_and_stop_keeps_what_was_learnt(review, qtbot, trainer, analyser):
     trainer("--until-stopped", "--pause", "0.02")
     released = analyser.released
-    panel = start(desk, qtbot)
+    panel = start(review, qtbot)
     assert panel.monitor.isVisible()
     assert not panel.form.isVisible()
     curves = panel.monitor.curves
@@ -114,10 +114,10 @@ def test_the_curve_grows_and_stop_keeps_what_was_learnt(desk, qtbot, trainer, an
     assert panel.results["seg"].use.isEnabled()
 
 
-def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
+def test_cancel_keeps_nothing_and_the_form_is_back(review, qtbot, trainer):
     trainer("--until-stopped", "--pause", "0.02")
-    panel = start(desk, qtbot)
-    job = desk.finetuning.job
+    panel = start(review, qtbot)
+    job = review.finetuning.job
     qtbot.waitUntil(lambda: panel.monitor.bar.value() > 0, timeout=60 * SECONDS)
     panel.monitor.cancel.click()
     assert panel.form.isVisible()
@@ -127,17 +127,19 @@ def test_cancel_keeps_nothing_and_the_form_is_back(desk, qtbot, trainer):
     assert not job.record.outs["seg"].exists()
 
 
-def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
-    panel = learnt(desk, qtbot)
+def test_a_better_model_is_shown_and_used(review, qtbot, trainer):
+    panel = learnt(review, qtbot)
     result = panel.results["seg"]
     assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
     for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
         assert text in result.table.text()
     folder = str(result.report.folder)
-    before = desk.settings_file.settings.seg_model
+    before = review.settings_file.settings.seg_model
     result.use.click()
     assert (
-        desk.settings_file.settings.seg_model == desk.page.settings.form.value.seg_model == folder
+        review.settings_file.settings.seg_model
+        == review.page.settings.form.value.seg_model
+        == folder
     )
     assert load_settings().seg_model == folder
     assert in_use.UseHistory(models_folder() / "in-use-history.json").references() == [
@@ -149,45 +151,45 @@ def test_a_better_model_is_shown_and_used(desk, qtbot, trainer):
     assert FinetuningJob.unfinished_or_unread() is None
 
 
-def test_what_was_analysed_before_is_stale_then(desk, qtbot, trainer):
-    desk.presenter.analyse()
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert not desk.page.stale.isVisible()
-    used = desk.presenter.session.analysis.setup.seg_model.id
-    learnt(desk, qtbot).results["seg"].use.click()
-    stale = desk.page.stale
+def test_what_was_analysed_before_is_stale_then(review, qtbot, trainer):
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    assert not review.page.stale.isVisible()
+    used = review.presenter.session.analysis.setup.seg_model.id
+    learnt(review, qtbot).results["seg"].use.click()
+    stale = review.page.stale
     qtbot.waitUntil(stale.isVisible, timeout=30 * SECONDS)
     assert stale.message.text() == f"Made with {used}; other models are chosen now"
-    assert not desk.page.analysis.analyse.isVisible()
+    assert not review.page.analysis.analyse.isVisible()
     stale.analyse.click()
     qtbot.waitUntil(lambda: not stale.isVisible(), timeout=120 * SECONDS)
-    qtbot.waitUntil(lambda: not desk.runner.running, timeout=120 * SECONDS)
-    assert desk.presenter.session.analysis.setup.seg_model.id != used
+    qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
+    assert review.presenter.session.analysis.setup.seg_model.id != used
     assert not stale.isVisible()
-    assert desk.page.analysis.analyse.isVisible()
+    assert review.page.analysis.analyse.isVisible()
 
 
-def test_a_worse_model_is_used_only_knowingly(desk, qtbot, trainer):
+def test_a_worse_model_is_used_only_knowingly(review, qtbot, trainer):
     trainer("--worse")
-    result = learnt(desk, qtbot).results["seg"]
+    result = learnt(review, qtbot).results["seg"]
     assert result.verdict.text().startswith("Worse on the hold-out: Dice 0.84 → 0.71")
     assert not result.use.isEnabled()
     assert "tick" in result.use.toolTip()
     result.although_worse.click()
     result.use.click()
-    assert desk.settings_file.settings.seg_model == str(result.report.folder)
+    assert review.settings_file.settings.seg_model == str(result.report.folder)
 
 
-def test_without_a_hold_out_it_says_so(desk, qtbot, trainer):
+def test_without_a_hold_out_it_says_so(review, qtbot, trainer):
     trainer("--no-hold-out")
-    result = learnt(desk, qtbot, "cls").results["cls"]
+    result = learnt(review, qtbot, "cls").results["cls"]
     assert result.verdict.text() == "Not judged: no hold-out, too few frames"
     assert result.use.isEnabled()
     assert "Hold-out" not in result.table.text()
 
 
-def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
-    panel = learnt(desk, qtbot, "both")
+def test_each_of_two_models_is_decided_on(review, qtbot, trainer):
+    panel = learnt(review, qtbot, "both")
     assert list(panel.results) == ["cls", "seg"]
     folders = {task: result.report.folder for task, result in panel.results.items()}
     panel.results["cls"].discard.click()
@@ -198,20 +200,20 @@ def test_each_of_two_models_is_decided_on(desk, qtbot, trainer):
     assert folders["seg"].is_dir()
     assert folders["seg"].name in panel.message.text()
     assert panel.form.isVisible()
-    assert desk.settings_file.settings.seg_model != str(folders["seg"])
+    assert review.settings_file.settings.seg_model != str(folders["seg"])
 
 
-def test_a_frame_that_changed_is_gone_to(desk, qtbot, trainer, phantom):
+def test_a_frame_that_changed_is_gone_to(review, qtbot, trainer, phantom):
     trainer("--sweep", phantom.sweep.identity)
-    panel = learnt(desk, qtbot)
+    panel = learnt(review, qtbot)
     tree = panel.results["seg"].frames
     better, worse = tree.topLevelItem(0), tree.topLevelItem(1)
     assert better.text(0) == "2 frames got better"
     assert better.child(0).text(1) == "0.40 → 0.90"
     tree.itemClicked.emit(better.child(0), 0)
-    assert desk.presenter.view.navigator.frame == 12
+    assert review.presenter.view.navigator.frame == 12
     tree.itemClicked.emit(worse.child(0), 0)
-    assert desk.presenter.view.navigator.frame == 12
+    assert review.presenter.view.navigator.frame == 12
     assert "another sweep: ffffffff" in panel.message.text()
 
 
@@ -223,7 +225,7 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     first.viewer.window.remove_dock_widget(first)
     assert job.running
     second = window()
-    panel = second.page.learn
+    panel = second.page.finetuning
     assert panel.isExpanded()
     assert second.finetuning.job.folder == job.folder
     qtbot.waitUntil(lambda: panel.monitor.curves.drawn[0] > 0, timeout=60 * SECONDS)
@@ -231,16 +233,16 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     job.stop()
     qtbot.waitUntil(lambda: not job.running, timeout=60 * SECONDS)
     third = window()
-    assert third.page.learn.results["seg"].use.isEnabled()
-    third.page.learn.results["seg"].keep.click()
+    assert third.page.finetuning.results["seg"].use.isEnabled()
+    third.page.finetuning.results["seg"].keep.click()
     fourth = window()
     assert fourth.finetuning.job is None
-    assert not fourth.page.learn.isExpanded()
+    assert not fourth.page.finetuning.isExpanded()
 
 
-def test_a_training_that_died_is_told_once(desk, qtbot, trainer):
+def test_a_training_that_died_is_reported_once(review, qtbot, trainer):
     trainer("--die")
-    panel = start(desk, qtbot)
+    panel = start(review, qtbot)
     qtbot.waitUntil(lambda: bool(panel.message.text()), timeout=60 * SECONDS)
     assert panel.form.isVisible()
     assert "ended without a result" in panel.message.text()
@@ -257,10 +259,10 @@ def by_tab(panel):
     return set(reached)
 
 
-def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, press):
+def test_everything_is_reached_and_pressed_by_keyboard(review, qtbot, trainer, press):
     """Space shows the overlay, and Enter accepts, but for a control that Tab reached."""
-    panel = unfold(desk, qtbot)
-    press(desk, Qt.Key.Key_Escape)
+    panel = unfold(review, qtbot)
+    press(review, Qt.Key.Key_Escape)
     form = panel.form
     choices = [control.native for control in form.choices.controls.values()]
     assert {*choices, form.start, form.refresh} <= by_tab(panel)
@@ -275,20 +277,20 @@ def test_everything_is_reached_and_pressed_by_keyboard(desk, qtbot, trainer, pre
     assert "cls" not in panel.results
 
 
-def test_nothing_is_wider_than_the_narrowest_panel(desk, qtbot, trainer):
+def test_nothing_is_wider_than_the_narrowest_panel(review, qtbot, trainer):
     trainer("--worse")
-    scroll = desk._pages.currentWidget()
-    narrowest = desk.minimumWidth() - scroll.verticalScrollBar().sizeHint().width()
-    unfold(desk, qtbot)
-    assert desk.page.minimumSizeHint().width() <= narrowest
-    learnt(desk, qtbot, "both")
+    scroll = review._pages.currentWidget()
+    narrowest = review.minimumWidth() - scroll.verticalScrollBar().sizeHint().width()
+    unfold(review, qtbot)
+    assert review.page.minimumSizeHint().width() <= narrowest
+    learnt(review, qtbot, "both")
     QApplication.processEvents()
-    assert desk.page.minimumSizeHint().width() <= narrowest
+    assert review.page.minimumSizeHint().width() <= narrowest
 
 
-def test_every_control_says_what_it_does(desk, qtbot, trainer):
+def test_every_control_says_what_it_does(review, qtbot, trainer):
     trainer("--worse")
-    panel = learnt(desk, qtbot, "both")
+    panel = learnt(review, qtbot, "both")
     choices = [control.native for control in panel.form.choices.controls.values()]
     controls = [*panel.findChildren(QPushButton), *choices]
     assert [control.text() for control in panel.findChildren(QPushButton)]
@@ -296,8 +298,8 @@ def test_every_control_says_what_it_does(desk, qtbot, trainer):
     assert without == []
 
 
-def test_the_record_of_a_training_names_no_sweep(desk, qtbot, trainer, phantom):
-    start(desk, qtbot)
-    record = (desk.finetuning.job.folder / "job.json").read_text()
+def test_the_record_of_a_training_names_no_sweep(review, qtbot, trainer, phantom):
+    start(review, qtbot)
+    record = (review.finetuning.job.folder / "job.json").read_text()
     assert phantom.sweep.name not in json.loads(record)["command"]
     assert phantom.sweep.identity not in record
