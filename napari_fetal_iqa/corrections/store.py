@@ -1,5 +1,6 @@
 """The corrections store: an event is on disk before the call returns."""
 
+import operator
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -14,8 +15,14 @@ from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid
 from napari_fetal_iqa.corrections.history import FrameCorrection, History
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store_file import StoreFile
-from napari_fetal_iqa.errors import StoreUnwritableError
-from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.corrections.validity import (
+    packed_mask,
+    sound_event,
+    sound_index,
+    sound_label,
+    sound_sweep,
+)
+from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -40,19 +47,46 @@ class CorrectionStore(StoreFile):
     """
 
     def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
-        super().__init__(path, mode)
         self._histories: dict[tuple[str, str], History] = {}
+        self._unread: set[tuple[str, str]] = set()
         self._waiting: list[Event] = []
         self._waiting_sweeps: list[SweepRecord] = []
+        self._mode = mode
+        super().__init__(path, mode)
 
     # What is known -------------------------------------------------------------------------
 
+    def sweeps(self) -> list[SweepRecord]:
+        """Return the sweeps of this store, in the order in which they were first opened."""
+        records = super().sweeps()
+        self._records.update({record.identity: record for record in self._waiting_sweeps})
+        return records
+
+    def reviewers(self, sweep: str | None = None) -> list[str]:
+        """Return everyone who corrected something, of one sweep or of any."""
+        spoken = {*self._speakers(sweep), *self._histories}
+        of_sweep = {key for key in spoken if sweep in (None, key[0])}
+        return sorted({name for identity, name in of_sweep if self.history(identity, name).end})
+
     def history(self, sweep: str, reviewer: str) -> History:
-        """Return one reviewer's replayed history of one sweep; the store keeps it up to date."""
+        """Return one reviewer's replayed history of one sweep; the store keeps it up to date.
+
+        While the file cannot be read, that of what waits to be written.
+        """
         key = (sweep, reviewer)
         if key not in self._histories:
-            self._histories[key] = History(self.events(sweep, reviewer))
+            self._histories[key] = self._read_history(key)
         return self._histories[key]
+
+    def _read_history(self, key: tuple[str, str]) -> History:
+        """Replay what is stored and what waits, which is timed as late as what is stored."""
+        history = History(self.events(*key))
+        for place, event in enumerate(self._waiting):
+            if (event.sweep, event.reviewer) == key:
+                event = replace(event, time=max(event.time, history.end))
+                self._waiting[place] = event
+                history.apply(event)
+        return history
 
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
         """Return the state of every corrected frame of a sweep, by frame number.
@@ -71,7 +105,10 @@ class CorrectionStore(StoreFile):
 
     def add_sweep(self, sweep: SweepVolume) -> None:
         """Make a sweep known to the store; must come before any event of it."""
-        record = SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
+        with self._refusing():
+            record = sound_sweep(
+                SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
+            )
         self._put((), (record,))
 
     def set_label(
@@ -83,12 +120,13 @@ class CorrectionStore(StoreFile):
         answers: str | None = None,
     ) -> None:
         """Label one frame or a range, as one action; None goes back to the model's label."""
-        frames = [frames] if isinstance(frames, int) else list(frames)
-        value = None if label is None else Label(label)
+        with self._refusing():
+            numbers = _frame_numbers(frames)
+            value = None if label is None else sound_label(label)
         action = new_uid()
         self._say(
             Event(sweep, reviewer, EventKind.LABEL, action, frame, label=value, answers=answers)
-            for frame in frames
+            for frame in numbers
         )
 
     def set_mask(
@@ -110,12 +148,19 @@ class CorrectionStore(StoreFile):
         answers: str | None = None,
     ) -> None:
         """Outline the abdomen of frames, each as :meth:`set_mask` does, as one action."""
-        codes = {frame: None if m is None else encode_mask(m) for frame, m in masks.items()}
+        codes = {frame: self._packed(sweep, mask) for frame, mask in masks.items()}
         action = new_uid()
         self._say(
             Event(sweep, reviewer, EventKind.MASK, action, frame, mask=code, answers=answers)
             for frame, code in codes.items()
         )
+
+    def _packed(self, sweep: str, mask: NDArray[np.bool_] | None) -> bytes | None:
+        record = self.record(sweep)
+        if mask is None or record is None:
+            return None  # an unknown sweep is refused with the event
+        with self._refusing():
+            return packed_mask(mask, record)
 
     def accept(
         self,
@@ -132,9 +177,10 @@ class CorrectionStore(StoreFile):
         )
         events = []
         if label is not None:
-            events.append(confirm(kind=EventKind.LABEL, label=Label(label)))
+            with self._refusing():
+                events.append(confirm(kind=EventKind.LABEL, label=sound_label(label)))
         if mask is not None:
-            events.append(confirm(kind=EventKind.MASK, mask=encode_mask(mask)))
+            events.append(confirm(kind=EventKind.MASK, mask=self._packed(sweep, mask)))
         self._say(events)
 
     def revert(self, sweep: str, frame: int, reviewer: str) -> None:
@@ -162,6 +208,11 @@ class CorrectionStore(StoreFile):
         return history.frames_of(action)
 
     @property
+    def known_sweeps(self) -> tuple[SweepRecord, ...]:
+        """Sweeps known so far; asks no file, so that it can be asked when the file is gone."""
+        return tuple(self._records.values())
+
+    @property
     def waiting(self) -> tuple[Event | SweepRecord, ...]:
         """What counts, but could not be written yet."""
         return *self._waiting_sweeps, *self._waiting
@@ -173,16 +224,55 @@ class CorrectionStore(StoreFile):
 
     def _put(self, events: Sequence[Event], sweeps: Sequence[SweepRecord]) -> None:
         """Write what waits and this, or let this wait too."""
+        self._waiting += events
+        self._waiting_sweeps += sweeps
+        for record in sweeps:
+            self._believe(record)
+        self._replay(events)
         try:
-            self._write([*self._waiting, *events], [*self._waiting_sweeps, *sweeps])
+            self._write_all()
         except StoreUnwritableError:
-            self._waiting += events
-            self._waiting_sweeps += sweeps
-            self._replay(events)
             raise
+        except StoreError as error:  # all of it is sound, so all of it is worth keeping
+            raise StoreUnwritableError(str(error)) from None
+
+    def _believe(self, record: SweepRecord) -> None:
+        """Know a sweep as it was opened here; what was said of another shape is none of its."""
+        before = self._records.get(record.identity)
+        if before is None or before.shape != record.shape:
+            self._records[record.identity] = record
+            for key in [key for key in self._histories if key[0] == record.identity]:
+                self._unread.add(key)
+
+    def _write_all(self) -> None:
+        try:
+            self._write_once(self._waiting_sweeps)
+        except StoreLostError:
+            if not self._reopen():
+                raise
+            spoken_of = {event.sweep for event in self._waiting}
+            self._write_once([r for key, r in self._records.items() if key in spoken_of])
+
+    def _write_once(self, sweeps: Sequence[SweepRecord]) -> None:
+        for key in list(self._unread):
+            self._histories[key] = self._read_history(key)
+            self._unread.discard(key)
+        self._write(self._waiting, sweeps)
         self._waiting.clear()
         self._waiting_sweeps.clear()
-        self._replay(events)
+
+    def _reopen(self) -> bool:
+        """Take the store that lies in this one's place by now; return whether there is one."""
+        if self._mode not in ("rw", "rwc"):
+            return False
+        try:
+            connection = schema.connect(self.path, "rw")
+        except StoreError:
+            return False
+        self._connection.close()
+        self._connection = connection
+        self._unread.update(self._histories)
+        return True
 
     def _say(self, events: Iterable[Event]) -> None:
         """Write what one reviewer says of one sweep now.
@@ -190,11 +280,24 @@ class CorrectionStore(StoreFile):
         It is replayed in order of time; so where the clock went back, it is timed as late as
         the events before it.
         """
-        timed: list[Event] = []
+        said: list[Event] = []
         for event in events:
-            before = timed[-1].time if timed else self.history(event.sweep, event.reviewer).end
-            timed.append(replace(event, time=max(event.time, before)))
-        self._put(timed, ())
+            record = self.record(event.sweep)
+            with self._refusing():
+                sound = sound_event(event, record)
+            before = said[-1].time if said else self._history_to_add_to(sound).end
+            said.append(replace(sound, time=max(sound.time, before)))
+        self._put(said, ())
+
+    def _history_to_add_to(self, event: Event) -> History:
+        """Return the history of an event's reviewer, or a new one until it can be read."""
+        key = (event.sweep, event.reviewer)
+        try:
+            return self.history(*key)
+        except StoreError:
+            self._unread.add(key)
+            self._histories[key] = History()
+            return self._histories[key]
 
     def append(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
         """Write events in one transaction; all of them are on disk afterwards, or none.
@@ -205,14 +308,27 @@ class CorrectionStore(StoreFile):
         sweeps : iterable of SweepRecord
             Made known before; a sweep that is known already stays as it is.
         """
-        events = list(events)
-        self._write(events, sweeps)
-        self._replay(events)
+        self.take_over(events, sweeps)
+
+    def take_over(
+        self, events: Iterable[Event], sweeps: Iterable[SweepRecord], *, sure: bool = False
+    ) -> tuple[int, int]:
+        """Write what is not here yet, as :meth:`StoreFile.take_over`."""
+        done = super().take_over(events, sweeps, sure=sure)
+        self._histories.clear()
+        self._unread.clear()
+        return done
 
     def _replay(self, events: Iterable[Event]) -> None:
         for event in events:
             key = (event.sweep, event.reviewer)
-            if key in self._histories and event.time < self._histories[key].end:
-                del self._histories[key]  # to be replayed in order of time
-            elif key in self._histories:
+            if key in self._histories:
                 self._histories[key].apply(event)
+
+
+def _frame_numbers(frames: object) -> list[int]:
+    """Return frame numbers, be it one or many, be they numpy's."""
+    try:
+        return [operator.index(frames)]  # type: ignore[arg-type]
+    except TypeError:
+        return [sound_index(frame, "frame") for frame in frames]  # type: ignore[attr-defined]

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
 from napari_fetal_iqa.storage import paths
 
@@ -131,8 +133,14 @@ def test_a_sweep_of_another_machine_is_listed_by_its_identity(run, store, sweep)
 def test_a_sound_store_is_ok_and_a_damaged_one_is_named_line_by_line(run, store, sweep):
     store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
     assert run("corrections", "check") == (0, "ok: 3 events of 1 sweeps\n", "")
-    store.set_mask(sweep.identity, 2, np.ones((90, 90), bool), "AK")
-    store.set_label(sweep.identity, 24, Label.OPTIMAL, "AK")
+    with sqlite3.connect(store.path) as connection:
+        insert = (
+            "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, mask, "
+            "accepted, tool) VALUES (?, '2026-11-22T10:00:00+00:00', 'AK', ?, ?, ?, 'a', ?, ?, 0, '')"
+        )
+        wrong = encode_mask(np.ones((90, 90), bool))
+        connection.execute(insert, ("1", sweep.identity, 2, "mask", None, wrong))
+        connection.execute(insert, ("2", sweep.identity, 24, "label", 1, None))
     code, out, err = run("corrections", "check")
     assert code == 1
     assert len(out.splitlines()) == 2

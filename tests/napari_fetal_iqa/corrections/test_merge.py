@@ -15,6 +15,7 @@ from napari_fetal_iqa.corrections import CorrectionStore, Event, History, Label
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (8, 10)
@@ -218,9 +219,10 @@ def test_it_does_not_matter_which_store_is_merged_into_which(tmp_path_factory, s
             assert b.corrections(SWEEP.identity, reviewer) == union
 
 
-def test_a_damaged_store_is_not_taken_over(here, there):
+def test_a_damaged_store_is_not_taken_over(here, there, write_raw):
     there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
-    there.set_mask(SWEEP.identity, 2, np.ones((90, 90), bool), "BM")
+    wrong = encode_mask(np.ones((90, 90), bool))
+    write_raw(there.path, SWEEP.identity, kind="mask", mask=wrong)
     with pytest.raises(StoreError, match=r"there\.sqlite: damaged .*nothing was taken over"):
         merge(here, there.path)
     assert here.events() == []
