@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.corrections.events import Event
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
@@ -106,26 +106,17 @@ def row_of_event(event: Event) -> tuple[object, ...]:
 
 
 def event_of_row(row: Sequence[Any]) -> Event:
-    """Read a row of :data:`EVENT_COLUMNS`; whether it makes sense is another question.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where the row is none that a store writes.
-    """
+    """Read a row of :data:`EVENT_COLUMNS`; whether it makes sense is another question."""
     sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool = row
-    for number, what in ((frame, "frame"), (accepted, "accepted")):
-        if type(number) is not int:
-            raise TypeError(f"expected a whole number as {what}, found {type(number).__name__}")
     return Event(
         sweep=sweep,
         reviewer=reviewer,
-        kind=EventKind(kind),
+        kind=kind,
         action=action,
         frame=frame,
         label=label,
         mask=mask,
-        accepted=accepted,  # type: ignore[arg-type]  # judged with the rest
+        accepted=accepted,
         answers=answers,
         uid=uid,
         time=time,

@@ -132,7 +132,7 @@ def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
         _prepare(connection, path, mode)
     except DATABASE_ERRORS as error:
         connection.close()
-        raise explain(error, path) from None
+        raise explain(error, path, opening=True) from None
     except BaseException:
         connection.close()
         raise
@@ -227,7 +227,7 @@ def _not_ours(path: Path, why: str) -> StoreError:
     return StoreError(f"{path}: not a corrections store, or a damaged one ({why}); use a backup")
 
 
-def explain(error: Exception, path: Path) -> StoreError:
+def explain(error: Exception, path: Path, *, opening: bool = False) -> StoreError:
     """Explain in one line what a database error means for the person at the desk."""
     extended_code = getattr(error, "sqlite_errorcode", 0)
     code = extended_code & 0xFF
@@ -239,7 +239,7 @@ def explain(error: Exception, path: Path) -> StoreError:
     elif extended_code == sqlite3.SQLITE_READONLY_DBMOVED:
         return StoreLostError(f"{path}: {_MOVED}")
     elif code in _LOST or isinstance(error, UnicodeError):
-        return StoreLostError(f"{path}: {_DAMAGED}")
+        return StoreLostError(f"{path}: {_DAMAGED if opening else _DAMAGED_INSIDE}")
     elif code in _UNWRITABLE:
         return StoreUnwritableError(f"{path}: {_UNWRITABLE[code]}")
     else:
@@ -249,9 +249,10 @@ def explain(error: Exception, path: Path) -> StoreError:
 
 _PERMISSIONS = "it cannot be written; check the permissions of the file and its folder"
 _MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
-_DAMAGED = (
-    "not a corrections store, or a damaged one; nothing was changed, use a backup, or save what "
-    "can be read with napari-fetal-iqa corrections check --repair"
+_DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
+_DAMAGED_INSIDE = (
+    "damaged, or another file by now; use a backup, or save what can be read with napari-fetal-iqa "
+    "corrections check --repair"
 )
 _UNWRITABLE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",

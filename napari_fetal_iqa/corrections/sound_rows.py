@@ -17,10 +17,11 @@ from napari_fetal_iqa.corrections.rows import (
     sweep_of_row,
 )
 from napari_fetal_iqa.corrections.validity import (
+    event_of_its_sweep,
     last_time_to_believe,
     quoted,
+    readable_event,
     sound_bookmark,
-    sound_event,
     sound_reviewer,
     sound_sweep,
 )
@@ -87,7 +88,7 @@ def read_events(
             yield Row(number, None, f"event {number}: {_UNREADABLE}")
             continue
         try:
-            event = event_of_row(row)
+            event = readable_event(event_of_row(row))
         except (TypeError, ValueError) as error:
             yield Row(number, None, f"event {number}: unreadable, {error}")
             continue
@@ -96,9 +97,8 @@ def read_events(
 
 def _judged(number: int, event: Event, record_of: RecordOf, not_after: str) -> Row[Event]:
     try:
-        record = record_of(event.sweep) if isinstance(event.sweep, str) else None
-        return Row(number, sound_event(event, record, not_after))
-    except (TypeError, ValueError) as error:
+        return Row(number, event_of_its_sweep(event, record_of(event.sweep), not_after))
+    except ValueError as error:
         return Row(number, None, f"event {number}: {error}")
 
 

@@ -10,16 +10,8 @@ from typing import Self, TypeVar
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event, now
-from napari_fetal_iqa.corrections.rows import (
-    EVENT_COLUMNS,
-    SWEEP_COLUMNS,
-    Bookmark,
-    SweepRecord,
-    row_of_bookmark,
-    row_of_event,
-    row_of_sweep,
-    sweep_of_row,
-)
+from napari_fetal_iqa.corrections.row_writing import insert_event, insert_sweep
+from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord, row_of_bookmark
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
     read_bookmarks,
@@ -216,11 +208,11 @@ class StoreFile:
         records = dict(self._records)
         with self._writing(), self._refusing():
             for record in map(sound_sweep, sweeps):
-                records[record.identity], is_new = self._take_sweep(record, sure)
+                records[record.identity], is_new = insert_sweep(self._connection, record, sure=sure)
                 n_sweeps += is_new
             for event in events:
                 known = records.get(event.sweep) or self.record(event.sweep)
-                n_events += self._take_event(_let_in(event, known))
+                n_events += insert_event(self._connection, _let_in(event, known))
         self._records |= records
         return n_events, n_sweeps
 
@@ -228,46 +220,11 @@ class StoreFile:
         """Write sound events, and sweeps as they were opened here, in one transaction."""
         with self._writing(), self._refusing():
             for record in sweeps:
-                self._records[record.identity], _ = self._take_sweep(record, sure=True)
+                self._records[record.identity], _ = insert_sweep(
+                    self._connection, record, sure=True
+                )
             for event in events:
-                self._take_event(event)
-
-    def _take_sweep(self, record: SweepRecord, sure: bool) -> tuple[SweepRecord, bool]:
-        """Make a sweep known; return what is known of it, and whether it is new."""
-        row = row_of_sweep(record)
-        query = f"SELECT {SWEEP_COLUMNS} FROM sweep WHERE identity = ?"
-        here = self._connection.execute(query, (record.identity,)).fetchone()
-        if here is None:
-            marks = _marks(SWEEP_COLUMNS)
-            self._connection.execute(f"INSERT INTO sweep ({SWEEP_COLUMNS}) VALUES ({marks})", row)
-            return record, True
-        try:
-            known = sound_sweep(sweep_of_row(here))
-        except (TypeError, ValueError):
-            known = None
-        if known is not None and known.shape == record.shape:
-            return known, False
-        if known is not None and not sure:
-            raise ValueError(
-                f"sweep {record.identity[:8]}: {_frames(record)}, but here it has {_frames(known)}"
-            )
-        names = ", ".join(f"{name} = ?" for name in SWEEP_COLUMNS.split(", "))
-        self._connection.execute(
-            f"UPDATE sweep SET {names} WHERE identity = ?", (*row, record.identity)
-        )
-        return record, False
-
-    def _take_event(self, event: Event) -> bool:
-        """Write a sound event; return whether it is new."""
-        row = row_of_event(event)
-        query = f"SELECT {EVENT_COLUMNS} FROM event WHERE uid = ?"
-        here = self._connection.execute(query, (event.uid,)).fetchone()
-        if here is None:
-            marks = _marks(EVENT_COLUMNS)
-            self._connection.execute(f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({marks})", row)
-        elif tuple(here) != row:
-            raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
-        return here is None
+                insert_event(self._connection, event)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -315,12 +272,3 @@ def _known(record: SweepRecord | None, identity: str) -> SweepRecord:
     if record is None:
         raise ValueError(f"the store does not know sweep {identity[:8]}; open it first")
     return record
-
-
-def _frames(record: SweepRecord) -> str:
-    frames, rows, columns = record.shape
-    return f"{frames} frames of {rows} x {columns}"
-
-
-def _marks(columns: str) -> str:
-    return ", ".join("?" * len(columns.split(",")))

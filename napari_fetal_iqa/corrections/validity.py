@@ -137,40 +137,55 @@ def sound_event(event: Event, record: SweepRecord | None, not_after: str = "") -
     ValueError
         Names what is wrong.
     """
+    return event_of_its_sweep(readable_event(event), record, not_after)
+
+
+def readable_event(event: Event) -> Event:
+    """Return an event whose values are of the right kinds; ValueError names the one that is not."""
     for name, longest in _LONGEST.items():
         sound_text(getattr(event, name), name, longest)
     if event.tool != "":
         sound_text(event.tool, "tool", _LONGEST_REMARK)
     if event.answers not in (None, ""):
         sound_text(event.answers, "answers", _LONGEST_REMARK)
-    _check_time(event.time, not_after or last_time_to_believe())
-    if record is None:
-        raise ValueError(
-            f"speaks of sweep {quoted(event.sweep[:8])[1:-1]}, which the store does not know"
-        )
+    if event.kind not in list(EventKind):
+        raise ValueError(f"expected label, mask, undo or redo, found {quoted(event.kind)}")
     kind = EventKind(event.kind)
     if event.accepted not in (False, True):
         raise ValueError(f"expected accepted as 0 or 1, found {quoted(event.accepted)}")
     if (event.label is not None and kind is not EventKind.LABEL) or (
         event.mask is not None and kind is not EventKind.MASK
     ):
-        raise ValueError(f"holds a label or a mask that a {kind.value} event cannot have")
-    if kind in (EventKind.UNDO, EventKind.REDO):
-        frame = sound_index(event.frame, "frame")
-        if frame != -1:
-            raise ValueError(f"expected no frame of an {kind.value}, found {quoted(frame)}")
-    else:
-        frame = sound_frame(event.frame, record)
-    mask = event.mask
-    if mask is not None:
-        if not isinstance(mask, bytes):
-            raise ValueError(f"expected a packed mask, found {type(mask).__name__}")
+        raise ValueError(f"expected no label or mask of this kind in an event of {kind.value}")
+    if event.mask is not None and not isinstance(event.mask, bytes):
+        raise ValueError(f"expected a packed mask, found {type(event.mask).__name__}")
+    return replace(
+        event,
+        kind=kind,
+        frame=sound_index(event.frame, "frame"),
+        label=None if event.label is None else sound_label(event.label),
+        accepted=bool(event.accepted),
+    )
+
+
+def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
+    """Return a readable event that makes sense for its sweep; ValueError says why it does not."""
+    _check_time(event.time, not_after or last_time_to_believe())
+    if record is None:
+        raise ValueError(
+            f"speaks of sweep {quoted(event.sweep[:8])[1:-1]}, which the store does not know"
+        )
+    if event.kind in (EventKind.UNDO, EventKind.REDO):
+        if event.frame != -1:
+            raise ValueError(f"expected no frame of an {event.kind}, found {quoted(event.frame)}")
+        return event
+    sound_frame(event.frame, record)
+    if event.mask is not None:
         try:
-            check_code(mask, record.shape[1:])
+            check_code(event.mask, record.shape[1:])
         except ValueError as error:
-            raise ValueError(f"{_place(record, frame)}: {error}") from None
-    label = None if event.label is None else sound_label(event.label)
-    return replace(event, kind=kind, frame=frame, label=label, accepted=bool(event.accepted))
+            raise ValueError(f"{_place(record, event.frame)}: {error}") from None
+    return event
 
 
 def _place(record: SweepRecord, frame: int) -> str:

@@ -47,11 +47,10 @@ class ReviewersPanel(QWidget):
         self._offered = (reviewer, *others)
         self.choice.clear()
         for name in (reviewer, *others):
-            self.choice.addItem(f"Corrections of {shown(name)}", (self.show_requested, name))
+            on_screen = shown(name)
+            self.choice.addItem(f"Corrections of {on_screen}", (self.show_requested, name))
             if name != reviewer:
-                self.choice.addItem(
-                    f"Where {shown(name)} disagrees", (self.compare_requested, name)
-                )
+                self.choice.addItem(f"Where {on_screen} disagrees", (self.compare_requested, name))
         self.show_agreement(None)
 
     def _ask(self, index: int) -> None:

@@ -136,7 +136,8 @@ def test_a_sound_store_is_ok_and_a_damaged_one_is_named_line_by_line(run, store,
     with sqlite3.connect(store.path) as connection:
         insert = (
             "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, mask, "
-            "accepted, tool) VALUES (?, '2026-11-22T10:00:00+00:00', 'AK', ?, ?, ?, 'a', ?, ?, 0, '')"
+            "accepted, tool) VALUES "
+            "(?, '2026-11-22T10:00:00+00:00', 'AK', ?, ?, ?, 'a', ?, ?, 0, '')"
         )
         wrong = encode_mask(np.ones((90, 90), bool))
         connection.execute(insert, ("1", sweep.identity, 2, "mask", None, wrong))
