@@ -138,9 +138,12 @@ def _sort(
 
 
 def _of_the_file(connection: sqlite3.Connection) -> Iterator[str]:
-    for (found,) in connection.execute("PRAGMA integrity_check"):
-        if found != "ok":
-            yield from (f"file: {shown(line)}" for line in str(found).splitlines())
+    try:
+        for (found,) in connection.execute("PRAGMA integrity_check"):
+            if found != "ok":
+                yield from (f"file: {shown(line)[:200]}" for line in str(found).splitlines())
+    except DATABASE_ERRORS as error:
+        yield f"file: {shown(error)[:200]}"
 
 
 def repair(path: Path, out: Path) -> StoreCheck:

@@ -170,13 +170,13 @@ def _rows(
                     raise sqlite3.DatabaseError("rows of the file are out of order")
                 last = number
                 yield number, row
-        except sqlite3.DataError:
+        except sqlite3.DataError:  # in the next row or the one after it, as Python reads ahead
             number_only = query.replace(f"rowid, {columns}", "rowid", 1) + " LIMIT 1"
             found = connection.execute(number_only, {**given, "last": last}).fetchone()
             if found is None:
                 return
             last = found[0]
-            yield last, None
+            yield last, _one(connection, table, columns, last)
         except DATABASE_ERRORS:
             if not salvage:
                 raise
@@ -192,13 +192,24 @@ def _one_by_one(
     """Read what lies behind a damaged page: row by row, as numbers have no gaps."""
     for number in range(last + 1, _last_number(connection, table, last) + 1):
         try:
-            query = f"SELECT {columns} FROM {table} WHERE rowid = ?"
-            row = connection.execute(query, (number,)).fetchone()
+            row = _one(connection, table, columns, number)
         except DATABASE_ERRORS:
             yield number, None
         else:
             if row is not None:
                 yield number, row
+
+
+def _one(
+    connection: sqlite3.Connection, table: str, columns: str, number: int
+) -> Sequence[Any] | None:
+    """Read one row; None where a value is too large, or there is none."""
+    query = f"SELECT {columns} FROM {table} WHERE rowid = ?"
+    try:
+        row: Sequence[Any] | None = connection.execute(query, (number,)).fetchone()
+    except sqlite3.DataError:
+        return None
+    return row
 
 
 _FEWEST_BYTES = 64

@@ -33,9 +33,11 @@ def insert(path, table, row):
 def write_raw():
     """Write a row of a table, or an event of a sweep, as an earlier version let it in."""
 
-    def write(path, sweep=None, table="event", **columns):
+    def write(path, of=None, table="event", **columns):
+        if table != "sweep":
+            columns = {"sweep": of, **columns}
         if table == "event":
-            columns = {**EVENT, "uid": uuid.uuid4().hex, "sweep": sweep, **columns}
+            columns = {**EVENT, "uid": uuid.uuid4().hex, **columns}
         insert(path, table, columns)
 
     return write

@@ -188,5 +188,5 @@ RECORD = SweepRecord("a" * 64, (5, *SHAPE), (0.3, 0.2), ((0, 2), (2, 5)))
 )
 def test_a_sweep_that_cannot_be_is_none(changed):
     assert sound_sweep(RECORD) == RECORD
-    with pytest.raises(ValueError, match="."):
+    with pytest.raises(ValueError, match=r"."):
         sound_sweep(replace(RECORD, **changed))
