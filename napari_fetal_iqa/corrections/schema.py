@@ -1,6 +1,8 @@
 """The store's tables, and opening a file only if it truly is one."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -146,7 +148,8 @@ def _uri(path: Path, mode: Mode) -> str:
 
 def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
-    version, is_empty = _version_of(connection, path)
+    with _transaction(connection, "DEFERRED"):  # another process may be making the tables
+        version, is_empty = _version_of(connection, path)
     may_make = is_empty and mode in ("rwc", "memory")
     if may_make or (version < SCHEMA_VERSION and mode != "ro" and not is_empty):
         version = _make_tables(connection, path)
@@ -181,8 +184,7 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
 def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
     """Make the tables that are missing, unless another process did so meanwhile."""
     connection.execute(f"PRAGMA busy_timeout = {_MAKING_WAIT_MS}")
-    connection.execute("BEGIN IMMEDIATE")
-    try:
+    with _transaction(connection, "IMMEDIATE"):
         version, is_empty = _version_of(connection, path)
         if is_empty:
             for statement in (*_TABLES, *_ADDED):
@@ -193,13 +195,20 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA busy_timeout = {round(_LOCK_WAIT_S * 1000)}")
+    return SCHEMA_VERSION
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
         connection.execute("COMMIT")
     except BaseException:
         if connection.in_transaction:
             connection.execute("ROLLBACK")
         raise
-    connection.execute(f"PRAGMA busy_timeout = {round(_LOCK_WAIT_S * 1000)}")
-    return SCHEMA_VERSION
 
 
 def _check_tables(connection: sqlite3.Connection, path: Path, version: int, mode: Mode) -> None:
