@@ -54,7 +54,8 @@ class WholeStore:
     reviewed : list of (sweep, reviewer)
     problems : list of str
         One line each.
-    bad_events : int
+    n_events : int
+        Sound or not.
     """
 
     sweeps: list[SweepRecord] = field(default_factory=list)
@@ -62,7 +63,7 @@ class WholeStore:
     bookmarks: list[tuple[str, str, Bookmark]] = field(default_factory=list)
     reviewed: list[tuple[str, str]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
-    bad_events: int = 0
+    n_events: int = 0
 
 
 def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
@@ -80,13 +81,21 @@ def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
     StoreError
         Where the file is not there, is no corrections store, or cannot be opened at all.
     """
-    found = read_whole_store(path, mode)
-    n_events = len(found.events) + found.bad_events
-    return StoreCheck(n_events, len(found.sweeps), tuple(found.problems))
+    found = read_whole_store(path, mode, keep_events=False)
+    return StoreCheck(found.n_events, len(found.sweeps), tuple(found.problems))
 
 
-def read_whole_store(path: Path, mode: schema.Mode = "rw") -> WholeStore:
+def read_whole_store(
+    path: Path, mode: schema.Mode = "rw", *, keep_events: bool = True
+) -> WholeStore:
     """Read all sound rows of a store, also those behind a damaged page.
+
+    Parameters
+    ----------
+    path, mode
+        As of :func:`check_store`.
+    keep_events : bool
+        Otherwise they are only judged and counted.
 
     Raises
     ------
@@ -98,13 +107,13 @@ def read_whole_store(path: Path, mode: schema.Mode = "rw") -> WholeStore:
         try:
             connection.execute("BEGIN")  # one state of the file, whoever writes meanwhile
             found.problems += _of_the_file(connection)
-            _read_rows(connection, found)
+            _read_rows(connection, found, keep_events)
         except DATABASE_ERRORS as error:
             found.problems.append(f"the rest cannot be read: {shown(error)[:200]}")
     return found
 
 
-def _read_rows(connection: sqlite3.Connection, found: WholeStore) -> None:
+def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: bool) -> None:
     for row in read_sweeps(connection, salvage=True):
         _sort(row.meaning, row.problem, found.sweeps, found.problems)
     record_of = {record.identity: record for record in found.sweeps}.get
@@ -116,8 +125,9 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore) -> None:
             meaning = None
         elif meaning is not None:
             named[meaning.uid] = event.number
-        found.bad_events += meaning is None
-        _sort(meaning, problem, found.events, found.problems)
+        found.n_events += 1
+        if keep_events or meaning is None:
+            _sort(meaning, problem, found.events, found.problems)
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
     if "bookmark" in there:

@@ -114,9 +114,11 @@ class StoreFile:
     def _speakers(self, sweep: str | None = None) -> list[tuple[str, str]]:
         """Return sweeps and who spoke of them, be it soundly or not."""
         self.sweeps()
-        query = "SELECT DISTINCT sweep, reviewer FROM event WHERE ? IS NULL OR sweep = ?"
+        query = "SELECT DISTINCT sweep, reviewer FROM event"
+        of_sweep = () if sweep is None else (sweep,)
         with self._explaining():
-            pairs = list(self._connection.execute(query, (sweep, sweep)))
+            where = " WHERE sweep = ?" if of_sweep else ""
+            pairs = list(self._connection.execute(query + where, of_sweep))
         return [(of, name) for of, name in pairs if of in self._records and _is_reviewer(name)]
 
     def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:

@@ -48,9 +48,15 @@ def quoted(value: object) -> str:
     return text if len(text) <= 64 else f"{text[:60]}..."
 
 
+_WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)
+"""When this was written: a clock that shows less has lost its battery, and judges nobody."""
+
+
 def last_time_to_believe() -> str:
     """Return the time after which no event can have been made, UTC, as events have it."""
-    return (datetime.now(UTC) + CLOCK_SKEW).isoformat(timespec="microseconds")
+    now = datetime.now(UTC)
+    last = now + CLOCK_SKEW if now > _WRITTEN else datetime.max.replace(tzinfo=UTC)
+    return last.isoformat(timespec="microseconds")
 
 
 def sound_text(value: object, what: str, longest: int) -> str:

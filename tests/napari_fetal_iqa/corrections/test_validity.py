@@ -190,3 +190,20 @@ def test_a_sweep_that_cannot_be_is_none(changed):
     assert sound_sweep(RECORD) == RECORD
     with pytest.raises(ValueError, match=r"."):
         sound_sweep(replace(RECORD, **changed))
+
+
+class LostBattery(datetime):
+    """A clock that begins again where the machine was built."""
+
+    @classmethod
+    def now(cls, tz=None):
+        return cls(2000, 1, 1, tzinfo=tz)
+
+
+def test_a_clock_without_a_battery_hides_nothing(store, monkeypatch):
+    monkeypatch.setattr("napari_fetal_iqa.corrections.validity.datetime", LostBattery)
+    monkeypatch.setattr("napari_fetal_iqa.corrections.events.datetime", LostBattery)
+    store.set_label(ID, 1, Label.NONE, "AK")
+    with CorrectionStore(store.path) as reopened:
+        assert len(reopened.events()) == 2
+        assert reopened.corrections(ID)[1].label is Label.NONE
