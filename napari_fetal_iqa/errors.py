@@ -17,5 +17,9 @@ class StoreUnwritableError(StoreError):
     """A corrections store cannot be written now: corrections are kept, and written later."""
 
 
+class StoreLostError(StoreUnwritableError):
+    """The file of an open store was moved, replaced, cut or damaged: corrections are kept."""
+
+
 class AnalysisError(FetalIqaError):
     """An analysis cannot be made, stored or written."""

@@ -13,6 +13,7 @@ from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.analysis.timeline_plot import draw_timeline
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.foreign_text import csv_cell
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.sweep import SweepVolume
@@ -100,17 +101,16 @@ def _frames_csv(analysis: Analysis) -> str:
     labels = analysis.labels()
     for frame in range(len(analysis.sweep)):
         sweep, frame_in_sweep = analysis.sweep.locate(frame)
-        table.writerow(
-            [
-                frame,
-                sweep,
-                frame_in_sweep,
-                _number(analysis.quality[frame], 4),
-                _number(analysis.area_fraction[frame], 5),
-                labels[frame] if analysis.computed[frame] else "",
-                _number(analysis.ac_mm[frame], 2),
-            ]
-        )
+        cells = [
+            frame,
+            sweep,
+            frame_in_sweep,
+            _number(analysis.quality[frame], 4),
+            _number(analysis.area_fraction[frame], 5),
+            labels[frame] if analysis.computed[frame] else "",
+            _number(analysis.ac_mm[frame], 2),
+        ]
+        table.writerow(map(csv_cell, cells))
     return text.getvalue()
 
 

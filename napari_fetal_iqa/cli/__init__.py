@@ -7,6 +7,7 @@ import typer
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights
 from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.foreign_text import shown
 
 app = typer.Typer(
     name="napari-fetal-iqa",
@@ -31,7 +32,7 @@ def main() -> None:
     try:
         app()
     except (FetalIqaError, ModelError) as error:
-        typer.echo(f"napari-fetal-iqa: {error}", err=True)
+        typer.echo(f"napari-fetal-iqa: {shown(error)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("napari-fetal-iqa: stopped", err=True)

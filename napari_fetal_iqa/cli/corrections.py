@@ -12,10 +12,12 @@ from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
 from napari_fetal_iqa.corrections.export_request import ExportRequest
 from napari_fetal_iqa.corrections.integrity import check_store
+from napari_fetal_iqa.corrections.integrity import repair as repair_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
 from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
 from napari_fetal_iqa.fields import help_of
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -56,26 +58,47 @@ def list_corrections(
         typer.echo(f"{path}: no corrections yet; open a sweep in the window and correct a frame")
     for sweep in sweeps:
         name = _name(sweep.identity) or "not seen on this machine"
-        typer.echo(f"{name}  {sweep.identity[:8]}  {sweep.frames} frames")
+        typer.echo(f"{shown(name)}  {shown(sweep.identity[:8])}  {sweep.frames} frames")
         for line in [
             *map(_counts_in_words, sweep.reviewers),
             *map(_agreement_in_words, sweep.agreements),
         ] or ["no corrections yet"]:
-            typer.echo(f"    {line}")
+            typer.echo(f"    {shown(line)}")
 
 
 @app.command()
-def check(store: Store = None) -> None:
+def check(
+    store: Store = None,
+    repair: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="OUT",
+            help="Write all that is sound into this new store; the damaged one stays as it is.",
+        ),
+    ] = None,
+) -> None:
     """Read all of a store, down to the last mask, and name what is damaged.
+
+    What is damaged is passed over by everything else, so that it takes nothing else with it.
 
     Example: napari-fetal-iqa corrections check
     """
     path = _existing(store)
     found = check_store(path)
     for problem in found.problems:
-        typer.echo(problem)
+        typer.echo(shown(problem))
+    if repair is not None:
+        saved = repair_store(path, repair)
+        typer.echo(
+            f"{shown(repair)}: {saved.events} events of {saved.sweeps} sweeps saved, "
+            f"problems left out: {len(saved.problems)}"
+        )
+        return
     if found.problems:
-        raise StoreError(f"{path}: damaged, problems: {len(found.problems)}; use a backup")
+        raise StoreError(
+            f"{path}: damaged, problems: {len(found.problems)}; use a backup, or save what is "
+            "sound with --repair OUT"
+        )
     typer.echo(f"ok: {found.events} events of {found.sweeps} sweeps")
 
 

@@ -7,6 +7,7 @@ from typing import Annotated
 
 import typer
 
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.sweep import SweepInfo, describe
 
@@ -47,8 +48,8 @@ def _in_words(found: SweepInfo) -> str:
     lengths = {stop - start for start, stop in found.sweeps}
     of_length = f" of {lengths.pop()} frames" if len(lengths) == 1 else ""
     lines = {
-        "name": found.name,
-        "format": found.format,
+        "name": shown(found.name),
+        "format": shown(found.format),
         "frames": f"{found.frames} of {found.rows} rows x {found.columns} columns",
         "sweeps": f"{len(found.sweeps)}{of_length}",
         "spacing": spacing,

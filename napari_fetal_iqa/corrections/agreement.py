@@ -1,5 +1,6 @@
 """How far two reviewers agree on one sweep: on the labels of its frames, and on the outlines."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
@@ -9,9 +10,13 @@ import numpy as np
 from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
-from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.geometry.overlap import dice
+
+logger = logging.getLogger(__name__)
+
+MOST_REVIEWERS = 20
+"""Of one sweep: 190 pairs. No team is larger; a made-up store may name thousands."""
 
 DICE_AGREES = 0.8
 """Two outlines of one abdomen that overlap less are worth a second look."""
@@ -47,22 +52,27 @@ class Agreement:
 def agreements(store: CorrectionStore, record: SweepRecord) -> tuple[Agreement, ...]:
     """Compare every two reviewers of a sweep that spoke of a frame in common.
 
+    Of more than :data:`MOST_REVIEWERS` the first by name are compared.
+
     Raises
     ------
     StoreError
-        Where the store cannot be read, or a mask in it is damaged.
+        Where the store cannot be read.
     """
     names = store.reviewers(record.identity)
+    if len(names) > MOST_REVIEWERS:
+        logger.warning(
+            "sweep %s: %d reviewers, the first %d are compared",
+            record.identity[:8],
+            len(names),
+            MOST_REVIEWERS,
+        )
+        names = names[:MOST_REVIEWERS]
     states = {name: store.corrections(record.identity, name) for name in names}
-    compared = []
-    for pair in combinations(names, 2):
-        try:
-            compared.append(compare(pair, states[pair[0]], states[pair[1]], record.shape[1:]))
-        except ValueError as error:
-            raise StoreError(
-                f"{store.path}: {error}, in sweep {record.identity[:8]}; napari-fetal-iqa "
-                "corrections check says where, use a backup"
-            ) from None
+    compared = [
+        compare(pair, states[pair[0]], states[pair[1]], record.shape[1:])
+        for pair in combinations(names, 2)
+    ]
     return tuple(found for found in compared if found.labelled or found.outlined)
 
 

@@ -52,6 +52,18 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
     )
 
 
+class _Action:
+    """Events of one user action, and since when they count."""
+
+    def __init__(self) -> None:
+        self.events: list[tuple[int, Event]] = []
+        self.redone = -1
+
+    def rank(self, place: int) -> tuple[int, int]:
+        """Order of an event among those that count: what is redone counts as said again."""
+        return max(place, self.redone), place
+
+
 class History:
     """The events of one reviewer on one sweep, replayed in the order of their time.
 
@@ -63,66 +75,72 @@ class History:
 
     def __init__(self, events: Iterable[Event] = ()) -> None:
         self.end = ""
-        self._actions: dict[str, list[Event]] = {}
-        self._done: list[str] = []
-        self._undone: list[str] = []
-        self._by_frame: dict[int, list[Event]] = {}
+        self._length = 0
+        self._actions: dict[str, _Action] = {}
+        # dicts keep an order and forget fast: a made-up store may undo one thing a thousand times
+        self._done: dict[str, None] = {}
+        self._undone: dict[str, None] = {}
+        self._by_frame: dict[int, list[tuple[int, Event]]] = {}
         for event in events:
             self.apply(event)
 
     def apply(self, event: Event) -> None:
         """Take one more event into account."""
         self.end = max(self.end, event.time)
+        self._length += 1
         if event.kind is EventKind.UNDO:
             self._undo(event.action)
         elif event.kind is EventKind.REDO:
             self._redo(event.action)
         else:
             if event.action not in self._actions:
-                self._actions[event.action] = []
-                self._done.append(event.action)
+                self._actions[event.action] = _Action()
+                self._done[event.action] = None
                 self._undone.clear()
-            self._actions[event.action].append(event)
-            self._by_frame.setdefault(event.frame, []).append(event)
+            placed = (self._length, event)
+            self._actions[event.action].events.append(placed)
+            self._by_frame.setdefault(event.frame, []).append(placed)
 
     def _undo(self, action: str) -> None:
         if action in self._done:
-            self._done.remove(action)
-            self._undone.append(action)
-            for event in self._actions[action]:
-                self._by_frame[event.frame].remove(event)
+            del self._done[action]
+            self._undone[action] = None
 
     def _redo(self, action: str) -> None:
         # not only what is undone: where two copies of a store were merged, something new from
         # the one may have come between an undo and a redo of the other
         if action in self._actions and action not in self._done:
-            if action in self._undone:
-                self._undone.remove(action)
-            self._done.append(action)
-            for event in self._actions[action]:
-                self._by_frame[event.frame].append(event)
+            self._undone.pop(action, None)
+            self._done[action] = None
+            self._actions[action].redone = self._length
 
     @property
     def next_undo(self) -> str | None:
         """Action that an undo would take back."""
-        return self._done[-1] if self._done else None
+        return next(reversed(self._done), None)
 
     @property
     def next_redo(self) -> str | None:
         """Action that a redo would bring back."""
-        return self._undone[-1] if self._undone else None
+        return next(reversed(self._undone), None)
 
     def frames_of(self, action: str) -> list[int]:
         """Frames that an action touched, in order."""
-        return sorted({event.frame for event in self._actions.get(action, ())})
+        done = self._actions.get(action)
+        return sorted({event.frame for _, event in done.events}) if done else []
+
+    def _last(self, frame: int, kind: EventKind) -> Event | None:
+        """Return the last event of a kind that counts on a frame."""
+        counting = (
+            (self._actions[event.action].rank(place), event)
+            for place, event in self._by_frame.get(frame, ())
+            if event.kind is kind and event.action in self._done
+        )
+        return max(counting, key=lambda ranked: ranked[0], default=(None, None))[1]
 
     def frame(self, frame: int) -> FrameCorrection | None:
         """Return the state of one frame, or None where the model's word stands alone."""
-        events = self._by_frame.get(frame)
-        if not events:
-            return None
-        label = next((e for e in reversed(events) if e.kind is EventKind.LABEL), None)
-        mask = next((e for e in reversed(events) if e.kind is EventKind.MASK), None)
+        label, mask = self._last(frame, EventKind.LABEL), self._last(frame, EventKind.MASK)
         current = [e for e in (label, mask) if e and (e.label is not None or e.mask is not None)]
         if not current:
             return None

@@ -1,22 +1,27 @@
-"""Whether all that a store holds can still be read, down to the last mask."""
+"""Whether all that a store holds can still be read, down to the last mask; and saving what can."""
 
 import sqlite3
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, EventKind
-from napari_fetal_iqa.corrections.rows import (
-    EVENT_COLUMNS,
-    SWEEP_COLUMNS,
-    SweepRecord,
-    event_of_row,
-    sweep_of_row,
+from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
+from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
+from napari_fetal_iqa.corrections.sound_rows import (
+    read_bookmarks,
+    read_events,
+    read_reviewed,
+    read_sweeps,
 )
-from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.foreign_text import shown
+
+_Meaning = TypeVar("_Meaning")
 
 
 @dataclass(frozen=True)
@@ -26,7 +31,7 @@ class StoreCheck:
     Parameters
     ----------
     events, sweeps : int
-        How many were read.
+        How many were read, sound or not.
     problems : tuple of str
         One line each; none where the store is sound.
     """
@@ -34,6 +39,31 @@ class StoreCheck:
     events: int
     sweeps: int
     problems: tuple[str, ...]
+
+
+@dataclass
+class WholeStore:
+    """All sound rows of a store, and what is wrong with the others.
+
+    Parameters
+    ----------
+    sweeps : list of SweepRecord
+    events : list of Event
+        In the order of their writing.
+    bookmarks : list of (sweep, reviewer, Bookmark)
+    reviewed : list of (sweep, reviewer)
+    problems : list of str
+        One line each.
+    n_events : int
+        Sound or not.
+    """
+
+    sweeps: list[SweepRecord] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    bookmarks: list[tuple[str, str, Bookmark]] = field(default_factory=list)
+    reviewed: list[tuple[str, str]] = field(default_factory=list)
+    problems: list[str] = field(default_factory=list)
+    n_events: int = 0
 
 
 def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
@@ -51,55 +81,119 @@ def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
     StoreError
         Where the file is not there, is no corrections store, or cannot be opened at all.
     """
-    problems: list[str] = []
-    sweeps: dict[str, SweepRecord] = {}
-    events = 0
+    found = read_whole_store(path, mode, keep_events=False)
+    return StoreCheck(found.n_events, len(found.sweeps), tuple(found.problems))
+
+
+def read_whole_store(
+    path: Path, mode: schema.Mode = "rw", *, keep_events: bool = True
+) -> WholeStore:
+    """Read all sound rows of a store, also those behind a damaged page.
+
+    Parameters
+    ----------
+    path, mode
+        As of :func:`check_store`.
+    keep_events : bool
+        Otherwise they are only judged and counted.
+
+    Raises
+    ------
+    StoreError
+        As :func:`check_store`.
+    """
+    found = WholeStore()
     with closing(schema.connect(path, mode)) as connection:
         try:
-            problems += _of_the_file(connection)
-            for row in connection.execute(f"SELECT {SWEEP_COLUMNS} FROM sweep"):
-                try:
-                    record = sweep_of_row(row)
-                except (TypeError, ValueError) as error:
-                    problems.append(f"sweep {str(row[0])[:8]}: unreadable, {error}")
-                else:
-                    sweeps[record.identity] = record
-            query = f"SELECT number, {EVENT_COLUMNS} FROM event ORDER BY number"
-            for number, *row in connection.execute(query):
-                events += 1
-                try:
-                    found = [*_of_event(event_of_row(row), sweeps)]
-                except (TypeError, ValueError) as error:
-                    found = [f"unreadable, {error}"]
-                problems += [f"event {number}: {problem}" for problem in found]
-        except sqlite3.Error as error:
-            problems.append(f"the rest cannot be read: {error}")
-    return StoreCheck(events, len(sweeps), tuple(problems))
+            connection.execute("BEGIN")  # one state of the file, whoever writes meanwhile
+            found.problems += _of_the_file(connection)
+            _read_rows(connection, found, keep_events)
+        except DATABASE_ERRORS as error:
+            found.problems.append(f"the rest cannot be read: {shown(error)[:200]}")
+    return found
+
+
+def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: bool) -> None:
+    for row in read_sweeps(connection, salvage=True):
+        _sort(row.meaning, row.problem, found.sweeps, found.problems)
+    record_of = {record.identity: record for record in found.sweeps}.get
+    named: dict[str, int] = {}
+    for event in read_events(connection, record_of, salvage=True):
+        meaning, problem = event.meaning, event.problem
+        if meaning is not None and meaning.uid in named:
+            problem = f"event {event.number}: has the name of event {named[meaning.uid]}"
+            meaning = None
+        elif meaning is not None:
+            named[meaning.uid] = event.number
+        found.n_events += 1
+        if keep_events or meaning is None:
+            _sort(meaning, problem, found.events, found.problems)
+    tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
+    if "bookmark" in there:
+        for mark in read_bookmarks(connection, record_of):
+            _sort(mark.meaning, mark.problem, found.bookmarks, found.problems)
+    if "reviewed" in there:
+        for one in read_reviewed(connection, record_of):
+            _sort(one.meaning, one.problem, found.reviewed, found.problems)
+
+
+def _sort(
+    meaning: _Meaning | None, problem: str, sound: list[_Meaning], problems: list[str]
+) -> None:
+    if meaning is None:
+        problems.append(problem)
+    else:
+        sound.append(meaning)
 
 
 def _of_the_file(connection: sqlite3.Connection) -> Iterator[str]:
-    for (found,) in connection.execute("PRAGMA integrity_check"):
-        if found != "ok":
-            yield from (f"file: {line}" for line in str(found).splitlines())
-
-
-def _of_event(event: Event, sweeps: Mapping[str, SweepRecord]) -> Iterator[str]:
     try:
-        is_utc = datetime.fromisoformat(event.time).utcoffset() == timedelta(0)
-    except (TypeError, ValueError):
-        is_utc = False
-    if not is_utc:
-        yield f"expected a time in UTC, found {event.time!r}"
-    record = sweeps.get(event.sweep)
-    if record is None:
-        yield f"speaks of sweep {event.sweep[:8]}, which the store does not know"
-    elif event.kind in (EventKind.LABEL, EventKind.MASK):
-        frames, rows, columns = record.shape
-        place = f"sweep {event.sweep[:8]}, frame {event.frame}"
-        if not 0 <= event.frame < frames:
-            yield f"{place}: the sweep has frames 0 to {frames - 1}"
-        if event.mask is not None:
-            try:
-                decode_mask(event.mask, (rows, columns))
-            except ValueError as error:
-                yield f"{place}: {error}"
+        for (found,) in connection.execute("PRAGMA integrity_check"):
+            if found != "ok":
+                yield from (f"file: {shown(line)[:200]}" for line in str(found).splitlines())
+    except DATABASE_ERRORS as error:
+        yield f"file: {shown(error)[:200]}"
+
+
+def repair(path: Path, out: Path) -> StoreCheck:
+    """Write all that is sound in a store into a new one; the damaged one stays as it is.
+
+    Parameters
+    ----------
+    path : Path
+        Opened read-only.
+    out : Path
+        Made here; nothing that is there already is touched.
+
+    Returns
+    -------
+    StoreCheck
+        Events and sweeps in the new store; problems of the old one.
+
+    Raises
+    ------
+    StoreError
+        Where the old one cannot be opened, or the new one is there already or cannot be written.
+    """
+    found = read_whole_store(path, "ro")
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+        out.open("xb").close()
+    except FileExistsError:
+        raise StoreError(f"{out}: is there already; give the new store another name") from None
+    except OSError as error:
+        raise StoreError(
+            f"{out}: cannot be made ({error.strerror}); choose another folder"
+        ) from None
+    try:
+        with CorrectionStore(out) as mended:
+            mended.take_over(found.events, found.sweeps)
+            for sweep, reviewer, bookmark in found.bookmarks:
+                mended.set_bookmark(sweep, reviewer, bookmark)
+            for sweep, reviewer in found.reviewed:
+                mended.set_fully_reviewed(sweep, reviewer, True)
+    except BaseException:
+        out.unlink(missing_ok=True)
+        raise
+    return StoreCheck(len(found.events), len(found.sweeps), tuple(found.problems))

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_fetal_iqa.corrections.events import Event
-from napari_fetal_iqa.corrections.integrity import check_store
+from napari_fetal_iqa.corrections.integrity import read_whole_store
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 
@@ -44,25 +44,20 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
     Raises
     ------
     StoreError
-        Where the other is not there, is no store or is damaged; then nothing is taken over.
+        Where the other is not there, is no store, or holds a row that is not sound or contradicts
+        what is known here, which it names; then nothing is taken over.
     """
-    problems = check_store(other, "ro").problems
-    if problems:
+    found = read_whole_store(other, "ro")
+    if found.problems:
         raise StoreError(
-            f"{other}: damaged ({problems[0]}), nothing was taken over; napari-fetal-iqa "
-            "corrections check --store says more, use a backup"
+            f"{other}: damaged ({found.problems[0]}), nothing was taken over; napari-fetal-iqa "
+            "corrections check --store names all of it, and --repair OUT saves the rest"
         )
-    here = {event.uid for event in store.events()}
-    sweeps_here = {record.identity for record in store.sweeps()}
-    with CorrectionStore(other, "ro") as others:
-        sweeps, events = others.sweeps(), others.events()
-    new = [event for event in events if event.uid not in here]
-    store.append(new, sweeps)
-    return Merged(
-        events=len(new),
-        sweeps=sum(record.identity not in sweeps_here for record in sweeps),
-        known=len(events) - len(new),
-    )
+    try:
+        events, sweeps = store.take_over(found.events, found.sweeps)
+    except StoreError as error:
+        raise StoreError(f"{error} (nothing of {other} was taken over)") from None
+    return Merged(events=events, sweeps=sweeps, known=len(found.events) - events)
 
 
 def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
@@ -75,7 +70,10 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
     """
     store = CorrectionStore(kept.path)
     try:
-        store.append(kept.events(), kept.sweeps())
+        store.take_over(kept.events(), kept.sweeps(), sure=True)
+        for sweep in kept.sweeps():
+            for reviewer in kept.fully_reviewed(sweep.identity):
+                store.set_fully_reviewed(sweep.identity, reviewer, True)
     except BaseException:
         store.close()
         raise
@@ -85,6 +83,8 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
 
 def rescue(store: CorrectionStore) -> Path | None:
     """Save what is not on disk into a new store in the folder of temporary files.
+
+    The store's own file is not asked for anything.
 
     Returns
     -------
@@ -104,6 +104,6 @@ def rescue(store: CorrectionStore) -> Path | None:
     spoken_of = {event.sweep for event in events}
     path = Path(tempfile.mkdtemp(prefix="fetal-iqa-")) / "rescued-corrections.sqlite"
     with CorrectionStore(path) as rescued:
-        known = [*store.sweeps(), *(s for s in store.waiting if not isinstance(s, Event))]
-        rescued.append(events, [record for record in known if record.identity in spoken_of])
+        known = [record for record in store.known_sweeps if record.identity in spoken_of]
+        rescued.append(events, known)
     return path

@@ -5,15 +5,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from napari_fetal_iqa.corrections.events import Event, EventKind
-from napari_fetal_iqa.labels import Label
+from napari_fetal_iqa.corrections.events import Event
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
 )
 SWEEP_COLUMNS = "identity, frames, height, width, row_mm, column_mm, bounds"
 
-_LONGEST_AXIS = 1 << 20
+_LONGEST_BOUNDS = 1 << 20
+"""Characters: more sweeps than anyone makes, and read in a blink."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +60,7 @@ def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:
 
 
 def sweep_of_row(row: Sequence[Any]) -> SweepRecord:
-    """Read a row of :data:`SWEEP_COLUMNS`.
+    """Read a row of :data:`SWEEP_COLUMNS`; whether it makes sense is another question.
 
     Raises
     ------
@@ -68,15 +68,23 @@ def sweep_of_row(row: Sequence[Any]) -> SweepRecord:
         Where the row is none that a store writes.
     """
     identity, frames, height, width, row_mm, column_mm, bounds = row
-    shape = int(frames), int(height), int(width)
-    if min(shape) < 1 or max(shape) > _LONGEST_AXIS:
-        raise ValueError(f"no sweep has a shape of {shape}")
+    if (row_mm is None) != (column_mm is None):
+        raise ValueError("only one half of the spacing is there")
     return SweepRecord(
         identity=identity,
-        shape=shape,
-        spacing_mm=None if row_mm is None else (float(row_mm), float(column_mm)),
-        bounds=tuple((int(start), int(stop)) for start, stop in json.loads(bounds)),
+        shape=(frames, height, width),
+        spacing_mm=None if row_mm is None else (row_mm, column_mm),
+        bounds=_bounds_of_text(bounds),
     )
+
+
+def _bounds_of_text(text: object) -> tuple[tuple[int, int], ...]:
+    if not isinstance(text, str) or len(text) > _LONGEST_BOUNDS:
+        raise ValueError("the bounds are no text, or an endless one")
+    try:
+        return tuple((start, stop) for start, stop in json.loads(text))
+    except (ValueError, TypeError, RecursionError):
+        raise ValueError("the bounds are no list of pairs") from None
 
 
 def row_of_event(event: Event) -> tuple[object, ...]:
@@ -98,27 +106,30 @@ def row_of_event(event: Event) -> tuple[object, ...]:
 
 
 def event_of_row(row: Sequence[Any]) -> Event:
-    """Read a row of :data:`EVENT_COLUMNS`.
-
-    Raises
-    ------
-    ValueError, TypeError
-        Where the row is none that a store writes.
-    """
+    """Read a row of :data:`EVENT_COLUMNS`; whether it makes sense is another question."""
     sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool = row
-    if not all(isinstance(text, str) for text in (sweep, reviewer, action, uid, time, tool)):
-        raise TypeError("expected text, found something else")
     return Event(
         sweep=sweep,
         reviewer=reviewer,
-        kind=EventKind(kind),
+        kind=kind,
         action=action,
-        frame=int(frame),
-        label=None if label is None else Label(label),
-        mask=None if mask is None else memoryview(mask).tobytes(),
-        accepted=bool(accepted),
+        frame=frame,
+        label=label,
+        mask=mask,
+        accepted=accepted,
         answers=answers,
         uid=uid,
         time=time,
         tool=tool,
     )
+
+
+def row_of_bookmark(bookmark: Bookmark) -> tuple[object, ...]:
+    """Return the row of a bookmark: frame, threshold of quality and of area."""
+    return (bookmark.frame, *(bookmark.thresholds or (None, None)))
+
+
+def bookmark_of_row(row: Sequence[Any]) -> Bookmark:
+    """Read what :func:`row_of_bookmark` gave; whether it makes sense is another question."""
+    frame, quality, area = row
+    return Bookmark(frame, None if quality is None and area is None else (quality, area))

@@ -1,22 +1,42 @@
 """The store's tables, and opening a file only if it truly is one."""
 
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
 
-from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.corrections.database import (
+    DATABASE_ERRORS,
+    LARGEST_VALUE,
+    BoundedConnection,
+    decoded,
+)
+from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
+from napari_fetal_iqa.foreign_text import shown
 
 APPLICATION_ID = 0x46495141  # "FIQA"
 SCHEMA_VERSION = 3
 
-_TABLES = """
+_TRIGGERS = {
+    "event_is_never_changed": """
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+    "event_is_never_deleted": """
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+}
+
+_TABLES = (
+    """
 CREATE TABLE sweep (
     identity TEXT PRIMARY KEY,
     frames INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
     row_mm REAL, column_mm REAL,
     bounds TEXT NOT NULL
-);
+)""",
+    """
 CREATE TABLE event (
     number INTEGER PRIMARY KEY AUTOINCREMENT,
     uid TEXT NOT NULL UNIQUE,
@@ -31,46 +51,51 @@ CREATE TABLE event (
     accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
     answers TEXT,
     tool TEXT NOT NULL
-);
-CREATE INDEX event_of_sweep ON event (sweep, reviewer);
-CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
-"""
+)""",
+    "CREATE INDEX event_of_sweep ON event (sweep, reviewer)",
+    *_TRIGGERS.values(),
+)
 
 # since version 2; where a review stands is no correction: it is overwritten
 _BOOKMARKS = """
-CREATE TABLE bookmark (
+CREATE TABLE IF NOT EXISTS bookmark (
     sweep TEXT NOT NULL REFERENCES sweep (identity),
     reviewer TEXT NOT NULL,
     frame INTEGER NOT NULL,
     quality_threshold REAL, area_threshold REAL,
     PRIMARY KEY (sweep, reviewer)
-);
-"""
+)"""
 
 # since version 3; whose silence on the other frames of a sweep says that nothing is there
 _REVIEWED = """
-CREATE TABLE reviewed (
+CREATE TABLE IF NOT EXISTS reviewed (
     sweep TEXT NOT NULL REFERENCES sweep (identity),
     reviewer TEXT NOT NULL,
     time TEXT NOT NULL,
     PRIMARY KEY (sweep, reviewer)
-);
-"""
+)"""
 
 _ADDED = (_BOOKMARKS, _REVIEWED)
 """What each version after the first added."""
 
+_COLUMNS = {
+    "sweep": "identity frames height width row_mm column_mm bounds",
+    "event": ("number uid time reviewer sweep frame kind action label mask accepted answers tool"),
+    "bookmark": "sweep reviewer frame quality_threshold area_threshold",
+    "reviewed": "sweep reviewer time",
+}
+
 _LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
+
+_MAKING_WAIT_MS = 10_000
+"""Making the tables may wait for others who do so: each takes a few flushes of the disk."""
 
 Mode = Literal["rwc", "rw", "ro", "memory"]
 """Of opening, as SQLite says it: read, write and create; read and write; read only; no file."""
 
 
-def connect(path: Path, mode: Mode = "rwc") -> sqlite3.Connection:
+def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
     """Open a store, by default making it where there is none.
 
     Every commit is on disk when it returns, and in this one file: a copy of it, made at any
@@ -87,20 +112,30 @@ def connect(path: Path, mode: Mode = "rwc") -> sqlite3.Connection:
             path.parent.mkdir(parents=True, exist_ok=True)
         elif mode != "memory" and not path.is_file():
             raise StoreError(f"{path}: there is no corrections store; check the path")
+        if mode != "memory" and path.exists() and not path.is_file():
+            raise StoreError(f"{path}: not a corrections store, but no file at all; check the path")
         connection = sqlite3.connect(
-            _uri(path, mode), uri=True, timeout=_LOCK_WAIT_S, isolation_level=None
+            _uri(path, mode),
+            uri=True,
+            timeout=_LOCK_WAIT_S,
+            isolation_level=None,
+            factory=BoundedConnection,
         )
-    except (OSError, sqlite3.Error):
+    except (OSError, ValueError, sqlite3.Error):
         raise StoreError(
             f"{path}: cannot be opened or made; choose a corrections store in a folder "
             "that you may write to"
         ) from None
     try:
+        connection.text_factory = decoded
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
+        if mode != "memory":
+            connection.watch(path)
         _prepare(connection, path, mode)
-    except sqlite3.Error as error:
+    except DATABASE_ERRORS as error:
         connection.close()
-        raise explain(error, path) from None
-    except StoreError:
+        raise explain(error, path, opening=True) from None
+    except BaseException:
         connection.close()
         raise
     return connection
@@ -112,33 +147,96 @@ def _uri(path: Path, mode: Mode) -> str:
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
-    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
-    version = connection.execute("PRAGMA user_version").fetchone()[0]
-    is_new = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0] == 0
-    if is_new and application_id == 0 and mode in ("rwc", "memory"):
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {_TABLES} {' '.join(_ADDED)}"
-            f"PRAGMA application_id = {APPLICATION_ID};"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
-    elif application_id != APPLICATION_ID:
-        raise StoreError(f"{path}: a database, but not a corrections store; choose another file")
-    elif version > SCHEMA_VERSION:
-        raise StoreError(
-            f"{path}: made by a newer napari-fetal-iqa (store version {version}, this one reads "
-            f"{SCHEMA_VERSION}); update napari-fetal-iqa"
-        )
-    elif version < SCHEMA_VERSION and mode != "ro":
-        connection.executescript(
-            f"BEGIN IMMEDIATE; {' '.join(_ADDED[version - 1 :])}"
-            f"PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
-        )
+    connection.execute("PRAGMA trusted_schema = OFF")
+    with _transaction(connection, "DEFERRED"):  # another process may be making the tables
+        version, is_empty = _version_of(connection, path)
+    may_make = is_empty and mode in ("rwc", "memory")
+    if may_make or (version < SCHEMA_VERSION and mode != "ro" and not is_empty):
+        version = _make_tables(connection, path)
+        is_empty = False
+    if is_empty:
+        raise StoreError(f"{path}: empty, not a corrections store; use a backup")
+    _check_tables(connection, path, version, mode)
     connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
 
-def explain(error: sqlite3.Error, path: Path) -> StoreError:
+def _version_of(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
+    """Return the version of a store, and whether there is nothing in the file yet."""
+    application_id = connection.execute("PRAGMA application_id").fetchone()[0]
+    version = connection.execute("PRAGMA user_version").fetchone()[0]
+    is_empty = connection.execute("SELECT 1 FROM sqlite_schema LIMIT 1").fetchone() is None
+    if is_empty and application_id == 0:
+        return 0, True
+    if application_id != APPLICATION_ID:
+        raise StoreError(f"{path}: a database, but not a corrections store; choose another file")
+    if version > SCHEMA_VERSION:
+        raise StoreError(
+            f"{path}: made by a newer napari-fetal-iqa (store version {version}, this one reads "
+            f"{SCHEMA_VERSION}); update napari-fetal-iqa"
+        )
+    if version < 1:
+        raise _not_ours(path, "has no version")
+    return version, False
+
+
+def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
+    """Make the tables that are missing, unless another process did so meanwhile."""
+    connection.execute(f"PRAGMA busy_timeout = {_MAKING_WAIT_MS}")
+    with _transaction(connection, "IMMEDIATE"):
+        version, is_empty = _version_of(connection, path)
+        if is_empty:
+            for statement in (*_TABLES, *_ADDED):
+                connection.execute(statement)
+        else:
+            _check_tables(connection, path, version, "rw")
+            for statement in _ADDED[version - 1 :]:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+    connection.execute(f"PRAGMA busy_timeout = {round(_LOCK_WAIT_S * 1000)}")
+    return SCHEMA_VERSION
+
+
+@contextmanager
+def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
+    connection.execute(f"BEGIN {kind}")
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _check_tables(connection: sqlite3.Connection, path: Path, version: int, mode: Mode) -> None:
+    """Refuse what only looks like a store: a view may never end, a trigger may do anything."""
+    tables = set()
+    query = "SELECT type, name, sql, rootpage FROM sqlite_schema"
+    for kind, name, sql, root_page in connection.execute(query):
+        if kind == "view":
+            raise _not_ours(path, "holds a view")
+        if kind == "trigger" and mode != "ro":
+            known = _TRIGGERS.get(name, "").split()
+            if not isinstance(sql, str) or sql.split() != known:
+                raise _not_ours(path, "holds a trigger of its own")
+        if kind == "table" and isinstance(root_page, int) and root_page > 0:
+            tables.add(name)
+    for name in list(_COLUMNS)[: 1 + version]:
+        columns = list(connection.execute(f"PRAGMA table_xinfo({name})"))
+        found = sorted(str(column[1]) for column in columns)
+        hidden = any(column[-1] for column in columns)
+        if name not in tables or hidden or found != sorted(_COLUMNS[name].split()):
+            raise _not_ours(path, f"its table {name} is missing or another one")
+
+
+def _not_ours(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path}: not a corrections store, or a damaged one ({why}); use a backup")
+
+
+def explain(error: Exception, path: Path, *, opening: bool = False) -> StoreError:
     """Explain in one line what a database error means for the person at the desk."""
     extended_code = getattr(error, "sqlite_errorcode", 0)
     code = extended_code & 0xFF
@@ -147,15 +245,24 @@ def explain(error: sqlite3.Error, path: Path) -> StoreError:
             "its last writing was cut off; mend it with napari-fetal-iqa corrections check "
             "--store, then try again"
         )
+    elif extended_code == sqlite3.SQLITE_READONLY_DBMOVED:
+        return StoreLostError(f"{path}: {_MOVED}")
+    elif code in _LOST or isinstance(error, UnicodeError):
+        return StoreLostError(f"{path}: {_DAMAGED if opening else _DAMAGED_INSIDE}")
     elif code in _UNWRITABLE:
         return StoreUnwritableError(f"{path}: {_UNWRITABLE[code]}")
     else:
-        advice = f"the database says: {error}"
+        advice = f"the database says: {shown(error)[:200]}"
     return StoreError(f"{path}: {advice}")
 
 
 _PERMISSIONS = "it cannot be written; check the permissions of the file and its folder"
+_MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
 _DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
+_DAMAGED_INSIDE = (
+    "damaged, or another file by now; use a backup, or save what can be read with napari-fetal-iqa "
+    "corrections check --repair"
+)
 _UNWRITABLE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",
     sqlite3.SQLITE_LOCKED: "another program is writing to it; close it and try again",
@@ -164,6 +271,10 @@ _UNWRITABLE = {
     sqlite3.SQLITE_READONLY: _PERMISSIONS,
     sqlite3.SQLITE_CANTOPEN: _PERMISSIONS,
     sqlite3.SQLITE_PERM: _PERMISSIONS,
-    sqlite3.SQLITE_NOTADB: _DAMAGED,
-    sqlite3.SQLITE_CORRUPT: _DAMAGED,
+}
+_LOST = {
+    sqlite3.SQLITE_ERROR,  # no such table any more: the file was emptied
+    sqlite3.SQLITE_NOTADB,
+    sqlite3.SQLITE_CORRUPT,
+    sqlite3.SQLITE_INTERRUPT,  # there is no end to it
 }

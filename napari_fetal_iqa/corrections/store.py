@@ -1,26 +1,30 @@
 """The corrections store: an event is on disk before the call returns."""
 
-from collections.abc import Iterable, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from functools import partial
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.consensus import consensus
 from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid
-from napari_fetal_iqa.corrections.history import FrameCorrection, History
+from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
-from napari_fetal_iqa.corrections.store_file import StoreFile
-from napari_fetal_iqa.errors import StoreUnwritableError
-from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.corrections.validity import (
+    packed_mask,
+    sound_event,
+    sound_index,
+    sound_label,
+    sound_sweep,
+)
+from napari_fetal_iqa.corrections.waiting_store import WaitingStore
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
 
-class CorrectionStore(StoreFile):
+class CorrectionStore(WaitingStore):
     """Append-only corrections of one review project, in one SQLite file.
 
     Each call that says something commits one transaction, synchronously: when it returns, the
@@ -39,21 +43,6 @@ class CorrectionStore(StoreFile):
         One line on what is wrong with the file; every method may raise it.
     """
 
-    def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
-        super().__init__(path, mode)
-        self._histories: dict[tuple[str, str], History] = {}
-        self._waiting: list[Event] = []
-        self._waiting_sweeps: list[SweepRecord] = []
-
-    # What is known -------------------------------------------------------------------------
-
-    def history(self, sweep: str, reviewer: str) -> History:
-        """Return one reviewer's replayed history of one sweep; the store keeps it up to date."""
-        key = (sweep, reviewer)
-        if key not in self._histories:
-            self._histories[key] = History(self.events(sweep, reviewer))
-        return self._histories[key]
-
     def corrections(self, sweep: str, reviewer: str | None = None) -> dict[int, FrameCorrection]:
         """Return the state of every corrected frame of a sweep, by frame number.
 
@@ -71,7 +60,10 @@ class CorrectionStore(StoreFile):
 
     def add_sweep(self, sweep: SweepVolume) -> None:
         """Make a sweep known to the store; must come before any event of it."""
-        record = SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
+        with self._refusing():
+            record = sound_sweep(
+                SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
+            )
         self._put((), (record,))
 
     def set_label(
@@ -83,12 +75,13 @@ class CorrectionStore(StoreFile):
         answers: str | None = None,
     ) -> None:
         """Label one frame or a range, as one action; None goes back to the model's label."""
-        frames = [frames] if isinstance(frames, int) else list(frames)
-        value = None if label is None else Label(label)
+        with self._refusing():
+            numbers = _frame_numbers(frames)
+            value = None if label is None else sound_label(label)
         action = new_uid()
         self._say(
             Event(sweep, reviewer, EventKind.LABEL, action, frame, label=value, answers=answers)
-            for frame in frames
+            for frame in numbers
         )
 
     def set_mask(
@@ -110,12 +103,19 @@ class CorrectionStore(StoreFile):
         answers: str | None = None,
     ) -> None:
         """Outline the abdomen of frames, each as :meth:`set_mask` does, as one action."""
-        codes = {frame: None if m is None else encode_mask(m) for frame, m in masks.items()}
+        codes = {frame: self._packed(sweep, mask) for frame, mask in masks.items()}
         action = new_uid()
         self._say(
             Event(sweep, reviewer, EventKind.MASK, action, frame, mask=code, answers=answers)
             for frame, code in codes.items()
         )
+
+    def _packed(self, sweep: str, mask: NDArray[np.bool_] | None) -> bytes | None:
+        record = self.record(sweep)
+        if mask is None or record is None:
+            return None  # an unknown sweep is refused with the event
+        with self._refusing():
+            return packed_mask(mask, record)
 
     def accept(
         self,
@@ -132,9 +132,10 @@ class CorrectionStore(StoreFile):
         )
         events = []
         if label is not None:
-            events.append(confirm(kind=EventKind.LABEL, label=Label(label)))
+            with self._refusing():
+                events.append(confirm(kind=EventKind.LABEL, label=sound_label(label)))
         if mask is not None:
-            events.append(confirm(kind=EventKind.MASK, mask=encode_mask(mask)))
+            events.append(confirm(kind=EventKind.MASK, mask=self._packed(sweep, mask)))
         self._say(events)
 
     def revert(self, sweep: str, frame: int, reviewer: str) -> None:
@@ -161,58 +162,25 @@ class CorrectionStore(StoreFile):
         self._say([Event(sweep, reviewer, kind, action)])
         return history.frames_of(action)
 
-    @property
-    def waiting(self) -> tuple[Event | SweepRecord, ...]:
-        """What counts, but could not be written yet."""
-        return *self._waiting_sweeps, *self._waiting
-
-    def write_waiting(self) -> None:
-        """Write what could not be written before."""
-        if self.waiting:
-            self._put((), ())
-
-    def _put(self, events: Sequence[Event], sweeps: Sequence[SweepRecord]) -> None:
-        """Write what waits and this, or let this wait too."""
-        try:
-            self._write([*self._waiting, *events], [*self._waiting_sweeps, *sweeps])
-        except StoreUnwritableError:
-            self._waiting += events
-            self._waiting_sweeps += sweeps
-            self._replay(events)
-            raise
-        self._waiting.clear()
-        self._waiting_sweeps.clear()
-        self._replay(events)
-
     def _say(self, events: Iterable[Event]) -> None:
         """Write what one reviewer says of one sweep now.
 
         It is replayed in order of time; so where the clock went back, it is timed as late as
         the events before it.
         """
-        timed: list[Event] = []
+        said: list[Event] = []
         for event in events:
-            before = timed[-1].time if timed else self.history(event.sweep, event.reviewer).end
-            timed.append(replace(event, time=max(event.time, before)))
-        self._put(timed, ())
+            record = self.record(event.sweep)
+            with self._refusing():
+                sound = sound_event(event, record)
+            before = said[-1].time if said else self._history_to_add_to(sound).end
+            said.append(replace(sound, time=max(sound.time, before)))
+        self._put(said, ())
 
-    def append(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
-        """Write events in one transaction; all of them are on disk afterwards, or none.
 
-        Parameters
-        ----------
-        events : iterable of Event
-        sweeps : iterable of SweepRecord
-            Made known before; a sweep that is known already stays as it is.
-        """
-        events = list(events)
-        self._write(events, sweeps)
-        self._replay(events)
-
-    def _replay(self, events: Iterable[Event]) -> None:
-        for event in events:
-            key = (event.sweep, event.reviewer)
-            if key in self._histories and event.time < self._histories[key].end:
-                del self._histories[key]  # to be replayed in order of time
-            elif key in self._histories:
-                self._histories[key].apply(event)
+def _frame_numbers(frames: object) -> list[int]:
+    """Return frame numbers, be it one or many, be they numpy's."""
+    try:
+        return [operator.index(frames)]  # type: ignore[arg-type]
+    except TypeError:
+        return [sound_index(frame, "frame") for frame in frames]  # type: ignore[attr-defined]

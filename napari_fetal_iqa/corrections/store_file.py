@@ -1,29 +1,43 @@
 """One SQLite file of corrections: its rows, read and written in whole transactions."""
 
-import sqlite3
+import logging
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Self, TypeVar
 
 from napari_fetal_iqa.corrections import schema
+from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event, now
-from napari_fetal_iqa.corrections.rows import (
-    EVENT_COLUMNS,
-    SWEEP_COLUMNS,
-    Bookmark,
-    SweepRecord,
-    event_of_row,
-    row_of_event,
-    row_of_sweep,
-    sweep_of_row,
+from napari_fetal_iqa.corrections.row_writing import insert_event, insert_sweep
+from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord, row_of_bookmark
+from napari_fetal_iqa.corrections.sound_rows import (
+    Row,
+    read_bookmarks,
+    read_events,
+    read_reviewed,
+    read_sweeps,
+)
+from napari_fetal_iqa.corrections.validity import (
+    quoted,
+    sound_bookmark,
+    sound_event,
+    sound_reviewer,
+    sound_sweep,
 )
 from napari_fetal_iqa.errors import StoreError
+
+logger = logging.getLogger(__name__)
+
+_Meaning = TypeVar("_Meaning")
 
 
 class StoreFile:
     """Rows of one store: sweeps, events, and where reviews stand.
+
+    Rows that are not sound (:mod:`~napari_fetal_iqa.corrections.validity`) are passed over, with a
+    warning; none is written.
 
     Parameters
     ----------
@@ -48,6 +62,13 @@ class StoreFile:
         self.path = Path(path)
         self.on_disk = mode != "memory"
         self._connection = schema.connect(self.path, mode)
+        self._records: dict[str, SweepRecord] = {}
+        self._passed_over: set[str] = set()
+        try:
+            self.sweeps()
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
@@ -64,94 +85,163 @@ class StoreFile:
     ) -> None:
         self.close()
 
+    # What is there -------------------------------------------------------------------------
+
     def sweeps(self) -> list[SweepRecord]:
         """Return the sweeps of this store, in the order in which they were first opened."""
-        query = f"SELECT {SWEEP_COLUMNS} FROM sweep ORDER BY rowid"
         with self._explaining():
-            return [sweep_of_row(row) for row in self._connection.execute(query)]
+            records = self._sound(read_sweeps(self._connection))
+        self._records.update({record.identity: record for record in records})
+        return records
 
-    def reviewers(self, sweep: str | None = None) -> list[str]:
-        """Return everyone who corrected something, of one sweep or of any."""
-        query = "SELECT DISTINCT reviewer FROM event WHERE ? IS NULL OR sweep = ? ORDER BY reviewer"
-        with self._explaining():
-            return [row[0] for row in self._connection.execute(query, (sweep, sweep))]
+    def record(self, identity: str) -> SweepRecord | None:
+        """Return what is known of a sweep; None where it is not known."""
+        if identity not in self._records:
+            self.sweeps()
+        return self._records.get(identity)
 
     def events(self, sweep: str | None = None, reviewer: str | None = None) -> list[Event]:
         """Return the events of one sweep and reviewer or of all, the earliest first.
 
         Events of one time come in the order of their writing.
         """
-        query = (
-            f"SELECT {EVENT_COLUMNS} FROM event WHERE (:sweep IS NULL OR sweep = :sweep) "
-            "AND (:reviewer IS NULL OR reviewer = :reviewer) ORDER BY time, number"
-        )
+        if sweep not in self._records:
+            self.sweeps()
         with self._explaining():
-            rows = self._connection.execute(query, {"sweep": sweep, "reviewer": reviewer})
-            return [event_of_row(row) for row in rows]
+            rows = read_events(self._connection, self._records.get, sweep, reviewer)
+            return sorted(self._sound(rows), key=lambda event: event.time)
+
+    def _speakers(self, sweep: str | None = None) -> list[tuple[str, str]]:
+        """Return sweeps and who spoke of them, be it soundly or not."""
+        self.sweeps()
+        query = "SELECT DISTINCT sweep, reviewer FROM event"
+        of_sweep = () if sweep is None else (sweep,)
+        with self._explaining():
+            where = " WHERE sweep = ?" if of_sweep else ""
+            pairs = list(self._connection.execute(query + where, of_sweep))
+        return [(of, name) for of, name in pairs if of in self._records and _is_reviewer(name)]
 
     def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
         """Return where a review stands; None where it was never left."""
-        query = (
-            "SELECT frame, quality_threshold, area_threshold FROM bookmark "
-            "WHERE sweep = ? AND reviewer = ?"
-        )
+        self.record(sweep)
         with self._explaining():
-            row = self._connection.execute(query, (sweep, reviewer)).fetchone()
-            if row is None:
-                return None
-            frame, quality, area = row
-            thresholds = None if quality is None else (float(quality), float(area))
-            return Bookmark(int(frame), thresholds)
-
-    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
-        """Remember where a review stands, in place of what was remembered before."""
-        thresholds = bookmark.thresholds or (None, None)
-        with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)",
-                (sweep, reviewer, bookmark.frame, *thresholds),
-            )
+            rows = read_bookmarks(self._connection, self._records.get, sweep, reviewer)
+            found = self._sound(rows)
+        return found[0][2] if found else None
 
     def fully_reviewed(self, sweep: str) -> list[str]:
         """Name those who looked at every frame of a sweep: their silence means no abdomen."""
-        query = "SELECT reviewer FROM reviewed WHERE sweep = ? ORDER BY reviewer"
+        self.record(sweep)
         with self._explaining():
-            return [str(name) for (name,) in self._connection.execute(query, (sweep,))]
+            found = self._sound(read_reviewed(self._connection, self._records.get, sweep))
+        return sorted(reviewer for _, reviewer in found)
+
+    def _sound(self, rows: Iterable[Row[_Meaning]]) -> list[_Meaning]:
+        found = []
+        for row in rows:
+            if row.meaning is not None:
+                found.append(row.meaning)
+            elif row.problem not in self._passed_over:
+                if not self._passed_over:
+                    logger.warning(
+                        "%s: passed over what is damaged (%s); napari-fetal-iqa corrections check "
+                        "names all of it",
+                        self.path,
+                        row.problem,
+                    )
+                self._passed_over.add(row.problem)
+        return found
+
+    # What is written -----------------------------------------------------------------------
+
+    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
+        """Remember where a review stands, in place of what was remembered before."""
+        record = self.record(sweep)
+        with self._refusing():
+            row = row_of_bookmark(sound_bookmark(bookmark, _known(record, sweep)))
+            whose = (sweep, sound_reviewer(reviewer))
+        with self._writing():
+            self._connection.execute(
+                "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)", (*whose, *row)
+            )
 
     def set_fully_reviewed(self, sweep: str, reviewer: str, reviewed: bool) -> None:
         """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
+        record = self.record(sweep)
+        with self._refusing():
+            _known(record, sweep)
+            whose = (sweep, sound_reviewer(reviewer))
         with self._writing():
             if reviewed:
                 self._connection.execute(
-                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (sweep, reviewer, now())
+                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (*whose, now())
                 )
             else:
                 self._connection.execute(
-                    "DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", (sweep, reviewer)
+                    "DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", whose
                 )
 
-    def _write(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:
-        with self._writing():
-            self._connection.executemany(
-                f"INSERT OR IGNORE INTO sweep ({SWEEP_COLUMNS}) VALUES ({_marks(SWEEP_COLUMNS)})",
-                [row_of_sweep(record) for record in sweeps],
-            )
-            self._connection.executemany(
-                f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({_marks(EVENT_COLUMNS)})",
-                [row_of_event(event) for event in events],
-            )
+    def take_over(
+        self, events: Iterable[Event], sweeps: Iterable[SweepRecord], *, sure: bool = False
+    ) -> tuple[int, int]:
+        """Write what is not here yet, in one transaction: all of it or nothing.
+
+        A sweep that is known already stays as it is.
+
+        Parameters
+        ----------
+        events : iterable of Event
+        sweeps : iterable of SweepRecord
+        sure : bool
+            The sweeps were opened here; a shape that contradicts theirs is corrected, not they
+            refused.
+
+        Returns
+        -------
+        events, sweeps : int
+            How many were not here.
+
+        Raises
+        ------
+        StoreError
+            Names the first that is not sound or contradicts what is here.
+        """
+        n_events = n_sweeps = 0
+        records = dict(self._records)
+        with self._writing(), self._refusing():
+            for record in map(sound_sweep, sweeps):
+                records[record.identity], is_new = insert_sweep(self._connection, record, sure=sure)
+                n_sweeps += is_new
+            for event in events:
+                known = records.get(event.sweep) or self.record(event.sweep)
+                n_events += insert_event(self._connection, _let_in(event, known))
+        self._records |= records
+        return n_events, n_sweeps
+
+    def _write(self, events: Iterable[Event], sweeps: Iterable[SweepRecord]) -> None:
+        """Write sound events, and sweeps as they were opened here, in one transaction."""
+        with self._writing(), self._refusing():
+            for record in sweeps:
+                self._records[record.identity], _ = insert_sweep(
+                    self._connection, record, sure=True
+                )
+            for event in events:
+                insert_event(self._connection, event)
+
+    @contextmanager
+    def _refusing(self) -> Iterator[None]:
+        """Turn what the door says into one line on this store."""
+        try:
+            yield
+        except (TypeError, ValueError) as error:
+            raise StoreError(f"{self.path}: nothing was written; {error}") from None
 
     @contextmanager
     def _explaining(self) -> Iterator[None]:
         try:
             yield
-        except sqlite3.Error as error:
+        except DATABASE_ERRORS as error:
             raise schema.explain(error, self.path) from None
-        except (TypeError, ValueError) as error:
-            raise StoreError(
-                f"{self.path}: damaged, it holds what no store writes ({error}); napari-fetal-iqa "
-                "corrections check says where, use a backup"
-            ) from None
 
     @contextmanager
     def _writing(self) -> Iterator[None]:
@@ -166,5 +256,21 @@ class StoreFile:
                 raise
 
 
-def _marks(columns: str) -> str:
-    return ", ".join("?" * len(columns.split(",")))
+def _is_reviewer(name: object) -> bool:
+    try:
+        return bool(sound_reviewer(name))
+    except ValueError:
+        return False
+
+
+def _let_in(event: Event, record: SweepRecord | None) -> Event:
+    try:
+        return sound_event(event, record)
+    except (TypeError, ValueError) as error:
+        raise ValueError(f"event {quoted(event.uid)}: {error}") from None
+
+
+def _known(record: SweepRecord | None, identity: str) -> SweepRecord:
+    if record is None:
+        raise ValueError(f"the store does not know sweep {identity[:8]}; open it first")
+    return record

@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.foreign_text import csv_cell
 from napari_fetal_iqa.io.read import read_sweep
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.paths import replacing
@@ -262,4 +263,5 @@ def _write_table(folder: Path, rows: Iterable[dict[str, str]]) -> None:
             file, ["uuid", "subject_id", *AC_COLUMNS], restval="", extrasaction="ignore"
         )
         writer.writeheader()
-        writer.writerows(rows)
+        for row in rows:
+            writer.writerow({name: csv_cell(value) for name, value in row.items()})

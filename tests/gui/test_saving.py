@@ -1,5 +1,6 @@
 """Stores that cannot be used for a while: reported at once, nothing lost, saved by itself."""
 
+import os
 import sqlite3
 
 import pytest
@@ -80,3 +81,16 @@ def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(review, path, monkey
         assert [event.label for event in store.events()] == [Label.OPTIMAL]
     with CorrectionStore(path) as on_disk:
         assert on_disk.events() == []
+
+
+def test_a_store_that_is_emptied_under_the_window_takes_no_edit_with_it(desk, path, monkeypatch):
+    shown = []
+    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", shown.append)
+    os.truncate(path, 0)
+    desk.presenter.actions.label_optimal()
+    assert not saved(desk)
+    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+    desk.close()
+    (line,) = shown
+    with CorrectionStore(line.split("corrections merge ")[1]) as store:
+        assert [event.label for event in store.events()] == [Label.OPTIMAL]

@@ -1,5 +1,6 @@
 """What there is to learn from, what shall be learnt and how, and the button that starts it."""
 
+import html
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
@@ -91,7 +92,7 @@ class FinetuningForm(QWidget):
                 f"No {' and no '.join(missing).upper()} model is chosen to go on from; "
                 "choose one in Models and reviewer"
             )
-        reviewers = sorted({name for found in shown for name in found.reviewers})
+        reviewers = sorted({html.escape(name) for found in shown for name in found.reviewers})
         if reviewers:
             lines.append(f"Reviewers: {', '.join(reviewers)}")
         self.summary.setText("<br>".join(lines))

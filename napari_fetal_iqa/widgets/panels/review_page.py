@@ -1,5 +1,6 @@
 """The panel while a sweep is open, in reading order: what, how good, what to do, what next."""
 
+import html
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 from superqt import QCollapsible
 
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel, without_margins
@@ -134,7 +136,7 @@ class ReviewPage(QWidget):
             same = abs(row_mm - column_mm) < 1e-6 * row_mm
             spacing = f"{row_mm:.3g} mm" if same else f"{row_mm:.3g} × {column_mm:.3g} mm"
         self.about.setText(
-            f"<b>{sweep.name}</b><br>{frames} frames, {sweeps} "
+            f"<b>{html.escape(shown(sweep.name))}</b><br>{frames} frames, {sweeps} "
             f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
         )
 
@@ -147,7 +149,8 @@ class ReviewPage(QWidget):
         """Show whether everything is on disk."""
         frames = "frame" if corrected == 1 else "frames"
         state = "saved" if saved else "<b>not saved</b> yet, trying again"
-        self.saved.setText(f"Reviewer {reviewer}: {corrected} {frames} corrected, {state}")
+        name = html.escape(shown(reviewer))
+        self.saved.setText(f"Reviewer {name}: {corrected} {frames} corrected, {state}")
 
 
 def _rule() -> QFrame:

@@ -1,5 +1,6 @@
 """Whose corrections are shown, and how far two reviewers agree; hidden while there is one alone."""
 
+import html
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
@@ -7,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections.agreement import Agreement
+from napari_fetal_iqa.foreign_text import shown
 
 
 class ReviewersPanel(QWidget):
@@ -44,10 +46,11 @@ class ReviewersPanel(QWidget):
             return
         self._offered = (reviewer, *others)
         self.choice.clear()
-        self.choice.addItem(f"Corrections of {reviewer}", (self.show_requested, reviewer))
-        for other in others:
-            self.choice.addItem(f"Corrections of {other}", (self.show_requested, other))
-            self.choice.addItem(f"Where {other} disagrees", (self.compare_requested, other))
+        for name in (reviewer, *others):
+            on_screen = shown(name)
+            self.choice.addItem(f"Corrections of {on_screen}", (self.show_requested, name))
+            if name != reviewer:
+                self.choice.addItem(f"Where {on_screen} disagrees", (self.compare_requested, name))
         self.show_agreement(None)
 
     def _ask(self, index: int) -> None:
@@ -62,7 +65,7 @@ class ReviewersPanel(QWidget):
 
 
 def _described(agreement: Agreement) -> str:
-    _, other = agreement.reviewers
+    other = html.escape(shown(agreement.reviewers[1]))
     if not agreement.labelled and not agreement.outlined:
         return f"{other} and you corrected no frame in common"
     kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"

@@ -2,11 +2,13 @@
 
 import json
 import shutil
+import sqlite3
 
 import numpy as np
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
 from napari_fetal_iqa.storage import paths
 
@@ -131,8 +133,15 @@ def test_a_sweep_of_another_machine_is_listed_by_its_identity(run, store, sweep)
 def test_a_sound_store_is_ok_and_a_damaged_one_is_named_line_by_line(run, store, sweep):
     store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
     assert run("corrections", "check") == (0, "ok: 3 events of 1 sweeps\n", "")
-    store.set_mask(sweep.identity, 2, np.ones((90, 90), bool), "AK")
-    store.set_label(sweep.identity, 24, Label.OPTIMAL, "AK")
+    with sqlite3.connect(store.path) as connection:
+        insert = (
+            "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, mask, "
+            "accepted, tool) VALUES "
+            "(?, '2026-11-22T10:00:00+00:00', 'AK', ?, ?, ?, 'a', ?, ?, 0, '')"
+        )
+        wrong = encode_mask(np.ones((90, 90), bool))
+        connection.execute(insert, ("1", sweep.identity, 2, "mask", None, wrong))
+        connection.execute(insert, ("2", sweep.identity, 24, "label", 1, None))
     code, out, err = run("corrections", "check")
     assert code == 1
     assert len(out.splitlines()) == 2
@@ -243,3 +252,54 @@ def test_help_teaches(run, command):
 def test_bad_usage_is_exit_code_2(run):
     assert run("corrections", "merge")[0] == 2
     assert run("corrections", "export")[0] == 2
+
+
+def test_what_a_stranger_wrote_is_listed_without_what_steers_a_terminal(
+    run, store, sweep, tmp_path
+):
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
+    place = tmp_path / "sweeps" / "\x1b[2Jcase\u202e.mha"
+    sweep.path.rename(place)
+    paths.remember_location(sweep.identity, place)
+    for command in (["corrections", "list"], ["info", place]):
+        code, out, err = run(*command)
+        assert (code, err) == (0, "")
+        assert "?[2Jcase?" in out
+        assert "\x1b" not in out
+        assert "\u202e" not in out
+    _, _, err = run("info", tmp_path / "\x1b[2Jgone.mha")
+    assert "\x1b" not in err
+
+
+def test_a_damaged_store_is_repaired_into_another_one(run, store, sweep, tmp_path):
+    store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
+    with sqlite3.connect(store.path) as connection:
+        connection.execute(
+            "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, accepted, "
+            "tool) SELECT 'bad', time, reviewer, sweep, 24, kind, action, label, 0, tool FROM "
+            "event LIMIT 1"
+        )
+    out_path = tmp_path / "new" / "mended.sqlite"
+    code, out, err = run("corrections", "check", "--repair", out_path)
+    assert (code, err) == (0, "")
+    named, saved = out.splitlines()
+    assert named.startswith("event 4: ")
+    assert saved == f"{out_path}: 3 events of 1 sweeps saved, problems left out: 1"
+    assert run("corrections", "check", "--store", out_path)[:2] == (0, "ok: 3 events of 1 sweeps\n")
+    code, _, err = run("corrections", "check", "--repair", out_path)
+    assert code == 1
+    assert "is there already" in err
+    assert run("corrections", "list")[1].count("3 frames labelled") == 1
+
+
+@pytest.mark.parametrize("subject", ["=1+1", "@SUM(A1)"])
+def test_a_data_set_that_grows_holds_no_formula(run, store, sweep, tmp_path, subject):
+    store.set_mask(sweep.identity, 5, disc(12), "AK")
+    assert run("corrections", "export", tmp_path / "out")[0] == 0
+    table = next((tmp_path / "out").rglob("*.csv"))
+    header, row = table.read_text().splitlines()
+    cells = row.split(",")
+    cells[0], cells[1] = "another", subject
+    table.write_text("\n".join([header, ",".join(cells), ""]))
+    assert run("corrections", "export", tmp_path / "out")[0] == 0
+    assert f",'{subject}," in table.read_text()

@@ -8,8 +8,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
-from napari_fetal_iqa.corrections.agreement import agreements, cohens_kappa
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.corrections.agreement import MOST_REVIEWERS, agreements, cohens_kappa
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (20, 30)
@@ -132,8 +132,18 @@ def test_every_two_of_three_reviewers_are_compared(store, sweep):
     assert pairs == [("AK", "BM"), ("AK", "CL"), ("BM", "CL")]
 
 
-def test_a_damaged_mask_is_one_line(store, sweep):
+def test_a_damaged_mask_is_compared_with_nothing(store, sweep, write_raw):
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
     store.set_mask(sweep.identity, 1, box(slice(0, 10)), "AK")
-    store.set_mask(sweep.identity, 1, np.ones((90, 90), bool), "BM")
-    with pytest.raises(StoreError, match=r"damaged mask.*corrections check"):
-        agreements(store, store.sweeps()[0])
+    store.set_label(sweep.identity, 1, Label.OPTIMAL, "BM")
+    wrong = encode_mask(np.ones((90, 90), bool))
+    write_raw(store.path, sweep.identity, reviewer="BM", kind="mask", mask=wrong)
+    found = only_agreement(store)
+    assert (found.labelled, found.outlined, found.dice) == (1, 0, None)
+
+
+def test_a_store_that_names_a_crowd_compares_a_team(store, sweep):
+    for number in range(MOST_REVIEWERS + 5):
+        store.set_label(sweep.identity, 1, Label.OPTIMAL, f"R{number:03}")
+    found = agreements(store, store.sweeps()[0])
+    assert len(found) == MOST_REVIEWERS * (MOST_REVIEWERS - 1) // 2

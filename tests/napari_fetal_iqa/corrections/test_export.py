@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
-from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, Label
-from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
+from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label, SweepRecord
+from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep, gather_corrections
 from napari_fetal_iqa.corrections.export import export_case
 from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
@@ -179,13 +179,22 @@ def test_without_a_spacing_there_is_no_circumference(store, tmp_path):
     ("frame", "mask", "message"),
     [(1, np.ones((90, 90), bool), "frame 1 is unusable"), (12, ellipse(8), "has no frame 12")],
 )
-def test_a_damaged_correction_is_named_and_nothing_written(store, tmp_path, frame, mask, message):
+def test_a_damaged_correction_is_named_and_nothing_written(tmp_path, frame, mask, message):
+    sweep = make_sweep(equal(6, 2))
+    record = SweepRecord(sweep.identity, sweep.shape, SPACING, sweep.bounds)
+    correction = FrameCorrection(frame, None, encode_mask(mask), False, "AK", "")
+    with pytest.raises(StoreError, match=message):
+        export_case(tmp_path / "out", CorrectedSweep(record, (correction,)), sweep)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_damaged_event_takes_no_other_with_it(store, tmp_path, write_raw):
     sweep = make_sweep(equal(6, 2))
     store.add_sweep(sweep)
-    store.append([Event(sweep.identity, "AK", EventKind.MASK, "a", frame, mask=encode_mask(mask))])
-    with pytest.raises(StoreError, match=message):
-        export(store, sweep, tmp_path / "out")
-    assert not (tmp_path / "out").exists()
+    store.set_mask(sweep.identity, 1, ellipse(8), "AK")
+    wrong = encode_mask(np.ones((90, 90), bool))
+    write_raw(store.path, sweep.identity, reviewer="AK", kind="mask", mask=wrong)
+    assert export(store, sweep, tmp_path / "out").suboptimal == 1
 
 
 def test_an_empty_mask_is_no_outlined_frame(store, tmp_path):

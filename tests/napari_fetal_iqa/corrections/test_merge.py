@@ -15,6 +15,7 @@ from napari_fetal_iqa.corrections import CorrectionStore, Event, History, Label
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (8, 10)
@@ -218,9 +219,10 @@ def test_it_does_not_matter_which_store_is_merged_into_which(tmp_path_factory, s
             assert b.corrections(SWEEP.identity, reviewer) == union
 
 
-def test_a_damaged_store_is_not_taken_over(here, there):
+def test_a_damaged_store_is_not_taken_over(here, there, write_raw):
     there.set_label(SWEEP.identity, 1, Label.OPTIMAL, "BM")
-    there.set_mask(SWEEP.identity, 2, np.ones((90, 90), bool), "BM")
+    wrong = encode_mask(np.ones((90, 90), bool))
+    write_raw(there.path, SWEEP.identity, kind="mask", mask=wrong)
     with pytest.raises(StoreError, match=r"there\.sqlite: damaged .*nothing was taken over"):
         merge(here, there.path)
     assert here.events() == []
@@ -264,3 +266,56 @@ def test_a_store_cannot_lose_anything_to_itself(here, tmp_path):
     assert merge(here, here.path).events == 0
     assert merge(here, copy).events == 0
     assert len(here.events()) == 1
+
+
+def another_shape(path, write_raw):
+    """Say that the sweep has other frames, and outline one of them."""
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE sweep SET height = 4, width = 4")
+    write_raw(path, SWEEP.identity, kind="mask", mask=encode_mask(np.ones((4, 4), bool)))
+
+
+def the_same_name(path, write_raw):
+    write_raw(path, SWEEP.identity, uid="taken", frame=2, label=1)
+
+
+def two_of_one_name(path, write_raw):
+    with sqlite3.connect(path) as connection:
+        connection.execute("ALTER TABLE event RENAME TO e0")
+        connection.execute("CREATE TABLE event AS SELECT * FROM e0")
+        connection.execute("DROP TABLE e0")
+    for frame in (1, 2):
+        write_raw(path, SWEEP.identity, uid="twice", frame=frame, label=1, number=frame + 90)
+
+
+@pytest.mark.parametrize(
+    ("poison", "refusal"),
+    [
+        (another_shape, f"sweep {SWEEP.identity[:8]}: 12 frames of 4 x 4, but here .* of 8 x 10"),
+        (the_same_name, "event taken: another event of this name"),
+        (two_of_one_name, r"event \d+: has the name of event \d+"),
+    ],
+)
+def test_what_contradicts_this_store_is_refused_with_all_the_rest(
+    here, there, write_raw, poison, refusal
+):
+    write_raw(here.path, SWEEP.identity, uid="taken", label=1)
+    there.add_sweep(volume(1))
+    there.set_label(volume(1).identity, 1, Label.OPTIMAL, "BM")
+    there.close()
+    poison(there.path, write_raw)
+    before = here.events(), here.sweeps(), check_store(here.path)
+    with pytest.raises(StoreError, match=refusal):
+        merge(here, there.path)
+    assert (here.events(), here.sweeps(), check_store(here.path)) == before
+    with CorrectionStore(here.path) as reopened:
+        assert (reopened.events(), reopened.sweeps()) == before[:2]
+
+
+def test_sweeps_split_in_another_way_are_still_the_same_sweep(here, there, tmp_path):
+    split = SWEEP.with_bounds(4)
+    with CorrectionStore(tmp_path / "split.sqlite") as other:
+        other.add_sweep(split)
+        other.set_label(split.identity, 1, Label.OPTIMAL, "BM")
+        assert merge(here, other.path).events == 1
+    assert here.sweeps()[0].bounds == ((0, 12),)

@@ -1,11 +1,13 @@
 """Corrections whose store cannot be used for a while, or at all."""
 
+import os
 import sqlite3
 
 import numpy as np
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label, move_to_disk, rescue
+from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.sweep import SweepVolume
@@ -136,3 +138,139 @@ def test_all_that_is_in_memory_is_rescued_too(path, sweep, mask):
         with CorrectionStore(rescue(kept)) as rescued:
             assert rescued.corrections(sweep.identity) == kept.corrections(sweep.identity)
     assert not path.exists()
+
+
+@pytest.fixture
+def locked(path):
+    """Another program that lets nobody read or write, until it is told."""
+    other = sqlite3.connect(path, isolation_level=None)
+    yield other
+    other.close()
+
+
+EDITS = {
+    "label": lambda store, sweep, mask: store.set_label(sweep.identity, [1, 2], 1, "AK"),
+    "mask": lambda store, sweep, mask: store.set_mask(sweep.identity, 2, mask, "AK"),
+    "accept": lambda store, sweep, mask: store.accept(sweep.identity, 2, "AK", 1, mask),
+    "revert": lambda store, sweep, mask: store.revert(sweep.identity, 2, "AK"),
+}
+
+
+@pytest.mark.parametrize("edit", EDITS.values(), ids=EDITS)
+def test_the_first_edit_of_a_reviewer_waits_though_nothing_can_be_read(
+    path, sweep, mask, edit, locked
+):
+    with CorrectionStore(path) as before:
+        before.add_sweep(sweep)
+        before.set_label(sweep.identity, 2, Label.SUBOPTIMAL, "AK")
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store._connection.execute("PRAGMA busy_timeout = 20")
+        locked.execute("BEGIN EXCLUSIVE")
+        for _ in range(2):
+            with pytest.raises(StoreUnwritableError, match="another program"):
+                edit(store, sweep, mask)
+        count = len(store.waiting)
+        assert count >= 2
+        store.corrections(sweep.identity, "AK")  # of what waits
+        locked.execute("ROLLBACK")
+        store.write_waiting()
+        assert not store.waiting
+        on_screen = store.corrections(sweep.identity, "AK")
+    with CorrectionStore(path) as reopened:
+        assert len(reopened.events()) == 1 + count
+        assert reopened.corrections(sweep.identity, "AK") == on_screen
+        assert reopened.corrections(sweep.identity, "AK") != {} or edit is EDITS["revert"]
+
+
+def cut(path):
+    os.truncate(path, 5000)
+
+
+def empty(path):
+    os.truncate(path, 0)
+
+
+def overwrite(path):
+    path.write_bytes(b"these are my notes" * 1000)
+
+
+def remove(path):
+    path.unlink()
+
+
+def move(path):
+    path.rename(path.with_name("moved.sqlite"))
+
+
+def replace_by_notes(path):
+    path.unlink()
+    path.write_bytes(b"these are my notes" * 1000)
+
+
+DEATHS = [cut, empty, overwrite, remove, move, replace_by_notes]
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced")
+@pytest.mark.parametrize("first", [True, False], ids=["first edit", "later edit"])
+@pytest.mark.parametrize("death", DEATHS)
+def test_what_is_said_after_the_file_died_waits_and_is_rescued(path, sweep, mask, death, first):
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store.set_label(sweep.identity, 0, Label.OPTIMAL, "BM" if first else "AK")
+        death(path)
+        for frame in range(3):
+            with pytest.raises(StoreUnwritableError):
+                store.set_mask(sweep.identity, frame, mask, "AK")
+        with pytest.raises(StoreUnwritableError):
+            store.undo(sweep.identity, "AK")
+        assert len(store.waiting) == 4
+        assert set(store.corrections(sweep.identity, "AK")) >= {1} | ({0} if not first else set())
+        rescued = rescue(store)
+    with CorrectionStore(rescued) as saved:
+        assert sorted(saved.corrections(sweep.identity, "AK")) == [0, 1]
+        assert saved.sweeps()[0].shape == sweep.shape
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced")
+@pytest.mark.parametrize("death", DEATHS)
+def test_what_waits_is_written_once_the_store_is_back(path, sweep, mask, death):
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store.set_label(sweep.identity, 0, Label.OPTIMAL, "AK")
+        backup = path.read_bytes()
+        death(path)
+        with pytest.raises(StoreUnwritableError):
+            store.set_mask(sweep.identity, 2, mask, "AK")
+        with pytest.raises(StoreUnwritableError):
+            store.write_waiting()
+        path.write_bytes(backup)
+        store.write_waiting()
+        assert not store.waiting
+        store.set_label(sweep.identity, 3, Label.NONE, "AK")
+        assert sorted(store.corrections(sweep.identity, "AK")) == [0, 2, 3]
+    with CorrectionStore(path) as reopened:
+        assert sorted(reopened.corrections(sweep.identity, "AK")) == [0, 2, 3]
+    assert check_store(path).problems == ()
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced")
+def test_another_store_in_its_place_learns_of_the_sweep(path, sweep, mask, tmp_path):
+    with CorrectionStore(tmp_path / "other.sqlite"):
+        pass
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store.set_label(sweep.identity, 0, Label.OPTIMAL, "AK")
+        (tmp_path / "other.sqlite").replace(path)
+        store.set_mask(sweep.identity, 2, mask, "AK")
+        store.set_label(sweep.identity, 3, Label.NONE, "AK")
+    with CorrectionStore(path) as reopened:
+        assert sorted(reopened.corrections(sweep.identity, "AK")) == [2, 3]
+
+
+def test_that_a_sweep_was_reviewed_moves_to_disk_too(path, sweep):
+    kept = CorrectionStore(path, "memory")
+    kept.add_sweep(sweep)
+    kept.set_fully_reviewed(sweep.identity, "AK", True)
+    with move_to_disk(kept) as store:
+        assert store.fully_reviewed(sweep.identity) == ["AK"]

@@ -180,7 +180,7 @@ def test_events_can_be_neither_changed_nor_deleted(store, sweep):
 
 
 def test_nothing_can_be_corrections_of_an_unknown_sweep(store):
-    with pytest.raises(StoreError, match="FOREIGN KEY"):
+    with pytest.raises(StoreError, match="does not know"):
         store.set_label("no such sweep", 1, Label.OPTIMAL, "AK")
     assert store.events() == []
 

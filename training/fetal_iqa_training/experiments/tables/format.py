@@ -11,6 +11,7 @@ from fetal_iqa_training.experiments.tables.results import (
     compare_runs,
 )
 from fetal_iqa_training.experiments.tables.systems import Table
+from napari_fetal_iqa.foreign_text import csv_cell
 
 NAMES = {
     "dice": "Dice",
@@ -81,7 +82,7 @@ def as_csv(lines: Iterable[Cells]) -> str:
         if writer is None:
             writer = csv.DictWriter(text, list(line), lineterminator="\n")
             writer.writeheader()
-        writer.writerow({name: _rounded(value) for name, value in line.items()})
+        writer.writerow({name: csv_cell(_rounded(value)) for name, value in line.items()})
     return text.getvalue()
 
 

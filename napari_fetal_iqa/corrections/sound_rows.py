@@ -1,0 +1,227 @@
+"""Reading the rows of a store as far as they are sound; what is not is named, and passed over."""
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
+from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.rows import (
+    EVENT_COLUMNS,
+    SWEEP_COLUMNS,
+    Bookmark,
+    SweepRecord,
+    bookmark_of_row,
+    event_of_row,
+    sweep_of_row,
+)
+from napari_fetal_iqa.corrections.validity import (
+    event_of_its_sweep,
+    last_time_to_believe,
+    quoted,
+    readable_event,
+    sound_bookmark,
+    sound_reviewer,
+    sound_sweep,
+)
+
+_Meaning = TypeVar("_Meaning")
+
+RecordOf = Callable[[str], SweepRecord | None]
+"""Gives what is known of a sweep, by its identity."""
+
+
+@dataclass(frozen=True)
+class Row(Generic[_Meaning]):
+    """A row and what it means, or why it means nothing.
+
+    Parameters
+    ----------
+    number : int
+        SQLite's own number of the row.
+    meaning : object, optional
+        None where the row is not sound.
+    problem : str
+        One line; empty where the row is sound.
+    """
+
+    number: int
+    meaning: _Meaning | None
+    problem: str = ""
+
+
+def read_sweeps(
+    connection: sqlite3.Connection, *, salvage: bool = False
+) -> Iterator[Row[SweepRecord]]:
+    """Read the sweeps in the order in which they were first opened, as SweepRecord."""
+    seen: set[str] = set()
+    for number, row in _rows(connection, "sweep", SWEEP_COLUMNS, salvage=salvage):
+        if row is None:
+            yield Row(number, None, f"sweep row {number}: {_UNREADABLE}")
+            continue
+        try:
+            record = sound_sweep(sweep_of_row(row))
+            if record.identity in seen:
+                raise ValueError("it is there twice")
+        except (TypeError, ValueError) as error:
+            name = row[0][:8] if isinstance(row[0], str) else f"row {number}"
+            yield Row(number, None, f"sweep {quoted(name)[1:-1]}: unreadable, {error}")
+        else:
+            seen.add(record.identity)
+            yield Row(number, record)
+
+
+def read_events(
+    connection: sqlite3.Connection,
+    record_of: RecordOf,
+    sweep: str | None = None,
+    reviewer: str | None = None,
+    *,
+    salvage: bool = False,
+) -> Iterator[Row[Event]]:
+    """Read the events of one sweep and reviewer, or of all, in the order of their writing."""
+    wanted = {"sweep": sweep, "reviewer": reviewer}
+    not_after = last_time_to_believe()
+    for number, row in _rows(connection, "event", EVENT_COLUMNS, wanted, salvage=salvage):
+        if row is None:
+            yield Row(number, None, f"event {number}: {_UNREADABLE}")
+            continue
+        try:
+            event = readable_event(event_of_row(row))
+        except (TypeError, ValueError) as error:
+            yield Row(number, None, f"event {number}: unreadable, {error}")
+            continue
+        yield _judged(number, event, record_of, not_after)
+
+
+def _judged(number: int, event: Event, record_of: RecordOf, not_after: str) -> Row[Event]:
+    try:
+        return Row(number, event_of_its_sweep(event, record_of(event.sweep), not_after))
+    except ValueError as error:
+        return Row(number, None, f"event {number}: {error}")
+
+
+def read_bookmarks(
+    connection: sqlite3.Connection,
+    record_of: RecordOf,
+    sweep: str | None = None,
+    reviewer: str | None = None,
+) -> Iterator[Row[tuple[str, str, Bookmark]]]:
+    """Read where reviews stand, as (sweep, reviewer, Bookmark)."""
+    wanted = {"sweep": sweep, "reviewer": reviewer}
+    columns = "sweep, reviewer, frame, quality_threshold, area_threshold"
+    for number, row in _rows(connection, "bookmark", columns, wanted):
+        try:
+            place = _whose(row, record_of)
+            yield Row(number, (*place[:2], _bookmark(row, place[2])))
+        except (TypeError, ValueError) as error:
+            yield Row(number, None, f"bookmark {number}: {error}")
+
+
+def _bookmark(row: Sequence[Any] | None, record: SweepRecord) -> Bookmark:
+    return sound_bookmark(bookmark_of_row((row or ())[2:]), record)
+
+
+def read_reviewed(
+    connection: sqlite3.Connection, record_of: RecordOf, sweep: str | None = None
+) -> Iterator[Row[tuple[str, str]]]:
+    """Read who looked at every frame of a sweep, as (sweep, reviewer)."""
+    for number, row in _rows(connection, "reviewed", "sweep, reviewer", {"sweep": sweep}):
+        try:
+            yield Row(number, _whose(row, record_of)[:2])
+        except (TypeError, ValueError) as error:
+            yield Row(number, None, f"reviewed sweep {number}: {error}")
+
+
+def _whose(row: Sequence[Any] | None, record_of: RecordOf) -> tuple[str, str, SweepRecord]:
+    if row is None:
+        raise ValueError(_UNREADABLE)
+    record = record_of(row[0]) if isinstance(row[0], str) else None
+    if record is None:
+        raise ValueError(f"speaks of sweep {quoted(row[0])}, which the store does not know")
+    return record.identity, sound_reviewer(row[1]), record
+
+
+_UNREADABLE = "unreadable, the file is damaged there or a value is too large"
+
+
+def _rows(
+    connection: sqlite3.Connection,
+    table: str,
+    columns: str,
+    wanted: dict[str, str | None] | None = None,
+    *,
+    salvage: bool = False,
+) -> Iterator[tuple[int, Sequence[Any] | None]]:
+    """Read rows by number, each with its values, or None where a value is too large.
+
+    A damaged page ends it with SQLite's error; or, where all shall be salvaged that can be, only
+    the rows on that page are given as None.
+    """
+    given = {name: value for name, value in (wanted or {}).items() if value is not None}
+    conditions = "".join(f" AND {name} = :{name}" for name in given)
+    query = f"SELECT rowid, {columns} FROM {table} WHERE rowid > :last{conditions} ORDER BY rowid"
+    last = -1
+    while True:
+        try:
+            for number, *row in connection.execute(query, {**given, "last": last}):
+                if number <= last:  # pages that point at each other
+                    raise sqlite3.DatabaseError("rows of the file are out of order")
+                last = number
+                yield number, row
+        except sqlite3.DataError:  # in the next row or the one after it, as Python reads ahead
+            number_only = query.replace(f"rowid, {columns}", "rowid", 1) + " LIMIT 1"
+            found = connection.execute(number_only, {**given, "last": last}).fetchone()
+            if found is None:
+                return
+            last = found[0]
+            yield last, _one(connection, table, columns, last)
+        except DATABASE_ERRORS:
+            if not salvage:
+                raise
+            yield from _one_by_one(connection, table, columns, last)
+            return
+        else:
+            return
+
+
+def _one_by_one(
+    connection: sqlite3.Connection, table: str, columns: str, last: int
+) -> Iterator[tuple[int, Sequence[Any] | None]]:
+    """Read what lies behind a damaged page: row by row, as numbers have no gaps."""
+    for number in range(last + 1, _last_number(connection, table, last) + 1):
+        try:
+            row = _one(connection, table, columns, number)
+        except DATABASE_ERRORS:
+            yield number, None
+        else:
+            if row is not None:
+                yield number, row
+
+
+def _one(
+    connection: sqlite3.Connection, table: str, columns: str, number: int
+) -> Sequence[Any] | None:
+    """Read one row; None where a value is too large, or there is none."""
+    query = f"SELECT {columns} FROM {table} WHERE rowid = ?"
+    try:
+        row: Sequence[Any] | None = connection.execute(query, (number,)).fetchone()
+    except sqlite3.DataError:
+        return None
+    return row
+
+
+_FEWEST_BYTES = 64
+"""Of a row: no more rows than this allows are looked for, whatever number the file says."""
+
+
+def _last_number(connection: sqlite3.Connection, table: str, last: int) -> int:
+    pages = connection.execute("PRAGMA page_count").fetchone()[0]
+    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
+    possible = last + pages * page_bytes // _FEWEST_BYTES
+    try:
+        (highest,) = connection.execute(f"SELECT max(rowid) FROM {table}").fetchone()
+    except DATABASE_ERRORS:
+        highest = None
+    return min(possible, highest) if isinstance(highest, int) else possible

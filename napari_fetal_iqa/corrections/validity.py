@@ -1,0 +1,268 @@
+"""The one door into a store: what an event, a sweep and a bookmark must be, whoever brings them.
+
+Every writer (a call, a merge, a rescue, a migration) goes through it, so nothing is written that
+cannot be read; and every reader, which passes over what an earlier version let in.
+"""
+
+import math
+import operator
+import re
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from itertools import pairwise
+from numbers import Real
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
+from napari_fetal_iqa.foreign_text import is_shown
+from napari_fetal_iqa.geometry.mask_codec import check_code, encode_mask
+from napari_fetal_iqa.labels import Label
+
+CLOCK_SKEW = timedelta(days=1)
+"""How far ahead of this machine's clock an event may be: a clock that shows local time as UTC is
+up to 14 hours off."""
+
+LONGEST_REVIEWER = 200
+"""Characters; a name, not a letter."""
+
+_LONGEST = {"sweep": 128, "reviewer": LONGEST_REVIEWER, "uid": 128, "action": 128}
+"""Characters: identities and unique names have 64 and 32."""
+
+_LONGEST_REMARK = 1000
+"""Characters of what may be empty: the tool's version; two models, by id and hash."""
+
+_LONGEST_AXIS = 1 << 20
+_MOST_PIXELS = 1 << 24
+"""Of a frame, as the readers of sweeps have it: a mask then takes 2 MB packed, 16 MB on screen."""
+
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCII)
+"""As events are timed: the order of such texts is that of the times."""
+
+
+def quoted(value: object) -> str:
+    """Return a value as a message may have it: short, and without characters that steer."""
+    text = ascii(value[:24] if isinstance(value, str | bytes) else value)
+    return text if len(text) <= 64 else f"{text[:60]}..."
+
+
+_WRITTEN = datetime(2026, 11, 1, tzinfo=UTC)
+"""When this was written: a clock that shows less has lost its battery, and judges nobody."""
+
+
+def last_time_to_believe() -> str:
+    """Return the time after which no event can have been made, UTC, as events have it."""
+    now = datetime.now(UTC)
+    last = now + CLOCK_SKEW if now > _WRITTEN else datetime.max.replace(tzinfo=UTC)
+    return last.isoformat(timespec="microseconds")
+
+
+def sound_text(value: object, what: str, longest: int) -> str:
+    """Return a text that is there, not too long, and without control characters.
+
+    Raises
+    ------
+    ValueError
+    """
+    if not isinstance(value, str):
+        raise ValueError(f"expected text as {what}, found {type(value).__name__}")
+    if not 0 < len(value) <= longest:
+        raise ValueError(f"expected 1 to {longest} characters as {what}, found {len(value)}")
+    if not (value.isascii() and value.isprintable()) and not all(map(is_shown, value)):
+        raise ValueError(f"expected {what} without control characters")
+    return str(value)
+
+
+def sound_reviewer(name: object) -> str:
+    """Return a reviewer's name that events may have; ValueError where it is none."""
+    return sound_text(name, "reviewer", LONGEST_REVIEWER)
+
+
+def sound_index(value: object, what: str) -> int:
+    """Return a whole number as Python has it, be it numpy's.
+
+    Raises
+    ------
+    ValueError
+    """
+    try:
+        return operator.index(value)  # type: ignore[arg-type]
+    except TypeError:
+        raise ValueError(f"expected a whole number as {what}, found {quoted(value)}") from None
+
+
+def sound_frame(value: object, record: SweepRecord) -> int:
+    """Return the number of a frame that a sweep has; ValueError where it has none of it."""
+    frame, frames = sound_index(value, "frame"), record.shape[0]
+    if not 0 <= frame < frames:
+        raise ValueError(f"{_place(record, frame)}: the sweep has frames 0 to {frames - 1}")
+    return frame
+
+
+def sound_label(value: object) -> Label:
+    """Return a label, be it given as a number of numpy's; ValueError where it is none."""
+    number = sound_index(value, "label")
+    if number not in list(Label):
+        raise ValueError(f"expected a label of 0, 1 or 2, found {quoted(number)}")
+    return Label(number)
+
+
+def packed_mask(mask: NDArray[np.bool_], record: SweepRecord) -> bytes:
+    """Pack a mask of a sweep's own size.
+
+    Raises
+    ------
+    ValueError
+        Where it has another size: packed, a mask of 24 x 32 looks like one of 32 x 24.
+    """
+    given = np.asarray(mask)
+    if given.shape != record.shape[1:] or given.dtype.kind not in "biuf":
+        rows, columns = record.shape[1:]
+        raise ValueError(
+            f"sweep {record.identity[:8]}: expected a mask of {rows} x {columns} pixels, found "
+            f"{' x '.join(map(str, given.shape)) or 'one value'} of {given.dtype}"
+        )
+    return encode_mask(given)
+
+
+def sound_event(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
+    """Return an event as a store may hold it, its numbers as Python has them.
+
+    Parameters
+    ----------
+    event : Event
+    record : SweepRecord or None
+        What the store knows of its sweep.
+    not_after : str
+        The last time to believe; by default a day from now.
+
+    Raises
+    ------
+    ValueError
+        Names what is wrong.
+    """
+    return event_of_its_sweep(readable_event(event), record, not_after)
+
+
+def readable_event(event: Event) -> Event:
+    """Return an event whose values are of the right kinds; ValueError names the one that is not."""
+    for name, longest in _LONGEST.items():
+        sound_text(getattr(event, name), name, longest)
+    if event.tool != "":
+        sound_text(event.tool, "tool", _LONGEST_REMARK)
+    if event.answers not in (None, ""):
+        sound_text(event.answers, "answers", _LONGEST_REMARK)
+    if event.kind not in list(EventKind):
+        raise ValueError(f"expected label, mask, undo or redo, found {quoted(event.kind)}")
+    kind = EventKind(event.kind)
+    if event.accepted not in (False, True):
+        raise ValueError(f"expected accepted as 0 or 1, found {quoted(event.accepted)}")
+    if (event.label is not None and kind is not EventKind.LABEL) or (
+        event.mask is not None and kind is not EventKind.MASK
+    ):
+        raise ValueError(f"expected no label or mask of this kind in an event of {kind.value}")
+    if event.mask is not None and not isinstance(event.mask, bytes):
+        raise ValueError(f"expected a packed mask, found {type(event.mask).__name__}")
+    return replace(
+        event,
+        kind=kind,
+        frame=sound_index(event.frame, "frame"),
+        label=None if event.label is None else sound_label(event.label),
+        accepted=bool(event.accepted),
+    )
+
+
+def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
+    """Return a readable event that makes sense for its sweep; ValueError says why it does not."""
+    _check_time(event.time, not_after or last_time_to_believe())
+    if record is None:
+        raise ValueError(
+            f"speaks of sweep {quoted(event.sweep[:8])[1:-1]}, which the store does not know"
+        )
+    if event.kind in (EventKind.UNDO, EventKind.REDO):
+        if event.frame != -1:
+            raise ValueError(f"expected no frame of an {event.kind}, found {quoted(event.frame)}")
+        return event
+    sound_frame(event.frame, record)
+    if event.mask is not None:
+        try:
+            check_code(event.mask, record.shape[1:])
+        except ValueError as error:
+            raise ValueError(f"{_place(record, event.frame)}: {error}") from None
+    return event
+
+
+def _place(record: SweepRecord, frame: int) -> str:
+    return f"sweep {record.identity[:8]}, frame {quoted(frame)}"
+
+
+def _check_time(time: str, not_after: str) -> None:
+    try:
+        sound = isinstance(time, str) and bool(_TIME.fullmatch(time))
+        sound = sound and bool(datetime.fromisoformat(time))
+    except ValueError:
+        sound = False
+    if not sound:
+        raise ValueError(f"expected a time in UTC, found {quoted(time)}")
+    if time > not_after:
+        raise ValueError(
+            f"expected a time at most {CLOCK_SKEW.days} day ahead of this machine's clock, found "
+            f"{time[:10]}; one of two clocks is wrong"
+        )
+
+
+def sound_sweep(record: SweepRecord) -> SweepRecord:
+    """Return what is known of a sweep as a store may hold it, numbers as Python has them.
+
+    Raises
+    ------
+    ValueError
+        Names what is wrong.
+    """
+    identity = sound_text(record.identity, "identity of a sweep", _LONGEST["sweep"])
+    frames, rows, columns = (sound_index(length, "shape of a sweep") for length in record.shape)
+    shape = frames, rows, columns
+    if min(shape) < 1 or max(shape) > _LONGEST_AXIS or rows * columns > _MOST_PIXELS:
+        raise ValueError(f"no sweep has a shape of {quoted(shape)}")
+    bounds = tuple(
+        (sound_index(start, "bound of a sweep"), sound_index(stop, "bound of a sweep"))
+        for start, stop in record.bounds
+    )
+    edges = [0, *(stop for _, stop in bounds)]
+    if bounds != tuple(pairwise(edges)) or edges != sorted({*edges, frames}) or edges[-1] != frames:
+        raise ValueError(f"the bounds do not cover its {frames} frames one after the other")
+    spacing = record.spacing_mm
+    if spacing is not None:
+        row_mm, column_mm = spacing
+        spacing = _finite(row_mm, "spacing"), _finite(column_mm, "spacing")
+        if min(spacing) <= 0:
+            raise ValueError(f"expected a spacing of positive millimetres, found {quoted(spacing)}")
+    return SweepRecord(identity, shape, spacing, bounds)
+
+
+def sound_bookmark(bookmark: Bookmark, record: SweepRecord) -> Bookmark:
+    """Return a bookmark as a store may hold it, numbers as Python has them.
+
+    Raises
+    ------
+    ValueError
+        Names what is wrong.
+    """
+    frame = sound_frame(bookmark.frame, record)
+    thresholds = bookmark.thresholds
+    if thresholds is not None:
+        quality, area = thresholds
+        thresholds = _finite(quality, "threshold"), _finite(area, "threshold")
+    return Bookmark(frame, thresholds)
+
+
+def _finite(value: object, what: str) -> float:
+    try:
+        number = float(value) if isinstance(value, Real) else math.nan
+    except OverflowError:
+        number = math.inf
+    if not math.isfinite(number):
+        raise ValueError(f"expected a finite number as {what}, found {quoted(value)}")
+    return number
