@@ -33,6 +33,11 @@ class FrameStack:
     def __len__(self) -> int:
         return self._count
 
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Rows and columns of its frames; empty without frames."""
+        return self._shape
+
     def append(self, frame: NDArray[Any]) -> None:
         """Add a (H, W) frame; all must have the size and the number type of the first.
 
