@@ -81,9 +81,14 @@ class DataSet:
         tag = group << 16 | number
         vr = size[:2]
         if not self.explicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
-            return Element(tag, "", place + 8, self._long(size)[0])
+            (length,) = self._long(size)
+            if self.explicit and end - place - 8 < length < UNDEFINED:
+                (length,) = self._short(size[2:])  # some write "??" for what they do not know
+            return Element(tag, "", place + 8, length)
         if vr not in _LONG_FORM:
             return Element(tag, vr.decode(), place + 8, self._short(size[2:])[0])
+        if place + 12 > end:
+            raise ValueError("an element reaches beyond its end")
         (length,) = self._long(self.data[place + 8 : place + 12])
         return Element(tag, vr.decode(), place + 12, length)
 

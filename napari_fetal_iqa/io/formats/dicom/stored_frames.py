@@ -92,11 +92,11 @@ def _rest(data: Any, pixels: Element, bits: int) -> bytes:
 
 
 def _holds_items(data: Any, pixels: Element) -> bool:
-    """Return whether the value is a chain of items to its end, as compressed frames are."""
-    try:
-        return bool(_pieces(data, pixels))
-    except ValueError:
-        return False
+    """Return whether the value begins with two items, as compressed frames do, whole or cut."""
+    item = b"\xfe\xff\x00\xe0"
+    head = bytes(data[pixels.start : pixels.start + 8])
+    second = pixels.start + 8 + int.from_bytes(head[4:], "little")
+    return head[:4] == item and bytes(data[second : second + 4]) == item
 
 
 def find_compressed_frames(file: DicomFile, header: ImageHeader) -> list[list[Piece]]:
