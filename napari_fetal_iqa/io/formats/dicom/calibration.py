@@ -7,6 +7,7 @@ pictures, and only the one that holds the fan counts.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,6 +34,10 @@ _OF_REGION = frozenset({_FORMAT, *_UNITS, *_DELTAS, *_CORNERS})
 
 SAME_SCALE = 0.001
 """Relative difference up to which two spacings are one, as writers round."""
+
+MOST = 64
+"""Regions, and different spacings, that are looked at; a scanner writes a handful of the one, and
+one of the other."""
 
 FAN_INSIDE, OTHERS_LIT = 0.95, 0.02
 """Share of the fan that its region must hold, and of the other regions that captions may light."""
@@ -91,10 +96,12 @@ def read_calibration(header: DataSet, found: dict[int, Element], end: int) -> Ca
         spacing = known_spacing(*numbers) if len(numbers) == 2 else None
         if spacing and not any(_same(spacing, other) for other in spacings):
             spacings.append(spacing)
+            if len(spacings) == MOST:
+                break
             comma |= element.vr in ("", "DS") and b"," in header.value(element)
     regions = (
         _region(header, header.pick(start, stop, _OF_REGION))
-        for start, stop in header.items(found.get(REGIONS), end)
+        for start, stop in islice(header.items(found.get(REGIONS), end), MOST)
     )
     return Calibration(tuple(region for region in regions if region), tuple(spacings), comma)
 
@@ -210,4 +217,6 @@ def _lit(frames: Frames) -> NDArray[np.bool_]:
 
 
 def _same(one: Spacing | None, other: Spacing) -> bool:
-    return one is not None and bool(np.allclose(one, other, rtol=SAME_SCALE, atol=0))
+    return one is not None and all(
+        math.isclose(a, b, rel_tol=SAME_SCALE) for a, b in zip(one, other, strict=True)
+    )

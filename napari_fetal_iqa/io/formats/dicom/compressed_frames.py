@@ -1,8 +1,8 @@
 """Compressed frames, decoded one by one by whichever library is best at their transfer syntax.
 
-Pillow decodes JPEG and JPEG 2000, FFmpeg lossless, 12-bit and near-lossless JPEG, pydicom the
-rest. GDCM, which pydicom would take first where it is installed, is never used: a damaged JPEG-LS
-frame makes it end the whole process.
+Pillow decodes JPEG and JPEG 2000, FFmpeg lossless, 12-bit and near-lossless JPEG, this package RLE,
+pydicom's plugins the rest. GDCM, which pydicom would take first where it is installed, is never
+used: a damaged JPEG-LS frame makes it end the whole process.
 """
 
 from collections.abc import Iterator
@@ -32,6 +32,8 @@ from napari_fetal_iqa.io.formats.dicom.codestream import (
 )
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
+from napari_fetal_iqa.io.formats.dicom.raw_frames import without_unused_bits
+from napari_fetal_iqa.io.formats.dicom.rle import decode_rle
 from napari_fetal_iqa.io.formats.dicom.stored_frames import find_compressed_frames, joined
 from napari_fetal_iqa.io.formats.video import grey_of
 
@@ -63,6 +65,8 @@ def decode_compressed(file: DicomFile, header: ImageHeader) -> Decoded:
         taken for it.
     """
     frames = (joined(file.data, frame) for frame in find_compressed_frames(file, header))
+    if file.syntax == RLELossless:
+        return _decode_rle(frames, header)
     if file.syntax in CODECS:
         return _decode_by_ffmpeg(frames, file, header)
     return _decode_by_pydicom(frames, file, header)
@@ -107,12 +111,18 @@ def _decode_by_pydicom(frames: Iterator[bytes], file: DicomFile, header: ImageHe
         # By their number, pydicom's arrays are writeable, as its correction of signs needs.
         options["indices"] = range(1)
     for data in frames:
-        if syntax != RLELossless:
-            _check_size(read_codestream(data), header)
+        _check_size(read_codestream(data), header)
         ((frame, facts),) = decoder.iter_array(
             _as_item(data), raw=True, decoding_plugin=plugin, **options
         )
         yield frame, str(facts["photometric_interpretation"])
+
+
+def _decode_rle(frames: Iterator[bytes], header: ImageHeader) -> Decoded:
+    kind = np.dtype(f"{'i' if header.signed else 'u'}{header.bits_allocated // 8}")
+    for data in frames:
+        frame = decode_rle(data, header.rows, header.columns, header.samples, kind)
+        yield without_unused_bits(frame, header), header.photometric
 
 
 def _as_item(data: bytes) -> bytes:

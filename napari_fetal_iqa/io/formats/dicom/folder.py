@@ -10,6 +10,7 @@ import numpy as np
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.calibration import spacing_of
 from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
+from napari_fetal_iqa.io.formats.dicom.pixels import check_volume
 from napari_fetal_iqa.io.formats.dicom.reader import (
     DicomFacts,
     append_dicom_frames,
@@ -40,6 +41,7 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
     sweeps = _sweeps(_without_copies(_facts_of_images(name, files)))
     images = [facts for sweep in sweeps for facts in sweep]
     _check_turned(name, images)
+    check_volume(name, sum(facts.grey_bytes for facts in images))
     stack = FrameStack(name)
     paddings: list[Padding] = []
     edges = [0]

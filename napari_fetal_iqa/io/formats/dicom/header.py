@@ -102,12 +102,18 @@ def read_header(file: DicomFile) -> ImageHeader:
     name, end = file.path.name, len(file.data)
     explicit = is_explicit(file.data[file.start : file.start + 6])
     header = DataSet(name, file.data, explicit, file.syntax != ExplicitVRBigEndian)
-    found = {}
-    for element in header.walk(file.start, end):
-        if element.tag in _WANTED:
-            found[element.tag] = element
-        if element.tag >= PIXEL_DATA:
-            break
+    found: dict[int, Element] = {}
+    try:
+        for element in header.walk(file.start, end):
+            if element.tag in _WANTED:
+                found[element.tag] = element
+            if element.tag >= PIXEL_DATA:
+                break
+    except ValueError:
+        # A report that is damaged behind its class is no image all the same.
+        if _ROWS in found or not isinstance(other := _no_image(file, ""), NoPixelsError):
+            raise
+        raise other from None
     if _ROWS not in found or _COLUMNS not in found:
         raise _no_image(file, header.text(found.get(_SOP_CLASS)))
     rows, columns = _whole(header, found, _ROWS), _whole(header, found, _COLUMNS)
@@ -149,7 +155,7 @@ def read_header(file: DicomFile) -> ImageHeader:
 
 def _no_image(file: DicomFile, sop_class: str) -> Exception:
     kind = file.sop_class or sop_class
-    if not kind:
+    if not kind and not file.start:
         return ValueError("no image, and perhaps no DICOM")
     other = "Storage" in UID(kind).name and "Image" not in UID(kind).name
     return (NoPixelsError if other else SweepError)(

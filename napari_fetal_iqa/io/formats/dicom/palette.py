@@ -15,6 +15,9 @@ from napari_fetal_iqa.io.frames.grey import luma
 MAX_ENTRIES = 1 << 16
 """The number that a descriptor writes as 0."""
 
+MAX_SEGMENTS = 2 * MAX_ENTRIES
+"""Of a segmented table; those that are repeated count again, and may be empty."""
+
 
 @dataclass(frozen=True)
 class Palette:
@@ -91,7 +94,9 @@ def _expanded(
     """Expand a segmented table, no further than it has entries (C.7.9.2)."""
     made: list[int] = []
     place, resume, left = 0, -1, -1
-    while len(made) < entries:
+    for _ in range(MAX_SEGMENTS):
+        if len(made) >= entries:
+            return np.array(made[:entries], np.uint16)
         if left == 0:  # of what an indirect segment repeats
             place, resume, left = resume, -1, -1
         kind, length = int(segments[place]), int(segments[place + 1])
@@ -110,7 +115,7 @@ def _expanded(
             place = _offset(fields, narrow, little_endian)
         else:
             raise ValueError("a palette has a segment that there is not")
-    return np.array(made[:entries], np.uint16)
+    raise ValueError("a palette has segments of nothing")
 
 
 def _offset(fields: NDArray[Any], narrow: bool, little_endian: bool) -> int:

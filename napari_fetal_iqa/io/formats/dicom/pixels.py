@@ -44,6 +44,26 @@ def count_frames(file: DicomFile, header: ImageHeader) -> int:
     return find_raw_frames(file, header).count
 
 
+def grey_frame_bytes(header: ImageHeader) -> int:
+    """Return the memory that a frame takes as grey of its own depth."""
+    wide = header.samples == 1 and header.palette is None
+    return header.rows * header.columns * max(8, header.bits_allocated if wide else 8) // 8
+
+
+def check_volume(name: str, size: int) -> None:
+    """Refuse a volume that would take more memory than any sweep, before it is decoded.
+
+    Raises
+    ------
+    SweepError
+    """
+    if size > MAX_STACK_BYTES:
+        raise SweepError(
+            f"{name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found one of "
+            f"{size / (1 << 30):.1f} GiB; cut it into single sweeps"
+        )
+
+
 def append_frames(stack: FrameStack, file: DicomFile, header: ImageHeader) -> Padding:
     """Decode all frames onto a stack, as grey of the file's own depth.
 
@@ -58,14 +78,7 @@ def append_frames(stack: FrameStack, file: DicomFile, header: ImageHeader) -> Pa
         Where no decoder for the transfer syntax is there, where frames are missing, or where they
         would take more memory than any sweep.
     """
-    count = count_frames(file, header)
-    wide = header.samples == 1 and header.palette is None
-    frame_bytes = header.rows * header.columns * (max(8, header.bits_allocated) if wide else 8) // 8
-    if count * frame_bytes > MAX_STACK_BYTES:
-        raise SweepError(
-            f"{file.path.name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
-            f"{count} frames of {frame_bytes} bytes; cut it into single sweeps"
-        )
+    check_volume(file.path.name, count_frames(file, header) * grey_frame_bytes(header))
     if file.syntax in MPEGTransferSyntaxes:
         _append_video(stack, file, header)
         return None

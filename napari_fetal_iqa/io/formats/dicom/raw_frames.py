@@ -51,14 +51,20 @@ def _frame(file: DicomFile, header: ImageHeader, number: int) -> NDArray[Any]:
         kind = np.dtype(f"{'i' if header.signed else 'u'}{size}")
         stored = kind.newbyteorder("<" if file.syntax.is_little_endian else ">")
         frame = np.frombuffer(file.data[start : start + samples * size], stored).astype(kind)
-    unused = header.bits_allocated - header.bits_stored
-    if unused and not _padding_needs_all_bits(header):
-        frame = (frame << unused) >> unused  # the bits above may hold anything (section 8.1.1)
+    frame = without_unused_bits(frame, header)
     if header.samples == 1:
         return frame.reshape(header.rows, header.columns)
     if header.planar:
         return frame.reshape(header.samples, header.rows, header.columns).transpose(1, 2, 0)
     return frame.reshape(header.rows, header.columns, header.samples)
+
+
+def without_unused_bits(frame: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
+    """Return the stored bits with their sign; those above may hold anything (section 8.1.1)."""
+    unused = header.bits_allocated - header.bits_stored
+    if not unused or header.bits_allocated == 1 or _padding_needs_all_bits(header):
+        return frame
+    return np.asarray((frame << unused) >> unused)
 
 
 def _padding_needs_all_bits(header: ImageHeader) -> bool:

@@ -13,7 +13,7 @@ from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
 from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, spacing_of
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, opened
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader, read_header
-from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames
+from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames, grey_frame_bytes
 from napari_fetal_iqa.io.formats.dicom.stored_frames import find_raw_frames
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack
@@ -25,12 +25,14 @@ from napari_fetal_iqa.sweep import Frames, SweepVolume
 class DicomFacts:
     """Technical facts of one file; series, instance and numbers only serve to sort files.
 
-    Numbers that the file does not say are None. ``turned_bits`` is the depth by which
+    Numbers that the file does not say are None. ``grey_bytes`` is what the frames take when they
+    are decoded, ``turned_bits`` is the depth by which
     MONOCHROME1 is turned over, else 0.
     """
 
     path: Path
     frames: int
+    grey_bytes: int
     calibration: Calibration
     turned_bits: int
     series: str = field(repr=False)
@@ -79,9 +81,11 @@ def read_facts(path: Path) -> DicomFacts:
     """
     with opened(path) as file:
         header = read_header(file)
+        count = count_frames(file, header)
         return DicomFacts(
             path=path,
-            frames=count_frames(file, header),
+            frames=count,
+            grey_bytes=count * grey_frame_bytes(header),
             calibration=header.calibration,
             turned_bits=header.bits_stored if header.photometric == "MONOCHROME1" else 0,
             series=header.series,

@@ -112,7 +112,7 @@ def find_compressed_frames(file: DicomFile, header: ImageHeader) -> list[list[Pi
         Where there are no fragments, or damaged ones.
     """
     data, name = file.data, file.path.name
-    (table_start, table_length), *pieces = _pieces(data, header.pixels) or [(0, 0)]
+    (table_start, table_length), *pieces = _pieces(data, header) or [(0, 0)]
     if not pieces:
         raise ValueError("no compressed frames")
     if header.offsets:
@@ -132,7 +132,7 @@ def find_compressed_frames(file: DicomFile, header: ImageHeader) -> list[list[Pi
 
 def find_video(file: DicomFile, header: ImageHeader) -> list[Piece]:
     """Find the fragments of a video, which is stored as if it were one frame."""
-    return _pieces(file.data, header.pixels)[1:]
+    return _pieces(file.data, header)[1:]
 
 
 def joined(data: Any, frame: list[Piece]) -> bytes:
@@ -140,7 +140,7 @@ def joined(data: Any, frame: list[Piece]) -> bytes:
     return b"".join(data[start : start + length] for start, length in frame)
 
 
-def _pieces(data: Any, pixels: Element) -> list[Piece]:
+def _pieces(data: Any, header: ImageHeader) -> list[Piece]:
     """Return the fragments, the first of which is the basic offset table.
 
     Raises
@@ -148,6 +148,7 @@ def _pieces(data: Any, pixels: Element) -> list[Piece]:
     ValueError
         Where the value is no chain of items, or it is cut.
     """
+    pixels = header.pixels
     defined = pixels.length != UNDEFINED
     end = min(pixels.start + pixels.length, len(data)) if defined else len(data)
     place = pixels.start
@@ -162,7 +163,8 @@ def _pieces(data: Any, pixels: Element) -> list[Piece]:
             raise ValueError("a fragment is damaged")
         pieces.append((place, length))
         place += length
-    if defined and place >= end - 1:
+    # Some writers forget the end: then only the number of frames tells whether the file was cut.
+    if place >= end - 1 and (defined or header.frames):
         return pieces
     raise ValueError("the fragments have no end")
 

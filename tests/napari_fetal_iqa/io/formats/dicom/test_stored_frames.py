@@ -255,6 +255,24 @@ def test_fewer_compressed_frames_than_the_header_says_are_refused(
         read_sweep(path)
 
 
+@pytest.mark.parametrize(("declared", "read"), [(7, True), (None, False), (8, False)])
+def test_fragments_without_an_end_are_whole_where_their_number_says_so(
+    save_dicom, smooth_volume, declared, read
+):
+    data = encapsulate([rle(frame) for frame in smooth_volume])
+    path = save_dicom(
+        "a.dcm", smooth_volume, uid.RLELossless, NumberOfFrames=declared, PixelData=data
+    )
+    assert path.read_bytes()[-8:] == b"\xfe\xff\xdd\xe0\0\0\0\0"
+    path.write_bytes(path.read_bytes()[:-8])
+
+    if read:
+        assert np.array_equal(read_sweep(path).frames, smooth_volume)
+        return
+    with pytest.raises(SweepError):
+        read_sweep(path)
+
+
 @pytest.mark.parametrize("codec", CODECS)
 @pytest.mark.parametrize("syntax", NATIVE[:2])
 @pytest.mark.parametrize("cut", [0, 8])
