@@ -18,6 +18,9 @@ from napari_fetal_iqa.io.frames.frame_stack import check_frame_size
 
 PIXEL_DATA = 0x7FE00010
 
+GREY, COLOURS = ("MONOCHROME", "PALETTE"), ("RGB", "YBR_FULL", "YBR_FULL_422")
+"""Photometric interpretations of one sample a pixel, by their beginnings, and of three."""
+
 _SOP_CLASS, _SOP_INSTANCE, _SERIES = 0x00080016, 0x00080018, 0x0020000E
 _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00200011, 0x00200013
 _SAMPLES, _PHOTOMETRIC, _PLANAR = 0x00280002, 0x00280004, 0x00280006
@@ -119,13 +122,16 @@ def read_header(file: DicomFile) -> ImageHeader:
     rows, columns = _whole(header, found, _ROWS), _whole(header, found, _COLUMNS)
     check_frame_size(name, rows, columns)
     photometric = header.text(found.get(_PHOTOMETRIC))
-    colours = 1 if photometric.startswith(("MONOCHROME", "PALETTE")) else 3
-    samples = _whole(header, found, _SAMPLES, default=colours)
+    samples = _whole(header, found, _SAMPLES, default=1 if photometric.startswith(GREY) else 3)
+    if samples == 1 and photometric in COLOURS:
+        photometric = "MONOCHROME2"  # grey that kept the name of the colours it was made of
+    elif samples == 3 and photometric == "MONOCHROME2":
+        photometric = "RGB"
     bits_allocated = _whole(header, found, _BITS_ALLOCATED)
     bits_stored = _whole(header, found, _BITS_STORED, default=bits_allocated)
     signed = _whole(header, found, _REPRESENTATION, default=0)
     if (
-        samples != colours
+        samples != (1 if photometric.startswith(GREY) else 3)
         or bits_allocated not in (1, 8, 16, 32, 64)
         or not 0 < bits_stored <= bits_allocated
         or signed not in (0, 1)
@@ -141,7 +147,7 @@ def read_header(file: DicomFile) -> ImageHeader:
         planar=_number_if_any(header, found, _PLANAR) == 1,
         photometric=photometric,
         frames=_frames(header, found),
-        padding=_padding(header, found, bool(signed)) if colours == 1 else None,
+        padding=_padding(header, found, bool(signed)) if samples == 1 else None,
         palette=_palette(header, found, bool(signed)) if photometric == "PALETTE COLOR" else None,
         offsets=_extended_offsets(header, found),
         pixels=found[PIXEL_DATA],

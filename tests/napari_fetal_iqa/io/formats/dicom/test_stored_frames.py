@@ -319,6 +319,7 @@ def test_uncompressed_pixels_that_are_called_compressed_are_refused(save_dicom, 
         read_sweep(path)
 
 
+@pytest.mark.filterwarnings("ignore:The number of bytes of pixel data is")  # of pydicom
 @settings(
     max_examples=60,
     deadline=None,

@@ -72,6 +72,21 @@ def test_a_wrong_value_that_pixels_do_not_need_is_passed_over(
     assert "Doe" not in caplog.text + repr(vars(sweep))
 
 
+@pytest.mark.parametrize("name", ["RGB", "YBR_FULL", "YBR_FULL_422"])
+def test_grey_that_kept_the_name_of_its_colours_is_read(save_dicom, volume, name):
+    path = save_dicom("a.dcm", volume, PhotometricInterpretation=name)
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+def test_colour_that_is_called_grey_is_read(save_dicom, volume):
+    colour = np.repeat(volume[..., np.newaxis], 3, axis=-1)
+
+    path = save_dicom("a.dcm", colour, PhotometricInterpretation="MONOCHROME2")
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
 def test_decimal_commas_are_read_and_said(save_dicom, volume):
     path = save_dicom("a.dcm", volume)
     with_element(path, 0x00280030, b"DS", b"0,11\\0,22")
