@@ -90,7 +90,7 @@ class SweepVolume:
     Parameters
     ----------
     frames : (T, H, W) uint8 array
-        May be memory-mapped or a lazy array-like that is indexed frame by frame. Trailing
+        May be a lazy array-like that is indexed frame by frame. Trailing
         frames may be black.
     spacing_mm : (float, float) or None
         Millimetres per pixel along rows and columns; None where the file does not say.
@@ -103,8 +103,8 @@ class SweepVolume:
     path : Path, optional
         Where the frames were read from.
     spacing_note : str
-        For people: why the spacing is not known, or where it came from if that needs saying; never
-        part of the identity.
+        One line on where the spacing comes from, or why there is none, where a reader must know;
+        never part of the identity.
 
     Raises
     ------
@@ -215,7 +215,7 @@ class SweepInfo:
     identity : str
         sha256 of the content.
     spacing_note : str
-        Why the spacing is not known, or where it came from if that needs saying.
+        What must be known of the spacing; empty where it is as the file says.
     """
 
     name: str

@@ -44,8 +44,6 @@ def _in_words(found: SweepInfo) -> str:
     spacing = "not known, so nothing can be measured"
     if found.spacing_mm is not None:
         spacing = "{:.4g} x {:.4g} mm (along rows x columns)".format(*found.spacing_mm)
-    if found.spacing_note:
-        spacing += f": {found.spacing_note}"
     lengths = {stop - start for start, stop in found.sweeps}
     of_length = f" of {lengths.pop()} frames" if len(lengths) == 1 else ""
     lines = {
@@ -57,4 +55,6 @@ def _in_words(found: SweepInfo) -> str:
         "field of view": f"{found.field_of_view_fraction:.0%} of the frame",
         "identity": found.identity,
     }
+    if found.spacing_note:
+        lines["spacing"] = f"{spacing}; {found.spacing_note}"
     return "\n".join(f"{name + ':':15}{text}" for name, text in lines.items())

@@ -4,49 +4,24 @@ import glob
 import itertools
 import os
 import re
-import struct
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.dicom.prefix import HEAD_BYTES, begins_as_dicom
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
 MAX_FILES, MAX_DEPTH = 10_000, 4
 """Files, and folders within folders, that are looked through for DICOM files."""
 
-MAX_FIRST_NUMBER = 0x18
-"""Of the elements that a data set begins with: (0008,0000) to the identity (0008,0018)."""
-
 
 def is_dicom(path: Path) -> bool:
-    """Return whether a file begins as DICOM and is no directory file.
-
-    With the DICOM prefix (PS3.10, section 7.1), or, as some programs leave that out, with two of
-    the elements that a data set begins with, one after the other.
-    """
+    """Return whether a file begins as DICOM does, and is no directory file."""
     if path.name.upper() == "DICOMDIR":
         return False
     with path.open("rb") as file:
-        head = file.read(132)
-    return head[128:] == b"DICM" or _begins_data_set(head)
-
-
-def _begins_data_set(head: bytes) -> bool:
-    """Return whether bytes begin with two elements of the groups 0002 or 0008, little endian."""
-    place, last = 0, -1
-    for _ in range(2):
-        if len(head) < place + 12:
-            return False
-        group, number, size = struct.unpack_from("<HH4s", head, place)
-        tag = group << 16 | number
-        if tag <= last or group not in (2, 8) or number > MAX_FIRST_NUMBER:
-            return False
-        explicit = size[:2].isalpha() and size[:2].isupper()
-        value = place + (12 if size[:2] == b"OB" else 8)
-        length = struct.unpack("<H", size[2:])[0] if explicit else struct.unpack("<L", size)[0]
-        place, last = value + (2 if size[:2] == b"OB" else length), tag
-    return True
+        return begins_as_dicom(file.read(HEAD_BYTES))
 
 
 def is_picture(path: Path) -> bool:

@@ -41,7 +41,7 @@ def test_words_and_json_say_why_a_spacing_is_doubtful(save_dicom, volume):
     words = CliRunner().invoke(app, ["info", str(path)]).stdout
     facts = json.loads(CliRunner().invoke(app, ["info", str(path), "--json"]).stdout)
 
-    assert "1 x 1 mm (along rows x columns): 1 mm is what" in words
+    assert "1 x 1 mm (along rows x columns); 1 mm is what" in words
     assert facts["spacing_note"] in words
 
 

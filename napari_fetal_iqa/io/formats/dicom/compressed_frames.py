@@ -32,9 +32,9 @@ from napari_fetal_iqa.io.formats.dicom.codestream import (
 )
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
-from napari_fetal_iqa.io.formats.dicom.raw_frames import without_unused_bits
 from napari_fetal_iqa.io.formats.dicom.rle import decode_rle
 from napari_fetal_iqa.io.formats.dicom.stored_frames import find_compressed_frames, joined
+from napari_fetal_iqa.io.formats.dicom.uncompressed_frames import without_unused_bits
 from napari_fetal_iqa.io.formats.video import grey_of
 
 CODECS = {

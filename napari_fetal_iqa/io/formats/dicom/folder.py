@@ -2,7 +2,8 @@
 
 import itertools
 import logging
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,14 +11,13 @@ import numpy as np
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.calibration import spacing_of
 from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
-from napari_fetal_iqa.io.formats.dicom.pixels import check_volume
 from napari_fetal_iqa.io.formats.dicom.reader import (
     DicomFacts,
     append_dicom_frames,
     pixel_digest,
     read_facts,
 )
-from napari_fetal_iqa.io.frames.frame_stack import FrameStack
+from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_stack_size
 from napari_fetal_iqa.io.frames.grey import Padding, to_grey_frames
 from napari_fetal_iqa.sweep import Frames, SweepVolume
 
@@ -41,7 +41,7 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
     sweeps = _sweeps(_without_copies(_facts_of_images(name, files)))
     images = [facts for sweep in sweeps for facts in sweep]
     _check_turned(name, images)
-    check_volume(name, sum(facts.grey_bytes for facts in images))
+    check_stack_size(name, sum(facts.grey_bytes for facts in images))
     stack = FrameStack(name)
     paddings: list[Padding] = []
     edges = [0]
@@ -81,27 +81,30 @@ def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
 def _without_copies(files: Sequence[DicomFacts]) -> list[DicomFacts]:
     """Leave out files that say they are the same image as an earlier one, and are.
 
-    Some anonymising programs give all images one identity: those with other pixels, and not the
-    same number either, are images of their own.
+    Some anonymising programs give all images one identity: those with other pixels in the same
+    transfer syntax, or with other numbers, are images of their own.
     """
+    same_instance = Counter(_instance(facts) for facts in files)
+    pixels: set[Hashable] = set()
+    syntaxes: dict[Hashable, set[str]] = {}
     kept: list[DicomFacts] = []
-    by_instance: dict[str, list[DicomFacts]] = {}
     for facts in files:
-        others = by_instance.setdefault(facts.instance, [])
-        if facts.instance and any(_same_image(facts, other) for other in others):
-            logger.warning("%s: passed over, as it is a copy", facts.path.name)
-            continue
-        others.append(facts)
+        if facts.instance and same_instance[_instance(facts)] > 1:
+            image = (*_instance(facts), facts.instance_number)
+            stored = (*image, facts.syntax, pixel_digest(facts.path))
+            known = syntaxes.setdefault(image, set())
+            again = facts.instance_number is not None and bool(known - {facts.syntax})
+            if stored in pixels or again:
+                logger.warning("%s: passed over, as it is a copy", facts.path.name)
+                continue
+            pixels.add(stored)
+            known.add(facts.syntax)
         kept.append(facts)
     return kept
 
 
-def _same_image(one: DicomFacts, other: DicomFacts) -> bool:
-    if (one.series, one.frames) != (other.series, other.frames):
-        return False
-    if one.instance_number is not None and one.instance_number == other.instance_number:
-        return True
-    return pixel_digest(one.path) == pixel_digest(other.path)
+def _instance(facts: DicomFacts) -> tuple[str, str, int]:
+    return facts.instance, facts.series, facts.frames
 
 
 def _check_turned(name: str, images: Sequence[DicomFacts]) -> None:

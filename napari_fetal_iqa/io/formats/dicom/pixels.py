@@ -15,15 +15,15 @@ from napari_fetal_iqa.io.formats.dicom.compressed_frames import decode_compresse
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
 from napari_fetal_iqa.io.formats.dicom.palette import colours_of
-from napari_fetal_iqa.io.formats.dicom.raw_frames import decode_raw
 from napari_fetal_iqa.io.formats.dicom.stored_frames import (
     find_compressed_frames,
-    find_raw_frames,
+    find_uncompressed_frames,
     find_video,
     joined,
 )
+from napari_fetal_iqa.io.formats.dicom.uncompressed_frames import decode_uncompressed
 from napari_fetal_iqa.io.formats.video import append_video_frames
-from napari_fetal_iqa.io.frames.frame_stack import MAX_STACK_BYTES, FrameStack
+from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_stack_size
 from napari_fetal_iqa.io.frames.grey import Padding, luma
 
 
@@ -41,27 +41,13 @@ def count_frames(file: DicomFile, header: ImageHeader) -> int:
         return max(2, header.frames or 1)
     if file.syntax.is_compressed:
         return len(find_compressed_frames(file, header))
-    return find_raw_frames(file, header).count
+    return find_uncompressed_frames(file, header).count
 
 
 def grey_frame_bytes(header: ImageHeader) -> int:
     """Return the memory that a frame takes as grey of its own depth."""
     wide = header.samples == 1 and header.palette is None
     return header.rows * header.columns * max(8, header.bits_allocated if wide else 8) // 8
-
-
-def check_volume(name: str, size: int) -> None:
-    """Refuse a volume that would take more memory than any sweep, before it is decoded.
-
-    Raises
-    ------
-    SweepError
-    """
-    if size > MAX_STACK_BYTES:
-        raise SweepError(
-            f"{name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found one of "
-            f"{size / (1 << 30):.1f} GiB; cut it into single sweeps"
-        )
 
 
 def append_frames(stack: FrameStack, file: DicomFile, header: ImageHeader) -> Padding:
@@ -78,12 +64,12 @@ def append_frames(stack: FrameStack, file: DicomFile, header: ImageHeader) -> Pa
         Where no decoder for the transfer syntax is there, where frames are missing, or where they
         would take more memory than any sweep.
     """
-    check_volume(file.path.name, count_frames(file, header) * grey_frame_bytes(header))
+    check_stack_size(file.path.name, count_frames(file, header) * grey_frame_bytes(header))
     if file.syntax in MPEGTransferSyntaxes:
         _append_video(stack, file, header)
         return None
     to_grey = _grey_maker(header)
-    decode = decode_compressed if file.syntax.is_compressed else decode_raw
+    decode = decode_compressed if file.syntax.is_compressed else decode_uncompressed
     for frame, photometric in decode(file, header):
         stack.append(to_grey(frame, photometric))
     return _padding_of_grey(header)

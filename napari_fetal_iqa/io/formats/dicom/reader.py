@@ -14,7 +14,7 @@ from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, spacing_o
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, opened
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader, read_header
 from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames, grey_frame_bytes
-from napari_fetal_iqa.io.formats.dicom.stored_frames import find_raw_frames
+from napari_fetal_iqa.io.formats.dicom.stored_frames import find_uncompressed_frames
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack
 from napari_fetal_iqa.io.frames.grey import Padding, to_grey_frames
@@ -35,6 +35,7 @@ class DicomFacts:
     grey_bytes: int
     calibration: Calibration
     turned_bits: int
+    syntax: str
     series: str = field(repr=False)
     instance: str = field(repr=False)
     series_number: int | None = field(repr=False)
@@ -88,6 +89,7 @@ def read_facts(path: Path) -> DicomFacts:
             grey_bytes=count * grey_frame_bytes(header),
             calibration=header.calibration,
             turned_bits=header.bits_stored if header.photometric == "MONOCHROME1" else 0,
+            syntax=file.syntax,
             series=header.series,
             instance=header.instance,
             series_number=header.series_number,
@@ -134,5 +136,5 @@ def _mapped_frames(file: DicomFile, header: ImageHeader) -> Frames | None:
     )
     if not plain:
         return None
-    shape = (find_raw_frames(file, header).count, header.rows, header.columns)
+    shape = (find_uncompressed_frames(file, header).count, header.rows, header.columns)
     return PixelBlock(file.path, shape, np.dtype(np.uint8), offset=header.pixels.start).open()

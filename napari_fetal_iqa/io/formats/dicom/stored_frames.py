@@ -25,14 +25,14 @@ _STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
 
 
 @dataclass(frozen=True)
-class RawFrames:
+class UncompressedFrames:
     """Uncompressed frames: their number, and whether two pixels share their colour (4:2:2)."""
 
     count: int
     halved_colour: bool
 
 
-def find_raw_frames(file: DicomFile, header: ImageHeader) -> RawFrames:
+def find_uncompressed_frames(file: DicomFile, header: ImageHeader) -> UncompressedFrames:
     """Compare the length of uncompressed pixel data with what the header implies.
 
     Raises
@@ -59,9 +59,9 @@ def find_raw_frames(file: DicomFile, header: ImageHeader) -> RawFrames:
         layouts = {True: pixels * 2, **layouts} if header.columns % 2 == 0 else layouts
     for halved, bits in layouts.items():
         if header.frames and length in _lengths(header.frames * bits):
-            return RawFrames(header.frames, halved)
+            return UncompressedFrames(header.frames, halved)
     fitting = [
-        RawFrames(count, halved)
+        UncompressedFrames(count, halved)
         for halved, bits in layouts.items()
         if (count := 8 * length // bits) >= (header.frames or 1)
         and not any(_rest(file.data, header.pixels, count * bits))

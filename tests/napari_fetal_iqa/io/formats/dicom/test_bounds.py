@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 
 from napari_fetal_iqa.io.formats.dicom import pixels
+from napari_fetal_iqa.io.frames import frame_stack
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="the guards are Linux's")
 
@@ -226,8 +227,8 @@ def test_the_size_of_a_volume_is_said_before_it_is_decoded(save_dicom, volume, m
     from napari_fetal_iqa.errors import SweepError
     from napari_fetal_iqa.io import read_sweep
 
-    monkeypatch.setattr(pixels, "MAX_STACK_BYTES", 4 * volume[0].size)
-    monkeypatch.setattr(pixels, "decode_raw", lambda *_: pytest.fail("decoded"))
+    monkeypatch.setattr(frame_stack, "MAX_STACK_BYTES", 4 * volume[0].size)
+    monkeypatch.setattr(pixels, "decode_uncompressed", lambda *_: pytest.fail("decoded"))
 
     with pytest.raises(SweepError, match=r"a\.dcm: expected a sweep of at most"):
         read_sweep(save_dicom("a.dcm", volume.astype(np.uint16)))

@@ -197,8 +197,11 @@ def test_a_copy_in_another_transfer_syntax_counts_once(save_case, volume, tmp_pa
     assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
 
 
-def test_images_to_which_a_program_gave_one_identity_are_not_copies(save_case, volume, tmp_path):
-    save_case(SOPInstanceUID="1.2.3")
+@pytest.mark.parametrize("number", [{}, {"InstanceNumber": 1}, {"InstanceNumber": None}])
+def test_images_to_which_a_program_gave_one_identity_are_not_copies(
+    save_case, volume, tmp_path, number
+):
+    save_case(SOPInstanceUID="1.2.3", **number)
 
     assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
 

@@ -319,7 +319,8 @@ def test_uncompressed_pixels_that_are_called_compressed_are_refused(save_dicom, 
         read_sweep(path)
 
 
-@pytest.mark.filterwarnings("ignore:The number of bytes of pixel data is")  # of pydicom
+@pytest.mark.filterwarnings("ignore:The number of bytes of pixel data is")  # of pydicom, too
+@pytest.mark.filterwarnings("ignore:A value of .0. for")
 @settings(
     max_examples=60,
     deadline=None,

@@ -8,13 +8,13 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
-from napari_fetal_iqa.io.formats.dicom.stored_frames import find_raw_frames
+from napari_fetal_iqa.io.formats.dicom.stored_frames import find_uncompressed_frames
 
 NEUTRAL = 128
 """Both colour differences of grey in YBR."""
 
 
-def decode_raw(file: DicomFile, header: ImageHeader) -> Iterator[tuple[NDArray[Any], str]]:
+def decode_uncompressed(file: DicomFile, header: ImageHeader) -> Iterator[tuple[NDArray[Any], str]]:
     """Yield (H, W) or (H, W, 3) frames with their photometric interpretation.
 
     Raises
@@ -22,7 +22,7 @@ def decode_raw(file: DicomFile, header: ImageHeader) -> Iterator[tuple[NDArray[A
     SweepError
         Where the pixel data is not as long as the header implies.
     """
-    raw = find_raw_frames(file, header)
+    raw = find_uncompressed_frames(file, header)
     photometric = header.photometric
     for number in range(raw.count):
         if raw.halved_colour:
