@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.dicom.prefix import HEAD_BYTES, begins_as_dicom
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
@@ -16,11 +17,11 @@ MAX_FILES, MAX_DEPTH = 10_000, 4
 
 
 def is_dicom(path: Path) -> bool:
-    """Return whether a file has the DICOM prefix (PS3.10, section 7.1) and is no directory file."""
+    """Return whether a file begins as DICOM does, and is no directory file."""
     if path.name.upper() == "DICOMDIR":
         return False
     with path.open("rb") as file:
-        return file.read(132)[128:] == b"DICM"
+        return begins_as_dicom(file.read(HEAD_BYTES))
 
 
 def is_picture(path: Path) -> bool:

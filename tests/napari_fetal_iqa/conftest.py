@@ -54,7 +54,14 @@ def save_dicom(tmp_path):
         meta.TransferSyntaxUID = syntax
         meta.MediaStorageSOPClassUID = uid.UltrasoundMultiFrameImageStorage
         meta.MediaStorageSOPInstanceUID = uid.generate_uid()
-        dataset = FileDataset(path, {}, file_meta=meta, preamble=b"\0" * 128)
+        dataset = FileDataset(
+            path,
+            {},
+            file_meta=meta,
+            preamble=b"\0" * 128,
+            is_implicit_VR=syntax.is_implicit_VR,
+            is_little_endian=syntax.is_little_endian,
+        )
         dataset.SOPClassUID = meta.MediaStorageSOPClassUID
         dataset.SOPInstanceUID = meta.MediaStorageSOPInstanceUID
         dataset.PatientName, dataset.PatientID = "Doe^Jane", "12345"
@@ -71,7 +78,8 @@ def save_dicom(tmp_path):
         order = "<" if syntax.is_little_endian else ">"
         data = frames.astype(frames.dtype.newbyteorder(order)).tobytes()
         dataset.PixelData = attributes.get("PixelData", data)
-        dataset["PixelData"].VR = "OB" if syntax.is_encapsulated else "OW"
+        in_bytes = frames.itemsize == 1 and not syntax.is_little_endian
+        dataset["PixelData"].VR = "OB" if syntax.is_encapsulated or in_bytes else "OW"
         dataset.save_as(path, enforce_file_format=True)
         return path
 

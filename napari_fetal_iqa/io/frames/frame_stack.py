@@ -14,6 +14,10 @@ MAX_STACK_BYTES = 1 << 33
 """8 GiB; a case of six blind sweeps has 351 MB."""
 
 
+MODEST_BYTES = 1 << 26
+"""64 MiB, 160 frames of a scanner: decoded in seconds, however small the file is."""
+
+
 class FrameStack:
     """Grows frame by frame into a (T, H, W) array, without a second copy in memory.
 
@@ -32,6 +36,11 @@ class FrameStack:
 
     def __len__(self) -> int:
         return self._count
+
+    @property
+    def frame_shape(self) -> tuple[int, ...]:
+        """Rows and columns of its frames; empty without frames."""
+        return self._shape
 
     def append(self, frame: NDArray[Any]) -> None:
         """Add a (H, W) frame; all must have the size and the number type of the first.
@@ -53,11 +62,7 @@ class FrameStack:
                 f"{self.name}: expected frames of one depth, found {self._dtype} and "
                 f"{frame.dtype}; save all of them with the same number of bits"
             )
-        if len(self._bytes) + frame.nbytes > MAX_STACK_BYTES:
-            raise SweepError(
-                f"{self.name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
-                f"more; cut it into single sweeps"
-            )
+        check_stack_size(self.name, len(self._bytes) + frame.nbytes)
         self._bytes += np.ascontiguousarray(frame).data.cast("B")
         self._count += 1
 
@@ -86,4 +91,46 @@ def check_frame_size(name: str, rows: int, columns: int) -> None:
         raise SweepError(
             f"{name}: expected frames of at most {MAX_FRAME_PIXELS} pixels, found {rows} x "
             f"{columns}; copy the file again"
+        )
+
+
+def check_stack_size(name: str, size: int) -> None:
+    """Refuse a volume that is larger than any sweep, before it is decoded.
+
+    Raises
+    ------
+    SweepError
+        Where it has more than :data:`MAX_STACK_BYTES`.
+    """
+    if size > MAX_STACK_BYTES:
+        raise SweepError(
+            f"{name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
+            f"{size / (1 << 30):.1f} GiB; cut it into single sweeps"
+        )
+
+
+def check_expansion(name: str, size: int, stored_bytes: int, most: int) -> None:
+    """Refuse a small file that would become a large volume, before memory and time are spent.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for messages.
+    size : int
+        Bytes of the volume, decoded.
+    stored_bytes : int
+        Of the file.
+    most : int
+        How many bytes one stored byte becomes at most; up to :data:`MODEST_BYTES` any number is
+        fine.
+
+    Raises
+    ------
+    SweepError
+        Where it is more.
+    """
+    if size > max(MODEST_BYTES, most * stored_bytes):
+        raise SweepError(
+            f"{name}: expected an ultrasound sweep, found {stored_bytes} bytes that would become "
+            f"{size / (1 << 20):.0f} MiB, as no picture of a scanner does; export the sweep again"
         )

@@ -1,6 +1,6 @@
 """Grey 8-bit frames from colour, 16-bit and floating-point ones."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +16,13 @@ BLOCK_PIXELS = 1 << 18
 """Worked on at a time."""
 
 
-def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> Any:
+Padding = tuple[int, int] | None
+"""Lowest and highest stored value that means "nothing here"."""
+
+
+def to_grey_frames(
+    frames: Any, slope: float = 1.0, intercept: float = 0.0, padding: Sequence[Padding] = ()
+) -> Any:
     """Make 8-bit grey frames of any numeric frames.
 
     Colour becomes luma by :data:`LUMA`; an alpha channel is ignored. uint8 stays as it is, as
@@ -32,6 +38,9 @@ def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> A
         be memory-mapped.
     slope, intercept : float
         Applied first: values are ``slope * frames + intercept``.
+    padding : (T,) sequence of (low, high) or None, optional
+        Of each frame, for (T, H, W) frames: stored values from low to high become black, and
+        have no part in the window.
 
     Returns
     -------
@@ -40,20 +49,33 @@ def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> A
     """
     scaled = (slope, intercept) != (1, 0)
     eight_bit = frames.dtype in (np.uint8, np.bool_) and not scaled
-    if eight_bit and frames.dtype == np.uint8 and frames.ndim == 3:
+    paddings = padding or (None,) * len(frames)
+    if eight_bit and frames.dtype == np.uint8 and frames.ndim == 3 and not any(paddings):
         return frames
 
     def values(frame: NDArray[Any]) -> NDArray[Any]:
         grey = luma(frame)
         return slope * grey.astype(np.float64) + intercept if scaled else grey
 
-    window = None if eight_bit else _window(frames, values)
+    def shown() -> Iterator[NDArray[Any]]:
+        for frame, ends in zip(frames, paddings, strict=True):
+            for rows in _row_blocks(frame):
+                grey = values(frame[rows])
+                yield grey[~_between(frame[rows], *ends)] if ends else grey
+
+    window = None if eight_bit else _window(shown())
     result = np.empty(frames.shape[:3], np.uint8)
-    for source, target in zip(frames, result, strict=True):
+    for source, target, ends in zip(frames, result, paddings, strict=True):
         for rows in _row_blocks(source):
             grey = values(source[rows])
             target[rows] = grey if window is None else _windowed(grey, *window)
+            if ends:
+                target[rows][_between(source[rows], *ends)] = 0
     return result
+
+
+def _between(stored: NDArray[Any], low: int, high: int) -> NDArray[np.bool_]:
+    return np.asarray((stored >= low) & (stored <= high))
 
 
 def _row_blocks(frame: NDArray[Any]) -> Iterator[slice]:
@@ -104,11 +126,11 @@ def _windowed(grey: NDArray[Any], low: float, high: float) -> NDArray[Any]:
     return np.rint((grey / 2 - low / 2) / span * 255)
 
 
-def _window(frames: Any, values: Any) -> tuple[float, float] | None:
+def _window(blocks: Iterable[NDArray[Any]]) -> tuple[float, float] | None:
     """Lowest and highest value to show, or None where integers fit 8 bits as they are."""
     low, high = 0.0, 0.0
     whole = True
-    for grey in (values(frame[rows]) for frame in frames for rows in _row_blocks(frame)):
+    for grey in blocks:
         if grey.dtype.kind == "f":
             whole = False
             grey = grey[np.isfinite(grey)]

@@ -138,6 +138,7 @@ class ReviewPage(QWidget):
         self.about.setText(
             f"<b>{html.escape(shown(sweep.name))}</b><br>{frames} frames, {sweeps} "
             f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
+            + (f"<br>{sweep.spacing_note}" if sweep.spacing_note else "")
         )
 
     def show_next(self, best: int, waiting: int) -> None:

@@ -35,6 +35,16 @@ def test_words_tell_the_number_of_sweeps(sweep):
     assert "3 of 3 frames" in result.stdout
 
 
+def test_words_and_json_say_why_a_spacing_is_doubtful(save_dicom, volume):
+    path = save_dicom("a.dcm", volume, PixelSpacing=[1, 1])
+
+    words = CliRunner().invoke(app, ["info", str(path)]).stdout
+    facts = json.loads(CliRunner().invoke(app, ["info", str(path), "--json"]).stdout)
+
+    assert "1 x 1 mm (along rows x columns); 1 mm is what" in words
+    assert facts["spacing_note"] in words
+
+
 def test_a_sweep_has_at_least_one_frame(sweep):
     assert CliRunner().invoke(app, ["info", str(sweep), "--frames-per-sweep", "0"]).exit_code == 2
 

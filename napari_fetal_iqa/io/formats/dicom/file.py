@@ -1,21 +1,27 @@
-"""A DICOM file opened for pydicom: mapped or inflated, its damage reported without quoting it."""
+"""A DICOM file opened: mapped or inflated, its damage reported without quoting it (PS3.10)."""
 
-import io
 import logging
 import mmap
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import pydicom
 from isal import isal_zlib
-from pydicom.filereader import read_dataset
-from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRLittleEndian
+from pydicom.uid import (
+    UID,
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
 from napari_fetal_iqa.errors import FetalIqaError, SweepError
+from napari_fetal_iqa.io.formats.dicom.elements import DataSet
 
 MAX_INFLATED_BYTES = 384 << 20
 """What a deflated file may inflate to; a case of six blind sweeps has 351 MB."""
@@ -26,13 +32,43 @@ _ONE_AT_A_TIME = threading.RLock()
 """Held while the settings of pydicom and of warnings, which are the process's, are changed."""
 
 
+@dataclass(frozen=True)
+class DicomFile:
+    """An open file: its bytes, where its data set begins, and its file meta information.
+
+    Parameters
+    ----------
+    path : Path
+    data : bytes-like
+        The whole file; from ``start`` on inflated where it was deflated.
+    start : int
+        First byte of the data set.
+    syntax : UID
+        Transfer syntax; that of the inflated data where it was deflated, and the one of the first
+        element where the file does not say.
+    mapped : bool
+        Whether places in ``data`` are places in the file.
+    sop_class, sop_instance : str
+        "" where the file does not say.
+    """
+
+    path: Path
+    data: Any
+    start: int
+    syntax: UID
+    mapped: bool
+    sop_class: str
+    sop_instance: str
+
+
 @contextmanager
-def opened(path: Path) -> Iterator[Any]:
-    """Open a file for pydicom; whatever it makes of a damaged one becomes a SweepError.
+def opened(path: Path) -> Iterator[DicomFile]:
+    """Open a file; whatever its reading makes of a damaged one becomes a SweepError.
 
     A map rather than a file, because a damaged length then never asks for memory. A deflated
-    file is inflated once, as a file in memory. The messages of pydicom, which may quote the
-    header, are dropped. Threads wait for one another.
+    file is inflated once, into memory. Without the DICOM prefix it is taken as a data set alone.
+    The messages of pydicom's decoders, which may quote the header, are dropped. Threads wait for
+    one another.
 
     Raises
     ------
@@ -51,7 +87,7 @@ def opened(path: Path) -> Iterator[Any]:
             ):
                 warnings.simplefilter("ignore")
                 logger.setLevel(logging.CRITICAL)
-                yield _inflated(path, mapped) or mapped
+                yield _read_meta(path, mapped)
         except (FetalIqaError, PermissionError, FileNotFoundError, MemoryError):
             raise
         except Exception:
@@ -64,29 +100,54 @@ def opened(path: Path) -> Iterator[Any]:
             logger.setLevel(level)
 
 
-def _inflated(path: Path, file: Any) -> BinaryIO | None:
-    """Return a deflated file as an uncompressed one in memory; None where it is not deflated."""
-    if file[_PREFIX_BYTES - 4 : _PREFIX_BYTES] != b"DICM":
-        return None
-    file.seek(_PREFIX_BYTES)
-    meta = read_dataset(file, False, True, stop_when=lambda tag, vr, length: tag.group != 2)
-    start = file.tell()
-    file.seek(0)
-    if meta.get("TransferSyntaxUID") != DeflatedExplicitVRLittleEndian:
-        return None
-    deflated = DeflatedExplicitVRLittleEndian.encode()
-    # Filled up to the length of the other, so that the lengths around it stay true.
-    plain = ExplicitVRLittleEndian.encode().ljust(len(deflated), b"\0")
-    whole = io.BytesIO()
-    whole.write(file[:start].replace(deflated, plain))
+def _read_meta(path: Path, mapped: mmap.mmap) -> DicomFile:
+    """Read the file meta information (PS3.10, section 7.1), where there is any."""
+    start = _PREFIX_BYTES if mapped[_PREFIX_BYTES - 4 : _PREFIX_BYTES] == b"DICM" else 0
+    meta = DataSet(path.name, mapped, explicit=True)
+    found = {}
+    for element in meta.walk(start, len(mapped)):
+        if element.tag >> 16 != 2:
+            break
+        found[element.tag] = meta.text(element)
+        start = meta.end_of(element, len(mapped))
+    syntax = UID(found.get(0x00020010, "")) or _syntax_of(mapped[start : start + 6])
+    data: Any = mapped
+    if syntax == DeflatedExplicitVRLittleEndian:
+        data, syntax = _inflated(path, mapped, start), ExplicitVRLittleEndian
+    return DicomFile(
+        path=path,
+        data=data,
+        start=start,
+        syntax=syntax,
+        mapped=data is mapped,
+        sop_class=found.get(0x00020002, ""),
+        sop_instance=found.get(0x00020003, ""),
+    )
+
+
+def _syntax_of(head: bytes) -> UID:
+    """Transfer syntax of an uncompressed data set by the first 6 bytes of its first element."""
+    if not is_explicit(head):
+        return ImplicitVRLittleEndian
+    # The first group is 0008, which the other byte order reads as 0800.
+    return ExplicitVRLittleEndian if head[1] == 0 else ExplicitVRBigEndian
+
+
+def is_explicit(head: bytes) -> bool:
+    """Return whether the first 6 bytes of a data set carry a value representation."""
+    return head[4:6].isalpha() and head[4:6].isupper()
+
+
+def _inflated(path: Path, file: Any, start: int) -> bytearray:
+    """Return a deflated file as an uncompressed one in memory."""
+    whole = bytearray(file[:start])
     for data in _inflate(file, start):
-        if whole.tell() + len(data) > MAX_INFLATED_BYTES:
+        if len(whole) + len(data) > MAX_INFLATED_BYTES:
             raise SweepError(
                 f"{path.name}: expected a deflated DICOM image of at most "
                 f"{MAX_INFLATED_BYTES >> 20} MB, found more; export it as uncompressed"
             )
-        whole.write(data)
-    whole.seek(0)
+        whole += data
     return whole
 
 

@@ -2,21 +2,24 @@
 
 import itertools
 import logging
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.dicom.calibration import spacing_of
+from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
 from napari_fetal_iqa.io.formats.dicom.reader import (
     DicomFacts,
-    NoPixelsError,
     append_dicom_frames,
+    pixel_digest,
     read_facts,
 )
-from napari_fetal_iqa.io.frames.frame_stack import FrameStack
-from napari_fetal_iqa.io.frames.grey import to_grey_frames
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_stack_size
+from napari_fetal_iqa.io.frames.grey import Padding, to_grey_frames
+from napari_fetal_iqa.sweep import Frames, SweepVolume
 
 logger = logging.getLogger(__name__)
 
@@ -25,9 +28,9 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
     """Read the images of a folder as one volume.
 
     A file of several frames is a sweep; single frames of one series are a sweep, sorted by
-    instance number. Sweeps come in the order of series numbers. One sweep alone is split as
-    :func:`~napari_fetal_iqa.sweep.sweep_bounds` does. Reports and other objects without pixels
-    are passed over.
+    instance number, or by name where any lacks one. Sweeps come in the order of series numbers.
+    One sweep alone is split as :func:`~napari_fetal_iqa.sweep.sweep_bounds` does. Reports and
+    other objects without pixels are passed over, and so are copies of the same image.
 
     Raises
     ------
@@ -35,27 +38,28 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
         Where a file is damaged, or frames differ in size or spacing.
     """
     name = folder.resolve().name
-    sweeps = _sweeps(_facts_of_images(name, files))
-    spacings = {facts.spacing_mm for sweep in sweeps for facts in sweep}
-    known = [spacing for spacing in spacings if spacing is not None]
-    if len(spacings) > 1 and (None in spacings or not np.allclose(known, known[0], rtol=0.001)):
-        raise SweepError(
-            f"{name}: expected DICOM files of one spacing, found {len(spacings)}; "
-            f"open them one by one"
-        )
+    sweeps = _sweeps(_without_copies(_facts_of_images(name, files)))
+    images = [facts for sweep in sweeps for facts in sweep]
+    _check_turned(name, images)
+    check_stack_size(name, sum(facts.grey_bytes for facts in images))
     stack = FrameStack(name)
+    paddings: list[Padding] = []
     edges = [0]
     for sweep in sweeps:
         for facts in sweep:
-            append_dicom_frames(stack, facts.path)
+            padding = append_dicom_frames(stack, facts.path)
+            paddings += [padding] * (len(stack) - len(paddings))
         edges.append(len(stack))
+    frames = to_grey_frames(stack.frames(), padding=paddings)
+    spacing_mm, spacing_note = _spacing(name, images, frames)
     return SweepVolume(
-        to_grey_frames(stack.frames()),
-        spacing_mm=known[0] if known else None,
+        frames,
+        spacing_mm=spacing_mm,
         bounds=tuple(itertools.pairwise(edges)) if len(sweeps) > 1 else (),
         name=name,
         source_format="DICOM folder",
         path=folder,
+        spacing_note=spacing_note,
     )
 
 
@@ -74,14 +78,79 @@ def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
     return found
 
 
+def _without_copies(files: Sequence[DicomFacts]) -> list[DicomFacts]:
+    """Leave out files that say they are the same image as an earlier one, and are.
+
+    Some anonymising programs give all images one identity: those with other pixels in the same
+    transfer syntax, or with other numbers, are images of their own.
+    """
+    same_instance = Counter(_instance(facts) for facts in files)
+    pixels: set[Hashable] = set()
+    syntaxes: dict[Hashable, set[str]] = {}
+    kept: list[DicomFacts] = []
+    for facts in files:
+        if facts.instance and same_instance[_instance(facts)] > 1:
+            image = (*_instance(facts), facts.instance_number)
+            stored = (*image, facts.syntax, pixel_digest(facts.path))
+            known = syntaxes.setdefault(image, set())
+            again = facts.instance_number is not None and bool(known - {facts.syntax})
+            if stored in pixels or again:
+                logger.warning("%s: passed over, as it is a copy", facts.path.name)
+                continue
+            pixels.add(stored)
+            known.add(facts.syntax)
+        kept.append(facts)
+    return kept
+
+
+def _instance(facts: DicomFacts) -> tuple[str, str, int]:
+    return facts.instance, facts.series, facts.frames
+
+
+def _check_turned(name: str, images: Sequence[DicomFacts]) -> None:
+    """Refuse MONOCHROME1 of several depths: the same grey would be turned into several."""
+    if len(depths := {facts.turned_bits for facts in images} - {0}) > 1:
+        raise SweepError(
+            f"{name}: expected MONOCHROME1 frames of one depth, found {len(depths)}; "
+            f"open them one by one"
+        )
+
+
+def _spacing(
+    name: str, images: Sequence[DicomFacts], frames: Frames
+) -> tuple[tuple[float, float] | None, str]:
+    """Return the spacing that all images have, and what is to be said of it."""
+    calibrations = {facts.calibration for facts in images}
+    found = [spacing_of(calibration, frames) for calibration in calibrations]
+    known = [spacing for spacing, _ in found if spacing is not None]
+    if known and (len(known) < len(found) or not np.allclose(known, known[0], rtol=0.001)):
+        raise SweepError(
+            f"{name}: expected DICOM files of one spacing, found {len(found)}; open them one by one"
+        )
+    return (known[0] if known else None), next((note for _, note in found if note), "")
+
+
 def _sweeps(files: Sequence[DicomFacts]) -> list[list[DicomFacts]]:
     """Group files into sweeps, both in order."""
-    ordered = sorted(files, key=lambda f: (f.series_number, f.series, f.instance_number))
     sweeps: list[list[DicomFacts]] = []
-    for facts in ordered:
+    for facts in _ordered(files):
         last = sweeps[-1][-1] if sweeps else None
         if last and last.series == facts.series and last.frames == facts.frames == 1:
             sweeps[-1].append(facts)
         else:
             sweeps.append([facts])
     return sweeps
+
+
+def _ordered(files: Iterable[DicomFacts]) -> list[DicomFacts]:
+    """Sort files by series and instance; those of a series without all numbers by their names."""
+    files = list(files)
+    unnumbered = {facts.series for facts in files if facts.instance_number is None}
+    return sorted(
+        files,
+        key=lambda facts: (
+            facts.series_number or 0,
+            facts.series,
+            0 if facts.series in unnumbered else facts.instance_number or 0,
+        ),
+    )

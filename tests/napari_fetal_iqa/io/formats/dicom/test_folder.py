@@ -2,6 +2,7 @@ import logging
 import shutil
 
 import numpy as np
+import pydicom
 import pytest
 from pydicom.data import get_testdata_file
 
@@ -150,4 +151,124 @@ def test_more_than_an_examination_is_not_looked_through(
     monkeypatch.setattr(discovery, limit, value)
 
     with pytest.raises(SweepError, match=r"case: expected .*; choose the folder that holds them"):
+        read_sweep(tmp_path / "case")
+
+
+# Copies
+
+
+@pytest.fixture
+def save_case(save_dicom, volume):
+    """Write seven single frames with identities, numbered, as ``case/IM1`` to ``case/IM7``."""
+
+    def save(**attributes):
+        return [
+            save_dicom(
+                f"case/IM{frame + 1}",
+                volume[frame : frame + 1],
+                SeriesInstanceUID="1.2",
+                **{
+                    "SOPInstanceUID": f"1.2.{frame + 1}",
+                    "InstanceNumber": frame + 1,
+                    **attributes,
+                },
+            )
+            for frame in range(7)
+        ]
+
+    return save
+
+
+@pytest.mark.parametrize("number", [True, False])
+def test_a_copy_of_a_file_counts_once(save_case, volume, tmp_path, caplog, number):
+    paths = save_case(**({} if number else {"InstanceNumber": None}))
+    shutil.copy(paths[1], tmp_path / "case" / "IM2 - Copy")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+    assert "IM2 - Copy: passed over, as it is a copy" in caplog.text
+
+
+def test_a_copy_in_another_transfer_syntax_counts_once(save_case, volume, tmp_path):
+    paths = save_case()
+    dataset = pydicom.dcmread(paths[3])
+    dataset.compress(pydicom.uid.RLELossless, generate_instance_uid=False)
+    dataset.save_as(tmp_path / "case" / "IM9")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+@pytest.mark.parametrize("number", [{}, {"InstanceNumber": 1}, {"InstanceNumber": None}])
+def test_images_to_which_a_program_gave_one_identity_are_not_copies(
+    save_case, volume, tmp_path, number
+):
+    save_case(SOPInstanceUID="1.2.3", **number)
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def test_equal_frames_of_other_identity_are_not_copies(save_dicom, volume, tmp_path):
+    for frame in range(3):
+        save_dicom(
+            f"case/{frame}",
+            volume[:1],
+            SeriesInstanceUID="1.2",
+            SOPInstanceUID=f"1.2.{frame}",
+            InstanceNumber=frame,
+        )
+
+    assert read_sweep(tmp_path / "case").shape[0] == 3
+
+
+def test_a_copy_of_a_cine_counts_once(save_dicom, volume, tmp_path):
+    path = save_dicom("case/a", volume, SOPInstanceUID="1.2.3")
+    shutil.copy(path, tmp_path / "case" / "b")
+
+    assert read_sweep(tmp_path / "case").shape == volume.shape
+
+
+def test_a_series_in_which_a_number_is_text_comes_in_the_order_of_names(
+    save_case, volume, tmp_path
+):
+    paths = save_case()
+    for path, text in zip(paths[2:4], (b"x ", b"a "), strict=True):
+        data = path.read_bytes()
+        at = data.index(b"\x20\x00\x13\x00IS") + 8
+        path.write_bytes(data[:at] + text + data[at + 2 :])
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def test_single_frames_without_a_number_of_frames_are_one_sweep(save_case, volume, tmp_path):
+    save_case(NumberOfFrames=None)
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_cines_whose_count_is_missing_are_sweeps_of_their_own(save_dicom, volume, tmp_path):
+    for number in range(2):
+        save_dicom(
+            f"case/{number}",
+            volume[number * 3 :][:3],
+            SeriesInstanceUID="1.2",
+            InstanceNumber=number,
+            NumberOfFrames=None,
+        )
+
+    assert read_sweep(tmp_path / "case").bounds == ((0, 3), (3, 6))
+
+
+def test_white_that_is_0_in_several_depths_is_not_mixed(save_dicom, volume, tmp_path):
+    for bits in (10, 12):
+        save_dicom(
+            f"case/{bits}",
+            volume.astype(np.uint16),
+            BitsStored=bits,
+            HighBit=bits - 1,
+            PhotometricInterpretation="MONOCHROME1",
+        )
+
+    with pytest.raises(SweepError, match="one depth"):
         read_sweep(tmp_path / "case")

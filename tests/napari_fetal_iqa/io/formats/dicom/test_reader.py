@@ -9,26 +9,14 @@ import pydicom
 import pytest
 from pydicom import uid
 from pydicom.data import get_testdata_file
-from pydicom.dataset import Dataset
 from pydicom.encaps import encapsulate
 from pydicom.pixels import apply_color_lut
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.formats.dicom import file
-from napari_fetal_iqa.io.formats.dicom import pixels as dicom_pixels
+from napari_fetal_iqa.io.formats.dicom import compressed_frames, file
 
 LUMA = np.array([0.299, 0.587, 0.114])
-
-
-def region(delta_x_cm=0.03, delta_y_cm=0.02, units=3, size=(20, 30)) -> Dataset:
-    """One ultrasound region, ``size`` in columns and rows, pixels in cm."""
-    item = Dataset()
-    item.PhysicalUnitsXDirection = item.PhysicalUnitsYDirection = units
-    item.PhysicalDeltaX, item.PhysicalDeltaY = delta_x_cm, delta_y_cm
-    item.RegionLocationMinX0 = item.RegionLocationMinY0 = 4
-    item.RegionLocationMaxX1, item.RegionLocationMaxY1 = 3 + size[0], 3 + size[1]
-    return item
 
 
 def grey_by_pydicom(path: str) -> np.ndarray:
@@ -199,43 +187,6 @@ def test_videos_in_other_containers_are_recognised(tmp_path, save_dicom, contain
 
     assert sweep.shape == frames.shape
     assert np.abs(np.asarray(sweep.frames, int) - frames).mean() < 3
-
-
-@pytest.mark.parametrize(
-    ("regions", "expected"),
-    [
-        ([region()], (0.2, 0.3)),
-        ([region(-0.03, -0.02)], (0.2, 0.3)),
-        ([region(units=4), region()], (0.2, 0.3)),
-        ([region(9, 9, size=(5, 5)), region(), region(9, 9, size=(6, 6))], (0.2, 0.3)),
-        ([region(0.03, 0.0)], None),
-        ([region(units=4)], None),
-        ([region(size=(0, 0))], None),
-        ([Dataset()], None),
-        ([], None),
-    ],
-    ids=[
-        "in cm",
-        "upside down",
-        "a Doppler region beside it",
-        "the largest counts",
-        "no step",
-        "in seconds",
-        "no area",
-        "empty region",
-        "no region",
-    ],
-)
-def test_spacing_is_that_of_the_largest_region_in_cm(save_dicom, volume, regions, expected):
-    path = save_dicom("a.dcm", volume, SequenceOfUltrasoundRegions=regions)
-
-    assert read_sweep(path).spacing_mm == (expected and pytest.approx(expected))
-
-
-def test_pixel_spacing_serves_where_no_region_does(save_dicom, volume):
-    given = {"PixelSpacing": [0.4, 0.5], "SequenceOfUltrasoundRegions": [region(units=4)]}
-
-    assert read_sweep(save_dicom("a.dcm", volume, **given)).spacing_mm == (0.4, 0.5)
 
 
 def test_a_dicom_without_pixels_is_no_sweep():
@@ -431,7 +382,7 @@ def stored(data: bytes) -> bytes:
 
 
 def test_gdcm_is_never_used(save_dicom, volume, monkeypatch):
-    decoder = dicom_pixels.get_decoder(uid.HTJ2K)
+    decoder = compressed_frames.get_decoder(uid.HTJ2K)
     monkeypatch.setattr(decoder, "_available", {"gdcm": lambda *_: pytest.fail("used")})
 
     with pytest.raises(SweepError, match="no decoder"):
