@@ -8,7 +8,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from fetal_iqa_models import ModelCard, model_id
-from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.errors import ModelError, printable
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
@@ -32,6 +32,7 @@ _SIDES = {
     "test": "On the test set",
 }
 _LONGEST_NAME = 40
+_LONGEST_TEXT = 500  # a card may have a megabyte of them
 
 
 @app.command("list")
@@ -65,7 +66,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
         lineage = [known if isinstance(known, str) else known.hash for known in line]
         typer.echo(json.dumps({**_facts(entry), "lineage": lineage, "card": card}, indent=2))
     elif entry.card is None:
-        raise ModelError(entry.damaged)
+        raise ModelError(entry.damaged or "")
     else:
         for text in (*_in_words(entry, entry.card, line), *_metrics(entry.card)):
             typer.echo(text)
@@ -242,4 +243,5 @@ def _number(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Return a text from a card, which may be a stranger's, in one line that moves no cursor."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join(printable(text[:_LONGEST_TEXT]).split())
+    return line if len(text) <= _LONGEST_TEXT else f"{line}…"

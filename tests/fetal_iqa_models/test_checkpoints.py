@@ -168,7 +168,7 @@ def test_an_encoder_with_computed_tensors_loads_too(tmp_path: Path) -> None:
             lambda s: [s.pop(k) for k in list(s) if ".resblocks.3." in k],
             "missing: blocks.3.* and 9 more",
         ),
-        (lambda s: s.update({"visual.proj": "text"}), "found str at 'visual.proj'"),
+        (lambda s: s.update({"visual.proj": "text"}), r"found str at visual\.proj$"),
     ],
 )
 def test_a_checkpoint_of_anything_else_is_refused_by_the_keys_names(
@@ -211,10 +211,12 @@ def test_a_malicious_pickle_never_runs(clip: CLIP, tmp_path: Path, layout: str) 
         path.write_bytes(pickle.dumps(bomb))
     else:
         torch.save(bomb, path, _use_new_zipfile_serialization=layout != "older")
-    for suffix in (".pt", ".bin", ".safetensors"):
+    reason = "a pickle of another program" if layout == "bare pickle" else "more than tensors"
+    reasons = {".pt": reason, ".bin": reason, ".safetensors": "not a readable weights file"}
+    for suffix, reason in reasons.items():
         renamed = path.rename(path.with_suffix(suffix))
         for read in (read_checkpoint, lambda p: load_encoder("fetalclip-tiny", p)):
-            with pytest.raises(WeightsError, match="not a readable weights file") as caught:
+            with pytest.raises(WeightsError, match=reason) as caught:
                 read(renamed)
             assert "\n" not in str(caught.value)
         path = renamed
@@ -251,7 +253,7 @@ def test_a_hostile_header_is_refused(tmp_path: Path) -> None:
 def test_a_missing_file_is_reported_as_missing(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match=r"nowhere\.pt: no such weights file"):
         load_encoder("fetalclip-tiny", tmp_path / "nowhere.pt")
-    with pytest.raises(WeightsError, match=r"nowhere\.pt: not a readable"):
+    with pytest.raises(WeightsError, match=r"nowhere\.pt: cannot be read \(No such file"):
         weights_record(tmp_path / "nowhere.pt")
 
 
