@@ -49,7 +49,7 @@ def state() -> dict[str, torch.Tensor]:
 
 
 def as_lightning(path: Path) -> None:
-    """Write a checkpoint as training leaves it: counters, moments and settings beside the network."""
+    """Write a checkpoint as training leaves it: counters and moments beside the network."""
     tensors = {f"module.{name}": tensor for name, tensor in state().items()}
     moments = {number: {"exp_avg": torch.zeros(3)} for number in range(20)}
     torch.save({"epoch": 3, "state_dict": tensors, "optimizer_states": [{"state": moments}]}, path)
@@ -162,12 +162,14 @@ def guarded(read: Callable[[Path], None], path: Path) -> tuple[str | None, float
     signal.setitimer(signal.ITIMER_PROF, CPU_SECONDS)
     signal.alarm(WALL_SECONDS)
     start = time.process_time()
-    line = None
+    refusal = None
     try:
         read(path)
     except ModelError as error:
-        line = str(error)
-        assert caused_by_memory(error) is False, line
+        refusal = error
+    line = None if refusal is None else str(refusal)
+    if line is not None:
+        assert not caused_by_memory(refusal), line
         assert line.isprintable(), line
         assert len(line) < 500 + len(str(path)), line
         assert path.stem in line, line
@@ -186,7 +188,7 @@ def caused_by_memory(error: BaseException | None) -> bool:
 
 
 def fuzz(name: str, folder: Path, count: int) -> dict[str, Any]:
-    """Count the mutations of a file, or of one file of a folder each, that were read and refused."""
+    """Count the mutations of a file, or of a folder's files, that were read and refused."""
     file, write, read = KINDS[name]
     base = folder / file
     write(base)

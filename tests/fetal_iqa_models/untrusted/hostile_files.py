@@ -61,8 +61,11 @@ def weights(value: bytes) -> bytes:
     return b"\x80\x02" + table((text("weight"), value)) + b"."
 
 
+NOTHING = weights(b"N")
+
+
 def archive(
-    pickle: bytes | Callable[[], bytes] = weights(b"N"),
+    pickle: bytes | Callable[[], bytes] = NOTHING,
     files: dict[str, bytes] | None = None,
     method: int = zipfile.ZIP_STORED,
 ) -> Callable[[Path], None]:
@@ -246,7 +249,7 @@ def archive_bytes() -> bytes:
     """Return a whole archive, to be put behind another."""
     found = io.BytesIO()
     with zipfile.ZipFile(found, "w") as zipped:
-        zipped.writestr("a/data.pkl", weights(b"N"))
+        zipped.writestr("a/data.pkl", NOTHING)
     return found.getvalue()[:-1]
 
 
