@@ -123,7 +123,7 @@ def delete(
     if not yes:
         if not sys.stdin.isatty():
             raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
-        typer.confirm(f"Delete {entry.id} ({entry.reference}) for good?", abort=True)
+        typer.confirm(f"Delete {entry.id} ({_plain(entry.reference)}) for good?", abort=True)
     library.delete(entry)
     typer.echo(f"{entry.id}: deleted")
 
@@ -188,7 +188,7 @@ def _in_words(
         "hash": entry.hash,
         "task": f"{card.task}, {does}",
         "in use": "yes" if entry.in_use else "no",
-        "kept": "comes with the program" if entry.shipped else entry.reference,
+        "kept": "comes with the program" if entry.shipped else _plain(entry.reference),
         "encoder": f"{_plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
         "licence": _plain(card.licence),

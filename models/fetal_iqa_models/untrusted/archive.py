@@ -107,7 +107,7 @@ def _root(records: list[zipfile.ZipInfo]) -> str:
     """Return the one folder that all records lie in; refuse what readers might take differently."""
     names = [record.orig_filename for record in records]
     root = names[0].split("/")[0] + "/" if names else "/"
-    odd = [name for name in names if not name.startswith(root) or not name.isprintable()]
+    odd = [name for name in names if not name.startswith(root) or "\0" in name]
     # torch finds names without regard to capitals
     if odd or len({name.lower() for name in names}) < len(names):
         raise RefusedError("is no checkpoint: its archive has names that torch.save never writes")

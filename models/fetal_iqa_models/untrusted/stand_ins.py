@@ -153,6 +153,9 @@ class StandIns:
                 return text.encode("latin1")
             case "bytearray", ():
                 return b""
+            case "bytearray", (bytes() as raw,):
+                self.spend(len(raw))
+                return raw
             case "complex", (float(), float()):
                 return Made()
             case "device", (str() as kind, *rest) if kind in ("cpu", "cuda", "mps") and all(
