@@ -158,7 +158,7 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     mark = "*" if entry.in_use else ""
     card = entry.card
     if card is None:
-        return (mark, _plain(entry.id), _plain(f"damaged: {entry.damaged}"), "", "", "")
+        return (mark, _plain(entry.id), f"damaged: {entry.damaged}", "", "", "")
     name = _plain(card.name)
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     parent = model_id(card.task, card.parent) if card.parent else "-"

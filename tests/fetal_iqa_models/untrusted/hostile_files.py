@@ -177,7 +177,7 @@ CHECKPOINTS: dict[str, tuple[Callable[[Path], object], str]] = {
     "a name twice": (two_names("data.pkl", "b"), "names that torch.save never"),
     "a name in capitals": (two_names("DATA.pkl", "b"), "names that torch.save never"),
     "a name with NUL": (two_names("data.pkl\0x", "b"), "names that torch.save never"),
-    "a name that moves the cursor": (two_names("\x1b[2J", "b"), "names that torch.save never"),
+    "a name that moves the cursor": (two_names("\x1b[2J", "b"), "expected tensors by name"),
     "a document": (archive(files={f"a/{SECRET}": bytes(1 << 20)}), "archive of other files"),
     "a comment behind": (
         edited(archive(), lambda content: content.extend(archive_bytes())),
