@@ -130,9 +130,25 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
     Raises
     ------
     WeightsError
-        Where a key is missing, unexpected or of the wrong shape.
+        Where a key is missing, unexpected, or of the wrong shape or type.
     """
     expected = trunk.state_dict()
+    try:
+        tensors = _by_its_names(trunk, expected, tensors, path)
+    except WeightsError:
+        raise
+    except Exception as error:  # timm's own conversions foresee no other shapes than theirs
+        logger.debug("%s: cannot be converted", path.name, exc_info=True)
+        raise WeightsError(
+            f"{path}: not a checkpoint of this encoder; its tensors are of other shapes"
+        ) from error
+    check_keys(expected, tensors, path)
+    return dict(tensors)
+
+
+def _by_its_names(
+    trunk: Any, expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path
+) -> Mapping[str, Tensor]:
     if any(key.startswith(mobile.TRUNK) for key in tensors):
         _check_sides(tensors, mobile.TRUNK, path)
         tensors = mobile.image_tower(tensors)
@@ -149,8 +165,7 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
         if trunk.num_classes == 0:
             classifier = f"{trunk.default_cfg['classifier']}."
             tensors = {k: v for k, v in tensors.items() if not k.startswith(classifier)}
-    check_keys(expected, tensors, path)
-    return dict(tensors)
+    return tensors
 
 
 def _check_sides(tensors: Mapping[str, Tensor], tower: str, path: Path) -> None:
@@ -195,12 +210,13 @@ def _timm_keys(tensors: Mapping[str, Tensor], trunk: Any) -> dict[str, Tensor]:
 
 
 def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    """Compare names and shapes, strictly.
+    """Compare names and shapes, strictly, and whether numbers are fractions or whole.
 
     Raises
     ------
     WeightsError
-        Where one is missing, unexpected or of the wrong shape; names the first three of each.
+        Where one is missing, unexpected, or of the wrong shape or type; names the first three of
+        each.
     """
     missing = [key for key in expected if key not in found]
     unexpected = [key for key in found if key not in expected]
@@ -209,12 +225,19 @@ def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path
         for key in expected
         if key in found and found[key].shape != expected[key].shape
     ]
+    # whole numbers would be taken for weights that somebody quantised, complex ones lose a half
+    of_other_type = [
+        f"{key} {found[key].dtype} in place of {expected[key].dtype}"
+        for key in expected
+        if key in found and expected[key].is_floating_point() and not found[key].is_floating_point()
+    ]
     faults = [
         f"{what}: {shown(keys)}"
         for what, keys in (
             ("missing", missing),
             ("unexpected", unexpected),
             ("of the wrong shape", misshapen),
+            ("of the wrong type", of_other_type),
         )
         if keys
     ]

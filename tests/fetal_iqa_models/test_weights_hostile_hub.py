@@ -22,7 +22,7 @@ from fetal_iqa_models import (
     load_encoder,
     registry,
 )
-from fetal_iqa_models.weights import deadline, downloading
+from fetal_iqa_models.weights import deadline, downloading, hub
 
 ENCODER = "fetalclip-tiny"
 COMMIT = "c0ffee" * 6 + "c0ff"
@@ -124,7 +124,7 @@ def server(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Server]:
     source = registry.WeightsSource("someone/encoder", "weights.pt")
     row = replace(encoder_spec(ENCODER), source=source, licence="MIT")
     monkeypatch.setitem(registry._TABLE, ENCODER, row)
-    monkeypatch.setattr(downloading, "_ANSWER_S", 1.0)
+    monkeypatch.setattr(hub, "_ANSWER_S", 1.0)
     monkeypatch.setattr(downloading, "_STALL_S", 1.0)
     server = Server()
     monkeypatch.setenv("HF_ENDPOINT", server.address)
@@ -246,7 +246,7 @@ def test_a_server_that_gives_one_byte_a_connection_is_given_up(
 def test_a_slow_download_that_moves_takes_the_time_that_it_needs(
     server: Server, store: WeightsStore, content: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(downloading, "_ANSWER_S", 0.4)
+    monkeypatch.setattr(hub, "_ANSWER_S", 0.4)
     monkeypatch.setattr(downloading, "_STALL_S", 0.4)
 
     def slowly(connection: socket.socket, _: str) -> None:

@@ -5,13 +5,8 @@ from pathlib import Path
 from fetal_iqa_models.atomic_file import clear_abandoned
 from fetal_iqa_models.errors import StoreError, WeightsError
 from fetal_iqa_models.registry import WeightsSource, encoder_spec
-from fetal_iqa_models.weights.downloading import (
-    HubError,
-    Progress,
-    clear_downloads,
-    download,
-    page,
-)
+from fetal_iqa_models.weights.downloading import Progress, clear_downloads, download
+from fetal_iqa_models.weights.hub import HubError, page
 from fetal_iqa_models.weights.importing import import_weights
 from fetal_iqa_models.weights.store import StoredWeights, WeightsStore
 
