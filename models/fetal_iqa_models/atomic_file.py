@@ -6,10 +6,20 @@ new one, and a program that dies leaves the old one. Torch-free.
 
 import os
 import shutil
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+try:
+    import fcntl
+except ImportError:  # Windows, where a folder with an open file cannot be renamed
+    fcntl = None  # type: ignore[assignment]
+
+_WRITING = ".writing-"
+_YOUNG_S = 60.0
+"""An empty folder may have been made just now; nobody takes longer to begin."""
 
 
 @contextmanager
@@ -39,9 +49,11 @@ def atomic_file(path: Path, flush: bool = False) -> Iterator[Path]:
     """
     # A folder of its own: no pattern that lists the files of the real one finds what is half
     # written, and the ending stays, in small letters, by which ITK and others choose the format.
-    folder = path.with_name(f".writing-{_unique()}")
+    folder = path.with_name(f"{_WRITING}{_unique()}")
+    mark = None
     try:
         folder.mkdir(parents=True)
+        mark = _mark_as_ours(folder)
         new = folder / path.name.lower()
         yield new
         if flush:
@@ -49,6 +61,51 @@ def atomic_file(path: Path, flush: bool = False) -> Iterator[Path]:
         os.replace(new, path)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+        if mark is not None:
+            os.close(mark)
+
+
+def clear_abandoned(folder: Path) -> None:
+    """Delete what programs that were killed have half written with :func:`atomic_file`.
+
+    What another process is writing at this moment stays.
+
+    Parameters
+    ----------
+    folder : Path
+        In which they wrote; need not exist.
+    """
+    for left in folder.glob(f"{_WRITING}*"):
+        with suppress(OSError):  # somebody writes there, or clears it, too
+            _clear_if_abandoned(left)
+
+
+def _clear_if_abandoned(left: Path) -> None:
+    mark = _open_folder(left)
+    try:
+        if mark is not None:
+            fcntl.flock(
+                mark, fcntl.LOCK_EX | fcntl.LOCK_NB
+            )  # the system lets go of it when its owner dies
+        if any(left.iterdir()) or time.time() - left.stat().st_mtime > _YOUNG_S:
+            aside = left.rename(left.with_name(f"{_WRITING}{_unique()}"))
+            shutil.rmtree(aside, ignore_errors=True)
+    finally:
+        if mark is not None:
+            os.close(mark)
+
+
+def _mark_as_ours(folder: Path) -> int | None:
+    """Hold a lock on a folder as long as this process lives."""
+    mark = _open_folder(folder)
+    if mark is not None:
+        with suppress(OSError):  # a network drive without locks; there nothing is cleared, either
+            fcntl.flock(mark, fcntl.LOCK_EX)
+    return mark
+
+
+def _open_folder(folder: Path) -> int | None:
+    return None if fcntl is None else os.open(folder, os.O_RDONLY)
 
 
 @contextmanager

@@ -5,10 +5,20 @@ from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 
-from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.errors import ModelError, shown
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
+from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
+from fetal_iqa_models.untrusted.regular import check_regular, open_regular
 
 CARD_FILE = "model.json"
 ADAPTER_CONFIG_FILE = "adapter_config.json"
@@ -29,6 +39,20 @@ LayerName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_len
 
 Task = Literal["cls", "seg"]
 """What a network does: score a frame's quality, or outline its abdomen."""
+
+
+def _with_numbers_that_can_be_written(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    """Refuse integers beyond 64 bits; Python writes none of more than 4,300 digits."""
+    waiting: list[JsonValue] = [value]
+    while waiting:
+        match waiting.pop():
+            case dict() as inner:
+                waiting.extend(inner.values())
+            case list() as items:
+                waiting.extend(items)
+            case int() as number if abs(number) >= 2**63:
+                raise ValueError("holds a number of more than 64 bits")
+    return value
 
 
 class LoraSettings(BaseModel):
@@ -143,8 +167,12 @@ class ModelCard(BaseModel):
     licence: str = "unknown"
     parent: str | None = Field(default=None, pattern=_SHA256)
     training_data: str | None = Field(default=None, pattern=_SHA256)
-    training: dict[str, JsonValue] = Field(default_factory=dict)
-    metrics: dict[str, JsonValue] = Field(default_factory=dict)
+    training: Annotated[dict[str, JsonValue], AfterValidator(_with_numbers_that_can_be_written)] = (
+        Field(default_factory=dict)
+    )
+    metrics: Annotated[dict[str, JsonValue], AfterValidator(_with_numbers_that_can_be_written)] = (
+        Field(default_factory=dict)
+    )
     demo: bool = False
     tool_version: str = ""
 
@@ -205,16 +233,15 @@ def load_card(folder_or_name: Path | str) -> ModelCard:
     try:
         return ModelCard.model_validate_json(read_small(path))
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        where = ".".join(map(str, first["loc"])) or "the file"
-        reason = " ".join(f"{where}: {first['msg']}".split())[:300]
-        raise ModelError(f"{path}: not a model card: {reason}") from error
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = shown([".".join(map(str, first["loc"])) or "the file"])
+        raise ModelError(f"{path}: not a model card: {where}: {first['msg']}") from error
 
 
 def read_small(path: Path) -> bytes:
     """Read a side file of a model folder; refuse one of more than a megabyte."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             content = file.read(_LARGEST_JSON + 1)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
@@ -247,15 +274,34 @@ def model_hash(folder_or_name: Path | str) -> str:
     folder = resolve_model(folder_or_name)
     for name in MODEL_FILES:
         path = folder / name
-        if not path.exists():
+        if not is_there(path):
             continue
         try:
-            with path.open("rb") as file:
+            with open_regular(path) as file:
                 content = hashlib.file_digest(file, "sha256").hexdigest()
         except OSError as error:
             raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
         digest.update(f"{name}\n{content}\n".encode())
     return digest.hexdigest()
+
+
+def is_there(path: Path) -> bool:
+    """Return whether a model folder has a file, which must be one that ends.
+
+    Raises
+    ------
+    ModelError
+        Where it is a FIFO, a device or a folder, or larger than any of a model.
+    """
+    try:
+        size = check_regular(path).st_size
+    except FileNotFoundError:
+        return False
+    except OSError as error:
+        raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+    if size > LARGEST_MODEL_FILE:
+        raise ModelError(f"{path}: larger than {LARGEST_MODEL_FILE >> 30} GiB, so not of a model")
+    return True
 
 
 def model_id(task: str, full_hash: str) -> str:

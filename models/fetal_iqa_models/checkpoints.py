@@ -1,8 +1,9 @@
 """Read foreign checkpoints of pretrained encoders, safely and strictly."""
 
+import logging
 import re
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,13 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from fetal_iqa_models import mobile, ultrasam, usfm
-from fetal_iqa_models.errors import WeightsError, unreadable
+from fetal_iqa_models.errors import WeightsError, shown, unreadable
+from fetal_iqa_models.untrusted.checkpoint_file import check_checkpoint
+from fetal_iqa_models.untrusted.regular import open_regular
+from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.verdicts import RefusedError
+
+logger = logging.getLogger(__name__)
 
 _TEXT_SIDE = re.compile(
     r"(text\.)?(transformer\.|token_embedding\.|ln_final\.|positional_embedding$|text_projection$"
@@ -43,12 +50,17 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         Where the file is missing, damaged, or holds anything but tensors by name; a pickle
         that would run code is refused, never run.
     """
-    if not path.is_file():
+    if not path.exists():
         raise WeightsError(f"{path}: no such weights file")
     try:
-        content: object = load_file(path) if path.suffix == ".safetensors" else _load_pickled(path)
-    except Exception as error:  # a damaged pickle can fail in any way
-        raise unreadable(path, error) from error
+        content = _load(path)
+    except RefusedError as refusal:
+        raise WeightsError(f"{path}: {refusal}") from refusal
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
+    except Exception as error:  # torch may find fault with what passed our own checks
+        logger.debug("%s: not readable", path.name, exc_info=True)
+        raise unreadable(path) from error
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
@@ -58,16 +70,21 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         plain = isinstance(value, Tensor) and value.layout == torch.strided
         if not isinstance(key, str) or not plain or value.is_quantized:
             raise WeightsError(
-                f"{path}: expected tensors by name, found {type(value).__name__} at {key!r}"
+                f"{path}: expected tensors by name, found {type(value).__name__} at "
+                f"{shown([str(key)])}"
             )
         tensors[key.removeprefix("module.")] = value
     return tensors
 
 
-def _load_pickled(path: Path) -> object:
-    with path.open("rb") as file:
-        zipped = file.read(4) == b"PK\x03\x04"  # the older layout cannot be memory-mapped
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=zipped)
+def _load(path: Path) -> object:
+    """Look at what a file claims, within bounds, and only then have its tensors made."""
+    if path.suffix == ".safetensors":
+        read_tensor_header(path)
+        return load_file(path)
+    with open_regular(path) as file:
+        mapped = check_checkpoint(file)
+    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
 
 
 def load_pretrained(trunk: Any, path: Path) -> None:
@@ -113,9 +130,25 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
     Raises
     ------
     WeightsError
-        Where a key is missing, unexpected or of the wrong shape.
+        Where a key is missing, unexpected, or of the wrong shape or type.
     """
     expected = trunk.state_dict()
+    try:
+        tensors = _by_its_names(trunk, expected, tensors, path)
+    except WeightsError:
+        raise
+    except Exception as error:  # timm's own conversions foresee no other shapes than theirs
+        logger.debug("%s: cannot be converted", path.name, exc_info=True)
+        raise WeightsError(
+            f"{path}: not a checkpoint of this encoder; its tensors are of other shapes"
+        ) from error
+    check_keys(expected, tensors, path)
+    return dict(tensors)
+
+
+def _by_its_names(
+    trunk: Any, expected: Mapping[str, Tensor], tensors: Mapping[str, Tensor], path: Path
+) -> Mapping[str, Tensor]:
     if any(key.startswith(mobile.TRUNK) for key in tensors):
         _check_sides(tensors, mobile.TRUNK, path)
         tensors = mobile.image_tower(tensors)
@@ -132,14 +165,13 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
         if trunk.num_classes == 0:
             classifier = f"{trunk.default_cfg['classifier']}."
             tensors = {k: v for k, v in tensors.items() if not k.startswith(classifier)}
-    check_keys(expected, tensors, path)
-    return dict(tensors)
+    return tensors
 
 
 def _check_sides(tensors: Mapping[str, Tensor], tower: str, path: Path) -> None:
     foreign = [k for k in tensors if not k.startswith(tower) and not _TEXT_SIDE.match(k)]
     if foreign:
-        raise WeightsError(f"{path}: not an open_clip checkpoint, it holds {_some(foreign)}")
+        raise WeightsError(f"{path}: not an open_clip checkpoint, it holds {shown(foreign)}")
 
 
 def _visual_tower(
@@ -167,7 +199,7 @@ def _check_shape(key: str, found: torch.Size, expected: torch.Size, path: Path) 
     if found != expected:
         raise WeightsError(
             f"{path}: not a checkpoint of this encoder; of the wrong shape: "
-            f"{key} {tuple(found)} in place of {tuple(expected)}"
+            f"{shown([key])} {tuple(found)} in place of {tuple(expected)}"
         )
 
 
@@ -178,12 +210,13 @@ def _timm_keys(tensors: Mapping[str, Tensor], trunk: Any) -> dict[str, Tensor]:
 
 
 def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path: Path) -> None:
-    """Compare names and shapes, strictly.
+    """Compare names and shapes, strictly, and whether numbers are fractions or whole.
 
     Raises
     ------
     WeightsError
-        Where one is missing, unexpected or of the wrong shape; names the first three of each.
+        Where one is missing, unexpected, or of the wrong shape or type; names the first three of
+        each.
     """
     missing = [key for key in expected if key not in found]
     unexpected = [key for key in found if key not in expected]
@@ -192,20 +225,21 @@ def check_keys(expected: Mapping[str, Tensor], found: Mapping[str, Tensor], path
         for key in expected
         if key in found and found[key].shape != expected[key].shape
     ]
+    # whole numbers would be taken for weights that somebody quantised, complex ones lose a half
+    of_other_type = [
+        f"{key} {found[key].dtype} in place of {expected[key].dtype}"
+        for key in expected
+        if key in found and expected[key].is_floating_point() and not found[key].is_floating_point()
+    ]
     faults = [
-        f"{what}: {_some(keys)}"
+        f"{what}: {shown(keys)}"
         for what, keys in (
             ("missing", missing),
             ("unexpected", unexpected),
             ("of the wrong shape", misshapen),
+            ("of the wrong type", of_other_type),
         )
         if keys
     ]
     if faults:
         raise WeightsError(f"{path}: not a checkpoint of this encoder; {'; '.join(faults)}")
-
-
-def _some(names: Iterable[str]) -> str:
-    names = [" ".join(name.split())[:100] for name in names]
-    more = f" and {len(names) - 3} more" if len(names) > 3 else ""
-    return ", ".join(names[:3]) + more

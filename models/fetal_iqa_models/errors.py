@@ -1,21 +1,51 @@
 """Errors that a user can cause; each message is one line: what, where, what to do."""
 
+from collections.abc import Iterable
 from pathlib import Path
+
+_LONGEST_NAME = 100
 
 
 class ModelError(Exception):
-    """A model folder is missing, damaged, foreign, or of the wrong task."""
+    """A model folder is missing, damaged, foreign, or of the wrong task.
+
+    Names of files and tensors are in the messages, and may be a stranger's: what would move the
+    cursor or begin a line is a space here.
+    """
+
+    def __init__(self, message: str = "") -> None:
+        super().__init__(printable(message))
 
 
 class WeightsError(ModelError):
     """A checkpoint of pretrained weights is missing, damaged, or not what it should be."""
 
 
+class StoreError(WeightsError):
+    """The store of pretrained weights cannot be written."""
+
+
 class DeviceError(ModelError):
     """The requested device is not there, or has no memory for a single frame."""
 
 
-def unreadable(path: Path, error: Exception) -> WeightsError:
-    """Describe in one line, as an error, that a weights file cannot be read."""
-    reason = (str(error).strip() or type(error).__name__).splitlines()[0][:120]
-    return WeightsError(f"{path}: not a readable weights file, download it again ({reason})")
+def unreadable(path: Path) -> WeightsError:
+    """Describe in one line, as an error, that a weights file is damaged."""
+    return WeightsError(f"{path}: not a readable weights file, download it again")
+
+
+def printable(text: str) -> str:
+    """Return a text with a space in place of every character that is not shown."""
+    return "".join(char if char.isprintable() else " " for char in text)
+
+
+def shown(names: Iterable[str]) -> str:
+    """Return the first three of some names, which may be a stranger's, for a message."""
+    every = list(names)
+    more = f" and {len(every) - 3} more" if len(every) > 3 else ""
+    return ", ".join(map(_short, every[:3])) + more
+
+
+def _short(name: str) -> str:
+    plain = " ".join(printable(name[: _LONGEST_NAME + 1]).split())
+    return plain if len(name) <= _LONGEST_NAME else f"{plain[:_LONGEST_NAME]}…"

@@ -22,6 +22,7 @@ from fetal_iqa_models.cards import (
     EncoderWeights,
     LoraSettings,
     ModelCard,
+    is_there,
     load_card,
     model_hash,
     read_small,
@@ -29,7 +30,7 @@ from fetal_iqa_models.cards import (
 )
 from fetal_iqa_models.checkpoints import load_pretrained
 from fetal_iqa_models.encoders import blank_encoder
-from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.errors import ModelError, shown
 from fetal_iqa_models.lora import (
     adapter_state,
     add_lora,
@@ -38,6 +39,9 @@ from fetal_iqa_models.lora import (
     peft_config,
 )
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
+from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from fetal_iqa_models.weights.recording import bytes_record, weights_record
 from fetal_iqa_models.weights.store import WeightsStore
 
@@ -116,7 +120,7 @@ def save_with_card(model: Path | str, folder: Path | str, card: ModelCard) -> Pa
             raise ModelError(f"{source}: the new card has another {what.replace('_', ' ')}")
     with _new_folder(folder) as temporary:
         for name in MODEL_FILES:
-            if name != CARD_FILE and (source / name).exists():
+            if name != CARD_FILE and is_there(source / name):
                 shutil.copyfile(source / name, temporary / name)
         _write_card(temporary, card)
     return folder
@@ -287,27 +291,29 @@ def _load_into(module: nn.Module, path: Path) -> None:
 def _read_tensors(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read tensors of exactly these names and shapes; nothing is allocated before the check."""
     try:
-        with safe_open(path, framework="pt") as file:
-            if odd := sorted(set(file.keys()) ^ expected.keys()):
+        found = read_tensor_header(path, LARGEST_MODEL_FILE).tensors
+        if odd := sorted(found.keys() ^ expected.keys()):
+            raise ModelError(
+                f"{path}: {len(odd)} tensors are missing or foreign, such as {shown(odd[:1])}"
+            )
+        for name, own in expected.items():
+            shape, dtype = found[name].shape, found[name].dtype
+            if shape != tuple(own.shape):
                 raise ModelError(
-                    f"{path}: {len(odd)} tensors are missing or foreign, such as {odd[0]!r}"
+                    f"{path}: {name} has shape {list(shape)}, expected {list(own.shape)}"
                 )
-            for name, own in expected.items():
-                header = file.get_slice(name)
-                shape, dtype = header.get_shape(), header.get_dtype()
-                if shape != list(own.shape):
-                    raise ModelError(
-                        f"{path}: {name} has shape {shape}, expected {list(own.shape)}"
-                    )
-                if dtype not in (_FLOATS if own.is_floating_point() else _INTEGERS):
-                    raise ModelError(f"{path}: {name} holds {dtype}, expected {own.dtype}")
+            if dtype not in (_FLOATS if own.is_floating_point() else _INTEGERS):
+                raise ModelError(f"{path}: {name} holds {dtype}, expected {own.dtype}")
+        with safe_open(path, framework="pt") as file:
             # copies: the file is memory-mapped, and may change
             tensors = {
                 name: file.get_tensor(name).to(own.dtype, copy=True)
                 for name, own in expected.items()
             }
-    except (OSError, SafetensorError) as error:
-        raise ModelError(f"{path}: missing or damaged ({error})") from error
+    except (OSError, SafetensorError, DamagedError, RefusedError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        ending = f" ({reason})" if str(reason) and not isinstance(error, SafetensorError) else ""
+        raise ModelError(f"{path}: missing or damaged{ending}; get the folder anew") from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: {name} holds values that are no numbers")

@@ -9,7 +9,7 @@ import typer
 
 from fetal_iqa_models import ModelCard, model_id
 from fetal_iqa_models.cards import Task
-from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.errors import ModelError, printable
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
@@ -33,6 +33,7 @@ _SIDES = {
     "test": "On the test set",
 }
 _LONGEST_NAME = 40
+_LONGEST_TEXT = 500  # a card may have a megabyte of them
 
 
 @app.command("list")
@@ -66,7 +67,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
         lineage = [known if isinstance(known, str) else known.hash for known in line]
         typer.echo(json.dumps({**_facts(entry), "lineage": lineage, "card": card}, indent=2))
     elif entry.card is None:
-        raise ModelError(entry.damaged)
+        raise ModelError(entry.damaged or "")
     else:
         for text in (*_in_words(entry, entry.card, line), *_metrics(entry.card)):
             typer.echo(text)
@@ -121,7 +122,7 @@ def delete(
     if not yes:
         if not sys.stdin.isatty():
             raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
-        typer.confirm(f"Delete {entry.id} ({entry.reference}) for good?", abort=True)
+        typer.confirm(f"Delete {entry.id} ({_plain(entry.reference)}) for good?", abort=True)
     library.delete(entry)
     typer.echo(f"{entry.id}: deleted")
 
@@ -156,7 +157,7 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     mark = "*" if entry.in_use else ""
     card = entry.card
     if card is None:
-        return (mark, _plain(entry.id), _plain(f"damaged: {entry.damaged}"), "", "", "")
+        return (mark, _plain(entry.id), f"damaged: {entry.damaged}", "", "", "")
     name = _plain(card.name)
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     parent = model_id(card.task, card.parent) if card.parent else "-"
@@ -186,7 +187,7 @@ def _in_words(
         "hash": entry.hash,
         "task": f"{card.task}, {does}",
         "in use": "yes" if entry.in_use else "no",
-        "kept": "comes with the program" if entry.shipped else entry.reference,
+        "kept": "comes with the program" if entry.shipped else _plain(entry.reference),
         "encoder": f"{_plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
         "licence": _plain(card.licence),
@@ -241,4 +242,5 @@ def _number(value: object) -> str:
 
 def _plain(text: str) -> str:
     """Return a text from a card, which may be a stranger's, in one line that moves no cursor."""
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())
+    line = " ".join(printable(text[:_LONGEST_TEXT]).split())
+    return line if len(text) <= _LONGEST_TEXT else f"{line}…"

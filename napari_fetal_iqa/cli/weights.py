@@ -8,7 +8,7 @@ from tqdm import tqdm
 
 import fetal_iqa_models
 from fetal_iqa_models import StoredWeights, WeightsStore
-from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.errors import WeightsError, shown
 from fetal_iqa_models.registry import EncoderSpec
 from napari_fetal_iqa.storage import paths as places
 
@@ -115,7 +115,7 @@ def _in_words(stored: StoredWeights) -> str:
     what = "the published file" if stored.published else "not the published file"
     header = stored.header
     size = f"{header.source_size / 1e6:.1f} MB"
-    return f"{what} ({header.source_file}, {size}, sha256 {header.source_sha256[:12]}…)"
+    return f"{what} ({shown([header.source_file])}, {size}, sha256 {header.source_sha256[:12]}…)"
 
 
 def _origin(spec: EncoderSpec) -> str:

@@ -14,7 +14,9 @@ from fetal_iqa_models.cards import (
     DEMO_MODELS,
     ENCODER_FILE,
     HEAD_FILE,
+    MODEL_FILES,
     ModelCard,
+    is_there,
     load_card,
     model_hash,
     model_id,
@@ -261,7 +263,8 @@ def _sound_card(reference: str) -> ModelCard:
         needed = [HEAD_FILE]
         needed += [ENCODER_FILE] if card.encoder_weights == "own" else []
         needed += [ADAPTER_CONFIG_FILE, ADAPTER_FILE] if card.lora else []
-        missing = [name for name in needed if not (folder / name).is_file()]
+        there = [name for name in MODEL_FILES if is_there(folder / name)]
+        missing = [name for name in needed if name not in there]
     except OSError as error:
         raise ModelError(f"{reference}: cannot be read ({error.strerror})") from error
     if missing:

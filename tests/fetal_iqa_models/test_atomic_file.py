@@ -7,7 +7,12 @@ from pathlib import Path
 
 import pytest
 
-from fetal_iqa_models.atomic_file import atomic_file, atomic_folder, write_atomically
+from fetal_iqa_models.atomic_file import (
+    atomic_file,
+    atomic_folder,
+    clear_abandoned,
+    write_atomically,
+)
 
 
 @pytest.fixture
@@ -140,3 +145,35 @@ def test_a_text_is_utf_8_and_its_owner_s_alone(tmp_path: Path) -> None:
     assert list(path.parent.iterdir()) == [path]
     if os.name == "posix":
         assert path.stat().st_mode & 0o777 == 0o600
+
+
+DYING = """
+import os, pathlib, sys
+from fetal_iqa_models.atomic_file import atomic_file
+with atomic_file(pathlib.Path(sys.argv[1])) as new:
+    new.write_text("half")
+    os._exit(9)
+"""
+
+
+def test_what_a_dead_program_has_left_is_cleared_and_what_is_written_now_stays(
+    tmp_path: Path,
+) -> None:
+    dying = [sys.executable, "-c", DYING, str(tmp_path / "a.txt")]
+    assert subprocess.run(dying, check=False).returncode == 9
+    assert len(list(tmp_path.iterdir())) == 1
+    with atomic_file(tmp_path / "b.txt") as new:
+        new.write_text("whole")
+        clear_abandoned(tmp_path)
+        assert [path.name for path in tmp_path.iterdir()] == [new.parent.name]
+    assert [path.name for path in tmp_path.iterdir()] == ["b.txt"]
+
+
+def test_a_folder_that_somebody_just_made_is_not_cleared_yet(tmp_path: Path) -> None:
+    young, old = (tmp_path / f".writing-{name}" for name in ("young", "old"))
+    for folder in (young, old):
+        folder.mkdir()
+    os.utime(old, (0, 0))
+    clear_abandoned(tmp_path)
+    assert list(tmp_path.iterdir()) == [young]
+    clear_abandoned(tmp_path / "nowhere")

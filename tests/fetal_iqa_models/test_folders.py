@@ -1,6 +1,8 @@
 import hashlib
 import json
+import os
 import pickle
+import re
 import shutil
 import struct
 from collections.abc import Callable
@@ -328,6 +330,112 @@ def test_a_segmenters_hostile_decoder_width_allocates_nothing(
     _edit_json(folder / "model.json", decoder_width=512)
     with pytest.raises(ModelError, match=r"head\.safetensors: .* has shape"):
         load_model(folder)
+
+
+def _fifo(path: Path) -> None:
+    path.unlink()
+    os.mkfifo(path)
+
+
+def _device(path: Path) -> None:
+    path.unlink()
+    path.symlink_to("/dev/zero")
+
+
+def _folder(path: Path) -> None:
+    path.unlink()
+    path.mkdir()
+
+
+def _circle(path: Path) -> None:
+    path.unlink()
+    path.symlink_to(path)
+
+
+def _huge(path: Path) -> None:
+    os.truncate(path, 5 << 30)  # with holes: takes no room on the disk
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has neither FIFOs nor /dev")
+@pytest.mark.parametrize("name", ["model.json", "adapter_config.json", *TENSOR_FILES])
+@pytest.mark.parametrize("put", [_fifo, _device, _folder, _circle, _huge])
+def test_what_is_no_file_or_has_no_end_is_not_waited_for(
+    saved: tuple[Network, Path], tmp_path: Path, name: str, put: Callable[[Path], None]
+) -> None:
+    card = load_card(saved[1])
+    put(saved[1] / name)
+    readers: list[Callable[[Path], object]] = [load_model, model_hash]
+    if name == "model.json":
+        readers.append(load_card)
+    else:
+        readers.append(lambda folder: save_with_card(folder, tmp_path / "again", card))
+    for read in readers:
+        with pytest.raises(ModelError, match=re.escape(name)) as caught:
+            read(saved[1])
+        assert str(caught.value).isprintable()
+    assert not (tmp_path / "again").exists()
+
+
+@pytest.mark.skipif(os.name == "nt", reason="links want a privilege on Windows")
+def test_a_folder_of_links_is_a_model_folder(
+    saved: tuple[Network, Path], images: torch.Tensor, tmp_path: Path
+) -> None:
+    """As the hub's cache keeps them."""
+    network, folder = saved
+    (tmp_path / "links").mkdir()
+    for path in folder.iterdir():
+        (tmp_path / "links" / path.name).symlink_to(path)
+    assert torch.equal(load_model(tmp_path / "links")(images), network(images))
+    assert model_hash(tmp_path / "links") == model_hash(folder)
+
+
+SECRET = "Jane Doe 1970"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace('"cls"', f'"{SECRET}"').replace('"seg"', f'"{SECRET}"'),
+        lambda text: text.replace('"image_size": 56', f'"image_size": "{SECRET}"'),
+        lambda text: text.replace('"image_size": 56', f'"image_size": {"9" * 6000}'),
+        lambda text: text.replace('"metrics": {}', f'"metrics": {{"a": {"9" * 6000}}}'),
+        lambda text: text.replace('"metrics": {}', f'"metrics": {{"a": [{{"b": {2**64}}}]}}'),
+        lambda text: text.replace('"metrics": {}', f'"metrics": {"[" * 100_000}'),
+        lambda text: text.replace('"metrics": {}', f'"metrics": {"[" * 900}{"]" * 900}'),
+        lambda text: text[:-40] + SECRET,
+        lambda text: text + " " * 1_100_000,
+    ],
+    ids=lambda _: "",
+)
+def test_a_damaged_card_is_refused_without_its_words(
+    saved: tuple[Network, Path], damage: Callable[[str], str]
+) -> None:
+    path = saved[1] / "model.json"
+    changed = damage(path.read_text())
+    assert changed != path.read_text()
+    path.write_text(changed)
+    with pytest.raises(ModelError, match=r"model\.json: ") as caught:
+        load_model(saved[1])
+    assert SECRET not in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert len(str(caught.value)) < 300 + len(str(path))
+
+
+def test_names_of_others_are_shown_without_control_characters(
+    saved: tuple[Network, Path],
+) -> None:
+    odd = "\x1b[2J\u202egnp\n" + "x" * 5000
+    path = saved[1] / "head.safetensors"
+    sound = path.read_bytes()
+    save_file(load_file(path) | {odd: torch.zeros(1)}, path)
+    with pytest.raises(ModelError, match=r"such as \[2J gnp x+…$") as caught:
+        load_model(saved[1])
+    assert str(caught.value).isprintable()
+    path.write_bytes(sound)
+    _edit_json(saved[1] / "model.json", **{odd: 1})
+    with pytest.raises(ModelError, match=r"not a model card: .*…: Extra inputs") as caught:
+        load_model(saved[1])
+    assert str(caught.value).isprintable()
 
 
 def test_no_pickle_in_a_model_folder_is_ever_opened(

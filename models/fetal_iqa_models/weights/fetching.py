@@ -1,8 +1,12 @@
 """Fetch an encoder's published weights: licence, download, import."""
 
-from fetal_iqa_models.errors import WeightsError
+from pathlib import Path
+
+from fetal_iqa_models.atomic_file import clear_abandoned
+from fetal_iqa_models.errors import StoreError, WeightsError
 from fetal_iqa_models.registry import WeightsSource, encoder_spec
-from fetal_iqa_models.weights.downloading import HubError, Progress, download, page
+from fetal_iqa_models.weights.downloading import Progress, clear_downloads, download
+from fetal_iqa_models.weights.hub import HubError, page
 from fetal_iqa_models.weights.importing import import_weights
 from fetal_iqa_models.weights.store import StoredWeights, WeightsStore
 
@@ -23,7 +27,7 @@ def fetch_weights(
     encoder : str
         One of :func:`~fetal_iqa_models.list_encoders`.
     store : WeightsStore
-        What a broken download has brought stays in its folder ``downloads``.
+        What a broken download has brought stays in its folder ``downloads``, for this encoder.
     accept_licence : bool
         Must be true where the licence restricts the use, for a first fetch.
     progress : callable, optional
@@ -45,7 +49,9 @@ def fetch_weights(
     source = spec.source
     if source is None:
         raise WeightsError(f"{encoder} has no published weights; import a file of your own")
+    clear_abandoned(store.folder)
     if here := _published(encoder, store):
+        clear_downloads(_downloads(encoder, store))  # it may have come in another way
         return here
     if source.page is not None:
         raise WeightsError(
@@ -69,22 +75,32 @@ def _published(encoder: str, store: WeightsStore) -> StoredWeights | None:
     return next((stored for stored in store.entries(encoder) if stored.published), None)
 
 
+def _downloads(encoder: str, store: WeightsStore) -> Path:
+    return store.folder / "downloads" / encoder
+
+
 def _fetch(
     encoder: str, source: WeightsSource, store: WeightsStore, progress: Progress | None
 ) -> StoredWeights:
     try:
-        fetched = download(source, store.folder / "downloads", progress)
+        fetched = download(source, _downloads(encoder, store), progress)
     except HubError as error:
         raise HubError(
             f"{error}. By hand: download {page(source)} and give it to: "
             f"weights import {encoder} {source.file}"
         ) from error
-    stored = import_weights(
-        encoder,
-        fetched.path,
-        store,
-        source_file=source.file,
-        source_repository=f"{source.repository}@{fetched.commit}",
-    )
-    fetched.path.unlink(missing_ok=True)
+    try:
+        stored = import_weights(
+            encoder,
+            fetched.path,
+            store,
+            source_file=source.file,
+            source_repository=f"{source.repository}@{fetched.commit}",
+        )
+    except StoreError:  # the download is sound, and the disk may have room later
+        raise
+    except WeightsError as error:
+        clear_downloads(fetched.path.parent)  # else it would count as finished for ever
+        raise WeightsError(f"{error}; what was downloaded is deleted") from error
+    clear_downloads(fetched.path.parent)
     return stored

@@ -6,13 +6,15 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 from torch import Tensor
 
-from fetal_iqa_models.atomic_file import atomic_file
+from fetal_iqa_models.atomic_file import atomic_file, clear_abandoned
 from fetal_iqa_models.checkpoints import match_trunk, read_checkpoint
 from fetal_iqa_models.encoders import blank_encoder
-from fetal_iqa_models.errors import WeightsError
+from fetal_iqa_models.errors import StoreError, WeightsError, shown
+from fetal_iqa_models.untrusted.regular import open_regular
+from fetal_iqa_models.weights.recording import file_content_hash
 from fetal_iqa_models.weights.store import StoredWeights, WeightsHeader, WeightsStore, read_header
 
 
@@ -60,11 +62,11 @@ def import_weights(
     tensors = read_checkpoint(file)
     for name, tensor in match_trunk(trunk, tensors, file).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise WeightsError(f"{file}: {name} holds values that are no numbers")
+            raise WeightsError(f"{file}: {shown([name])} holds values that are no numbers")
     source_sha256, source_size = _fingerprint(file)
     header = WeightsHeader(
         encoder=encoder,
-        source_file=source_file or file.name,
+        source_file=shown([source_file or file.name]),
         source_sha256=source_sha256,
         source_size=source_size,
         source_repository=source_repository,
@@ -72,16 +74,18 @@ def import_weights(
     )
     path = store.path_for(encoder, source_sha256)
     try:
+        clear_abandoned(store.folder)
         _keep(tensors, header, path)
     except (OSError, SafetensorError) as error:
-        raise WeightsError(f"{path}: cannot be written ({error})") from error
+        reason = getattr(error, "strerror", None) or error
+        raise StoreError(f"{path}: cannot be written ({reason})") from error
     return StoredWeights(path, header)
 
 
 def _fingerprint(file: Path) -> tuple[str, int]:
     """Return the sha256 and the size of a file that another process may take away meanwhile."""
     try:
-        with file.open("rb") as raw:
+        with open_regular(file) as raw:
             sha256 = hashlib.file_digest(raw, "sha256").hexdigest()
             return sha256, raw.tell()
     except OSError as error:
@@ -115,7 +119,7 @@ def verify_weights(path: Path) -> StoredWeights:
         Where it is not.
     """
     stored = read_header(path)
-    if content_hash(load_file(path)) != stored.header.content_sha256:
+    if file_content_hash(path) != stored.header.content_sha256:
         raise WeightsError(
             f"{path}: damaged, its tensors are not those that were imported; "
             "delete it and fetch or import again"

@@ -4,15 +4,16 @@ Torch-free, so that the window can name the weights before torch is loaded.
 """
 
 import hashlib
-import json
 from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
-from safetensors import SafetensorError, safe_open
 
 from fetal_iqa_models.cards import EncoderWeights
 from fetal_iqa_models.errors import WeightsError, unreadable
+from fetal_iqa_models.untrusted.regular import check_regular, open_regular
+from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from fetal_iqa_models.weights.store import WeightsStore, read_header
 
 _TORCH_NAMES = {
@@ -71,10 +72,16 @@ def bytes_record(path: Path) -> EncoderWeights:
 
 def _record(path: Path, stored: bool) -> EncoderWeights:
     try:
-        stat = path.stat()
+        stat = check_regular(path)
         sha256 = _sha256(path.resolve(), stored, stat.st_size, stat.st_mtime_ns)
-    except (OSError, SafetensorError, ValueError, KeyError) as error:
-        raise unreadable(path, error) from error
+    except OSError as error:
+        raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
+    except (
+        DamagedError,
+        RefusedError,
+        KeyError,
+    ) as error:  # KeyError: a type that torch had no name for
+        raise unreadable(path) from error
     return EncoderWeights(name=path.name, sha256=sha256)
 
 
@@ -86,7 +93,7 @@ def _sha256(path: Path, stored: bool, _size: int, _mtime_ns: int) -> str:
         if file_content_hash(path) != header.content_sha256:
             raise WeightsError(f"{path}: damaged; delete it and fetch or import again")
         return header.source_sha256
-    with path.open("rb") as raw:
+    with open_regular(path) as raw:
         return hashlib.file_digest(raw, "sha256").hexdigest()
 
 
@@ -95,17 +102,11 @@ def file_content_hash(path: Path) -> str:
 
     The result is that of :func:`~fetal_iqa_models.weights.importing.content_hash`.
     """
-    with safe_open(path, framework="np"):  # checks the header: sizes, offsets, no overlap
-        pass
+    tensors = read_tensor_header(path).tensors
     content = np.memmap(path, np.uint8, mode="r")
-    start = 8 + int.from_bytes(content[:8].tobytes(), "little")
-    header = json.loads(content[8:start].tobytes())
-    header.pop("__metadata__", None)
     digest = hashlib.sha256()
-    for name in sorted(header):
-        tensor = header[name]
-        dtype, shape = _TORCH_NAMES[tensor["dtype"]], tuple(tensor["shape"])
-        first, last = tensor["data_offsets"]
-        digest.update(f"{name}\n{dtype}\n{shape}\n".encode())
-        digest.update(content[start + first : start + last].data)
+    for name in sorted(tensors):
+        tensor = tensors[name]
+        digest.update(f"{name}\n{_TORCH_NAMES[tensor.dtype]}\n{tensor.shape}\n".encode())
+        digest.update(content[tensor.start : tensor.stop].data)
     return digest.hexdigest()

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
-from safetensors import SafetensorError, safe_open
 
 from fetal_iqa_models.errors import ModelError, WeightsError
 from fetal_iqa_models.registry import encoder_spec
+from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 
 logger = logging.getLogger(__name__)
 
@@ -176,9 +177,8 @@ def read_header(path: Path) -> StoredWeights:
         Where the file is missing, damaged, not of a store, or of an encoder that is not known.
     """
     try:
-        with safe_open(path, framework="np") as file:
-            header = WeightsHeader.model_validate(file.metadata() or {})
-    except (OSError, SafetensorError, ValidationError) as error:
+        header = WeightsHeader.model_validate(read_tensor_header(path).metadata)
+    except (OSError, DamagedError, RefusedError, ValidationError) as error:
         reason = "damaged"
         if isinstance(error, ValidationError):
             reason = f"{'.'.join(map(str, error.errors()[0]['loc']))} is missing or wrong"

@@ -3,6 +3,9 @@
 import errno
 import hashlib
 import os
+import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
@@ -19,6 +22,7 @@ from fetal_iqa_models import (
     WeightsStore,
     encoder_spec,
     fetch_weights,
+    import_weights,
     load_encoder,
     registry,
 )
@@ -163,7 +167,7 @@ def publish(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
 
 
 def left_over(store: WeightsStore) -> list[Path]:
-    return list((store.folder / "downloads").glob("*"))
+    return [path for path in (store.folder / "downloads").rglob("*") if path.is_file()]
 
 
 class TestWhole:
@@ -335,6 +339,115 @@ class TestCut:
         assert fetch_weights(ENCODER, store).header.source_sha256 == hub.sha256
 
 
+class TestLeftovers:
+    """What was downloaded goes once it is of no more use, however it came to be left."""
+
+    def test_an_unreadable_download_does_not_count_as_finished(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
+    ) -> None:
+        hub.knows_sha256 = False
+        hub.content = b"<html>Please log in</html>" * 9
+        with pytest.raises(WeightsError, match="what was downloaded is deleted"):
+            fetch_weights(ENCODER, store)
+        assert left_over(store) == []
+        hub.content = content
+        assert fetch_weights(ENCODER, store).header.source_sha256 == hub.sha256
+
+    def test_a_sound_download_waits_for_a_store_that_can_be_written(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        monkeypatch: pytest.MonkeyPatch,
+    ) -> None:
+        def fail(*_: object, **__: object) -> None:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+        with monkeypatch.context() as full:
+            full.setattr("fetal_iqa_models.weights.importing.save_file", fail)
+            with pytest.raises(WeightsError, match=r"cannot be written \(No space left"):
+                fetch_weights(ENCODER, store)
+        hub.requests.clear()
+        assert fetch_weights(ENCODER, store).published
+        assert hub.ranges == []
+        assert left_over(store) == []
+
+    def test_a_part_goes_when_the_weights_came_by_hand(
+        self,
+        hub: Hub,
+        store: WeightsStore,
+        publish: Callable[..., None],
+        content: bytes,
+        tmp_path: Path,
+    ) -> None:
+        publish(sha256=hub.sha256)
+        hub.cuts = [50_000, 0]
+        with pytest.raises(WeightsError, match="connection broke"):
+            fetch_weights(ENCODER, store)
+        assert len(left_over(store)) == 1
+        (tmp_path / FILE).write_bytes(content)
+        import_weights(ENCODER, tmp_path / FILE, store)
+        assert fetch_weights(ENCODER, store).published
+        assert left_over(store) == []
+
+    def test_a_part_of_what_the_hub_has_replaced_goes(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], content: bytes
+    ) -> None:
+        hub.cuts = [50_000, 0, 60_000, 0]
+        hub.content = bytes(len(content))
+        with pytest.raises(WeightsError, match="connection broke"):
+            fetch_weights(ENCODER, store)
+        hub.content = content
+        with pytest.raises(WeightsError, match="connection broke"):
+            fetch_weights(ENCODER, store)
+        assert [path.stat().st_size for path in left_over(store)] == [60_000]
+
+    @pytest.mark.skipif(os.name == "nt", reason="Windows kills in other ways")
+    @pytest.mark.parametrize("where", ["download", "import"])
+    def test_a_killed_fetch_leaves_nothing_that_the_next_does_not_clear(
+        self, hub: Hub, store: WeightsStore, publish: Callable[..., None], where: str
+    ) -> None:
+        child = [sys.executable, "-c", KILLED, str(store.folder), where]
+        killed = subprocess.run(child, capture_output=True, text=True, check=False)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        left = left_over(store)
+        assert len(left) == 1
+        assert [path.name[:9] for path in store.folder.glob(".*")] == (
+            [".writing-"] if where == "import" else []
+        )
+        hub.requests.clear()
+        stored = fetch_weights(ENCODER, store)
+        assert hub.ranges == (["bytes=50000-"] if where == "download" else [])
+        assert list(store.folder.rglob("*.*")) == [stored.path]
+
+
+KILLED = f"""
+import os, signal, sys
+from dataclasses import replace
+from fetal_iqa_models import WeightsStore, encoder_spec, fetch_weights, registry
+from fetal_iqa_models.weights import downloading, importing
+
+def die(*_, **__):
+    os.kill(os.getpid(), signal.SIGKILL)
+
+def save(_, path, **__):
+    path.write_bytes(bytes(1000))
+    die()
+
+row = registry.WeightsSource({REPOSITORY!r}, {FILE!r})
+registry._TABLE[{ENCODER!r}] = replace(encoder_spec({ENCODER!r}), source=row, licence="MIT")
+if sys.argv[2] == "download":
+    downloading._arriving = lambda response: [next(response.iter_raw(50_000))]
+    def add(self, arrived, here, size):
+        if here:
+            die()
+    downloading._Pace.add = add
+else:
+    importing.save_file = save
+fetch_weights({ENCODER!r}, WeightsStore(sys.argv[1]))
+"""
+
+
 class TestRefused:
     """Nothing gets into the store, and the message says what to do."""
 
@@ -394,7 +507,7 @@ class TestRefused:
 
         torch.save({"head.weight": Bomb()}, tmp_path / "bomb.pt")
         hub.content = (tmp_path / "bomb.pt").read_bytes()
-        with pytest.raises(WeightsError, match="not a readable weights file"):
+        with pytest.raises(WeightsError, match="holds more than tensors"):
             fetch_weights(ENCODER, store)
         assert not (tmp_path / "exploded").exists()
 

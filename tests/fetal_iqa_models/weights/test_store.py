@@ -405,7 +405,8 @@ def test_a_malicious_pickle_runs_through_no_entrance(
     bomb.write_bytes(pickle.dumps(Bomb(exploded), protocol=2))
     network = make_network("cls")
     save_model(network, tmp_path / "model", make_card(network, encoder_weights=None))
-    with pytest.raises(WeightsError, match="not a readable weights file") as caught:
+    reason = "not a readable weights" if suffix == ".safetensors" else "a pickle of another program"
+    with pytest.raises(WeightsError, match=reason) as caught:
         ENTRANCES[entrance](bomb, tmp_path)
     assert "\n" not in str(caught.value)
     assert not exploded.exists()

@@ -80,6 +80,17 @@ def test_a_card_moves_no_cursor(run, make_model):
     assert max(map(len, run("models", "list")[1].splitlines())) < 100
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="other systems allow no such names")
+def test_a_folder_moves_no_cursor(run, make_model):
+    folder, _ = make_model("b\x1b[2J\u202e")
+    shown = [run("models", "list"), run("models", "show", str(folder))]
+    (folder / "model.json").write_text("{")
+    shown += [run("models", "list"), run("models", "show", str(folder))]
+    shown += [run("models", "use", str(folder)), run("models", "delete", str(folder))]
+    for line in "".join(out + err for _, out, err in shown).splitlines():
+        assert line.isprintable()
+
+
 def test_show_says_lineage_and_figures_before_and_after(run, make_model):
     make_model("mine", parent="demo-cls", metrics=FIGURES)
     code, out, err = run("models", "show", "mine")

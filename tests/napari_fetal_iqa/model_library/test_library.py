@@ -84,6 +84,18 @@ def test_half_written_folders_and_stray_files_are_not_listed(library, kept):
         library.find(str(paths.models() / ".mine.1234"))
 
 
+def instead(path, put):
+    """Put a FIFO, a device or a folder where a file should be."""
+    if os.name == "nt":
+        pytest.skip("Windows has neither FIFOs nor /dev")
+    path.unlink(missing_ok=True)
+    put(path)
+
+
+def endless(path):
+    path.symlink_to("/dev/zero")
+
+
 @pytest.mark.parametrize(
     ("damage", "reason"),
     [
@@ -91,8 +103,17 @@ def test_half_written_folders_and_stray_files_are_not_listed(library, kept):
         (lambda folder: (folder / "model.json").write_text("{"), "not a model card"),
         (lambda folder: (folder / "model.json").write_text('{"a": 1}'), "not a model card"),
         (lambda folder: (folder / "head.safetensors").unlink(), "head.safetensors is missing"),
+        (lambda folder: (folder / "model.json").write_text("[" * 100_000), "not a model card"),
+        (lambda folder: (folder / "model.json").write_text(" " * 2_000_000), "than a megabyte"),
+        (lambda folder: os.truncate(folder / "head.safetensors", 5 << 30), "larger than 4 GiB"),
+        (lambda folder: instead(folder / "model.json", os.mkfifo), "not a regular file"),
+        (lambda folder: instead(folder / "head.safetensors", os.mkfifo), "head.safetensors"),
+        (lambda folder: instead(folder / "encoder.safetensors", os.mkfifo), "not a regular file"),
+        (lambda folder: instead(folder / "model.json", endless), "not a regular file"),
+        (lambda folder: instead(folder / "head.safetensors", endless), "head.safetensors"),
+        (lambda folder: instead(folder / "model.json", Path.mkdir), "not a regular file"),
     ],
-    ids=["no card", "cut card", "foreign card", "no head"],
+    ids=lambda _: "",
 )
 def test_a_damaged_folder_is_listed_as_such_and_hides_no_other(library, kept, damage, reason):
     damage(kept("broken"))
