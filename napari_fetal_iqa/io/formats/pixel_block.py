@@ -10,6 +10,7 @@ import numpy as np
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.frames.grey import to_grey_frames
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 from napari_fetal_iqa.sweep import Frames
 
 MAX_DEFLATE_RATIO = 1032
@@ -92,7 +93,7 @@ class PixelBlock:
                 f"{self.path.name}: expected {self.pixel_bytes} bytes of pixels, found "
                 f"{max(size - max(offset, 0), 0)}; copy the file again"
             )
-        return np.memmap(self.path, self.dtype, "r", offset, self._array_shape)
+        return RawFrames(self.path, self._array_shape, self.dtype, offset)
 
     def _inflated_frames(self) -> Any:
         available = self.path.stat().st_size - self.offset

@@ -8,6 +8,7 @@ import SimpleITK
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -43,12 +44,12 @@ def test_identity_is_that_of_the_pixels_whatever_the_compression(tmp_path, volum
     assert raw.identity == compressed.identity == SweepVolume(volume).identity
 
 
-def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
+def test_raw_frames_are_read_as_they_are_looked_at(tmp_path, volume):
     frames = read_sweep(write_by_itk(tmp_path / "a.mha", volume)).frames
 
-    assert isinstance(frames, np.memmap)
+    assert isinstance(frames, RawFrames)
     with pytest.raises(ValueError, match="read-only"):
-        frames[0] = 0
+        frames[0][:] = 0
 
 
 def test_the_first_frame_is_there_before_the_rest_is_inflated(tmp_path):

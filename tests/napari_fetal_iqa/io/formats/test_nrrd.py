@@ -8,6 +8,7 @@ import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 
 
 def write_by_itk(path: Path, array: np.ndarray, compress: bool = False, **settings) -> Path:
@@ -53,8 +54,8 @@ def test_colour_becomes_grey(tmp_path, volume):
     assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
 
 
-def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
-    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nrrd", volume)).frames, np.memmap)
+def test_raw_frames_are_read_as_they_are_looked_at(tmp_path, volume):
+    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nrrd", volume)).frames, RawFrames)
 
 
 def test_a_long_header_of_notes_is_read_and_not_kept(tmp_path, volume, check_that_no_name_is_kept):
