@@ -90,7 +90,7 @@ class SweepVolume:
     Parameters
     ----------
     frames : (T, H, W) uint8 array
-        May be memory-mapped or a lazy array-like that is indexed frame by frame. Trailing
+        May be a lazy array-like that is indexed frame by frame. Trailing
         frames may be black.
     spacing_mm : (float, float) or None
         Millimetres per pixel along rows and columns; None where the file does not say.
@@ -102,6 +102,9 @@ class SweepVolume:
         For people: ``"MetaImage, zlib"``, ``"phantom"``.
     path : Path, optional
         Where the frames were read from.
+    spacing_note : str
+        One line on where the spacing comes from, or why there is none, where a reader must know;
+        never part of the identity.
 
     Raises
     ------
@@ -116,6 +119,7 @@ class SweepVolume:
     name: str = "sweep"
     source_format: str = "array"
     path: Path | None = None
+    spacing_note: str = ""
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 3 or 0 in self.frames.shape or self.frames.dtype != np.uint8:
@@ -210,6 +214,8 @@ class SweepInfo:
         Share of the frame that the field of view covers, 0 to 1.
     identity : str
         sha256 of the content.
+    spacing_note : str
+        What must be known of the spacing; empty where it is as the file says.
     """
 
     name: str
@@ -221,6 +227,7 @@ class SweepInfo:
     sweeps: Bounds
     field_of_view_fraction: float
     identity: str
+    spacing_note: str = ""
 
 
 def describe(sweep: SweepVolume) -> SweepInfo:
@@ -242,4 +249,5 @@ def describe(sweep: SweepVolume) -> SweepInfo:
         sweeps=sweep.bounds,
         field_of_view_fraction=float(sweep.field_of_view.mean()),
         identity=sweep.identity,
+        spacing_note=sweep.spacing_note,
     )

@@ -73,6 +73,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "precision": analysis.setup.precision,
         "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
         "notice": " ".join(notices(analysis)),
+        "spacing_note": sweep.spacing_note,
     }
 
 

@@ -55,4 +55,6 @@ def _in_words(found: SweepInfo) -> str:
         "field of view": f"{found.field_of_view_fraction:.0%} of the frame",
         "identity": found.identity,
     }
+    if found.spacing_note:
+        lines["spacing"] = f"{spacing}; {found.spacing_note}"
     return "\n".join(f"{name + ':':15}{text}" for name, text in lines.items())

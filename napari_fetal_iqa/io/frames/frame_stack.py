@@ -53,11 +53,7 @@ class FrameStack:
                 f"{self.name}: expected frames of one depth, found {self._dtype} and "
                 f"{frame.dtype}; save all of them with the same number of bits"
             )
-        if len(self._bytes) + frame.nbytes > MAX_STACK_BYTES:
-            raise SweepError(
-                f"{self.name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
-                f"more; cut it into single sweeps"
-            )
+        check_stack_size(self.name, len(self._bytes) + frame.nbytes)
         self._bytes += np.ascontiguousarray(frame).data.cast("B")
         self._count += 1
 
@@ -86,4 +82,19 @@ def check_frame_size(name: str, rows: int, columns: int) -> None:
         raise SweepError(
             f"{name}: expected frames of at most {MAX_FRAME_PIXELS} pixels, found {rows} x "
             f"{columns}; copy the file again"
+        )
+
+
+def check_stack_size(name: str, size: int) -> None:
+    """Refuse a volume that is larger than any sweep, before it is decoded.
+
+    Raises
+    ------
+    SweepError
+        Where it has more than :data:`MAX_STACK_BYTES`.
+    """
+    if size > MAX_STACK_BYTES:
+        raise SweepError(
+            f"{name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
+            f"{size / (1 << 30):.1f} GiB; cut it into single sweeps"
         )

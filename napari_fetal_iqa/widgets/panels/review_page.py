@@ -131,6 +131,7 @@ class ReviewPage(QWidget):
         self.about.setText(
             f"<b>{sweep.name}</b><br>{frames} frames, {sweeps} "
             f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
+            + (f"<br>{sweep.spacing_note}" if sweep.spacing_note else "")
         )
 
     def show_next(self, best: int, waiting: int) -> None:
