@@ -14,6 +14,10 @@ MAX_STACK_BYTES = 1 << 33
 """8 GiB; a case of six blind sweeps has 351 MB."""
 
 
+MODEST_BYTES = 1 << 26
+"""64 MiB, 160 frames of a scanner: decoded in seconds, however small the file is."""
+
+
 class FrameStack:
     """Grows frame by frame into a (T, H, W) array, without a second copy in memory.
 
@@ -97,4 +101,31 @@ def check_stack_size(name: str, size: int) -> None:
         raise SweepError(
             f"{name}: expected a sweep of at most {MAX_STACK_BYTES >> 30} GiB, found "
             f"{size / (1 << 30):.1f} GiB; cut it into single sweeps"
+        )
+
+
+def check_expansion(name: str, size: int, stored_bytes: int, most: int) -> None:
+    """Refuse a small file that would become a large volume, before memory and time are spent.
+
+    Parameters
+    ----------
+    name : str
+        Of the file, for messages.
+    size : int
+        Bytes of the volume, decoded.
+    stored_bytes : int
+        Of the file.
+    most : int
+        How many bytes one stored byte becomes at most; up to :data:`MODEST_BYTES` any number is
+        fine.
+
+    Raises
+    ------
+    SweepError
+        Where it is more.
+    """
+    if size > max(MODEST_BYTES, most * stored_bytes):
+        raise SweepError(
+            f"{name}: expected an ultrasound sweep, found {stored_bytes} bytes that would become "
+            f"{size / (1 << 20):.0f} MiB, as no picture of a scanner does; export the sweep again"
         )
