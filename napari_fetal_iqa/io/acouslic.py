@@ -18,12 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.discovery import IMAGES
 from napari_fetal_iqa.io.read import read_sweep
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.paths import replacing
 from napari_fetal_iqa.sweep import SweepVolume
 
-IMAGES = Path("images", "stacked_fetal_ultrasound")
 MASKS = Path("masks", "stacked_fetal_abdomen")
 TABLE = Path("circumferences", "fetal_abdominal_circumferences_per_sweep.csv")
 
