@@ -1,4 +1,4 @@
-"""MetaImage files (``.mha``, ``.mhd``): read strictly, mapped or inflated on demand.
+"""MetaImage files (``.mha``, ``.mhd``): read strictly, as they are looked at.
 
 The header's fields are those of Kitware's MetaIO documentation.
 """

@@ -1,7 +1,7 @@
-"""NIfTI files (``.nii``, ``.nii.gz``): mapped, or inflated on demand.
+"""NIfTI files (``.nii``, ``.nii.gz``): read or inflated as they are looked at.
 
 nibabel parses and checks the header; the pixels are never read through it, so that they are
-mapped, or inflated as they are looked at, as those of every other format. Importing it takes a
+read or inflated as they are looked at, as those of every other format. Importing it takes a
 fifth of a second, which is paid with the first NIfTI only: :mod:`napari_fetal_iqa.io.read` imports
 this module no sooner.
 """

@@ -1,4 +1,4 @@
-"""NRRD files (``.nrrd``, ``.nhdr``): mapped, or inflated on demand.
+"""NRRD files (``.nrrd``, ``.nhdr``): read or inflated as they are looked at.
 
 The header's fields are those of Teem's definition of the NRRD format.
 """

@@ -29,7 +29,7 @@ def to_grey_frames(frames: Any, slope: float = 1.0, intercept: float = 0.0) -> A
     ----------
     frames : (T, H, W) or (T, H, W, C) array of bool, integers or floats
         C is 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Worked on frame by frame, so that it may
-        be memory-mapped.
+        be read as it is looked at.
     slope, intercept : float
         Applied first: values are ``slope * frames + intercept``.
 

@@ -26,9 +26,9 @@ class RawFrames:
 
     Not a memory map: where a mapped file is shortened, by a copy over itself or a lost network
     drive, whoever looks at a page that is gone is killed (SIGBUS), with all that waits to be
-    saved. What is read here is an array of its own, and costs as much as mapped pages. Safe to
-    index from several threads. The file stays open, so that one that is moved or replaced goes on
-    being read.
+    saved. What is read here is an array of its own: a frame costs as much as its mapped pages
+    would, the whole volume at once a copy of it. Safe to index from several threads. The file
+    stays open, so that one that is moved or replaced goes on being read.
 
     Parameters
     ----------
