@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,28 @@ from napari_fetal_iqa.version import TOOL_VERSION
 COLUMNS = ("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm")
 NOTICE = "Research software, not a medical device."
 DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
+
+
+MAX_NAME_BYTES = 200
+"""Of a results folder: 255 is the most of any file system, and an identity may follow."""
+
+RESERVED_NAMES = re.compile(
+    r"(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[0-9\u00b9\u00b2\u00b3])(\..*)?", re.IGNORECASE
+)
+"""Names that Windows keeps for devices, whatever ending follows (its page "Naming Files")."""
+
+
+def folder_name(sweep_name: str) -> str:
+    """Return the name of a sweep's results folder: one part of a path, on any system.
+
+    Most names are their own. Others lose what would lead elsewhere or what some system refuses.
+    """
+    name = "".join("_" if c in '<>:"/\\|?*' or not c.isprintable() else c for c in sweep_name)
+    encoded = name.encode("utf-8", "replace")[:MAX_NAME_BYTES]
+    name = encoded.decode("utf-8", "ignore").rstrip(". ")  # Windows drops these
+    if RESERVED_NAMES.fullmatch(name):
+        name = f"_{name}"
+    return name or "sweep"
 
 
 def write_results(analysis: Analysis, folder: Path) -> None:
@@ -74,6 +97,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "precision": analysis.setup.precision,
         "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
         "notice": " ".join(notices(analysis)),
+        "spacing_note": sweep.spacing_note,
     }
 
 

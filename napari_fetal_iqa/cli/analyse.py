@@ -1,6 +1,5 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -8,12 +7,11 @@ import typer
 
 import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.cli.folders import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.fields import help_of
-from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.discovery import is_picture, natural_order
-from napari_fetal_iqa.io.read import find_reader
+from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
 from napari_fetal_iqa.storage.settings import Settings
 
@@ -77,20 +75,23 @@ def analyse(
     if cls is None or seg is None:
         named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in analyser.setup.models)
         typer.echo(f"Models: {named}", err=True)
-    paths = list(find_sweeps(sweeps))
+    sources = list(find_sweeps(sweeps))
     failed = []
-    for path in paths:
+    for source in sources:
         try:
-            job.run(read_sweep(path, frames_per_sweep=frames_per_sweep), chosen)
+            sweep = read_source(source, frames_per_sweep)
+            if sweep.spacing_note:
+                typer.echo(f"{sweep.name}: {sweep.spacing_note}", err=True)
+            job.run(sweep, chosen)
         except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
-            explained = _explained(error, path)
-            if len(paths) == 1 or (isinstance(error, ModelError) and not analyser.loaded):
+            explained = _explained(error, source.name)
+            if len(sources) == 1 or (isinstance(error, ModelError) and not analyser.loaded):
                 raise explained from error
-            failed.append(path.name)
+            failed.append(source.name)
             typer.echo(f"napari-fetal-iqa: {explained}", err=True)
     if failed:
         raise FetalIqaError(
-            f"{len(failed)} of {len(paths)} sweeps could not be analysed: {', '.join(failed)}"
+            f"{len(failed)} of {len(sources)} sweeps could not be analysed: {', '.join(failed)}"
         )
 
 
@@ -113,14 +114,14 @@ def given_or_in_use(given: str | None, task: Task) -> str:
     return reference
 
 
-def _explained(error: Exception, path: Path) -> Exception:
+def _explained(error: Exception, name: str) -> Exception:
     """Return an error in the words of this tool."""
     if isinstance(error, FetalIqaError | ModelError):
         return error
     from napari_fetal_iqa.cli.batch import in_one_line
 
     return AnalysisError(
-        f"{path.name}: the analysis failed ({in_one_line(error)}); free memory and disk, check "
+        f"{name}: the analysis failed ({in_one_line(error)}); free memory and disk, check "
         "the file, and try again"
     )
 
@@ -139,27 +140,3 @@ def parse_frames(text: str) -> list[int]:
             raise typer.BadParameter(f"{part.strip()} is no range of frames")
         frames.extend(range(start, stop + 1))
     return frames
-
-
-def find_sweeps(paths: Iterable[Path]) -> Iterator[Path]:
-    """Return every sweep that is meant.
-
-    A folder that holds volumes or videos means each of them; any other folder is taken as a
-    sweep itself, of DICOM files or of frames. What is no sweep is given too: reading it says why.
-    """
-    for path in paths:
-        yield from _volumes(path) or [path]
-
-
-def _volumes(path: Path) -> list[Path]:
-    try:
-        within = filter(_is_volume, path.iterdir()) if path.is_dir() else ()
-        return sorted(within, key=natural_order)
-    except OSError:
-        return []
-
-
-def _is_volume(path: Path) -> bool:
-    """Return whether a file is a sweep of its own, rather than one of the frames of a folder."""
-    is_frame = is_picture(path) or path.suffix.lower() in (".dcm", ".dicom")
-    return path.is_file() and not is_frame and find_reader(path) is not None

@@ -17,7 +17,7 @@ from napari_fetal_iqa.analysis import (
     analyse_sweep,
     write_results,
 )
-from napari_fetal_iqa.analysis.files import made_from, notices, summary
+from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -112,10 +112,11 @@ class AnalysisJob:
 
     def _folder(self, sweep: SweepVolume) -> Path:
         """Choose the folder of a sweep; another sweep of the same name keeps its own."""
-        folder = self._out / sweep.name
+        name = folder_name(sweep.name)
+        folder = self._out / name
         other = _summary(folder)
         if other and other.get("content_hash") != sweep.identity:
-            folder = self._out / f"{sweep.name}-{sweep.identity[:8]}"
+            folder = self._out / f"{name}-{sweep.identity[:8]}"
         return folder
 
     def _is_done(self, folder: Path, sweep: SweepVolume) -> bool:

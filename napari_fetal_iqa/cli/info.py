@@ -7,8 +7,10 @@ from typing import Annotated
 
 import typer
 
+from napari_fetal_iqa.cli.folders import find_sweeps
+from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
-from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.sweep import SweepInfo, describe
 
 FramesPerSweep = Annotated[
@@ -32,13 +34,29 @@ def info(
 ) -> None:
     """Show what is in a sweep: shape, spacing, sweeps, identity, format.
 
+    Of a folder with several sweeps, each in turn; as JSON they are a list then.
+
     Example: napari-fetal-iqa info sweep.mha
     """
-    found = describe(read_sweep(sweep, frames_per_sweep=frames_per_sweep))
+    sources = list(find_sweeps([sweep]))
+    found, failed = [], []
+    for source in sources:
+        try:
+            found.append(describe(read_source(source, frames_per_sweep)))
+        except FetalIqaError as error:
+            if len(sources) == 1:
+                raise
+            failed.append(source.name)
+            typer.echo(f"napari-fetal-iqa: {error}", err=True)
     if as_json:
-        typer.echo(json.dumps(asdict(found), indent=2))
+        facts = [asdict(one) for one in found]
+        typer.echo(json.dumps(facts[0] if len(sources) == 1 else facts, indent=2))
     else:
-        typer.echo(_in_words(found))
+        typer.echo("\n\n".join(map(_in_words, found)))
+    if failed:
+        raise FetalIqaError(
+            f"{len(failed)} of {len(sources)} sweeps could not be read: {', '.join(failed)}"
+        )
 
 
 def _in_words(found: SweepInfo) -> str:

@@ -1,12 +1,11 @@
 """What napari calls to open a sweep (npe2 reader contribution)."""
 
-import itertools
 from collections.abc import Callable
 from pathlib import Path
 
 from napari_fetal_iqa.contributions.layers import LayerData, sweep_layer
-from napari_fetal_iqa.io.discovery import is_dicom, is_picture, walk_files
-from napari_fetal_iqa.io.read import find_reader, read_sweep
+from napari_fetal_iqa.io.discovery import find_reader, is_dicom, is_picture, look_into
+from napari_fetal_iqa.io.read import read_sweep
 
 LOOK_AT_FILES = 1000
 """Files of a folder that are looked at to see whether it is ours.
@@ -21,13 +20,13 @@ def get_reader(path: str | list[str]) -> ReadFunction | None:
     """Return the function that opens a path, or None where it is not a sweep of ours.
 
     Decides by the ending, for other files by the DICOM prefix, for folders by whether they hold
-    DICOM, PNG or JPEG files. A single PNG or JPEG is left to napari's own reader. What may not
+    sweeps. A single PNG or JPEG is left to napari's own reader. What may not
     be read is taken, so that opening it says why.
     """
     if not isinstance(path, str):
         return None  # files that napari shall stack
     try:
-        ours = _holds_frames(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
+        ours = _holds_sweeps(Path(path)) if Path(path).is_dir() else _is_sweep(Path(path))
     except PermissionError:
         ours = True
     return read_layers if ours else None
@@ -53,7 +52,5 @@ def _is_sweep(path: Path) -> bool:
     return path.is_file() and is_dicom(path)
 
 
-def _holds_frames(folder: Path) -> bool:
-    if any(is_picture(path) for path in folder.iterdir()):
-        return True
-    return any(is_dicom(path) for path in itertools.islice(walk_files(folder), LOOK_AT_FILES))
+def _holds_sweeps(folder: Path) -> bool:
+    return bool(look_into(folder, LOOK_AT_FILES).sweeps)

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.foreign_text import csv_cell
+from napari_fetal_iqa.io.discovery import IMAGES
 from napari_fetal_iqa.io.read import read_sweep
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.paths import replacing
 from napari_fetal_iqa.sweep import SweepVolume
 
-IMAGES = Path("images", "stacked_fetal_ultrasound")
 MASKS = Path("masks", "stacked_fetal_abdomen")
 TABLE = Path("circumferences", "fetal_abdominal_circumferences_per_sweep.csv")
 
@@ -78,7 +78,11 @@ def list_cases(
         Where the table is missing or malformed, or a case's volumes are not there.
     """
     folder = Path(folder)
-    cases = [_case(folder, row, line) for line, row in enumerate(_read_table(folder), start=2)]
+    cases = [
+        _case(folder, row, line)
+        for line, row in enumerate(_read_table(folder), start=2)
+        if any(row.values())  # spreadsheets write empty lines
+    ]
     if only is not None:
         cases = [case for case in cases if case.uuid in only]
     for case in cases if must_exist else ():
@@ -184,7 +188,7 @@ def write_case(
         uuid is no file name, or the disk refuses.
     """
     folder = Path(folder)
-    if not uuid or not all(c.isascii() and (c.isalnum() or c in "-_") for c in uuid):
+    if not _is_file_name(uuid):
         raise SweepError(f"case {uuid!r}: expected a uuid of letters, digits, '-' and '_'")
     if masks.shape != sweep.shape:
         raise SweepError(
@@ -212,7 +216,16 @@ def write_case(
     return case
 
 
+def _is_file_name(uuid: str | None) -> bool:
+    return bool(uuid) and all(c.isascii() and (c.isalnum() or c in "-_") for c in uuid or "")
+
+
 def _case(folder: Path, row: dict[str, str], line: int) -> AcouslicCase:
+    if not _is_file_name(row["uuid"]):  # it leads to files
+        raise SweepError(
+            f"{TABLE.name}: expected a uuid of letters, digits, '-' and '_' in line {line}, found "
+            f"none or another; copy the data set again"
+        )
     file_name = f"{row['uuid']}.mha"
     return AcouslicCase(
         uuid=row["uuid"],
@@ -234,7 +247,8 @@ def _circumference(text: str | None, line: int) -> float | None:
         return None
     if not 0 < ac_mm < math.inf:
         raise SweepError(
-            f"{TABLE.name}: expected a circumference in mm in line {line}, found {text[:20]!r}"
+            f"{TABLE.name}: expected a circumference in mm in line {line}, found something else; "
+            f"correct the table"
         )
     return ac_mm
 
@@ -242,6 +256,8 @@ def _circumference(text: str | None, line: int) -> float | None:
 def _read_table(folder: Path) -> list[dict[str, str]]:
     path = folder / TABLE
     try:
+        if path.exists() and not path.is_file():
+            raise OSError("a pipe or a device, which may never end")
         text = path.read_text("utf-8-sig")
     except FileNotFoundError as error:
         raise SweepError(

@@ -1,19 +1,201 @@
-"""Which files make a sweep: the frames of a folder or a pattern, in their order."""
+"""Which files make a sweep: what a folder holds, or a pattern matches, in order.
+
+This is the one idea of a folder that the window, the commands and :func:`read_sweep` have. Pipes,
+sockets and devices are no files, and never opened.
+"""
 
 import glob
 import itertools
 import os
 import re
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.prefix import HEAD_BYTES, begins_as_dicom
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
 
-MAX_FILES, MAX_DEPTH = 10_000, 4
-"""Files, and folders within folders, that are looked through for DICOM files."""
+READERS = {
+    ".mha": "metaimage:read_metaimage",
+    ".mhd": "metaimage:read_metaimage",
+    ".nii": "nifti:read_nifti",
+    ".nii.gz": "nifti:read_nifti",
+    ".nrrd": "nrrd:read_nrrd",
+    ".nhdr": "nrrd:read_nrrd",
+    ".dcm": "dicom.reader:read_dicom",
+    ".dicom": "dicom.reader:read_dicom",
+    ".avi": "video:read_video",
+    ".mp4": "video:read_video",
+    ".m4v": "video:read_video",
+    ".mov": "video:read_video",
+    ".gif": "pictures:read_picture",
+    **dict.fromkeys(PICTURE_SUFFIXES, "pictures:read_picture"),
+}
+"""Module and function that read each ending; a module is imported with its first file."""
+
+DICOM_SUFFIXES = (".dcm", ".dicom")
+
+HEADER_SUFFIXES = (".mhd", ".nhdr")
+DATA_SUFFIXES = (".raw", ".zraw", ".gz")
+"""Headers, and the data files that lie beside them."""
+
+IMAGES = Path("images", "stacked_fetal_ultrasound")
+"""Where a data set in the layout of ACOUSLIC-AI has its sweeps; its masks are none."""
+
+MAX_FILES, MAX_DEPTH = 100_000, 4
+"""Files, and folders within folders, that are looked through for DICOM files.
+
+More is a disk and no examination; to list so many takes a second.
+"""
+
+NAMED = 3
+"""How many names a message has before it counts the rest."""
+
+
+@dataclass(frozen=True)
+class SweepSource:
+    """The files of one sweep: a file of its own, or those of a folder together.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or the folder of the files.
+    kind : "path", "dicom" or "pictures"
+        A path is read by what it is.
+    files : tuple of Path
+        Of a folder, in order.
+    """
+
+    path: Path
+    kind: Literal["path", "dicom", "pictures"] = "path"
+    files: tuple[Path, ...] = field(default=(), repr=False)
+
+    @property
+    def name(self) -> str:
+        """What to call it in a message."""
+        return self.path.name or self.path.resolve().name
+
+
+@dataclass(frozen=True)
+class FolderContents:
+    """The sweeps of a folder, and what else lies in it; hidden files are not spoken of."""
+
+    folder: Path
+    sweeps: tuple[SweepSource, ...]
+    left_out: tuple[Path, ...] = ()
+
+    @property
+    def notice(self) -> str:
+        """One line that names what is left out; empty where nothing is."""
+        if not self.left_out:
+            return ""
+        return f"{self.folder.resolve().name}: left out {in_words(p.name for p in self.left_out)}"
+
+
+def in_words(names: Iterable[str]) -> str:
+    """Return the first names and how many more there are."""
+    every = list(names)
+    more = len(every) - NAMED
+    return ", ".join(every[:NAMED]) + (f" and {more} more" if more > 0 else "")
+
+
+def find_reader(path: Path) -> str | None:
+    """Return the reader of a file by its ending alone (:data:`READERS`), or None."""
+    name = path.name.lower()
+    return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
+
+
+def look_into(folder: Path, look_at: int | None = None) -> FolderContents:
+    """Find the sweeps of a folder.
+
+    Every volume or video is a sweep, and all DICOM files together are one. PNG and JPEG files
+    are the frames of one where there is neither, else previews that are left out. A folder that
+    itself holds none stands for the images of an ACOUSLIC-AI data set, or for the DICOM files of
+    its folders: exports lie as ``S1/IM1``.
+
+    Parameters
+    ----------
+    folder : Path
+    look_at : int, optional
+        How many files of unknown endings are opened to see whether they are DICOM; by default
+        all.
+
+    Raises
+    ------
+    SweepError
+        Where the folders below hold more files than any examination.
+    """
+    volumes, dicom, pictures, left_out = [], [], [], []
+    for entry in sorted(os.scandir(folder), key=lambda entry: natural_order(Path(entry.name))):
+        path = folder / entry.name
+        if entry.name.startswith(".") or entry.name.upper() == "DICOMDIR":
+            continue
+        if not _is_file(entry):
+            left_out.append(path)
+        elif is_picture(path):
+            pictures.append(path)
+        elif path.suffix.lower() not in DICOM_SUFFIXES and find_reader(path):
+            volumes.append(path)
+        elif path.suffix.lower() in DICOM_SUFFIXES:
+            dicom.append(path)
+        elif look_at != 0 and is_dicom(path):
+            dicom.append(path)
+            look_at = look_at and look_at - 1
+        else:
+            left_out.append(path)
+            look_at = look_at and look_at - 1
+    if any(path.suffix.lower() in HEADER_SUFFIXES for path in volumes):
+        left_out = [path for path in left_out if path.suffix.lower() not in DATA_SUFFIXES]
+    sweeps = [SweepSource(path) for path in volumes]
+    if dicom:
+        sweeps.append(SweepSource(folder, "dicom", tuple(dicom)))
+    if sweeps:
+        return FolderContents(folder, tuple(sweeps), (*pictures, *left_out))
+    if pictures:
+        source = SweepSource(folder, "pictures", tuple(pictures))
+        return FolderContents(folder, (source,), tuple(left_out))
+    if (folder / IMAGES).is_dir():
+        within = look_into(folder / IMAGES, look_at)
+        beside = (path for path in left_out if path.name != IMAGES.parts[0])
+        return FolderContents(folder, within.sweeps, (*within.left_out, *beside))
+    if files := _dicom_files_below(folder, look_at):
+        return FolderContents(folder, (SweepSource(folder, "dicom", tuple(files)),))
+    return FolderContents(folder, (), tuple(left_out))
+
+
+def _dicom_files_below(folder: Path, look_at: int | None) -> list[Path]:
+    files = list(
+        itertools.islice(_walk_files(folder), MAX_FILES + 1 if look_at is None else look_at)
+    )
+    if len(files) > MAX_FILES:
+        raise SweepError(
+            f"{folder.resolve().name}: expected the frames of one examination, found more than "
+            f"{MAX_FILES} files; choose the folder that holds them"
+        )
+    return _sorted(filter(is_dicom, files))
+
+
+def _is_file(entry: "os.DirEntry[str]") -> bool:
+    """Return whether it is a file that can be read to its end, no pipe, socket or device."""
+    try:
+        return entry.is_file()
+    except OSError:  # a link in a circle
+        return False
+
+
+def _walk_files(folder: Path, depth: int = 0) -> Iterator[Path]:
+    """Return the files of a folder and its folders, hidden ones and links to folders left out."""
+    inner = []
+    for entry in os.scandir(folder):
+        if _is_file(entry):
+            yield folder / entry.name
+        elif depth < MAX_DEPTH and entry.name[0] != "." and entry.is_dir(follow_symlinks=False):
+            inner.append(folder / entry.name)
+    for path in inner:
+        yield from _walk_files(path, depth + 1)
 
 
 def is_dicom(path: Path) -> bool:
@@ -29,51 +211,12 @@ def is_picture(path: Path) -> bool:
     return path.suffix.lower() in PICTURE_SUFFIXES and path.name[0] != "."
 
 
-def list_dicom_files(folder: Path) -> list[Path]:
-    """List the DICOM files of a folder, but its directory file, in natural order.
-
-    Where the folder itself holds none, those of its folders: exports lie as ``S1/IM1``.
-
-    Raises
-    ------
-    SweepError
-        Where it holds more files than any examination.
-    """
-    found = [path for path in folder.iterdir() if path.is_file() and is_dicom(path)]
-    if found:
-        return _sorted(found)
-    files = list(itertools.islice(walk_files(folder), MAX_FILES + 1))
-    if len(files) > MAX_FILES:
-        raise SweepError(
-            f"{folder.resolve().name}: expected the frames of one examination, found more than "
-            f"{MAX_FILES} files; choose the folder that holds them"
-        )
-    return _sorted(filter(is_dicom, files))
-
-
-def walk_files(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Return the files of a folder and its folders, hidden ones and links to folders left out."""
-    inner = []
-    for path in folder.iterdir():
-        if path.is_file():
-            yield path
-        elif depth < MAX_DEPTH and path.name[0] != "." and path.is_dir() and not path.is_symlink():
-            inner.append(path)
-    for path in inner:
-        yield from walk_files(path, depth + 1)
-
-
-def list_pictures(folder: Path) -> list[Path]:
-    """List the PNG and JPEG files of a folder in natural order."""
-    return _sorted(filter(is_picture, folder.iterdir()))
-
-
 def match_pictures(pattern: Path) -> list[Path]:
     """List the PNG and JPEG files that a pattern matches, in natural order."""
     folder = next((parent for parent in pattern.parents if parent.is_dir()), Path())
     names = str(pattern.relative_to(folder))
     found = glob.glob(os.path.join(glob.escape(str(folder)), names), recursive=True)
-    return _sorted(filter(is_picture, map(Path, found)))
+    return _sorted(path for path in map(Path, found) if is_picture(path) and path.is_file())
 
 
 def natural_order(path: Path) -> list[tuple[int, int, str]]:

@@ -1,44 +1,33 @@
 """Open any sweep: choose the reader of a path, and turn what goes wrong into one line."""
 
+import logging
+import stat
 from pathlib import Path
 from pkgutil import resolve_name
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import (
-    PICTURE_SUFFIXES,
+    READERS,
+    FolderContents,
+    SweepSource,
+    find_reader,
+    in_words,
     is_dicom,
-    list_dicom_files,
-    list_pictures,
+    look_into,
     match_pictures,
 )
 from napari_fetal_iqa.sweep import SweepVolume
 
-READERS = {
-    ".mha": "metaimage:read_metaimage",
-    ".mhd": "metaimage:read_metaimage",
-    ".nii": "nifti:read_nifti",
-    ".nii.gz": "nifti:read_nifti",
-    ".nrrd": "nrrd:read_nrrd",
-    ".nhdr": "nrrd:read_nrrd",
-    ".dcm": "dicom.reader:read_dicom",
-    ".dicom": "dicom.reader:read_dicom",
-    ".avi": "video:read_video",
-    ".mp4": "video:read_video",
-    ".m4v": "video:read_video",
-    ".mov": "video:read_video",
-    ".gif": "pictures:read_picture",
-    **dict.fromkeys(PICTURE_SUFFIXES, "pictures:read_picture"),
-}
-"""Module and function that read each ending; a module is imported with its first file."""
+logger = logging.getLogger(__name__)
 
 
 def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVolume:
     """Open a sweep, whatever its format.
 
-    A file by its ending (:data:`READERS`) or its DICOM prefix; a folder of DICOM files, or of
-    folders of them, else of PNG and JPEG frames; or a glob of PNG and JPEG frames. uint8 volumes
-    are memory-mapped where they are raw, and inflated as they are looked at where they are
-    compressed.
+    A file by its ending (:data:`READERS`) or its DICOM prefix; a folder that holds one sweep, as
+    :func:`~napari_fetal_iqa.io.discovery.look_into` finds it; or a glob of PNG and JPEG frames.
+    uint8 volumes are read, or inflated where they are compressed, as they are looked at. What a
+    folder holds besides is named in the log.
 
     Parameters
     ----------
@@ -58,10 +47,25 @@ def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVo
         file, and what to do. Damage inside compressed pixels is found, and raised, when their
         frames are first looked at.
     """
-    path = Path(path)
-    name = path.name or str(path)
+    return read_source(SweepSource(Path(path)), frames_per_sweep)
+
+
+def read_source(source: SweepSource, frames_per_sweep: int | None = None) -> SweepVolume:
+    """Open a sweep that :func:`~napari_fetal_iqa.io.discovery.look_into` found in a folder.
+
+    Parameters
+    ----------
+    source : SweepSource
+    frames_per_sweep : int, optional
+
+    Raises
+    ------
+    SweepError
+        As :func:`read_sweep`.
+    """
+    name = source.path.name or str(source.path)
     try:
-        sweep = _read(path)
+        sweep = _read_source(source)
     except FileNotFoundError as error:
         raise SweepError(f"{name}: no such file or folder; check the path") from error
     except PermissionError as error:
@@ -75,10 +79,16 @@ def read_sweep(path: str | Path, frames_per_sweep: int | None = None) -> SweepVo
 
 def _read(path: Path) -> SweepVolume:
     if path.is_dir():
-        return _read_folder(path)
+        return _read_folder(look_into(path))
     if any(character in str(path) for character in "*?[") and not path.exists():
         return _read_pattern(path)
-    if path.stat().st_size == 0:
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):  # opening it may never end
+        raise SweepError(
+            f"{path.name}: expected a file or a folder, found a pipe, a socket or a device; choose "
+            f"a file"
+        )
+    if status.st_size == 0:
         raise SweepError(f"{path.name}: expected a sweep, found an empty file; copy it again")
     reader = find_reader(path)
     if reader is None and is_dicom(path):
@@ -93,25 +103,33 @@ def _read(path: Path) -> SweepVolume:
     return sweep
 
 
-def find_reader(path: Path) -> str | None:
-    """Return the reader of a file by its ending alone (:data:`READERS`), or None."""
-    name = path.name.lower()
-    return next((reader for ending, reader in READERS.items() if name.endswith(ending)), None)
+def _read_folder(contents: FolderContents) -> SweepVolume:
+    name = contents.folder.resolve().name
+    if not contents.sweeps:
+        raise SweepError(
+            f"{name}: expected a sweep, DICOM files or PNG or JPEG frames in the folder, found "
+            f"none; choose the folder that holds them"
+        )
+    if len(contents.sweeps) > 1:
+        raise SweepError(
+            f"{name}: expected one sweep in the folder, found {len(contents.sweeps)} "
+            f"({in_words(source.name for source in contents.sweeps)}); open them one by one"
+        )
+    if contents.notice:
+        logger.warning(contents.notice)
+    return _read_source(contents.sweeps[0])
 
 
-def _read_folder(folder: Path) -> SweepVolume:
-    if files := list_dicom_files(folder):
+def _read_source(source: SweepSource) -> SweepVolume:
+    if source.kind == "dicom":
         from napari_fetal_iqa.io.formats.dicom.folder import read_dicom_folder
 
-        return read_dicom_folder(folder, files)
-    if pictures := list_pictures(folder):
+        return read_dicom_folder(source.path, source.files)
+    if source.kind == "pictures":
         from napari_fetal_iqa.io.formats.pictures import read_pictures
 
-        return read_pictures(folder.resolve().name, pictures, folder)
-    raise SweepError(
-        f"{folder.resolve().name}: expected DICOM files or PNG or JPEG frames in the folder, "
-        f"found none; choose the folder that holds them"
-    )
+        return read_pictures(source.name, source.files, source.path)
+    return _read(source.path)
 
 
 def _read_pattern(pattern: Path) -> SweepVolume:

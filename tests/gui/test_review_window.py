@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,6 +52,14 @@ def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(review, phantom):
     assert tuple(overlay.scale) == tuple(review.layer.scale) == (1, *phantom.sweep.spacing_mm)
     assert overlay.units == review.layer.units
     assert overlay.data.shape == review.layer.data.shape
+
+
+def test_what_must_be_known_of_the_spacing_stands_beneath_it(desk, phantom):
+    assert "placeholder" not in desk.page.about.text()
+
+    desk.page.show_sweep(replace(phantom.sweep, spacing_note="1 mm is a placeholder"))
+
+    assert desk.page.about.text().endswith("<br>1 mm is a placeholder")
 
 
 def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings, qtbot):

@@ -1,30 +1,48 @@
-"""MetaImage files (``.mha``, ``.mhd``): read strictly, mapped or inflated on demand.
+"""MetaImage files (``.mha``, ``.mhd``): read strictly, as they are looked at.
 
 The header's fields are those of Kitware's MetaIO documentation.
 """
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.axes import Axes, AxesError, find_axes, roles_of_kinds
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
+from napari_fetal_iqa.io.formats.plus_sequence import (
+    orientation_of,
+    spacing_of_transforms,
+    turned,
+)
+from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
 from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 ELEMENT_TYPES = {
     "MET_CHAR": "i1",
+    "MET_ASCII_CHAR": "i1",
     "MET_UCHAR": "u1",
     "MET_SHORT": "i2",
     "MET_USHORT": "u2",
     "MET_INT": "i4",
     "MET_UINT": "u4",
+    "MET_LONG": "i4",  # four bytes in MetaIO, on every machine
+    "MET_ULONG": "u4",
     "MET_LONG_LONG": "i8",
     "MET_ULONG_LONG": "u8",
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
 }
+"""Each may end with _ARRAY, which says the same of an image."""
+
+MAX_DIMENSIONS = 10
+"""MetaIO's own bound."""
+
+MILLIMETRES = {"": 1.0, "?": 1.0, "mm": 1.0, "um": 0.001, "cm": 10.0}
+"""How many mm one of DistanceUnits has; files without are in mm."""
 
 
 def read_metaimage(path: Path) -> SweepVolume:
@@ -37,13 +55,18 @@ def read_metaimage(path: Path) -> SweepVolume:
         short, or elsewhere than in the folder of the header.
     """
     header, end = _read_header(path)
-    block = _pixel_block(header, end)
+    axes = _axes(header)
+    orientation = orientation_of(header)
+    block = _pixel_block(header, end, axes.swapped() if orientation.swapped else axes)
+    block = replace(block, flipped=(orientation.flip_rows, orientation.flip_columns))
+    spacing = _spacing(header, axes)
     return SweepVolume(
         block.open(),
-        spacing_mm=_spacing(header),
+        spacing_mm=turned(spacing.mm, orientation),
         name=path.stem,
         source_format=f"MetaImage, {block.encoding}",
         path=path,
+        spacing_note=spacing.note,
     )
 
 
@@ -65,7 +88,7 @@ def _read_header(path: Path) -> tuple[TextHeader, int]:
         return TextHeader(path, fields), file.tell()
 
 
-def _pixel_block(header: TextHeader, end: int) -> PixelBlock:
+def _pixel_block(header: TextHeader, end: int, axes: Axes) -> PixelBlock:
     if header.get("ObjectType", "Image").lower() != "image":
         raise header.wrong("ObjectType", "Image")
     if not header.flag("BinaryData", default=True):
@@ -74,32 +97,41 @@ def _pixel_block(header: TextHeader, end: int) -> PixelBlock:
     compressed = header.flag("CompressedData", default=False)
     if compressed and offset == -1:
         raise header.wrong("HeaderSize", "0 or more where the data is compressed")
+    channels = axes.n_channels
+    order = axes.order
+    if "ElementNumberOfChannels" in header.fields:
+        (interleaved,) = header.whole_numbers("ElementNumberOfChannels", 1)
+        if interleaved > 1 and channels > 1:
+            raise header.wrong("ElementNumberOfChannels", "1 where an axis holds the colours")
+        channels *= interleaved
     stored = compressed and "CompressedDataSize" in header.fields
     return PixelBlock(
         path=data_path,
-        shape=_shape(header),
+        shape=axes.shape,
         dtype=_dtype(header),
-        channels=(
-            header.whole_numbers("ElementNumberOfChannels", 1)[0]
-            if "ElementNumberOfChannels" in header.fields
-            else 1
-        ),
+        channels=channels,
         encoding="zlib" if compressed else "raw",
         offset=offset,
         stored_bytes=header.whole_numbers("CompressedDataSize", 1)[0] if stored else None,
+        order=order,
     )
 
 
-def _shape(header: TextHeader) -> tuple[int, int, int]:
+def _axes(header: TextHeader) -> Axes:
+    """Return which axis is which: by PLUS's Kinds, else columns, rows and frames."""
     (dimensions,) = header.whole_numbers("NDims", 1)
-    if dimensions not in (2, 3):
-        raise header.wrong("NDims", "2 or 3")
-    columns, rows, *frames = header.whole_numbers("DimSize", dimensions)
-    return frames[0] if frames else 1, rows, columns
+    if not 2 <= dimensions <= MAX_DIMENSIONS:
+        raise header.wrong("NDims", f"2 to {MAX_DIMENSIONS}")
+    sizes = header.whole_numbers("DimSize", dimensions)
+    kinds = header.get("Kinds").lower().split()
+    try:
+        return find_axes(sizes, roles_of_kinds(kinds, sizes) if kinds else None)
+    except AxesError as error:
+        raise header.untold(error) from None
 
 
 def _dtype(header: TextHeader) -> np.dtype[Any]:
-    code = ELEMENT_TYPES.get(header.get("ElementType").upper())
+    code = ELEMENT_TYPES.get(header.get("ElementType").upper().removesuffix("_ARRAY"))
     if code is None:
         raise header.wrong("ElementType", "MET_UCHAR or another number type")
     big_endian = any(
@@ -108,13 +140,23 @@ def _dtype(header: TextHeader) -> np.dtype[Any]:
     return np.dtype(code).newbyteorder(">" if big_endian else "<")
 
 
-def _spacing(header: TextHeader) -> tuple[float, float] | None:
-    words = header.words("ElementSpacing") or header.words("ElementSize")
+def _spacing(header: TextHeader, axes: Axes) -> Spacing:
+    """Return the spacing, as stored: ElementSpacing, unless another field knows better."""
+    stated = _steps(header, "ElementSpacing", axes)
+    size = _steps(header, "ElementSize", axes)
+    other, name = spacing_of_transforms(header.fields), "its image-to-tracker transforms"
+    if other == Spacing() and stated == (1, 1) and size:  # else thick slices would contradict
+        other, name = Spacing(size), "ElementSize"
+    unit_mm = MILLIMETRES.get(header.get("DistanceUnits").lower(), 1.0)
+    return believed(stated or size, other, "ElementSpacing", name, unit_mm)
+
+
+def _steps(header: TextHeader, key: str, axes: Axes) -> tuple[float, float] | None:
+    words = header.words(key)
     try:
-        column_mm, row_mm = (float(word) for word in words[:2])
-    except ValueError:
+        return known_spacing(float(words[axes.rows]), float(words[axes.columns]))
+    except (ValueError, IndexError):
         return None
-    return known_spacing(row_mm, column_mm)
 
 
 def _data(header: TextHeader, end: int) -> tuple[Path, int]:

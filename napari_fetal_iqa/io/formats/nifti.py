@@ -1,7 +1,7 @@
-"""NIfTI files (``.nii``, ``.nii.gz``): mapped, or inflated on demand.
+"""NIfTI files (``.nii``, ``.nii.gz``): read or inflated as they are looked at.
 
 nibabel parses and checks the header; the pixels are never read through it, so that they are
-mapped, or inflated as they are looked at, as those of every other format. Importing it takes a
+read or inflated as they are looked at, as those of every other format. Importing it takes a
 fifth of a second, which is paid with the first NIfTI only: :mod:`napari_fetal_iqa.io.read` imports
 this module no sooner.
 """
@@ -19,7 +19,9 @@ from nibabel.nifti2 import Nifti2Header
 from nibabel.spatialimages import HeaderDataError
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.axes import MAX_CHANNELS, Axes, AxesError, Role, find_axes
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
+from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
@@ -27,6 +29,15 @@ MILLIMETRES = {0: 1.0, 1: 1000.0, 2: 1.0, 3: 0.001}
 
 MAX_OFFSET = 1 << 30
 """Where the pixels begin at the latest: extensions of the header are no larger than 1 GiB."""
+
+VALUES_AXIS = 4
+"""Number of the axis along which the values of one pixel lie (nifti1.h, "dim[5]")."""
+
+COLOUR_INTENTS = (1007, 2003, 2004)
+"""Codes of the intents VECTOR, which ITK writes for colour, RGB_VECTOR and RGBA_VECTOR."""
+
+SCANNER = 1
+"""Code of an s-form in the scanner's own millimetres."""
 
 _UNHEARD = logging.getLogger(f"{__name__}.header")
 """Drops nibabel's warnings: its own logger prints them, with text of the header in them."""
@@ -36,7 +47,8 @@ _UNHEARD.setLevel(logging.CRITICAL)
 def read_nifti(path: Path) -> SweepVolume:
     """Read a ``.nii`` or ``.nii.gz`` file: columns, rows and frames are its first three axes.
 
-    Axes of length 1 are passed over, so that a cine stored along the fourth axis is read, too.
+    Axes of length 1 are passed over, so that a cine stored along the fourth axis is read, too. A
+    fifth axis of 3 or 4 is the colour, where the intent says so.
 
     Raises
     ------
@@ -53,12 +65,14 @@ def read_nifti(path: Path) -> SweepVolume:
             start = b""
     header = _parse_header(path, start)
     block = _pixel_block(path, header, compressed)
+    spacing = _spacing(header)
     return SweepVolume(
         block.open(),
-        spacing_mm=_spacing(header),
+        spacing_mm=spacing.mm,
         name=re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE),
         source_format=f"NIfTI, {block.encoding}",
         path=path,
+        spacing_note=spacing.note,
     )
 
 
@@ -78,6 +92,7 @@ def _parse_header(path: Path, start: bytes) -> Nifti1Header:
 
 def _pixel_block(path: Path, header: Nifti1Header, compressed: bool) -> PixelBlock:
     dtype, channels = _pixel_type(path, header)
+    axes = _axes(path, header, coloured=channels > 1)
     offset = float(header["vox_offset"])
     if not header.single_vox_offset <= offset <= MAX_OFFSET:  # nan, too
         raise SweepError(f"{path.name}: NIfTI header is damaged (vox_offset); copy the file again")
@@ -89,14 +104,15 @@ def _pixel_block(path: Path, header: Nifti1Header, compressed: bool) -> PixelBlo
     slope, intercept = _scale(header) if channels == 1 else (1.0, 0.0)
     return PixelBlock(
         path=path,
-        shape=_shape(path, header),
+        shape=axes.shape,
         dtype=dtype,
-        channels=channels,
+        channels=channels * axes.n_channels,
         encoding="gzip" if compressed else "raw",
         offset=0 if compressed else int(offset),
         skip=int(offset) if compressed else 0,
         slope=slope,
         intercept=intercept,
+        order=axes.order,
     )
 
 
@@ -125,24 +141,55 @@ def _scale(header: Nifti1Header) -> tuple[float, float]:
     return (1.0, 0.0) if slope is None else (slope, intercept)
 
 
-def _spacing(header: Nifti1Header) -> tuple[float, float] | None:
+def _spacing(header: Nifti1Header) -> Spacing:
+    """Return the spacing of pixdim, unless the s-form knows better."""
     # The code of the length alone: get_xyzt_units stumbles over unknown units of time.
     scale = MILLIMETRES.get(int(header["xyzt_units"]) & 7, math.nan)
     _, column, row, *_ = header["pixdim"].tolist()
-    # NIfTI-1 keeps single precision: 0.28 mm, not 0.2800000011920929.
-    return known_spacing(*(float(f"{step * scale:.7g}") for step in (row, column)))
+    stated = known_spacing(_single(row), _single(column))
+    if stated is None:  # damaged: the s-form is no better
+        return Spacing()
+    return believed(stated, Spacing(_sform_steps(header, stated)), "pixdim", "its s-form", scale)
 
 
-def _shape(path: Path, header: Nifti1Header) -> tuple[int, int, int]:
+def _sform_steps(header: Nifti1Header, stated: tuple[float, float]) -> tuple[float, float] | None:
+    """Return the steps along rows and columns by the s-form, where it is one of the scanner's.
+
+    One of another code maps to a template, and may scale: it counts only against a placeholder.
+    """
+    code = int(header["sform_code"])
+    if code < 1 or (code != SCANNER and stated != (1, 1)):
+        return None
+    vectors = zip(*(header[f"srow_{axis}"].tolist() for axis in "xyz"), strict=True)
+    column, row, *_ = (math.hypot(*vector) for vector in vectors)
+    return known_spacing(_single(row), _single(column))
+
+
+def _single(step: float) -> float:
+    """Return a step as it was written: NIfTI-1 keeps single precision, 0.28 not 0.2800000011."""
+    return float(f"{step:.7g}")
+
+
+def _axes(path: Path, header: Nifti1Header, coloured: bool) -> Axes:
+    """Return which axis is which: columns, rows, depth, time, and fifth the values of a pixel."""
     # Not get_data_shape, which takes some sizes for the surfaces of FreeSurfer.
     dimensions, *sizes = header["dim"].tolist()
     sizes = sizes[: max(dimensions, 0)]
-    if 2 <= dimensions <= 7 and min(sizes) > 0:
-        columns, rows, *rest = sizes
-        frames = [size for size in rest if size > 1]
-        if len(frames) < 2:
-            return frames[0] if frames else 1, rows, columns
-    raise SweepError(
-        f"{path.name}: expected columns, rows and frames, found dimensions {tuple(sizes)}; "
-        f"choose a file that holds one sweep"
-    )
+    try:
+        if not 2 <= dimensions <= 7 or min(sizes) < 1:
+            raise AxesError(f"{dimensions} axes, or one without a length")
+        roles: list[Role] = ["space"] * dimensions
+        values = sizes[VALUES_AXIS] if dimensions > VALUES_AXIS else 1
+        colour_intent = int(header["intent_code"]) in COLOUR_INTENTS
+        if 1 < values <= MAX_CHANNELS:
+            if coloured or not colour_intent or values < 3:
+                raise AxesError(f"a fifth axis of {values} that is none of a colour")
+            roles[VALUES_AXIS] = "channels"
+        elif colour_intent and values > 1:
+            raise AxesError(f"colours of {values} channels")
+        return find_axes(sizes, roles)
+    except AxesError as error:
+        raise SweepError(
+            f"{path.name}: expected columns, rows and frames, and colours at most, found {error}; "
+            f"choose a file that holds one sweep"
+        ) from None

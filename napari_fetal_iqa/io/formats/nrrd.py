@@ -1,19 +1,31 @@
-"""NRRD files (``.nrrd``, ``.nhdr``): mapped, or inflated on demand.
+"""NRRD files (``.nrrd``, ``.nhdr``): read or inflated as they are looked at.
 
 The header's fields are those of Teem's definition of the NRRD format.
 """
 
-import math
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.axes import Axes
+from napari_fetal_iqa.io.formats.nrrd_axes import (
+    nrrd_axes,
+    steps_by_directions,
+    steps_by_spacings,
+)
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
+from napari_fetal_iqa.io.formats.plus_sequence import (
+    orientation_of,
+    spacing_of_transforms,
+    turned,
+)
+from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
-from napari_fetal_iqa.sweep import SweepVolume, known_spacing
+from napari_fetal_iqa.sweep import SweepVolume
 
 TYPES = {
     "i1": ("signed char", "int8", "int8_t"),
@@ -28,16 +40,15 @@ TYPES = {
     "f8": ("double",),
 }
 
-MILLIMETRES = {"": 1.0, "mm": 1.0, "cm": 10.0, "m": 1000.0, "um": 0.001}
-"""How many mm a space unit has; files without a unit are in mm by custom."""
-
-COLOUR_KINDS = ("color", "vector", "list", "point")
+PLUS_NOTES = re.compile(r"UltrasoundImage|(Seq_Frame\d+_)?Image\d*To")
+"""How the notes begin that PLUS makes of a sweep; those of others are not kept."""
 
 
 def read_nrrd(path: Path) -> SweepVolume:
     """Read a ``.nrrd`` or ``.nhdr`` file.
 
-    A colour axis must be the first one, as all writers have it.
+    Which axis holds columns, rows, frames and colours is told by kinds, units, spacings and space
+    directions; without any, it is columns, rows and frames.
 
     Raises
     ------
@@ -46,13 +57,18 @@ def read_nrrd(path: Path) -> SweepVolume:
         short, or elsewhere than in the folder of the header.
     """
     header, end = _read_header(path)
-    block, axis = _pixel_block(header, end)
+    axes = nrrd_axes(header)
+    orientation = orientation_of(header)
+    block = _pixel_block(header, end, axes.swapped() if orientation.swapped else axes)
+    block = replace(block, flipped=(orientation.flip_rows, orientation.flip_columns))
+    spacing = _spacing(header, axes)
     return SweepVolume(
         block.open(),
-        spacing_mm=_spacing(header, axis),
+        spacing_mm=turned(spacing.mm, orientation),
         name=path.stem,
         source_format=f"NRRD, {block.encoding}",
         path=path,
+        spacing_note=spacing.note,
     )
 
 
@@ -61,11 +77,14 @@ def _read_header(path: Path) -> tuple[TextHeader, int]:
     with path.open("rb") as file:
         first, *lines = _header_lines(file) or [""]
         end = file.tell()
-    fields = {
-        key.strip().lower(): value.strip()
-        for key, separator, value in (line.partition(":") for line in lines if line[:1] != "#")
-        if separator and value[:1] != "="  # "key:=value" is a note to people
-    }
+    fields: dict[str, str] = {}
+    for line in lines:
+        key, separator, value = line.partition(":")
+        if not value.startswith("="):
+            if separator and not line.startswith("#"):
+                fields[key.strip().lower()] = value.strip()
+        elif PLUS_NOTES.match(key):  # capitals keep it apart from the fields
+            fields[key] = value[1:].strip()
     if "datafile" in fields:
         fields["data file"] = fields["datafile"]
     if not re.fullmatch(r"NRRD\d{4}", first.strip()) or not ("" in lines or "data file" in fields):
@@ -84,8 +103,7 @@ def _header_lines(file: BinaryIO) -> list[str]:
     return lines
 
 
-def _pixel_block(header: TextHeader, end: int) -> tuple[PixelBlock, int]:
-    """Return the pixels, and the axis of the columns: 1 where channels come first."""
+def _pixel_block(header: TextHeader, end: int, axes: Axes) -> PixelBlock:
     encodings = {"raw": "raw", "gzip": "gzip", "gz": "gzip"}
     encoding = encodings.get(header.get("encoding").lower())
     if encoding is None:
@@ -93,37 +111,22 @@ def _pixel_block(header: TextHeader, end: int) -> tuple[PixelBlock, int]:
     for key in ("line skip", "lineskip"):
         if header.get(key, "0") != "0":
             raise header.wrong(key, "0")
-    channels, shape = _channels_and_shape(header)
     path, offset = _data(header, end)
     skip = header.skipped_bytes("byte skip" if "byte skip" in header.fields else "byteskip")
     if encoding == "raw":
         offset, skip = (-1 if skip == -1 else offset + skip), 0
     elif skip == -1:
         raise header.wrong("byte skip", "0 or more where the data is compressed")
-    block = PixelBlock(
+    return PixelBlock(
         path=path,
-        shape=shape,
+        shape=axes.shape,
         dtype=_dtype(header),
-        channels=channels,
+        channels=axes.n_channels,
         encoding="raw" if encoding == "raw" else "gzip",
         offset=offset,
         skip=skip,
+        order=axes.order,
     )
-    return block, int(channels > 1 or len(header.words("sizes")) > 3)
-
-
-def _channels_and_shape(header: TextHeader) -> tuple[int, tuple[int, int, int]]:
-    (dimensions,) = header.whole_numbers("dimension", 1)
-    if dimensions > 4:
-        raise header.wrong("dimension", "2 or 3, or one more for colour")
-    sizes = list(header.whole_numbers("sizes", dimensions))
-    kinds = header.get("kinds").lower().split()
-    coloured = bool(kinds) and any(kind in kinds[0] for kind in COLOUR_KINDS)
-    channels = sizes.pop(0) if coloured else 1
-    if len(sizes) not in (2, 3):
-        raise header.wrong("dimension", "2 or 3, or one more for colour")
-    columns, rows, *frames = sizes
-    return channels, (frames[0] if frames else 1, rows, columns)
 
 
 def _dtype(header: TextHeader) -> np.dtype[Any]:
@@ -143,21 +146,13 @@ def _data(header: TextHeader, end: int) -> tuple[Path, int]:
     return header.data_file("data file", "one file name"), 0
 
 
-def _spacing(header: TextHeader, axis: int) -> tuple[float, float] | None:
-    """Return the spacing of rows and columns; ``axis`` is that of the columns."""
-    try:
-        if "space directions" in header.fields:
-            vectors = re.findall(r"none|\([^)]*\)", header.get("space directions").lower())
-            lengths = [
-                math.hypot(*(float(part) for part in vector.strip("()").split(",")))
-                if vector != "none"
-                else math.nan
-                for vector in vectors
-            ]
-        else:
-            lengths = [float(word) for word in header.words("spacings")]
-        units = re.findall(r'"([^"]*)"', header.get("space units") or header.get("units"))
-        scale = MILLIMETRES[units[0].strip().lower() if units else ""]
-        return known_spacing(lengths[axis + 1] * scale, lengths[axis] * scale)
-    except (ValueError, IndexError, KeyError):
-        return None
+def _spacing(header: TextHeader, axes: Axes) -> Spacing:
+    """Return the spacing, as stored: by directions, or else spacings, or what knows better."""
+    by_directions = steps_by_directions(header, axes)
+    by_spacings = steps_by_spacings(header, axes)
+    other, name = spacing_of_transforms(header.fields), "its image-to-tracker transforms"
+    if other == Spacing() and by_directions and by_spacings:
+        other, name = Spacing(by_spacings), "spacings"
+    stated = "space directions" if "space directions" in header.fields else "spacings"
+    known = by_directions if "space directions" in header.fields else by_spacings
+    return believed(known, other, stated, name)

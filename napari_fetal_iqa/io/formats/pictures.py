@@ -1,12 +1,10 @@
 """Pictures as sweeps: one PNG, JPEG or GIF, or a folder or glob of PNG and JPEG frames."""
 
-import mmap
-import struct
+import itertools
 import warnings
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,21 +12,35 @@ from PIL import Image, ImageSequence
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import PICTURE_SUFFIXES
-from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_frame_size
+from napari_fetal_iqa.io.formats.clamped_file import ClampedFile
+from napari_fetal_iqa.io.formats.gif_size import measure_gif
+from napari_fetal_iqa.io.frames.frame_stack import (
+    FrameStack,
+    check_expansion,
+    check_frame_size,
+    check_stack_size,
+)
 from napari_fetal_iqa.io.frames.grey import luma, to_grey_frames
 from napari_fetal_iqa.sweep import SweepVolume
 
+MAX_ANIMATED_PIXELS_PER_BYTE = 500
+"""GIF and PNG of speckle have about two pixels a byte, and of nothing but black 2731."""
+
+ORIENTATION_TAG = 0x0112
+
 
 def read_picture(path: Path) -> SweepVolume:
-    """Read one picture as a sweep of one frame, or a GIF with all its frames.
+    """Read one picture as a sweep of one frame, or a GIF or animated PNG with all its frames.
+
+    A picture is turned as its EXIF orientation says.
 
     Raises
     ------
     SweepError
-        Where the picture is damaged.
+        Where the picture is damaged, or far smaller than the frames that it would become.
     """
     stack = FrameStack(path.name)
-    _append_frames(stack, path)
+    _append_frames(stack, path, alone=True)
     kind = "GIF" if path.suffix.lower() == ".gif" else "picture"
     return SweepVolume(
         to_grey_frames(stack.frames()), name=path.stem, source_format=kind, path=path
@@ -49,32 +61,38 @@ def read_pictures(name: str, paths: Sequence[Path], path: Path) -> SweepVolume:
     Raises
     ------
     SweepError
-        Where a picture is damaged or has another size than the first.
+        Where a picture is damaged, animated, or of another size than the first.
     """
     stack = FrameStack(name)
     for picture in paths:
-        _append_frames(stack, picture)
+        _append_frames(stack, picture, alone=False)
     return SweepVolume(
         to_grey_frames(stack.frames()), name=name, source_format="pictures", path=path
     )
 
 
-def _append_frames(stack: FrameStack, path: Path) -> None:
+def _append_frames(stack: FrameStack, path: Path, alone: bool) -> None:
     formats = ("PNG", "JPEG") if path.suffix.lower() in PICTURE_SUFFIXES else ("GIF",)
-    expected = measure_gif(path).frames if formats == ("GIF",) else 1
+    gif = measure_gif(path) if formats == ("GIF",) else None  # Pillow trusts its sizes
     before = len(stack)
     try:
-        with (
-            warnings.catch_warnings(),
-            path.open("rb") as file,
-            # A map rather than a file, because a damaged length then never asks for memory.
-            mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
-        ):
+        with warnings.catch_warnings(), ClampedFile(path) as file:
             warnings.simplefilter("ignore")  # what is wrong becomes a SweepError
-            image = Image.open(cast(BinaryIO, mapped), formats=formats)
+            image = Image.open(file, formats=formats)
             check_frame_size(path.name, image.height, image.width)
-            for frame in ImageSequence.Iterator(image) if formats == ("GIF",) else [image]:
-                stack.append(_grey(frame))
+            expected = gif.frames if gif else _count_frames(image)
+            if expected > 1 and not alone:
+                raise SweepError(
+                    f"{path.name}: expected one frame in a picture of a folder, found {expected}; "
+                    f"open it by itself"
+                )
+            rows, columns = (gif.rows, gif.columns) if gif else (image.height, image.width)
+            size = expected * rows * columns
+            check_stack_size(path.name, size)
+            check_expansion(path.name, size, file.size, MAX_ANIMATED_PIXELS_PER_BYTE)
+            code = _orientation(image)
+            for frame in _shown_frames(image):
+                stack.append(_upright(_grey(frame), code))
             if len(stack) - before != expected:
                 raise ValueError("frames are missing")
     except (SweepError, FileNotFoundError, PermissionError, MemoryError):
@@ -86,6 +104,39 @@ def _append_frames(stack: FrameStack, path: Path) -> None:
         ) from error
 
 
+def _count_frames(image: Image.Image) -> int:
+    """Return how many frames are shown: one, or all of an animated PNG."""
+    return int(getattr(image, "n_frames", 1)) - _has_still(image)
+
+
+def _has_still(image: Image.Image) -> bool:
+    """Return whether an animated PNG begins with a picture for programs that show no other."""
+    return bool(getattr(image, "is_animated", False) and getattr(image, "default_image", False))
+
+
+def _shown_frames(image: Image.Image) -> Iterator[Image.Image]:
+    if not getattr(image, "is_animated", False):
+        return iter([image])
+    return itertools.islice(ImageSequence.Iterator(image), int(_has_still(image)), None)
+
+
+def _orientation(image: Image.Image) -> int:
+    """Return how a camera was held, 1 to 8 (Exif 2.32, tag 274); 1 is upright."""
+    try:
+        return int(image.getexif().get(ORIENTATION_TAG, 1))
+    except Exception:  # a damaged note does not damage the picture, and viewers pass over it
+        return 1
+
+
+def _upright(frame: NDArray[Any], code: int) -> NDArray[Any]:
+    """Turn a frame as its orientation says; one that there is not leaves it as it is."""
+    if not 2 <= code <= 8:
+        return frame
+    turned = frame.T if code >= 5 else frame
+    rows, columns = code in (3, 4, 7, 8), code in (2, 3, 6, 7)
+    return turned[:: -1 if rows else 1, :: -1 if columns else 1]
+
+
 def _grey(image: Image.Image) -> NDArray[Any]:
     """Grey pixels of a picture, 8-bit unless it has more."""
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
@@ -93,74 +144,3 @@ def _grey(image: Image.Image) -> NDArray[Any]:
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
         image = image.convert("L" if image.mode == "1" else "RGB")
     return luma(np.asarray(image))
-
-
-MAX_PIXELS_PER_BYTE = 2731
-"""A code of 12 bits stands for at most 4096 pixels; nothing expands more (section F)."""
-
-_HEADER, _SCREEN, _IMAGE = 6, struct.Struct("<HHB2x"), struct.Struct("<HHHHB")
-
-
-@dataclass(frozen=True)
-class GifSize:
-    """How many frames a GIF has, and how large they are."""
-
-    frames: int
-    rows: int
-    columns: int
-
-
-def measure_gif(path: Path) -> GifSize:
-    """Walk a GIF file to its end; nothing is decoded.
-
-    Raises
-    ------
-    SweepError
-        Where it is no GIF, ends before its trailer, or has more pixels than it can hold.
-    """
-    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
-        try:
-            size = _walk(data)
-        except (IndexError, ValueError, struct.error) as error:
-            raise SweepError(
-                f"{path.name}: expected a whole GIF picture, found one that is cut or damaged; "
-                f"save it again"
-            ) from error
-        check_frame_size(path.name, size.rows, size.columns)
-        pixels = size.frames * size.rows * size.columns
-        if pixels > MAX_PIXELS_PER_BYTE * len(data):
-            raise SweepError(
-                f"{path.name}: expected a GIF picture, found {size.frames} frames of {size.rows} "
-                f"x {size.columns}, more than its {len(data)} bytes can hold; save it again"
-            )
-    return size
-
-
-def _walk(data: mmap.mmap) -> GifSize:
-    if data[:_HEADER] not in (b"GIF87a", b"GIF89a"):
-        raise ValueError("no GIF")
-    columns, rows, flags = _SCREEN.unpack_from(data, _HEADER)
-    place = _HEADER + _SCREEN.size + _colour_bytes(flags)
-    frames = 0
-    while (kind := data[place]) != ord(";"):
-        place += 1
-        if kind == ord(","):
-            left, top, width, height, flags = _IMAGE.unpack_from(data, place)
-            columns, rows = max(columns, left + width), max(rows, top + height)
-            place = _after_blocks(data, place + _IMAGE.size + _colour_bytes(flags) + 1)
-            frames += 1
-        elif kind == ord("!"):
-            place = _after_blocks(data, place + 1)
-        elif kind != 0:  # some writers pad
-            raise ValueError("no block")
-    return GifSize(frames, rows, columns)
-
-
-def _colour_bytes(flags: int) -> int:
-    return 3 << (flags % 8 + 1) if flags & 0x80 else 0
-
-
-def _after_blocks(data: mmap.mmap, place: int) -> int:
-    while length := data[place]:
-        place += 1 + length
-    return place + 1

@@ -1,9 +1,12 @@
 """Headers of text (MetaImage, NRRD): their fields, each checked when it is read."""
 
+import re
+import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.axes import AxesError
 
 MAX_HEADER_BYTES = 1 << 22
 """4 MiB; 840 frames with their notes (of trackers, of sequences) have about 300 KB."""
@@ -13,7 +16,7 @@ class TextHeader:
     """Typed access to the ``key = value`` fields of one image header.
 
     Every method raises a :class:`~napari_fetal_iqa.errors.SweepError` that names the file and
-    the field.
+    the field, and quotes none of its text.
 
     Parameters
     ----------
@@ -62,30 +65,60 @@ class TextHeader:
         Lists and patterns of files, one a frame, are refused as not ``expected``.
         """
         name = self.get(key)
-        if not name or "%" in name or name.split()[0].upper() == "LIST":
+        if not name or re.fullmatch(r"LIST(\s+\d+)?", name):
             raise self.wrong(key, expected)
         folder = self.path.parent.resolve()
-        try:
-            data = (folder / name).resolve()
-            inside, found = data.is_relative_to(folder), data.is_file()
-        except (OSError, ValueError):  # a name too long, or with a null byte
-            raise self.wrong(key, "a file name") from None
-        if not inside:
+        elsewhere = False
+        for spelling in _spellings(name):
+            try:
+                data = (folder / spelling).resolve()
+                inside, found = data.is_relative_to(folder), data.is_file()
+            except (OSError, ValueError):  # a name too long, or with a null byte
+                raise self.wrong(key, "a file name") from None
+            if inside and found:
+                return data
+            elsewhere |= not inside
+        if elsewhere:
             raise SweepError(
                 f"{self.path.name}: expected its data file in its own folder, found one "
                 f"elsewhere; put both in one folder and correct {key}"
             )
-        if not found:
-            raise SweepError(
-                f"{self.path.name}: expected its data file {name[:80]!r} beside it, "
-                f"found none; copy both files"
-            )
-        return data
+        if "%" in name:
+            raise self.wrong(key, expected)
+        raise SweepError(
+            f"{self.path.name}: expected the data file that its {key} names beside it, found "
+            f"none; copy both files"
+        )
 
     def wrong(self, key: str, expected: str) -> SweepError:
-        """Make the error that says what was expected of a field, and what was found."""
-        found = repr(self.fields[key][:40]) if key in self.fields else "none"
+        """Make the error that says what was expected of a field, and whether it is there at all.
+
+        What stands in it is not quoted: fields of other programs name patients.
+        """
+        found = "something else" if self.fields.get(key) else "none"
         return SweepError(
             f"{self.path.name}: expected {key} to be {expected}, found {found}; "
             f"save the volume again as an 8-bit MetaImage"
         )
+
+    def untold(self, error: AxesError) -> SweepError:
+        """Make the error that says that the axes cannot be told."""
+        return SweepError(
+            f"{self.path.name}: expected columns, rows and frames, and colours at most, found "
+            f"{error}; save the volume again with its frames along the third axis"
+        )
+
+
+def _spellings(name: str) -> list[str]:
+    """Return how a file may be called that a header names, the likeliest first.
+
+    Names come in the encoding of the writer's machine (``name`` is its bytes as Latin-1), with
+    accents composed or, from a Mac, not, and with the backslashes of Windows.
+    """
+    try:
+        names = [name.encode("latin-1").decode(), name]
+    except UnicodeDecodeError:
+        names = [name]
+    names += [unicodedata.normalize(form, names[0]) for form in ("NFC", "NFD")]
+    names += [spelling.replace("\\", "/") for spelling in names]
+    return list(dict.fromkeys(names))

@@ -11,7 +11,14 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.frames.frame_stack import MAX_FRAME_PIXELS, FrameStack, check_frame_size
+from napari_fetal_iqa.io.formats.display_matrix import turn_of
+from napari_fetal_iqa.io.frames.frame_stack import (
+    MAX_FRAME_PIXELS,
+    FrameStack,
+    check_expansion,
+    check_frame_size,
+    check_stack_size,
+)
 from napari_fetal_iqa.sweep import SweepVolume
 
 CONTAINERS = {
@@ -21,6 +28,10 @@ CONTAINERS = {
     ".mov": "mov",
 }
 """FFmpeg's container of each ending; a file may not choose another, such as a playlist."""
+
+
+MAX_PIXELS_PER_BYTE = 4000
+"""A sweep in H.264 has about 100 pixels a byte, and a frozen picture no more than 4000."""
 
 
 def read_video(path: Path) -> SweepVolume:
@@ -42,7 +53,8 @@ def read_video(path: Path) -> SweepVolume:
 def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> None:
     """Decode the first video stream of an open file onto a stack of (H, W) uint8 frames.
 
-    Grey is the video's luma in full range.
+    Grey is the video's luma in full range. Frames are those that a player shows: turned as the
+    track says, and cut as its edit list says.
 
     Parameters
     ----------
@@ -58,7 +70,14 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
         Where the stream is damaged or truncated, or there is none.
     """
     name = stack.name
+    stored_bytes = file.seek(0, os.SEEK_END)
+    file.seek(0)
     packets = promised = 0
+
+    def check(pictures: int, rows: int, columns: int) -> None:
+        check_stack_size(name, pictures * rows * columns)
+        check_expansion(name, pictures * rows * columns, stored_bytes, MAX_PIXELS_PER_BYTE)
+
     try:
         if container == "avi":
             _check_riff(file)
@@ -68,15 +87,20 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
             stream = video.streams.video[0]
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-            # An AVI counts the frames that its recorder dropped, too.
-            promised = 0 if container == "avi" else stream.frames
+            promised = stream.frames
+            check(promised, stream.codec_context.height, stream.codec_context.width)
             for packet in video.demux(stream):
                 packets += packet.size > 0
                 for frame in packet.decode():
                     check_frame_size(name, frame.height, frame.width)
+                    # By packets, as those that an edit list leaves out are decoded, too.
+                    check(packets, frame.height, frame.width)
                     if packet.is_corrupt or frame.is_corrupt:
                         raise ValueError("damaged frame")
-                    stack.append(grey_of(frame))
+                    stack.append(turn_of(name, frame).apply(grey_of(frame)))
+        # An AVI counts the frames that its recorder dropped, too.
+        if packets < promised and container != "avi":
+            packets = _count_stored_frames(file, container)
     except SweepError:
         raise
     except Exception as error:  # FFmpeg's own errors and, from damaged headers, Python's
@@ -87,10 +111,18 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
             f"{name}: expected a whole video, found damage after frame {len(stack)}; "
             f"copy the file again"
         ) from error
-    if packets < promised:
+    if packets < promised and container != "avi":
         raise SweepError(
             f"{name}: expected {promised} video frames, found {packets}; copy the file again"
         )
+
+
+def _count_stored_frames(file: BinaryIO, container: str) -> int:
+    """Count the frames that are there, also those that the edit list leaves out."""
+    file.seek(0)
+    with av.open(file, "r", format=container, options={"ignore_editlist": "1"}) as video:
+        stream = video.streams.video[0]
+        return sum(packet.size > 0 for packet in video.demux(stream))
 
 
 def _check_riff(file: BinaryIO) -> None:

@@ -35,7 +35,7 @@ def to_grey_frames(
     ----------
     frames : (T, H, W) or (T, H, W, C) array of bool, integers or floats
         C is 1 grey, 2 grey and alpha, 3 RGB, 4 RGBA. Worked on frame by frame, so that it may
-        be memory-mapped.
+        be read as it is looked at.
     slope, intercept : float
         Applied first: values are ``slope * frames + intercept``.
     padding : (T,) sequence of (low, high) or None, optional

@@ -1,7 +1,6 @@
 """Frames of a compressed stream, inflated only as far as somebody has looked."""
 
 import math
-import mmap
 import os
 import threading
 from collections.abc import Iterator
@@ -13,6 +12,7 @@ from isal import isal_zlib
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.frames.untouched_memory import untouched_memory
 
 CHUNK_BYTES = 1 << 20
 """Compressed bytes read, and at most inflated bytes made, at a time."""
@@ -65,7 +65,7 @@ class InflatingFrames:
         self._window_bits = _WINDOW_BITS[encoding]
         self._position, self._end = offset, offset + size
         self._skip = skip
-        self._bytes = _untouched_memory(math.prod(shape))
+        self._bytes = untouched_memory(math.prod(shape))
         self._frames = self._bytes.reshape(shape)
         self._frames.flags.writeable = False
         self._inflated = 0
@@ -177,16 +177,6 @@ class InflatingFrames:
             f"{self._path.name}: compressed data is damaged or ends at frame "
             f"{self.inflated_frames} of {len(self)}; copy the file again"
         )
-
-
-def _untouched_memory(size: int) -> NDArray[np.uint8]:
-    """Return bytes that take no memory until they are written.
-
-    Not from numpy, which asks for huge pages: where memory is fragmented, gathering them takes
-    longer than inflating.
-    """
-    private = {"flags": mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS} if os.name == "posix" else {}
-    return np.frombuffer(mmap.mmap(-1, size, **private), np.uint8)
 
 
 def _stamp(status: os.stat_result) -> tuple[int, int]:

@@ -152,6 +152,7 @@ def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
     assert summary["best_frame"] == analysis.best_frame()
     assert summary["models"]["cls"]["hash"] == analysis.setup.cls_model.hash
     assert "not a medical device" in summary["notice"]
+    assert list(summary)[-1] == "spacing_note"
     assert Image.open(tmp_path / "out" / "timeline.png").size[0] > 1000
 
 

@@ -239,6 +239,16 @@ def test_a_device_that_is_not_there_ends_the_run_before_it_begins(
     assert err == "napari-fetal-iqa: this machine has no cuda device; choose auto or cpu\n"
 
 
+def test_results_stay_inside_their_folder_for_any_name(run, sweep_file, tmp_path, models):
+    out = tmp_path / "a" / "out"
+    for name in ("...mha", "con.mha", "trailing. .mha"):
+        (tmp_path / name).write_bytes(sweep_file.read_bytes())
+        assert run("analyse", tmp_path / name, "--out", out, *models, "--frames", "1")[0] == 0
+
+    assert [path.name for path in (tmp_path / "a").iterdir()] == ["out"]
+    assert sorted(path.name for path in out.iterdir()) == ["_con", "sweep", "trailing"]
+
+
 def test_a_folder_that_may_not_be_read_is_named_and_the_others_go_on(
     run, sweep_file, models, tmp_path, monkeypatch
 ):

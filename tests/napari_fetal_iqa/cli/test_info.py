@@ -45,6 +45,18 @@ def test_words_and_json_say_why_a_spacing_is_doubtful(save_dicom, volume):
     assert facts["spacing_note"] in words
 
 
+def test_what_must_be_known_of_the_spacing_is_told(tmp_path):
+    frames = np.random.default_rng(0).integers(1, 255, (9, 24, 32), np.uint8)
+    path = write_volume(tmp_path / "case.mha", frames, (1.0, 1.0))
+
+    words = CliRunner().invoke(app, ["info", str(path)]).stdout
+    facts = json.loads(CliRunner().invoke(app, ["info", str(path), "--json"]).stdout)
+
+    assert "1 x 1 mm (along rows x columns); spacing 1 mm is a placeholder" in words
+    assert facts["spacing_note"].startswith("spacing 1 mm is a placeholder")
+    assert list(facts)[-1] == "spacing_note"
+
+
 def test_a_sweep_has_at_least_one_frame(sweep):
     assert CliRunner().invoke(app, ["info", str(sweep), "--frames-per-sweep", "0"]).exit_code == 2
 

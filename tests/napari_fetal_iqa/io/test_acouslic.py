@@ -187,3 +187,34 @@ def test_there_are_six_circumferences_at_most(tmp_path, sweep, masks):
     with pytest.raises(SweepError, match="at most 6"):
         write_case(tmp_path, "a", sweep, masks, [None] * 7, "s")
     assert not (tmp_path / TABLE).exists()
+
+
+def test_empty_lines_of_a_spreadsheet_are_no_cases(tmp_path, sweep, masks):
+    write_case(tmp_path, "a", sweep, masks, [250.0], "s")
+    with (tmp_path / TABLE).open("a") as table:
+        table.write(",,,,,,,\n")
+
+    assert [case.uuid for case in list_cases(tmp_path)] == ["a"]
+
+
+@pytest.mark.parametrize("uuid", ["../../a", "a/b", "", "Doe^Jane"])
+def test_a_table_leads_to_no_file_elsewhere_and_is_not_quoted(tmp_path, sweep, masks, uuid):
+    write_case(tmp_path, "a", sweep, masks, [250.0], "s")
+    with (tmp_path / TABLE).open("a") as table:
+        table.write(f"{uuid},Smith,,,,,,\n")
+
+    with pytest.raises(SweepError, match="in line 3, found none or another; copy") as caught:
+        list_cases(tmp_path)
+
+    assert "Doe" not in str(caught.value)
+
+
+def test_a_circumference_that_is_none_is_not_quoted(tmp_path, sweep, masks):
+    write_case(tmp_path, "a", sweep, masks, [250.0], "s")
+    table = tmp_path / TABLE
+    table.write_text(table.read_text().replace("250", "Doe^Jane"))
+
+    with pytest.raises(SweepError, match=r"in line 2, found something else; correct") as caught:
+        list_cases(tmp_path)
+
+    assert "Doe" not in str(caught.value)

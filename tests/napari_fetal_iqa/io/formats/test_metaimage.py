@@ -1,3 +1,4 @@
+import unicodedata
 import zlib
 from pathlib import Path
 
@@ -7,7 +8,9 @@ import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames.grey import to_grey_frames
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -43,12 +46,12 @@ def test_identity_is_that_of_the_pixels_whatever_the_compression(tmp_path, volum
     assert raw.identity == compressed.identity == SweepVolume(volume).identity
 
 
-def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
+def test_raw_frames_are_read_as_they_are_looked_at(tmp_path, volume):
     frames = read_sweep(write_by_itk(tmp_path / "a.mha", volume)).frames
 
-    assert isinstance(frames, np.memmap)
+    assert isinstance(frames, RawFrames)
     with pytest.raises(ValueError, match="read-only"):
-        frames[0] = 0
+        frames[0][:] = 0
 
 
 def test_the_first_frame_is_there_before_the_rest_is_inflated(tmp_path):
@@ -69,6 +72,73 @@ def test_the_real_sweep_is_that_which_itk_reads(real_data):
     assert np.array_equal(sweep.frames, SimpleITK.GetArrayViewFromImage(image))
     assert sweep.spacing_mm == pytest.approx((0.501, 0.5013))
     assert len(sweep.bounds) == 1
+
+
+@pytest.mark.parametrize(
+    ("sizes", "kinds"),
+    [
+        ("32 24 1 7", ""),
+        ("32 24 7 1", ""),
+        ("1 32 24 7", ""),
+        ("32 24 1 7 1 1", ""),
+        ("32 24 1 7", "domain domain domain list"),
+        ("32 24 7 1", "domain domain domain list"),
+    ],
+)
+def test_axes_of_length_one_are_passed_over(tmp_path, volume, sizes, kinds):
+    path = write_by_itk(tmp_path / "a.mha", volume)
+    steps = " ".join({"32": "0.3", "24": "0.2"}.get(size, "1") for size in sizes.split())
+    change_header(path, "DimSize = 32 24 7", f"DimSize = {sizes}")
+    change_header(path, "NDims = 3", f"NDims = {len(sizes.split())}")
+    change_header(path, "ElementSpacing", f"ElementSpacing = {steps}\nIgnored")
+    if kinds:
+        change_header(path, "NDims", f"Kinds = {kinds}\nNDims")
+
+    sweep = read_sweep(path)
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+def test_a_list_first_is_the_frames(tmp_path, volume):
+    path = write_by_itk(tmp_path / "a.mha", np.ascontiguousarray(volume.transpose(1, 2, 0)))
+    change_header(path, "NDims", "Kinds = list domain domain\nNDims")
+    change_header(path, "ElementSpacing", "ElementSpacing = 1 0.3 0.2\nIgnored")
+
+    sweep = read_sweep(path)
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+METAIO_TYPES = [
+    f"MET_{name}{ending}"
+    for name in (
+        *("CHAR", "UCHAR", "SHORT", "USHORT", "INT", "UINT", "LONG", "ULONG"),
+        *("LONG_LONG", "ULONG_LONG", "FLOAT", "DOUBLE"),
+    )
+    for ending in ("", "_ARRAY")
+]
+
+
+@pytest.mark.parametrize("name", [*METAIO_TYPES, "MET_ASCII_CHAR"])
+def test_every_type_of_metaio_is_what_itk_reads(tmp_path, name):
+    path = tmp_path / "a.mha"
+    lines = [
+        "ObjectType = Image",
+        "NDims = 3",
+        "DimSize = 4 3 2",
+        f"ElementType = {name}",
+        "ElementDataFile = LOCAL\n",
+    ]
+    size = 8  # of the largest
+    data = np.random.default_rng(0).integers(0, 60, 24 * size, np.uint8).tobytes()
+    path.write_bytes("\n".join(lines).encode() + data)
+
+    frames = read_sweep(path).frames
+
+    oracle = SimpleITK.GetArrayFromImage(SimpleITK.ReadImage(str(path)))
+    assert np.array_equal(frames, to_grey_frames(oracle))
 
 
 def test_a_picture_is_a_sweep_of_one_frame(tmp_path, volume):
@@ -148,6 +218,59 @@ def test_spacing_that_is_not_there_or_makes_no_sense_is_none(tmp_path, volume, s
     assert read_sweep(path).spacing_mm is None
 
 
+NAMES = {
+    "accents": ("Größe.raw", "Größe.raw".encode()),
+    "accents of an old Windows": ("Größe.raw", "Größe.raw".encode("latin-1")),
+    "accents of a Mac": (unicodedata.normalize("NFD", "Größe.raw"), "Größe.raw".encode()),
+    "accents from a Mac": ("Größe.raw", unicodedata.normalize("NFD", "Größe.raw").encode()),
+    "another script": ("腹部.raw", "腹部.raw".encode()),
+    "a folder of Windows": ("data/scan.raw", rb"data\scan.raw"),
+    "a backslash": ("a\\b.raw", rb"a\b.raw"),
+    "a list in its name": ("list of frames.raw", b"list of frames.raw"),
+    "a list in capitals": ("LISTE.raw", b"LISTE.raw"),
+    "a list and spaces": ("LIST of 3.raw", b"LIST of 3.raw"),
+    "a percent sign": ("50%.raw", b"50%.raw"),
+}
+
+
+@pytest.mark.parametrize(("name", "written"), NAMES.values(), ids=NAMES.keys())
+def test_the_data_file_is_found_however_its_name_is_written(tmp_path, volume, name, written):
+    path = write_by_itk(tmp_path / "a.mhd", volume)
+    (tmp_path / name).parent.mkdir(exist_ok=True)
+    (tmp_path / "a.raw").rename(tmp_path / name)
+    path.write_bytes(path.read_bytes().replace(b"a.raw", written))
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize("written", [rb"..\secret.raw", b"../secret.raw", rb"C:\data\secret.raw"])
+def test_no_spelling_leads_out_of_the_folder(tmp_path, volume, written):
+    folder = tmp_path / "inner"
+    folder.mkdir()
+    path = write_by_itk(folder / "a.mhd", volume)
+    (folder / "a.raw").rename(tmp_path / "secret.raw")
+    path.write_bytes(path.read_bytes().replace(b"a.raw", written))
+
+    with pytest.raises(SweepError, match=r"expected .*; (put|copy) both"):
+        read_sweep(path)
+
+
+FIELDS = ["NDims", "DimSize", "ElementType", "BinaryData", "CompressedData", "ElementDataFile"]
+
+
+@pytest.mark.parametrize("field", [*FIELDS, "ElementNumberOfChannels", "HeaderSize"])
+def test_no_text_of_a_header_is_quoted(tmp_path, volume, field):
+    path = write_by_itk(tmp_path / "a.mhd", volume)
+    lines = [line for line in path.read_text().splitlines() if not line.startswith(f"{field} ")]
+    path.write_text("\n".join([f"{field} = Doe^Jane 19900101", *lines]) + "\n")
+
+    with pytest.raises(SweepError) as caught:
+        read_sweep(path)
+
+    assert "Doe" not in str(caught.value)
+    assert "1990" not in str(caught.value)
+
+
 BROKEN_HEADERS = {
     "10^12 voxels": ("DimSize = 32 24 7", "DimSize = 10000 10000 10000"),
     "more voxels than 64 bits": ("DimSize = 32 24 7", "DimSize = 99999999999 9999999999 9999999"),
@@ -156,6 +279,9 @@ BROKEN_HEADERS = {
     "not a number": ("DimSize = 32 24 7", "DimSize = 32 24 seven"),
     "zero": ("DimSize = 32 24 7", "DimSize = 32 24 0"),
     "four dimensions": ("NDims = 3", "NDims = 4"),
+    "four dimensions of more than one": ("DimSize = 32 24 7", "NDims = 4\nDimSize = 16 2 24 7"),
+    "kinds of another number": ("NDims = 3", "NDims = 3\nKinds = domain domain"),
+    "kinds of no picture": ("NDims = 3", "NDims = 3\nKinds = domain domain quaternion"),
     "no dimensions": ("NDims = 3", "NDims = x"),
     "unknown type": ("MET_UCHAR", "MET_STRING"),
     "no type": ("ElementType = MET_UCHAR", "Comment = none"),

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import describe, read_sweep
 from napari_fetal_iqa.io.frames.grey import to_grey_frames
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 
 ENDINGS = [".nii", ".nii.gz"]
 
@@ -54,8 +55,8 @@ def test_reads_what_itk_writes(tmp_path, volume, ending):
     assert sweep.source_format == ("NIfTI, raw" if ending == ".nii" else "NIfTI, gzip")
 
 
-def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
-    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nii", volume)).frames, np.memmap)
+def test_raw_frames_are_read_as_they_are_looked_at(tmp_path, volume):
+    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nii", volume)).frames, RawFrames)
 
 
 @pytest.mark.parametrize("ending", [".NII", ".NII.GZ"])
@@ -188,6 +189,79 @@ def test_a_cine_along_the_fourth_axis_is_read(tmp_path, volume):
     assert np.array_equal(sweep.frames, volume)
 
 
+VECTOR, RGB_VECTOR, RGBA_VECTOR = 1007, 2003, 2004
+
+
+@pytest.mark.parametrize("ending", ENDINGS)
+@pytest.mark.parametrize(
+    ("intent", "channels"), [(VECTOR, 3), (VECTOR, 4), (RGB_VECTOR, 3), (RGBA_VECTOR, 4)]
+)
+@pytest.mark.parametrize("frames_axis", [2, 3])
+@pytest.mark.parametrize("frames", [1, 7])
+def test_a_fifth_axis_is_the_colour_where_the_intent_says_so(
+    tmp_path, volume, intent, channels, frames, frames_axis, ending
+):
+    colour = np.stack([volume[:frames]] * channels, axis=-1)
+    if channels == 4:
+        colour[..., 3] = 77  # alpha
+    data = colour.transpose(2, 1, 0, 3)
+    shape = (32, 24, frames, 1, channels) if frames_axis == 2 else (32, 24, 1, frames, channels)
+    image = nibabel.Nifti1Image(data.reshape(shape), np.diag([0.3, 0.2, 1, 1]))
+    image.header.set_intent(intent, allow_unknown=True)
+    image.to_filename(tmp_path / f"a{ending}")
+
+    sweep = read_sweep(tmp_path / f"a{ending}")
+
+    assert np.array_equal(sweep.frames, volume[:frames])
+    assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
+
+
+def test_the_colour_that_itk_writes_is_read(tmp_path, volume):
+    colour = np.stack([volume] * 3, axis=-1)
+
+    sweep = read_sweep(write_by_itk(tmp_path / "a.nii.gz", colour, isVector=True))
+
+    assert np.array_equal(sweep.frames, volume)
+
+
+SFORMS = {
+    "the scanner's": (0.3, 0.2, 1, (0.2, 0.3), "that of its s-form"),
+    "a template's": (0.3, 0.2, 4, (0.2, 0.3), "that of its s-form"),
+    "none": (0.3, 0.2, 0, (1, 1), "placeholder in many"),
+    "a placeholder": (1, 1, 2, (1, 1), "placeholder in many"),
+}
+
+
+@pytest.mark.parametrize(("x", "y", "code", "mm", "note"), SFORMS.values(), ids=SFORMS.keys())
+def test_a_placeholder_in_pixdim_yields_to_the_s_form(tmp_path, volume, x, y, code, mm, note):
+    turn, _ = np.linalg.qr(np.random.default_rng(1).normal(size=(3, 3)))
+    affine = np.eye(4)
+    affine[:3, :3] = turn @ np.diag([x, y, 5])
+    image = nibabel.Nifti1Image(volume.T, None)
+    image.header.set_sform(affine, code)
+    image.to_filename(tmp_path / "a.nii")
+
+    sweep = read_sweep(tmp_path / "a.nii")
+
+    assert sweep.spacing_mm == pytest.approx(mm)
+    assert note in sweep.spacing_note
+
+
+@pytest.mark.parametrize(
+    ("code", "scale", "known"), [(1, 1, True), (1, 2, False), (4, 2, True), (1, 1.005, True)]
+)
+def test_pixdim_stands_unless_the_scanner_contradicts_it(tmp_path, volume, code, scale, known):
+    image = nibabel.Nifti1Image(volume.T, None)
+    image.header.set_zooms((0.3, 0.2, 1))
+    image.header.set_sform(np.diag([0.3 * scale, 0.2 * scale, 1, 1]), code)
+    image.to_filename(tmp_path / "a.nii")
+
+    sweep = read_sweep(tmp_path / "a.nii")
+
+    assert sweep.spacing_mm == (pytest.approx((0.2, 0.3)) if known else None)
+    assert ("contradict" in sweep.spacing_note) == (not known)
+
+
 def test_a_picture_is_a_sweep_of_one_frame(tmp_path, volume):
     assert read_sweep(write_by_itk(tmp_path / "a.nii", volume[0])).shape == (1, 24, 32)
 
@@ -223,6 +297,9 @@ BROKEN_HEADERS = {
     "eight dimensions": (40, "h", 8),
     "one dimension": (40, "h", 1),
     "two axes of frames": (40, "8h", 4, 32, 24, 7, 3, 1, 1, 1),
+    "three values of a pixel": (40, "8h", 5, 32, 24, 2, 1, 3, 1, 1),
+    "two values of a pixel": (40, "8h", 5, 32, 24, 3, 1, 2, 1, 1),
+    "four values of a pixel": (40, "8h", 5, 32, 24, 1, 1, 4, 1, 1),
     "complex pixels": (70, "h", 32),
     "data beyond the file": (108, "f", 1e8),
     "data within the header": (108, "f", 128.0),

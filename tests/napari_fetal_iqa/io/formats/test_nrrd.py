@@ -8,6 +8,7 @@ import SimpleITK
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 
 
 def write_by_itk(path: Path, array: np.ndarray, compress: bool = False, **settings) -> Path:
@@ -53,8 +54,8 @@ def test_colour_becomes_grey(tmp_path, volume):
     assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
 
 
-def test_raw_frames_are_mapped_and_not_copied(tmp_path, volume):
-    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nrrd", volume)).frames, np.memmap)
+def test_raw_frames_are_read_as_they_are_looked_at(tmp_path, volume):
+    assert isinstance(read_sweep(write_by_itk(tmp_path / "a.nrrd", volume)).frames, RawFrames)
 
 
 def test_a_long_header_of_notes_is_read_and_not_kept(tmp_path, volume, check_that_no_name_is_kept):
@@ -67,17 +68,57 @@ def test_a_long_header_of_notes_is_read_and_not_kept(tmp_path, volume, check_tha
     check_that_no_name_is_kept(path, volume)
 
 
-def test_a_list_of_frames_is_not_taken_for_colours(tmp_path):
+AXES = {
+    "plain": (None, "XYT", {}),
+    "frames first, as a list": ("list domain domain", "TXY", {}),
+    "frames first, as time": ("time domain domain", "TXY", {}),
+    "frames second": ("domain list domain", "XTY", {}),
+    "Slicer's sequence": ("list domain domain domain", "TXY1", {}),
+    "time by its unit": ("domain domain domain", "TXY", {"units": '"ms" "mm" "mm"'}),
+    "time by its unit alone": (None, "TXY", {"units": '"s" "mm" "mm"'}),
+    "no direction": (None, "TXY", {"space_directions": "none (0.3,0,0) (0,0.2,0)"}),
+    "no spacing": ("??? ??? ???", "TXY", {"spacings": "nan 0.3 0.2"}),
+    "colour first": ("RGB-color domain domain time", "CXYT", {}),
+    "colour last": ("domain domain time RGB-color", "XYTC", {}),
+    "colour between": ("domain 3-color domain list", "XCYT", {}),
+    "frames, then colour": ("list vector domain domain", "TCXY", {}),
+    "one channel first": ("vector domain domain domain", "1XYT", {}),
+    "a scalar first": ("scalar domain domain domain", "1XYT", {}),
+    "one channel without a word": (None, "1XYT", {}),
+    "an axis of one third": (None, "XY1T", {}),
+    "an axis of one last": (None, "XYT1", {}),
+    "three axes of one": (None, "XY1T11", {}),
+}
+
+
+@pytest.mark.parametrize("encoding", ["raw", "gzip"])
+@pytest.mark.parametrize(("kinds", "stored", "fields"), AXES.values(), ids=AXES.keys())
+def test_each_axis_is_what_the_header_says(tmp_path, volume, kinds, stored, fields, encoding):
+    """Stored is written fastest first, as headers have it; numpy has it the other way round."""
+    pixels = np.stack([volume] * 3, axis=-1) if "C" in stored else volume
+    axes = ["TYXC".index(letter) for letter in stored[::-1] if letter != "1"]
+    data = np.ascontiguousarray(pixels.transpose(axes)).tobytes()
+    sizes = {"T": 7, "Y": 24, "X": 32, "C": 3, "1": 1}
     path = write_by_hand(
         tmp_path / "a.nrrd",
-        bytes(140 * 32 * 24),
-        dimension="4",
-        sizes="140 32 24 1",
-        kinds="list domain domain domain",
+        gzip.compress(data) if encoding == "gzip" else data,
+        encoding=encoding,
+        dimension=str(len(stored)),
+        sizes=" ".join(str(sizes[axis]) for axis in stored),
+        **({"kinds": kinds} if kinds else {}),
+        **fields,
     )
 
-    with pytest.raises(SweepError, match=r"a\.nrrd: expected .* 4 channels, found 140; save"):
-        read_sweep(path)
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+def test_a_picture_of_one_frame_may_have_its_colour_last(tmp_path, volume):
+    data = np.stack([volume[0]] * 3).tobytes()
+    path = write_by_hand(
+        tmp_path / "a.nrrd", data, sizes="32 24 3", kinds="domain domain RGB-color"
+    )
+
+    assert np.array_equal(read_sweep(path).frames, volume[:1])
 
 
 def test_a_colour_picture_is_a_sweep_of_one_frame(tmp_path, volume):
@@ -125,6 +166,18 @@ def test_bytes_before_compressed_data_are_passed_over(tmp_path, volume):
         ({"space_directions": "(0,0.3,0) (-0.2,0,0) (0,0,1)"}, (0.2, 0.3)),
         ({"spacings": "0.03 0.02 1", "space_units": '"cm" "cm" ""'}, (0.2, 0.3)),
         ({"spacings": "0.3 0.2 1", "units": '"furlong" "mm" ""'}, None),
+        ({"spacings": "0.03 0.2 40", "units": '"cm" "mm" "ms"'}, (0.2, 0.3)),
+        ({"spacings": "0.03 0.02 1", "units": '"cm"'}, (0.2, 0.3)),
+        (
+            {"space_directions": "(0,0.03,0) (0.02,0,0) none", "space_units": '"cm" "cm" "mm"'},
+            (0.2, 0.3),
+        ),
+        (
+            {"space_directions": "(300,0,0) (0,0.02,0) none", "space_units": '"um" "cm" "mm"'},
+            (0.2, 0.3),
+        ),
+        ({"space_directions": "(1,0,0) (0,1,0) none", "spacings": "0.3 0.2 1"}, (0.2, 0.3)),
+        ({"spacings": "40 0.3 0.2", "kinds": "time domain domain", "sizes": "7 32 24"}, (0.2, 0.3)),
         ({"spacings": "nan nan nan"}, None),
         ({"spacings": "wide narrow deep"}, None),
         ({"space_directions": "none none none"}, None),
@@ -141,8 +194,17 @@ BROKEN_HEADERS = {
     "10^12 voxels": {"sizes": "10000 10000 10000"},
     "negative size": {"sizes": "32 -24 7"},
     "too few sizes": {"sizes": "32 24"},
-    "four dimensions without colour": {"dimension": "4", "sizes": "32 24 7 1"},
-    "five dimensions": {"dimension": "5", "sizes": "32 24 7 1 1"},
+    "four dimensions without colour": {"dimension": "4", "sizes": "32 24 7 2"},
+    "five dimensions": {"dimension": "5", "sizes": "32 24 7 1 2"},
+    "seventeen dimensions": {"dimension": "17", "sizes": "32 24 7" + " 1" * 14},
+    "too few kinds": {"kinds": "domain domain"},
+    "two colours": {"dimension": "4", "sizes": "3 32 24 3", "kinds": "vector domain domain vector"},
+    "a colour of two": {"sizes": "2 32 84", "kinds": "RGB-color domain domain"},
+    "another colour space": {"sizes": "3 32 56", "kinds": "HSV-color domain domain"},
+    "normals": {"sizes": "3 32 56", "kinds": "3-normal domain domain"},
+    "three values first without a word": {"sizes": "3 32 56"},
+    "three values first outside of space": {"sizes": "3 32 56", "spacings": "nan 0.3 0.2"},
+    "frames twice": {"dimension": "4", "sizes": "2 32 24 2", "kinds": "list domain domain time"},
     "one dimension": {"dimension": "1", "sizes": "5376"},
     "colour without pictures": {
         "dimension": "2",

@@ -1,12 +1,14 @@
 import re
 import struct
+import zlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, ImageOps
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames import frame_stack
 from napari_fetal_iqa.io.frames.frame_stack import MAX_FRAME_PIXELS
 
 
@@ -212,3 +214,105 @@ def test_a_picture_larger_than_any_scanner_makes_is_refused_unread(tmp_path):
 
     with pytest.raises(SweepError, match="at most"):
         read_sweep(tmp_path / "a.png")
+
+
+@pytest.mark.parametrize("ending", [".png", ".jpg"])
+@pytest.mark.parametrize("code", range(10))
+@pytest.mark.parametrize("mode", ["L", "RGB"])
+def test_a_picture_is_turned_as_its_exif_says(tmp_path, smooth_volume, ending, code, mode):
+    image = Image.fromarray(smooth_volume[0]).convert(mode)
+    exif = Image.Exif()
+    exif[0x0112] = code
+    path = tmp_path / f"a{ending}"
+    image.save(path, exif=exif, quality=95)
+
+    oracle = ImageOps.exif_transpose(Image.open(path)).convert("L")
+    assert np.abs(np.asarray(read_sweep(path).frames[0], int) - np.asarray(oracle)).max() <= 1
+
+
+def test_16_bit_pictures_of_a_folder_are_turned_too(tmp_path):
+    frame = np.arange(6 * 8, dtype=np.uint16).reshape(6, 8) * 1000
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    (tmp_path / "case").mkdir()
+    Image.fromarray(frame).save(tmp_path / "case" / "0.png", exif=exif)
+
+    frames = read_sweep(tmp_path / "case").frames
+
+    assert np.array_equal(frames[0], np.rint(np.rot90(frame, -1) / 47000 * 255))
+
+
+@pytest.mark.parametrize("note", [b"Exif\0\0what is this", b"Exif\0\0MM\0*\0\0\xff\xff"])
+def test_a_damaged_exif_note_damages_no_picture(tmp_path, smooth_volume, note):
+    path = tmp_path / "a.jpg"
+    Image.fromarray(smooth_volume[0]).save(path, exif=note, quality=95)
+
+    assert read_sweep(path).shape == (1, 48, 64)
+
+
+@pytest.fixture
+def animated(tmp_path, volume):
+    """A PNG of 7 frames; ``default_image`` is one before them that no player shows."""
+
+    def save(name="a.png", **options):
+        first, *rest = (Image.fromarray(frame) for frame in volume)
+        if options.get("default_image"):
+            first, rest = Image.fromarray(255 - volume[0]), [first, *rest]
+        path = tmp_path / name
+        path.parent.mkdir(exist_ok=True)
+        first.save(path, save_all=True, append_images=rest, **options)
+        return path
+
+    return save
+
+
+@pytest.mark.parametrize("still", [False, True])
+def test_all_frames_of_an_animated_png_are_read(animated, volume, still):
+    assert np.array_equal(read_sweep(animated(default_image=still)).frames, volume)
+
+
+def test_an_animated_png_among_frames_is_refused(animated, tmp_path, volume):
+    animated("case/5.png")
+    save_frames(tmp_path / "case", volume[:3], "{}.png")
+
+    with pytest.raises(SweepError, match=r"^5\.png: expected one frame .* found 7; open it by"):
+        read_sweep(tmp_path / "case")
+
+
+def test_an_animated_png_whose_frames_are_missing_is_refused(animated):
+    path = animated()
+    data = path.read_bytes()
+    control = data.index(b"acTL") + 4
+    changed = struct.pack(">I", 9) + data[control + 4 : control + 8]
+    checksum = struct.pack(">I", zlib.crc32(b"acTL" + changed))
+    path.write_bytes(data[:control] + changed + checksum + data[control + 12 :])
+
+    with pytest.raises(SweepError, match=r"^a\.png: expected"):
+        read_sweep(path)
+
+
+def many_frames(path, frames, side):
+    """Frames of nothing but black, as few bytes as they take."""
+    first = Image.new("L", (side, side))
+    rest = [Image.new("L", (side, side), grey % 2) for grey in range(1, frames)]
+    first.save(path, save_all=True, append_images=rest, duration=40)
+
+
+@pytest.mark.parametrize("ending", [".gif", ".png"])
+def test_a_small_file_of_many_large_frames_is_refused_before_one_is_decoded(
+    tmp_path, ending, monkeypatch
+):
+    many_frames(tmp_path / f"a{ending}", 7, 1200)
+    monkeypatch.setattr(frame_stack, "MODEST_BYTES", 6 * 1200 * 1200)
+    monkeypatch.setattr(frame_stack.FrameStack, "append", None)
+
+    with pytest.raises(SweepError, match=rf"^a\{ending}: expected an ultrasound.*; export"):
+        read_sweep(tmp_path / f"a{ending}")
+
+
+def test_more_than_8_gib_of_frames_are_refused_before_one_is_decoded(tmp_path, gif, monkeypatch):
+    monkeypatch.setattr(frame_stack, "MAX_STACK_BYTES", 7 * 24 * 32 - 1)
+    monkeypatch.setattr(frame_stack.FrameStack, "append", None)
+
+    with pytest.raises(SweepError, match=r"^a\.gif: expected a sweep of at most .*; cut"):
+        read_sweep(gif)

@@ -1,3 +1,4 @@
+import struct
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.frames import frame_stack
 
 KINDS = {
     "avi-mjpeg": (".avi", "mjpeg", "yuvj420p"),
@@ -19,10 +21,16 @@ KINDS = {
 
 
 def write_video(
-    path: Path, frames: np.ndarray, codec: str, pixel_format: str, times=None, drawn="gray"
+    path: Path,
+    frames: np.ndarray,
+    codec: str,
+    pixel_format: str,
+    times=None,
+    drawn="gray",
+    options=None,
 ) -> Path:
     with av.open(path, "w") as video:
-        stream = video.add_stream(codec, rate=30)
+        stream = video.add_stream(codec, rate=30, options=options)
         stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], pixel_format
         stream.bit_rate = 4_000_000
         for time, pixels in zip(times or range(len(frames)), frames, strict=True):
@@ -151,4 +159,173 @@ def test_a_playlist_under_the_name_of_a_video_is_not_followed(tmp_path, smooth_v
     path.write_text("#EXTM3U\n#EXTINF:1,\nsecret.mp4\n#EXT-X-ENDLIST\n")
 
     with pytest.raises(SweepError, match=r"a\.mp4: expected a whole video"):
+        read_sweep(path)
+
+
+def boxes(data: bytes, start: int, end: int):
+    """Walk the boxes of an MP4 (ISO/IEC 14496-12, section 4.2): kind, start and end."""
+    while start < end:
+        (length,) = struct.unpack_from(">I", data, start)
+        yield data[start + 4 : start + 8], start, start + length
+        start += length
+
+
+def find_box(data: bytes, *kinds: bytes) -> tuple[int, int]:
+    start, end = 0, len(data)
+    for depth, kind in enumerate(kinds):
+        inside = boxes(data, start + 8 * bool(depth), end)
+        start, end = next((s, e) for k, s, e in inside if k == kind)
+    return start, end
+
+
+TRACK = (b"moov", b"trak")
+
+
+def put_matrix(path: Path, a: int, b: int, c: int, d: int) -> Path:
+    """Write a display matrix into the header of the track (section 8.3.2)."""
+    data = bytearray(path.read_bytes())
+    start, _ = find_box(data, *TRACK, b"tkhd")
+    parts = (a, b, 0, c, d, 0, 0, 0, 1 << 14)
+    struct.pack_into(">9i", data, start + 8 + 40, *(part << 16 for part in parts))
+    path.write_bytes(data)
+    return path
+
+
+def put_edits(path: Path, edits: list[tuple[int, int]]) -> Path:
+    """Write an edit list (section 8.6.6): first frame, or -1 for none, and number of frames."""
+    data = bytearray(path.read_bytes())
+    (movie_scale,) = struct.unpack_from(">I", data, find_box(data, b"moov", b"mvhd")[0] + 20)
+    header = find_box(data, *TRACK, b"mdia", b"mdhd")[0]
+    (scale,) = struct.unpack_from(">I", data, header + 20)
+    start, end = find_box(data, *TRACK, b"edts")
+    (delay,) = struct.unpack_from(">i", data, start + 8 + 20)  # of frames that refer to later ones
+    entries = struct.pack(">II", 0, len(edits))
+    for first, count in edits:
+        at = -1 if first < 0 else first * scale // 30 + delay
+        entries += struct.pack(">IiI", count * movie_scale // 30, at, 1 << 16)
+    box = struct.pack(">I4s", 8 + len(entries), b"elst") + entries
+    box = struct.pack(">I4s", 8 + len(box), b"edts") + box
+    for kinds in (TRACK[:1], TRACK):
+        outer, outer_end = find_box(data, *kinds)
+        struct.pack_into(">I", data, outer, outer_end - outer + len(box) - (end - start))
+    assert find_box(data, b"mdat")[0] < start  # so that no offset changes
+    data[start:end] = box
+    path.write_bytes(data)
+    return path
+
+
+TURNS = {
+    "upright": ((1, 0, 0, 1), lambda frame: frame),
+    "a quarter to the right": ((0, 1, -1, 0), lambda frame: np.rot90(frame, -1)),
+    "a half": ((-1, 0, 0, -1), lambda frame: np.rot90(frame, 2)),
+    "a quarter to the left": ((0, -1, 1, 0), lambda frame: np.rot90(frame)),
+    "mirrored": ((-1, 0, 0, 1), np.fliplr),
+    "upside down": ((1, 0, 0, -1), np.flipud),
+    "transposed": ((0, 1, 1, 0), np.transpose),
+    "mirrored and a quarter": ((0, -1, -1, 0), lambda frame: np.rot90(frame, 2).T),
+}
+
+
+@pytest.mark.parametrize("ending", [".mp4", ".mov"])
+@pytest.mark.parametrize(("matrix", "turn"), TURNS.values(), ids=TURNS.keys())
+def test_a_video_is_turned_as_its_track_says(tmp_path, smooth_volume, matrix, turn, ending):
+    path = write_video(tmp_path / f"a{ending}", smooth_volume, "libx264", "yuv420p")
+
+    frames = np.asarray(read_sweep(put_matrix(path, *matrix)).frames, int)
+
+    expected = np.stack([turn(frame) for frame in smooth_volume])
+    assert frames.shape == expected.shape
+    assert np.abs(frames - expected).mean() < 2
+
+
+def test_the_turn_is_that_of_ffmpeg(tmp_path, smooth_volume):
+    path = write_video(tmp_path / "a.mp4", smooth_volume, "libx264", "yuv420p")
+    put_matrix(path, 0, 1, -1, 0)
+
+    with av.open(path) as video:
+        frame = next(video.decode(video=0))
+        turned = np.rot90(frame.reformat(format="gray").to_ndarray(), frame.rotation // 90)
+
+    assert np.corrcoef(turned.ravel(), read_sweep(path).frames[0].ravel())[0, 1] > 0.999
+
+
+def test_a_slanted_video_is_refused(tmp_path, smooth_volume):
+    path = write_video(tmp_path / "a.mp4", smooth_volume, "libx264", "yuv420p")
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected .* slanted; export"):
+        read_sweep(put_matrix(path, 1, 1, -1, 1))
+
+
+def counted_frames(n: int) -> np.ndarray:
+    """Frames whose grey tells their number."""
+    return np.repeat(np.arange(20, 20 + 7 * n, 7, dtype=np.uint8), 48 * 64).reshape(n, 48, 64)
+
+
+EDITS = {
+    "whole": [(0, 30)],
+    "its middle": [(5, 12)],
+    "its beginning": [(0, 10)],
+    "its end": [(12, 18)],
+    "after a pause": [(-1, 6), (3, 27)],
+    "two parts": [(18, 6), (3, 6)],
+    "a part twice": [(0, 6), (0, 6)],
+}
+
+
+@pytest.mark.parametrize("edits", EDITS.values(), ids=EDITS.keys())
+@pytest.mark.parametrize("later", [0, 2], ids=["in order", "with frames that refer to later ones"])
+def test_a_video_that_was_trimmed_is_what_a_player_shows(tmp_path, edits, later):
+    path = write_video(
+        tmp_path / "a.mp4", counted_frames(30), "libx264", "yuv420p", options={"bf": str(later)}
+    )
+
+    frames = np.asarray(read_sweep(put_edits(path, edits)).frames)
+
+    numbers = np.rint((np.median(frames, axis=(1, 2)) - 20) / 7).astype(int)
+    shown = [first + n for first, count in edits if first >= 0 for n in range(count)]
+    assert numbers.tolist() == shown
+
+
+def test_a_trimmed_video_that_is_cut_is_refused(tmp_path):
+    whole = write_video(tmp_path / "whole.mp4", counted_frames(30), "libx264", "yuv420p")
+    data = bytearray(put_edits(whole, [(5, 12)]).read_bytes())
+    start, end = find_box(data, *TRACK, b"mdia", b"minf", b"stbl", b"stsz")
+    size, count = struct.unpack_from(">II", data, start + 12)
+    assert (size, count) == (0, 30)
+    struct.pack_into(">I", data, end - 4, 1 << 24)  # the last frame ends behind the file
+    path = tmp_path / "a.mp4"
+    path.write_bytes(data)
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected (30 video frames|a whole video)"):
+        read_sweep(path)
+
+
+def test_a_small_video_of_many_large_frames_is_refused_before_one_is_decoded(tmp_path, monkeypatch):
+    path = write_video(tmp_path / "a.mp4", np.zeros((60, 640, 640), np.uint8), "libx264", "yuv420p")
+    assert 4000 * path.stat().st_size < 60 * 640 * 640
+    monkeypatch.setattr(frame_stack, "MODEST_BYTES", 1 << 20)
+    monkeypatch.setattr(frame_stack.FrameStack, "append", None)
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected an ultrasound sweep.*; export"):
+        read_sweep(path)
+
+
+def test_a_video_that_does_not_count_its_frames_is_stopped_on_the_way(tmp_path, monkeypatch):
+    """An edit list may repeat a part without end, and fragments do not say how many they are."""
+    path = write_video(tmp_path / "a.mp4", np.zeros((30, 640, 640), np.uint8), "libx264", "yuv420p")
+    put_edits(path, [(0, 30)] * 50)
+    monkeypatch.setattr(frame_stack, "MODEST_BYTES", 40 * 640 * 640)
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected an ultrasound sweep.*; export"):
+        read_sweep(path)
+
+
+def test_more_than_8_gib_of_video_are_refused_before_one_frame_is_decoded(
+    tmp_path, smooth_volume, monkeypatch
+):
+    path = write_video(tmp_path / "a.mp4", smooth_volume, "libx264", "yuv420p")
+    monkeypatch.setattr(frame_stack, "MAX_STACK_BYTES", smooth_volume.size - 1)
+    monkeypatch.setattr(frame_stack.FrameStack, "append", None)
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected a sweep of at most .*; cut"):
         read_sweep(path)

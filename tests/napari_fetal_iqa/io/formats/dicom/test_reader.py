@@ -15,6 +15,7 @@ from pydicom.pixels import apply_color_lut
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.formats.dicom import compressed_frames, file
+from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 
 LUMA = np.array([0.299, 0.587, 0.114])
 
@@ -112,7 +113,7 @@ def test_12_bit_jpeg_is_read():
 def test_uncompressed_grey_is_mapped(save_dicom, volume, syntax):
     sweep = read_sweep(save_dicom("a.dcm", volume, syntax))
 
-    assert isinstance(sweep.frames, np.memmap)
+    assert isinstance(sweep.frames, RawFrames)
     assert np.array_equal(sweep.frames, volume)
     assert sweep.bounds == ((0, 7),)
 
