@@ -11,7 +11,7 @@ from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.display_matrix import turn_of
+from napari_fetal_iqa.io.formats.display_matrix import Turn, turn_of_track
 from napari_fetal_iqa.io.frames.frame_stack import (
     MAX_FRAME_PIXELS,
     FrameStack,
@@ -88,6 +88,8 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
             promised = stream.frames
+            quicktime = container in ("mp4", "mov")
+            turn = turn_of_track(name, file, stream.id) if quicktime else Turn()
             check(promised, stream.codec_context.height, stream.codec_context.width)
             for packet in video.demux(stream):
                 packets += packet.size > 0
@@ -97,7 +99,7 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
                     check(packets, frame.height, frame.width)
                     if packet.is_corrupt or frame.is_corrupt:
                         raise ValueError("damaged frame")
-                    stack.append(turn_of(name, frame).apply(grey_of(frame)))
+                    stack.append(turn.apply(grey_of(frame)))
         # An AVI counts the frames that its recorder dropped, too.
         if packets < promised and container != "avi":
             packets = _count_stored_frames(file, container)

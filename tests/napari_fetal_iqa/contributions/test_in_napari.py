@@ -1,5 +1,8 @@
 """Sweeps opened, painted on and saved in a real napari window."""
 
+import os
+import sys
+
 import numpy as np
 import pytest
 
@@ -45,6 +48,19 @@ def test_every_frame_of_a_compressed_sweep_is_shown(viewer, tmp_path, volume):
     for frame in (0, 6, 3):
         viewer.dims.set_current_step(0, frame)
         assert np.array_equal(image._slice.image.raw, volume[frame])
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from being cut")
+def test_a_sweep_that_is_cut_while_it_is_shown_is_told_and_the_window_stays(viewer, tmp_path):
+    volume = np.random.default_rng(0).integers(0, 255, (90, 64, 64), np.uint8)
+    path = write_volume(tmp_path / "case.mha", volume, compress=False)
+    (image,) = viewer.open(path, plugin="napari-fetal-iqa")
+
+    os.truncate(path, 8192)
+
+    with pytest.raises(SweepError, match=r"^case\.mha: expected .* shortened; copy [^\n]*$"):
+        viewer.dims.set_current_step(0, 80)
+    assert image in viewer.layers
 
 
 def test_a_broken_file_is_reported_in_one_line(viewer, tmp_path):

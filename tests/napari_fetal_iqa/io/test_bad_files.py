@@ -101,6 +101,17 @@ def png_bomb(folder: Path) -> Path:
     return path
 
 
+def pipe(folder: Path) -> Path:
+    os.mkfifo(folder / "pipe.mha")
+    return folder / "pipe.mha"
+
+
+def folder_of_sweeps_and_a_bad_one(folder: Path) -> Path:
+    (folder / "case").mkdir()
+    (folder / "case" / "a.mha").write_text("hello")
+    return folder / "case"
+
+
 def folder_of_text(folder: Path) -> Path:
     (folder / "case").mkdir()
     (folder / "case" / "a.txt").write_text("hello")
@@ -118,6 +129,8 @@ BAD: dict[str, Callable[[Path], Path]] = {
     "five dimensions": text(".mha", "NDims = 5\nDimSize = 1 1 1 1 1\nElementDataFile = LOCAL\n"),
     "no pixels": report,
     "folder of text": folder_of_text,
+    "folder of a bad sweep": folder_of_sweeps_and_a_bad_one,
+    "pipe": pipe,
     "deflated bomb": deflated_bomb,
     "GIF bomb": gif_bomb,
     "PNG bomb": png_bomb,

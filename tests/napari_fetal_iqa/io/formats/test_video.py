@@ -1,3 +1,4 @@
+import gc
 import struct
 from fractions import Fraction
 from pathlib import Path
@@ -329,3 +330,17 @@ def test_more_than_8_gib_of_video_are_refused_before_one_frame_is_decoded(
 
     with pytest.raises(SweepError, match=r"^a\.mp4: expected a sweep of at most .*; cut"):
         read_sweep(path)
+
+
+def test_no_decoded_frame_is_kept(tmp_path, smooth_volume):
+    """PyAV's frames refer to themselves, once their side data was looked at."""
+    path = put_matrix(
+        write_video(tmp_path / "a.mp4", smooth_volume, "libx264", "yuv420p"), 0, 1, -1, 0
+    )
+    gc.collect()
+    gc.disable()
+    try:
+        read_sweep(path)
+        assert not [found for found in gc.get_objects() if isinstance(found, av.VideoFrame)]
+    finally:
+        gc.enable()
