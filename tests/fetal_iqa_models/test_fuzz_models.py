@@ -15,17 +15,17 @@ pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="the guards of memory and time are Linux's"
 )
 
-GREEDY = """
+FAULTY = """
 import runpy, sys
 from fetal_iqa_models import checkpoints
 module = runpy.run_path(sys.argv[1])
-check, calls = checkpoints.check_checkpoint, []
-def greedy(file):
-    calls.append(file)
-    if len(calls) > 2:
+check, calls = checkpoints.check_keys, []
+def faulty(*given):
+    calls.append(given)
+    if len(calls) > 3:
         {fault}
-    return check(file)
-checkpoints.check_checkpoint = greedy
+    return check(*given)
+checkpoints.check_keys = faulty
 module["main"]("mutate", "9", sys.argv[2])
 """
 
@@ -61,7 +61,7 @@ FAULTS = {
 @pytest.mark.slow
 @pytest.mark.parametrize("fault", FAULTS)
 def test_the_fuzzer_notices_what_must_not_be(tmp_path: Path, fault: str) -> None:
-    child = run("-c", GREEDY.format(fault=fault), CHILD, tmp_path)
+    child = run("-c", FAULTY.format(fault=fault), CHILD, tmp_path)
 
     assert (child.returncode == 0) == (fault == "pass")
     assert FAULTS[fault] in child.stderr
