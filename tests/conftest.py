@@ -65,11 +65,10 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 HERE = Path(__file__).parent
 ONCE = {
     "fetal_iqa_models/test_batching.py",
-    "fetal_iqa_models/test_checkpoint_file.py",
+    "fetal_iqa_models/untrusted",
     "fetal_iqa_models/test_checkpoints.py",
     "fetal_iqa_models/test_encoders.py",
     "fetal_iqa_models/test_fuzz_models.py",
-    "fetal_iqa_models/test_hostile_files.py",
     "fetal_iqa_models/test_lora.py",
     "fetal_iqa_models/test_mobile.py",
     "fetal_iqa_models/test_networks.py",
