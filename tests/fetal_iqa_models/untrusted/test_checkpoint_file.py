@@ -121,7 +121,7 @@ def test_what_training_keeps_beside_the_network_does_no_harm(tmp_path: Path, zip
     ids=["numpy", "path", "function", "module", "meta", "sparse", "quantised"],
 )
 @pytest.mark.filterwarnings("ignore")
-def test_a_checkpoint_of_more_than_tensors_is_told_so(
+def test_a_checkpoint_of_more_than_tensors_is_reported_so(
     tmp_path: Path, extra: dict[str, object], what: str
 ) -> None:
     for zipped in (True, False):
@@ -141,7 +141,7 @@ def test_a_checkpoint_of_more_than_tensors_is_told_so(
         ("oc_meta.pt", r"one without values \(of the device meta\)$"),
     ],
 )
-def test_a_shared_case_is_told_what_it_is(tmp_path: Path, name: str, what: str) -> None:
+def test_a_shared_case_is_reported_what_it_is(tmp_path: Path, name: str, what: str) -> None:
     if not (CASES / name).is_file():
         pytest.skip(f"{name} is not here: it lies beside the project")
     with pytest.raises(WeightsError, match=what):

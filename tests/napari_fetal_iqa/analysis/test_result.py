@@ -24,7 +24,7 @@ def results(frames, quality=None, area=None, masks=None, non_black=True):
     )
 
 
-def test_an_empty_analysis_has_said_nothing(blank_sweep):
+def test_an_empty_analysis_has_no_results(blank_sweep):
     analysis = Analysis(blank_sweep)
     assert (analysis.labels() == -1).all()
     assert analysis.best_frame() == -1

@@ -53,7 +53,7 @@ def test_an_error_of_the_user_is_one_line(remote):
     assert "\n" not in str(caught.value)
 
 
-def test_a_killed_process_is_said_and_started_anew(remote, sweep, tiny_models):
+def test_a_killed_process_is_reported_and_started_anew(remote, sweep, tiny_models):
     load(remote, tiny_models)
     os.kill(remote._process.pid, signal.SIGTERM)
     remote._process.wait()

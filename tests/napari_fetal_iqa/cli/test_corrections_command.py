@@ -116,7 +116,7 @@ def test_the_list_as_json_is_for_programs(run, store, sweep):
     assert found["agreements"][0]["disagreements"] == [1]
 
 
-def test_a_store_without_sweeps_is_said_to_be_empty(run, store):
+def test_a_store_without_sweeps_is_reported_to_be_empty(run, store):
     code, out, err = run("corrections", "list")
     assert (code, err) == (0, "")
     assert "no corrections yet; open a sweep in the window" in out

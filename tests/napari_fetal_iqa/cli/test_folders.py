@@ -31,7 +31,7 @@ def test_info_tells_of_every_sweep_that_analyse_means(folder):
     assert result.stderr == words.stderr == "mixed: left out notes.txt\n"
 
 
-def test_one_sweep_in_a_folder_is_told_as_itself(folder):
+def test_one_sweep_in_a_folder_is_reported_as_itself(folder):
     (folder / "tuesday.dcm").unlink()
 
     assert (
@@ -39,7 +39,7 @@ def test_one_sweep_in_a_folder_is_told_as_itself(folder):
     )
 
 
-def test_a_bad_sweep_is_named_and_the_others_are_told(folder):
+def test_a_bad_sweep_is_named_and_the_others_are_reported(folder):
     (folder / "sunday.mha").write_text("no image")
 
     result = CliRunner().invoke(app, ["info", str(folder), "--json"])

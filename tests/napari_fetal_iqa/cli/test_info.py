@@ -20,7 +20,7 @@ def sweep(tmp_path):
     ("options", "expected"),
     [([], [[0, 9]]), (["--frames-per-sweep", "4"], [[0, 4], [4, 8], [8, 9]])],
 )
-def test_sweeps_are_as_long_as_asked_for(sweep, options, expected):
+def test_sweeps_are_as_long_as_requested(sweep, options, expected):
     result = CliRunner().invoke(app, ["info", str(sweep), "--json", *options])
 
     assert result.exit_code == 0
@@ -45,7 +45,7 @@ def test_words_and_json_say_why_a_spacing_is_doubtful(save_dicom, volume):
     assert facts["spacing_note"] in words
 
 
-def test_what_must_be_known_of_the_spacing_is_told(tmp_path):
+def test_what_must_be_known_of_the_spacing_is_reported(tmp_path):
     frames = np.random.default_rng(0).integers(1, 255, (9, 24, 32), np.uint8)
     path = write_volume(tmp_path / "case.mha", frames, (1.0, 1.0))
 

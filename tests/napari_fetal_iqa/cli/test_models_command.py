@@ -91,7 +91,7 @@ def test_a_folder_moves_no_cursor(run, make_model):
         assert line.isprintable()
 
 
-def test_show_says_lineage_and_figures_before_and_after(run, make_model):
+def test_show_says_lineage_and_metrics_before_and_after(run, make_model):
     make_model("mine", parent="demo-cls", metrics=FIGURES)
     code, out, err = run("models", "show", "mine")
     assert (code, err) == (0, "")
@@ -163,7 +163,7 @@ def test_a_worse_model_is_used_only_by_saying_so(run, make_model):
     assert "worse than its parent" in out
 
 
-def test_a_child_without_a_hold_out_is_said_not_to_be_judged(run, make_model):
+def test_a_child_without_a_hold_out_is_reported_not_to_be_judged(run, make_model):
     make_model("mine", parent="demo-cls")
     code, out, _ = run("models", "use", "mine")
     assert code == 0

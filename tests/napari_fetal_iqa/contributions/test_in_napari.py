@@ -51,7 +51,7 @@ def test_every_frame_of_a_compressed_sweep_is_shown(viewer, tmp_path, volume):
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows keeps open files from being cut")
-def test_a_sweep_that_is_cut_while_it_is_shown_is_told_and_the_window_stays(viewer, tmp_path):
+def test_a_sweep_that_is_cut_while_it_is_shown_is_reported_and_the_window_stays(viewer, tmp_path):
     volume = np.random.default_rng(0).integers(0, 255, (90, 64, 64), np.uint8)
     path = write_volume(tmp_path / "case.mha", volume, compress=False)
     (image,) = viewer.open(path, plugin="napari-fetal-iqa")

@@ -42,7 +42,7 @@ def export(store, sweep, folder, reviewer=None):
     return export_case(folder, corrected, sweep)
 
 
-def test_what_was_said_comes_back_from_the_data_set(store, tmp_path):
+def test_what_was_corrected_comes_back_from_the_data_set(store, tmp_path):
     sweep = make_sweep(equal(6, 4))
     store.add_sweep(sweep)
     expected = np.zeros(sweep.shape, np.uint8)

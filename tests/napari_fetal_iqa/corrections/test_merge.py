@@ -171,7 +171,7 @@ def test_a_redo_is_kept_though_something_came_between_at_the_other_desk(here, th
     assert labels(here) == {1: Label.OPTIMAL, 2: Label.NONE}
 
 
-def test_what_is_said_after_the_clock_went_back_is_still_the_last_word(here, clock):
+def test_what_is_reported_after_the_clock_went_back_is_still_the_last_word(here, clock):
     clock(11)
     here.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
     clock(9)

@@ -34,7 +34,7 @@ def fill_the_disk(store):
     store._connection.execute(f"PRAGMA max_page_count = {pages}")
 
 
-def test_a_full_disk_is_said_and_what_was_said_is_written_once_there_is_room(path, sweep):
+def test_a_full_disk_is_reported_and_what_was_corrected_is_written_once_there_is_room(path, sweep):
     noise = np.random.default_rng(1).random((6, 24, 32)) < 0.5
     with CorrectionStore(path) as store:
         store.add_sweep(sweep)
@@ -214,7 +214,7 @@ DEATHS = [cut, empty, overwrite, remove, move, replace_by_notes]
 @pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced")
 @pytest.mark.parametrize("first", [True, False], ids=["first edit", "later edit"])
 @pytest.mark.parametrize("death", DEATHS)
-def test_what_is_said_after_the_file_died_waits_and_is_rescued(path, sweep, mask, death, first):
+def test_what_is_reported_after_the_file_died_waits_and_is_rescued(path, sweep, mask, death, first):
     with CorrectionStore(path) as store:
         store.add_sweep(sweep)
         store.set_label(sweep.identity, 0, Label.OPTIMAL, "BM" if first else "AK")

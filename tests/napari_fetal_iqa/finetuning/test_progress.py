@@ -13,7 +13,7 @@ def step(done, total=150, task="cls", loss=0.5, event="step", **more):
     return Progress(event, done, total, loss, task=task, **more)
 
 
-def test_each_phase_is_said_in_words():
+def test_each_phase_is_reported_in_words():
     progress = FinetuningProgress(["cls"])
     assert progress.describe(0) == "Loading the networks…"
     progress.take(step(3, 12, event="reading", loss=None), 0)

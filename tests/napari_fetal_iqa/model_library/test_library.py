@@ -151,7 +151,7 @@ def test_a_model_is_found_by_id_hash_folder_and_name(library, kept, tmp_path, mo
     assert library.find(str(shipped)).reference == "demo-seg"
 
 
-def test_what_is_unknown_is_said_to_be(library, kept):
+def test_what_is_unknown_is_reported_to_be(library, kept):
     entry = library.find(str(kept("mine")))
     for text in (entry.hash[:3], f"seg-{entry.hash[:4]}", "", "nothing", "cls-", "x" * 300):
         with pytest.raises(ModelError, match="no such model; give an id"):
@@ -173,7 +173,7 @@ def test_an_id_of_two_models_is_refused_and_more_digits_tell(library, kept, monk
     assert library.find("one").card.name == "one"
 
 
-def test_the_same_model_in_two_folders_is_told_by_folder(library, kept):
+def test_the_same_model_in_two_folders_is_reported_by_folder(library, kept):
     folder = kept("mine")
     shutil.copytree(folder, paths.models() / "copy")
     with pytest.raises(ModelError, match="or the folder"):

@@ -223,7 +223,7 @@ def test_a_hostile_file_is_refused_in_little_time_and_memory(tmp_path, kind):
     assert megabytes < MEMORY_MB
 
 
-def test_the_size_of_a_volume_is_said_before_it_is_decoded(save_dicom, volume, monkeypatch):
+def test_the_size_of_a_volume_is_reported_before_it_is_decoded(save_dicom, volume, monkeypatch):
     from napari_fetal_iqa.errors import SweepError
     from napari_fetal_iqa.io import read_sweep
 
