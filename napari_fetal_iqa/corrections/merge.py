@@ -81,10 +81,16 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
     return store
 
 
-def rescue(store: CorrectionStore) -> Path | None:
-    """Save what is not on disk into a new store in the folder of temporary files.
+def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
+    """Save what is not on disk into a new store.
 
     The store's own file is not asked for anything.
+
+    Parameters
+    ----------
+    store : CorrectionStore
+    path : Path, optional
+        Of the new store, where there is no file yet; by default in the folder of temporary files.
 
     Returns
     -------
@@ -94,7 +100,7 @@ def rescue(store: CorrectionStore) -> Path | None:
     Raises
     ------
     StoreError
-        Where that folder cannot be written either.
+        Where that cannot be written either, or is there already.
     """
     events = [one for one in store.waiting if isinstance(one, Event)]
     if not store.on_disk:
@@ -102,7 +108,10 @@ def rescue(store: CorrectionStore) -> Path | None:
     if not events:
         return None
     spoken_of = {event.sweep for event in events}
-    path = Path(tempfile.mkdtemp(prefix="fetal-iqa-")) / "rescued-corrections.sqlite"
+    if path is None:
+        path = Path(tempfile.mkdtemp(prefix="fetal-iqa-")) / "rescued-corrections.sqlite"
+    elif path.exists():
+        raise StoreError(f"{path}: is there already; choose another name")
     with CorrectionStore(path) as rescued:
         known = [record for record in store.known_sweeps if record.identity in spoken_of]
         rescued.append(events, known)

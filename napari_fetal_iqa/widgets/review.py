@@ -1,5 +1,6 @@
 """The review widget: puts the parts together and follows the layers of the viewer."""
 
+import logging
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ from napari_fetal_iqa.storage.settings import Settings, SettingsFile
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background.close_guard import CloseGuard
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.tasks import import_what_sweeps_need, prepare_sweep
@@ -51,6 +53,8 @@ from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
+
+logger = logging.getLogger(__name__)
 
 
 class ReviewWidget(QWidget):
@@ -92,6 +96,7 @@ class ReviewWidget(QWidget):
         self.runner = AnalysisRunner(analyser, self)
         # whoever ends first: the process of the networks goes too
         main_window(self.viewer).destroyed.connect(analyser.close)
+        self.close_guard = CloseGuard(main_window(self.viewer), self.keeper, self.shut_down)
         self.presenter: SweepPresenter | None = None
         self.layer: Image | None = None
         self._closed = False
@@ -220,6 +225,8 @@ class ReviewWidget(QWidget):
         if self._closed:
             return
         self._closed = True
+        self.close_guard.remove()
+        del self.close_guard  # which holds on to the window
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
         self.timeline_dock.hide()
@@ -232,6 +239,7 @@ class ReviewWidget(QWidget):
         self.viewer.events.theme.disconnect(self._follow_theme)
         self._keys.remove()
         if not_saved := self.keeper.close():
+            logger.warning(not_saved)  # for the terminal, if the window is gone
             show_error(not_saved)
 
     # Opening -------------------------------------------------------------------------------

@@ -5,9 +5,11 @@ import sqlite3
 
 import pytest
 
+from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.corrections.schema import SCHEMA_VERSION
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.widgets.viewer.compat import main_window
 
 SECONDS = 1000
 
@@ -83,14 +85,121 @@ def test_what_cannot_be_saved_at_the_end_is_saved_elsewhere(review, path, monkey
         assert on_disk.events() == []
 
 
-def test_a_store_that_is_emptied_under_the_window_takes_no_edit_with_it(desk, path, monkeypatch):
+def test_a_store_that_is_emptied_under_the_window_takes_no_edit_with_it(review, path, monkeypatch):
     shown = []
     monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", shown.append)
     os.truncate(path, 0)
-    desk.presenter.actions.label_optimal()
-    assert not saved(desk)
-    assert desk.page.frame.label_buttons[Label.OPTIMAL].isChecked()
-    desk.close()
+    review.presenter.actions.label_optimal()
+    assert not saved(review)
+    assert review.page.frame.label_buttons[Label.OPTIMAL].isChecked()
+    review.close()
     (line,) = shown
     with CorrectionStore(line.split("corrections merge ")[1]) as store:
         assert [event.label for event in store.events()] == [Label.OPTIMAL]
+
+
+@pytest.fixture
+def closable(qapp, analyser, tiny_settings, phantom, qtbot):
+    """The review in a window that the test closes itself; napari's own fixture allows none that."""
+    import napari
+    from napari._qt.qt_viewer import QtViewer
+
+    from napari_fetal_iqa.widgets import ReviewWidget
+
+    viewer = napari.Viewer(show=False)
+    viewer.window._qt_window._save_current_window_settings = lambda: None
+    viewer.window.show()
+    widget = ReviewWidget(viewer, analyser=analyser)
+    viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
+    data, attributes, _ = sweep_layer(phantom.sweep)
+    viewer.add_image(data, **attributes)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    yield widget
+    if not widget._closed:
+        widget.shut_down()
+        viewer.close()
+    QtViewer._instances.clear()  # napari's fixture counts them; a window that is gone counts not
+
+
+@pytest.fixture
+def unwritable(closable):
+    """The review with one correction that its store does not take."""
+    review = closable
+    review.keeper.store._connection.execute("PRAGMA query_only = ON")
+    review.presenter.actions.label_optimal()
+    review.keeper._timer.stop()
+    assert not saved(review)
+    return review
+
+
+def answer(widget, words):
+    question = widget.close_guard.question
+    (button,) = [one for one in question.buttons() if one.text() == words]
+    button.click()
+
+
+def rescued_from(widget):
+    text = widget.close_guard.question.informativeText()
+    return text.removeprefix("They are kept in ").removesuffix(" in any case.")
+
+
+def test_closing_napari_is_held_while_something_is_unsaved_and_it_is_rescued_in_any_case(
+    unwritable, qtbot
+):
+    window = main_window(unwritable.viewer)
+    window.close()
+    assert window.isVisible()
+    question = unwritable.close_guard.question
+    assert question.text().startswith("1 correction is not saved yet")
+    assert all(button.toolTip() for button in question.buttons())
+    with CorrectionStore(rescued_from(unwritable)) as rescued:
+        assert [event.label for event in rescued.events()] == [Label.OPTIMAL]
+
+    answer(unwritable, "Stay")
+    assert window.isVisible()
+    assert not unwritable._closed
+    window.close()
+    assert window.isVisible()  # held again
+
+    unwritable.keeper.store._connection.execute("PRAGMA query_only = OFF")
+    answer(unwritable, "Try again")
+    assert unwritable._closed
+    with CorrectionStore(paths.default_store()) as on_disk:
+        assert len(on_disk.events()) == 1
+
+
+def test_what_is_unsaved_can_be_saved_elsewhere_on_closing(unwritable, monkeypatch, tmp_path):
+    chosen = tmp_path / "mine.sqlite"
+    monkeypatch.setattr(
+        "napari_fetal_iqa.widgets.background.close_guard.QFileDialog.getSaveFileName",
+        lambda *_: (str(chosen), ""),
+    )
+    main_window(unwritable.viewer).close()
+    answer(unwritable, "Save elsewhere…")
+    assert unwritable._closed
+    with CorrectionStore(chosen) as store:
+        assert len(store.events()) == 1
+
+
+def test_a_second_close_is_not_held(unwritable):
+    window = main_window(unwritable.viewer)
+    window.close()
+    kept = rescued_from(unwritable)
+    window.close()
+    assert unwritable._closed
+    with CorrectionStore(kept) as store:
+        assert len(store.events()) == 1
+
+
+def test_closing_with_everything_saved_ends_the_review_at_once(closable):
+    review = closable
+    review.presenter.actions.label_optimal()
+    main_window(review.viewer).close()
+    assert review._closed
+    with CorrectionStore(paths.default_store()) as on_disk:
+        assert len(on_disk.events()) == 1
+
+
+def test_the_end_of_the_program_ends_the_review_too(review, qapp):
+    qapp.aboutToQuit.emit()
+    assert review._closed

@@ -1,5 +1,7 @@
 """The window's corrections store: tried again for as long as it cannot be written."""
 
+from pathlib import Path
+
 from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fetal_iqa.corrections import CorrectionStore, move_to_disk, rescue
@@ -68,6 +70,28 @@ class StoreKeeper(QObject):
         else:
             self._store = move_to_disk(self.store)
             self.moved.emit()
+
+    @property
+    def unsaved(self) -> int:
+        """How many events are not on disk, after one more try to write them."""
+        if self._store is None:
+            return 0
+        try:
+            self._save()
+        except StoreError:
+            store = self._store
+            return len(store.waiting if store.on_disk else store.events())
+        return 0
+
+    def rescue(self, path: Path | None = None) -> Path | None:
+        """Save what is not on disk into a new store: ``path``, or one in a temporary folder.
+
+        Raises
+        ------
+        StoreError, OSError
+            Where that is refused, too.
+        """
+        return None if self._store is None else rescue(self._store, path)
 
     def close(self) -> str | None:
         """Close the store; return where to find what could not be written to it."""

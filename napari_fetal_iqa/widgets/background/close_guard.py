@@ -1,0 +1,128 @@
+"""Nothing is lost on closing: the window is held while corrections are not on disk."""
+
+import logging
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import QCoreApplication, QEvent, QObject
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox
+
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+
+logger = logging.getLogger(__name__)
+
+
+class CloseGuard(QObject):
+    """Watches napari's window: what is unsaved holds it once, and what was saved lets it go.
+
+    At the first close with something unsaved, that is rescued into a store of its own and the
+    person is asked; a second close, or the answer, closes all the same.
+
+    Parameters
+    ----------
+    window : QMainWindow
+    keeper : StoreKeeper
+    shut_down : callable
+        Called when the window is closed for good, and when the program ends.
+    """
+
+    def __init__(
+        self, window: QMainWindow, keeper: StoreKeeper, shut_down: Callable[[], None]
+    ) -> None:
+        super().__init__(window)
+        self._window = window
+        self._keeper = keeper
+        self._shut_down = shut_down
+        self._closing = False
+        self.question: QMessageBox | None = None
+        window.installEventFilter(self)
+        application = QCoreApplication.instance()
+        assert application is not None
+        application.aboutToQuit.connect(shut_down)
+
+    def remove(self) -> None:
+        """Watch no longer, and hold on to nothing."""
+        self._window.removeEventFilter(self)
+        application = QCoreApplication.instance()
+        if application is not None:
+            application.aboutToQuit.disconnect(self._shut_down)
+        self._stay()
+        self._shut_down = _nothing
+        self.deleteLater()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Hold a close, or note that it went through: then the window hides."""
+        if watched is not self._window or event is None:
+            return False
+        if event.type() == QEvent.Type.Close:
+            unsaved = 0 if self.question else self._keeper.unsaved
+            self._closing = not unsaved
+            if unsaved:
+                event.ignore()
+                self._ask(unsaved)
+                return True
+        elif event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
+            self._shut_down()
+        return False
+
+    def _ask(self, unsaved: int) -> None:
+        corrections = "1 correction is" if unsaved == 1 else f"{unsaved} corrections are"
+        try:
+            kept = f"They are kept in {self._keeper.rescue()} in any case."
+        except (StoreError, OSError) as error:
+            kept = f"They could not be kept elsewhere either: {error}"
+        logger.warning("closing was held: %d corrections are not saved. %s", unsaved, kept)
+        box = QMessageBox(self._window)
+        box.setIcon(QMessageBox.Icon.Warning)
+        box.setWindowTitle("Not saved")
+        box.setText(f"{corrections} not saved yet: the corrections store cannot be written.")
+        box.setInformativeText(kept)
+        again = box.addButton("Try again", QMessageBox.ButtonRole.AcceptRole)
+        elsewhere = box.addButton("Save elsewhere…", QMessageBox.ButtonRole.ActionRole)
+        close = box.addButton("Close", QMessageBox.ButtonRole.DestructiveRole)
+        stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
+        for button, tip in (
+            (again, "Write them to the store once more, and close"),
+            (elsewhere, "Choose a file for them, to be merged into the store later, and close"),
+            (close, "Close; what is kept can be merged into the store later"),
+            (stay, "Do not close; saving is tried again by itself"),
+        ):
+            if button is not None:
+                button.setToolTip(tip)
+        box.setDefaultButton(again)
+        answers = {again: self._try_again, elsewhere: self._save_elsewhere, close: self._close}
+        box.buttonClicked.connect(lambda button: answers.get(button, self._stay)())
+        self.question = box
+        box.open()
+
+    def _stay(self) -> None:
+        question, self.question = self.question, None
+        if question is not None:
+            question.deleteLater()
+
+    def _try_again(self) -> None:
+        self._stay()
+        self._window.close()
+
+    def _save_elsewhere(self) -> None:
+        path, _ = QFileDialog.getSaveFileName(
+            self._window, "Save corrections", "corrections.sqlite", "Corrections (*.sqlite)"
+        )
+        if not path:
+            self._stay()
+            return
+        try:
+            self._keeper.rescue(Path(path))
+        except (StoreError, OSError) as error:
+            self._stay()
+            QMessageBox.warning(self._window, "Not saved", str(error))
+            return
+        self._close()
+
+    def _close(self) -> None:
+        self._window.close()  # not held: the question is still there
+
+
+def _nothing() -> None:
+    """Do nothing."""
