@@ -340,9 +340,13 @@ class ReviewWidget(QWidget):
         if presenter is not None and layer is not None:
             self._close_sweep(cancel=False)
             self.layer = layer
-            session = presenter.session
-            # after the layers that still lie there are gone: the new ones take their names
-            QTimer.singleShot(0, lambda: self._lay_out(layer, session.sweep, session.analysis))
+            # at once: napari 0.9.2 on software OpenGL crashes where the sweep alone is drawn
+            self._lay_out(layer, presenter.session.sweep, presenter.session.analysis)
+            QTimer.singleShot(0, self._name_layers)  # once those that still lie there are gone
+
+    def _name_layers(self) -> None:
+        if self.presenter is not None:
+            self.presenter.view.name_layers()
 
     def _close_sweep(self, cancel: bool = True) -> None:
         presenter, self.presenter, self.layer = self.presenter, None, None

@@ -69,7 +69,9 @@ def test_a_layer_of_ours_that_is_deleted_comes_back_with_everything_as_it_was(
     done, before = review.page.analysis.doing.text(), review.presenter
     review.viewer.layers.remove(review.viewer.layers[name])
     qtbot.waitUntil(lambda: review.presenter not in (None, before), timeout=20 * SECONDS)
-    assert [layer.name for layer in review.viewer.layers][1:] == ["Abdomen", "Calipers"]
+    qtbot.waitUntil(
+        lambda: [layer.name for layer in review.viewer.layers][1:] == ["Abdomen", "Calipers"]
+    )
     assert review.page.analysis.doing.text() == done
     assert review.presenter.session.analysis.complete
     assert "1 frame corrected, saved" in review.page.saved.text()

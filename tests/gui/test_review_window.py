@@ -54,12 +54,12 @@ def test_a_sweep_on_the_desk_is_named_and_measured_in_mm(review, phantom):
     assert overlay.data.shape == review.layer.data.shape
 
 
-def test_what_must_be_known_of_the_spacing_stands_beneath_it(desk, phantom):
-    assert "placeholder" not in desk.page.about.text()
+def test_what_must_be_known_of_the_spacing_stands_beneath_it(review, phantom):
+    assert "placeholder" not in review.page.about.text()
 
-    desk.page.show_sweep(replace(phantom.sweep, spacing_note="1 mm is a placeholder"))
+    review.page.show_sweep(replace(phantom.sweep, spacing_note="1 mm is a placeholder"))
 
-    assert desk.page.about.text().endswith("<br>1 mm is a placeholder")
+    assert review.page.about.text().endswith("<br>1 mm is a placeholder")
 
 
 def test_a_stack_that_someone_else_opened_is_reviewed_too(window, tiny_settings, qtbot):
@@ -351,7 +351,7 @@ def test_a_longer_layer_beside_the_sweep_gets_no_corrections(review, store):
     review.viewer.dims.set_point(0, 90)
     review.presenter.actions.label_optimal()
     assert store.events() == []
-    assert "go to one first" in review.page.analysis.error.text()
+    assert "no frame of this sweep is on the screen" in review.page.analysis.error.text()
     review.presenter.actions.last_frame()
     review.presenter.actions.label_optimal()
     assert [event.frame for event in store.events()] == [59]

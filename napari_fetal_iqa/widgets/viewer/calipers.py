@@ -17,6 +17,7 @@ _DIAMETER_DOTS = 15
 _ENDS = 4
 _N_POINTS = _OUTLINE_DOTS + 2 * _DIAMETER_DOTS + _ENDS
 _COLOUR = "white"
+CALIPERS_NAME = "Calipers"
 _DOTS_ACROSS, _CROSSES_ACROSS = 190, 45
 """How many dots, and how many crosses, side by side would be as wide as a frame."""
 
@@ -40,7 +41,7 @@ class Calipers:
         n_dots = _N_POINTS - _ENDS
         self.layer: Points = viewer.add_points(
             np.zeros((_N_POINTS, 2)),
-            name="Calipers",
+            name=CALIPERS_NAME,
             scale=image.scale[-2:],
             translate=image.translate[-2:],
             units=image.units[-2:],

@@ -17,6 +17,7 @@ from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.widgets.viewer.compat import close_polygon, see_through_polygon
 
+MASK_NAME = "Abdomen"
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
 _OUTLINE_PX = 3
@@ -45,7 +46,7 @@ class MaskOverlay:
         self._painted: set[int] = set()
         self.layer: Labels = viewer.add_labels(
             self._data,
-            name="Abdomen",
+            name=MASK_NAME,
             scale=image.scale,
             translate=image.translate,
             units=image.units,

@@ -15,11 +15,11 @@ from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.session import ReviewSession
-from napari_fetal_iqa.widgets.viewer.calipers import Calipers
+from napari_fetal_iqa.widgets.viewer.calipers import CALIPERS_NAME, Calipers
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
-from napari_fetal_iqa.widgets.viewer.mask_layer import MaskOverlay
+from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
 from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
@@ -78,6 +78,10 @@ class SweepView:
         """The layers that are ours, from the lowest to the highest."""
         drawn = (self.overlay.layer, self.reviewer_outline.layer, self.calipers.layer)
         return [self._layer, *(layer for layer in drawn if layer is not None)]
+
+    def name_layers(self) -> None:
+        """Give our layers their names, which others had when they came."""
+        self.overlay.layer.name, self.calipers.layer.name = MASK_NAME, CALIPERS_NAME
 
     @property
     def needed_layers(self) -> tuple[Layer, Layer]:
