@@ -9,6 +9,7 @@ import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.folders import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io.read import read_source
@@ -74,21 +75,21 @@ def analyse(
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
     if cls is None or seg is None:
         named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in analyser.setup.models)
-        typer.echo(f"Models: {named}", err=True)
+        echo(f"Models: {named}", err=True)
     sources = list(find_sweeps(sweeps))
     failed = []
     for source in sources:
         try:
             sweep = read_source(source, frames_per_sweep)
             if sweep.spacing_note:
-                typer.echo(f"{sweep.name}: {sweep.spacing_note}", err=True)
+                echo(f"{sweep.name}: {sweep.spacing_note}", err=True)
             job.run(sweep, chosen)
         except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
             explained = _explained(error, source.name)
             if len(sources) == 1 or (isinstance(error, ModelError) and not analyser.loaded):
                 raise explained from error
             failed.append(source.name)
-            typer.echo(f"napari-fetal-iqa: {explained}", err=True)
+            echo(f"napari-fetal-iqa: {explained}", err=True)
     if failed:
         raise FetalIqaError(
             f"{len(failed)} of {len(sources)} sweeps could not be analysed: {', '.join(failed)}"

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
-import typer
 from tqdm import tqdm
 
 from fetal_iqa_models.errors import ModelError
@@ -18,7 +17,9 @@ from napari_fetal_iqa.analysis import (
     write_results,
 )
 from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.storage.paths import read_small_text
 from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
@@ -41,7 +42,7 @@ class AnnouncedAnalyser(Analyser):
             except (OSError, MemoryError, RuntimeError) as error:
                 raise ModelError(f"the models cannot be loaded: {in_one_line(error)}") from error
             models = ", ".join(model.id for model in self.setup.models)
-            typer.echo(f"{models} on {self.setup.device}, {self.setup.precision}")
+            echo(f"{models} on {self.setup.device}, {self.setup.precision}")
         return self
 
 
@@ -74,7 +75,7 @@ class AnalysisJob:
         """
         folder = self._folder(sweep)
         if frames is None and not self._overwrite and self._is_done(folder, sweep):
-            typer.echo(f"{sweep.name}: done already, in {folder}")
+            echo(f"{sweep.name}: done already, in {folder}")
             return
         if frames is not None and not self._overwrite and _is_complete(_summary(folder)):
             raise AnalysisError(
@@ -96,19 +97,19 @@ class AnalysisJob:
         finally:
             bar.close()
         write_results(analysis, folder)
-        typer.echo(f"{verdict(analysis)} Results in {folder}")
+        echo(f"{verdict(analysis)} Results in {folder}")
 
     def _stop(self, analysis: Analysis, folder: Path) -> None:
         """Write what is there, and report it."""
         sweep, done = analysis.sweep, int(analysis.computed.sum())
         message = f"{sweep.name}: stopped after {done} of {len(sweep)} frames"
         if not done:
-            typer.echo(message)
+            echo(message)
         elif _is_complete(_summary(folder)):
-            typer.echo(f"{message}; the results of all frames in {folder} stay")
+            echo(f"{message}; the results of all frames in {folder} stay")
         else:
             write_results(analysis, folder)
-            typer.echo(f"{message}; their results are in {folder}")
+            echo(f"{message}; their results are in {folder}")
 
     def _folder(self, sweep: SweepVolume) -> Path:
         """Choose the folder of a sweep; another sweep of the same name keeps its own."""
@@ -177,8 +178,9 @@ def _is_complete(written: dict[str, Any] | None) -> bool:
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:
+    """Return the summary that lies in a folder; None where there is none that can be read."""
     try:
-        written = json.loads((folder / "summary.json").read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        written = json.loads(read_small_text(folder / "summary.json"))
+    except (OSError, ValueError, RecursionError):
         return None
     return written if isinstance(written, dict) else None

@@ -9,6 +9,7 @@ from typing import Annotated
 
 import typer
 
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import FetalIqaError
 
 DEFAULT_SCREENSHOT = Path("napari-fetal-iqa-demo.png")
@@ -49,7 +50,7 @@ def demo(
 
         show_demo(screenshot, say=typer.echo)
         if screenshot:
-            typer.echo(f"The window is in {screenshot}")
+            echo(f"The window is in {screenshot}")
     else:
         _on_virtual_screen(screenshot or DEFAULT_SCREENSHOT)
 
@@ -68,7 +69,7 @@ def _on_virtual_screen(screenshot: Path) -> None:
         raise FetalIqaError(
             "there is no screen here: install xvfb for a virtual one, or use demo --headless"
         )
-    typer.echo(f"There is no screen here; the window goes to {screenshot}")
+    echo(f"There is no screen here; the window goes to {screenshot}")
     again = [sys.executable, "-m", "napari_fetal_iqa", "demo", "--screenshot", str(screenshot)]
     done = subprocess.run([xvfb, "-a", "-s", _SCREEN, *again], check=False)
     if done.returncode:

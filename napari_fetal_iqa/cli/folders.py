@@ -3,8 +3,7 @@
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-import typer
-
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import SweepSource, look_into
 
@@ -24,5 +23,5 @@ def find_sweeps(paths: Iterable[Path]) -> Iterator[SweepSource]:
             yield SweepSource(path)
             continue
         if contents.notice:
-            typer.echo(contents.notice, err=True)
+            echo(contents.notice, err=True)
         yield from contents.sweeps

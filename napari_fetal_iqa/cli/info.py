@@ -8,6 +8,7 @@ from typing import Annotated
 import typer
 
 from napari_fetal_iqa.cli.folders import find_sweeps
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.read import read_source
@@ -47,7 +48,7 @@ def info(
             if len(sources) == 1:
                 raise
             failed.append(source.name)
-            typer.echo(f"napari-fetal-iqa: {error}", err=True)
+            echo(f"napari-fetal-iqa: {error}", err=True)
     if as_json:
         facts = [asdict(one) for one in found]
         typer.echo(json.dumps(facts[0] if len(sources) == 1 else facts, indent=2))

@@ -10,6 +10,7 @@ import typer
 from fetal_iqa_models import ModelCard, model_id
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError, printable
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
@@ -50,7 +51,7 @@ def list_models(as_json: AsJson = False) -> None:
         return
     header = ("", "id", "name", "parent", "hold-out", "")
     for line in _aligned([header, *map(_row, entries)]):
-        typer.echo(line)
+        echo(line)
 
 
 @app.command()
@@ -70,7 +71,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
         raise ModelError(entry.damaged or "")
     else:
         for text in (*_in_words(entry, entry.card, line), *_metrics(entry.card)):
-            typer.echo(text)
+            echo(text)
 
 
 @app.command()
@@ -92,7 +93,7 @@ def use(
     note = library.use(entry, although_worse)
     _report(entry)
     if note:
-        typer.echo(f"{entry.id}: {note}")
+        echo(f"{entry.id}: {note}")
 
 
 @app.command()
@@ -124,12 +125,12 @@ def delete(
             raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
         typer.confirm(f"Delete {entry.id} ({_plain(entry.reference)}) for good?", abort=True)
     library.delete(entry)
-    typer.echo(f"{entry.id}: deleted")
+    echo(f"{entry.id}: deleted")
 
 
 def _report(entry: ModelEntry) -> None:
     if entry.card is not None:
-        typer.echo(
+        echo(
             f"{entry.id} ({entry.hash[:12]}, {_plain(entry.card.name)}) is in use for "
             f"{entry.card.task}; close and reopen the window if it is open"
         )

@@ -10,6 +10,7 @@ import fetal_iqa_models
 from fetal_iqa_models import StoredWeights, WeightsStore
 from fetal_iqa_models.errors import WeightsError, shown
 from fetal_iqa_models.registry import EncoderSpec
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.storage import paths as places
 
 app = typer.Typer(
@@ -90,10 +91,10 @@ def verify(
     for path in paths:
         try:
             stored = fetal_iqa_models.verify_weights(path)
-            typer.echo(f"{stored.header.encoder}: intact, {_in_words(stored)}")
+            echo(f"{stored.header.encoder}: intact, {_in_words(stored)}")
         except WeightsError as error:
             damaged += 1
-            typer.echo(f"napari-fetal-iqa: {error}", err=True)
+            echo(f"napari-fetal-iqa: {error}", err=True)
     if damaged:
         raise WeightsError(f"{damaged} of {len(paths)} weights files are damaged")
 
@@ -104,11 +105,11 @@ def _store() -> WeightsStore:
 
 def _report(stored: StoredWeights) -> None:
     header = stored.header
-    typer.echo(f"{header.encoder}: {_in_words(stored)}")
-    typer.echo(f"sha256 {header.source_sha256}")
+    echo(f"{header.encoder}: {_in_words(stored)}")
+    echo(f"sha256 {header.source_sha256}")
     if stored.published:
-        typer.echo(f"licence {fetal_iqa_models.encoder_spec(header.encoder).terms}")
-    typer.echo(f"kept as {stored.path}")
+        echo(f"licence {fetal_iqa_models.encoder_spec(header.encoder).terms}")
+    echo(f"kept as {stored.path}")
 
 
 def _in_words(stored: StoredWeights) -> str:

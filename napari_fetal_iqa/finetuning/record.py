@@ -9,6 +9,7 @@ from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.model_library.in_use import Task
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.paths import read_small_text
 
 FILE_NAME = "job.json"
 
@@ -59,7 +60,7 @@ def read_record(folder: Path) -> JobRecord:
         Where the folder holds no training.
     """
     try:
-        return JobRecord.model_validate_json((folder / FILE_NAME).read_text(encoding="utf-8"))
+        return JobRecord.model_validate_json(read_small_text(folder / FILE_NAME))
     except (OSError, ValidationError):
         raise FinetuningError(f"{folder}: holds no training") from None
 

@@ -1,5 +1,6 @@
 """Where this machine keeps settings, corrections and caches, and where sweeps were last seen."""
 
+import errno
 import json
 import logging
 import os
@@ -93,3 +94,23 @@ def replacing(path: Path) -> Iterator[Path]:
         raise SweepError(
             f"{path.name}: cannot be written ({error.strerror}); choose another folder"
         ) from error
+
+
+def read_small_text(path: Path, largest: int = 1 << 20) -> str:
+    """Read a text file that somebody else may have put there.
+
+    Raises
+    ------
+    OSError
+        Where it is no file but a pipe or a device, which might never end, or has more than
+        ``largest`` bytes.
+    ValueError
+        Where it is no UTF-8.
+    """
+    if not path.is_file():
+        raise OSError(errno.ENOENT, "no such file", path.name)
+    with path.open("rb") as file:
+        content = file.read(largest + 1)
+    if len(content) > largest:
+        raise OSError(errno.EFBIG, "larger than it can be", path.name)
+    return content.decode("utf-8")

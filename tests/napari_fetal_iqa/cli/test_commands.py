@@ -249,6 +249,38 @@ def test_results_stay_inside_their_folder_for_any_name(run, sweep_file, tmp_path
     assert sorted(path.name for path in out.iterdir()) == ["_con", "sweep", "trailing"]
 
 
+def test_no_name_of_a_file_steers_the_terminal(run, sweep_file, tmp_path, models):
+    name = "\x1b]0;title\x07b\x1b[2J\u202ec.mha"
+    (tmp_path / name).write_bytes(sweep_file.read_bytes())
+    out = tmp_path / "out"
+    for _ in range(2):  # analysed, then done already
+        code, words, err = run("analyse", tmp_path / name, "--out", out, *models, "--frames", "1")
+        assert code == 0, err
+        assert not set("\x1b\x07\u202e") & set(words + err)
+    (tmp_path / name).write_bytes(b"no sweep")
+    code, words, err = run("analyse", tmp_path / name, sweep_file, "--out", out, *models)
+    assert code == 1
+    assert not set("\x1b\x07\u202e") & set(words + err)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes with names are POSIX's")
+@pytest.mark.parametrize("kind", ["pipe", "deep", "large"])
+def test_what_lies_in_the_place_of_a_summary_is_not_waited_for(
+    run, sweep_file, tmp_path, models, kind
+):
+    folder = tmp_path / "out" / sweep_file.stem
+    folder.mkdir(parents=True)
+    place = folder / "summary.json"
+    if kind == "pipe":
+        os.mkfifo(place)
+    else:
+        place.write_text("[" * (5000 if kind == "deep" else 2_000_000))
+    arguments = ("analyse", sweep_file, "--out", tmp_path / "out", *models, "--frames", "1")
+    code, _, err = run(*arguments)
+    assert code == 0, err
+    assert json.loads(place.read_text())["frames_analysed"] == 1
+
+
 def test_a_folder_that_may_not_be_read_is_named_and_the_others_go_on(
     run, sweep_file, models, tmp_path, monkeypatch
 ):

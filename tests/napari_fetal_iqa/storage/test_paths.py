@@ -2,6 +2,8 @@
 
 import logging
 
+import pytest
+
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import (
     Settings,
@@ -68,3 +70,17 @@ def test_only_what_was_changed_is_saved():
     save_settings(Settings(reviewer="AK", cls_model="taken into use since"))
     save_changes(shown, shown.model_copy(update={"reviewer": "BM"}))
     assert load_settings() == Settings(reviewer="BM", cls_model="taken into use since")
+
+
+def test_only_a_small_file_is_read(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_bytes("ä".encode())
+    assert paths.read_small_text(path) == "ä"
+    assert paths.read_small_text(path, largest=2) == "ä"
+    for content in (b"\xff", b"abc"):
+        path.write_bytes(content)
+        with pytest.raises((OSError, ValueError)):
+            paths.read_small_text(path, largest=2)
+    for missing in (tmp_path, tmp_path / "b.json"):
+        with pytest.raises(OSError, match="no such file"):
+            paths.read_small_text(missing)

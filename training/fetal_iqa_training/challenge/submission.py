@@ -18,6 +18,7 @@ from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.storage.paths import read_small_text
 
 MASKS = Path("images", "fetal-abdomen-segmentation")
 FRAME = Path("fetal-abdomen-frame-number.json")
@@ -113,7 +114,7 @@ def read_choice(folder: Path) -> Choice:
 
 def _read_frame(path: Path) -> int:
     try:
-        number = json.loads(path.read_text(encoding="utf-8"))
+        number = json.loads(read_small_text(path))
     except FileNotFoundError:
         raise TrainingError(f"{path.name} is missing; export the case again") from None
     except (OSError, ValueError, RecursionError):
@@ -138,7 +139,7 @@ def choice_of_analysis(folder: Path) -> Choice:
     """
     path = folder / "summary.json"
     try:
-        summary = json.loads(path.read_text(encoding="utf-8"))
+        summary = json.loads(read_small_text(path))
         frame, n_frames, done = (
             int(summary[key]) for key in ("best_frame", "frames", "frames_analysed")
         )

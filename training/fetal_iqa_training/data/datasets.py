@@ -8,6 +8,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.data.hc18 import find_table, outlined_cases
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, acouslic_cases
+from napari_fetal_iqa.storage.paths import read_small_text
 
 ORIGIN = "origin.json"
 """A data set may say in this file how it was made."""
@@ -16,7 +17,7 @@ ORIGIN = "origin.json"
 def origin(folder: Path) -> JsonValue:
     """Return what a data set says of how it was made; None where it says nothing."""
     try:
-        content: JsonValue = json.loads((folder / ORIGIN).read_text(encoding="utf-8"))
+        content: JsonValue = json.loads(read_small_text(folder / ORIGIN))
     except (OSError, ValueError, RecursionError):
         return None
     return content
