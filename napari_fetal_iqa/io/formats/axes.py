@@ -87,12 +87,15 @@ class Axes:
         return 1 if axis is None else self.sizes[axis]
 
 
-def find_axes(sizes: Sequence[int], roles: Sequence[Role] | None = None) -> Axes:
+def find_axes(
+    sizes: Sequence[int], roles: Sequence[Role] | None = None, coloured: bool = False
+) -> Axes:
     """Tell columns, rows, frames and channels from sizes and, where a file gives them, roles.
 
     Without roles the axes are columns, rows and frames, in this order. Of the axes of space the
     first are columns and rows; a third one holds the frames, where no other axis does. Axes of
-    length 1 are passed over where there are too many.
+    length 1 are passed over where there are too many. A short first axis is refused, unless the
+    colours are elsewhere: on an axis of their own, or in each pixel (``coloured``).
 
     Raises
     ------
@@ -116,9 +119,21 @@ def find_axes(sizes: Sequence[int], roles: Sequence[Role] | None = None) -> Axes
             f"{len(space)} axes of space, {len(frames)} of frames and {len(channels)} of channels"
         )
     columns, rows = space
+    _check_plane(sizes, columns, rows, coloured or bool(channels))
     return Axes(
         tuple(sizes), columns, rows, *(axes[0] if axes else None for axes in (frames, channels))
     )
+
+
+def _check_plane(sizes: Sequence[int], columns: int, rows: int, coloured: bool) -> None:
+    """Refuse a volume whose first axes are too short to be those of a picture."""
+    if len(sizes) < 3:
+        return
+    short = 1 if coloured else MAX_CHANNELS
+    if columns == 0 and sizes[columns] <= short:
+        raise AxesError(f"a first axis of {sizes[columns]} that may be colours or columns")
+    if columns == 0 and rows == 1 and sizes[rows] == 1:  # in the middle: a plane may lie across
+        raise AxesError("a second axis of 1 that may be rows or frames")
 
 
 def roles_of_kinds(kinds: Sequence[str], sizes: Sequence[int]) -> list[Role]:

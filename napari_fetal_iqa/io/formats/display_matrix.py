@@ -6,7 +6,7 @@ their side data was looked at.
 """
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -74,22 +74,24 @@ def turn_of_track(name: str, file: BinaryIO, track: int) -> Turn:
 def _matrix(file: BinaryIO, track: int) -> NDArray[np.float64]:
     """Return the upper left of the track's matrix, times that of the movie."""
     movie, tracks = np.eye(2), {}
-    for kind, start in _boxes(file):
+    for kind, start in boxes(file):
         if kind == b"mvhd":
             # Dates and durations are longer in version 1, and so are those of a track.
-            movie = _read_matrix(file, start + (48 if _version(file, start) else 36))
+            movie = _read_matrix(file, start + (48 if box_version(file, start) else 36))
         elif kind == b"tkhd":
-            long = _version(file, start)
+            long = box_version(file, start)
             file.seek(start + (20 if long else 12))
             (number,) = struct.unpack(">I", file.read(4))
             tracks[number] = _read_matrix(file, start + (52 if long else 40))
     return np.asarray(tracks.get(track, np.eye(2)) @ movie)
 
 
-def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
-    """Walk the boxes of the file, its movie and its tracks: kind, and start of the content."""
+def boxes(
+    file: BinaryIO, into: Container[bytes] = (b"moov", b"trak"), most: int = MAX_BOXES
+) -> Iterator[tuple[bytes, int]]:
+    """Walk the boxes of the file and those inside of some kinds: kind, start of the content."""
     place = 0
-    for _ in range(MAX_BOXES):
+    for _ in range(most):
         file.seek(place)
         head = file.read(8)
         if len(head) < 8:
@@ -100,7 +102,7 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             (size,) = struct.unpack(">Q", file.read(8))
             start += 8
         yield kind, start
-        if kind in (b"moov", b"trak"):
+        if kind in into:
             place = start  # into it
         elif start - place <= size < 1 << 62:
             place += size
@@ -108,7 +110,8 @@ def _boxes(file: BinaryIO) -> Iterator[tuple[bytes, int]]:
             return
 
 
-def _version(file: BinaryIO, start: int) -> int:
+def box_version(file: BinaryIO, start: int) -> int:
+    """Return the version of a box, whose content starts there."""
     file.seek(start)
     (version,) = struct.unpack(">B", file.read(1))
     return int(version)

@@ -124,8 +124,9 @@ def _axes(header: TextHeader) -> Axes:
         raise header.wrong("NDims", f"2 to {MAX_DIMENSIONS}")
     sizes = header.whole_numbers("DimSize", dimensions)
     kinds = header.get("Kinds").lower().split()
+    coloured = header.get("ElementNumberOfChannels", "1") != "1"
     try:
-        return find_axes(sizes, roles_of_kinds(kinds, sizes) if kinds else None)
+        return find_axes(sizes, roles_of_kinds(kinds, sizes) if kinds else None, coloured)
     except AxesError as error:
         raise header.untold(error) from None
 

@@ -187,7 +187,7 @@ def _axes(path: Path, header: Nifti1Header, coloured: bool) -> Axes:
             roles[VALUES_AXIS] = "channels"
         elif colour_intent and values > 1:
             raise AxesError(f"colours of {values} channels")
-        return find_axes(sizes, roles)
+        return find_axes(sizes, roles, coloured)
     except AxesError as error:
         raise SweepError(
             f"{path.name}: expected columns, rows and frames, and colours at most, found {error}; "

@@ -8,7 +8,6 @@ import re
 from collections.abc import Sequence
 
 from napari_fetal_iqa.io.formats.axes import (
-    MAX_CHANNELS,
     UNKNOWN_KINDS,
     Axes,
     AxesError,
@@ -31,8 +30,13 @@ MILLIMETRES = {
 }
 """How many mm a unit has; files without a unit are in mm by custom."""
 
-TIMES = ("s", "sec", "second", "seconds", "ms", "msec", "us", "usec")
+TIMES = ("s", "sec", "second", "seconds", "ms", "msec", "us", "usec", "frame", "frames")
 """Units of an axis of time."""
+
+FRAME_LABELS = ("frame", "frames", "time", "t")
+
+SPACES_WITH_TIME = ("rast", "last", "lpst")
+"""Short names of spaces whose last component is time; the long ones end in ``-time``."""
 
 
 def nrrd_axes(header: TextHeader) -> Axes:
@@ -54,22 +58,30 @@ def nrrd_axes(header: TextHeader) -> Axes:
 
 
 def _roles(header: TextHeader, sizes: Sequence[int]) -> list[Role]:
-    kinds = header.get("kinds").lower().split() or [""] * len(sizes)
+    # Some writers quote kinds, as labels and units are.
+    words = re.findall(r'"[^"]*"|[^\s"]+', header.get("kinds").lower())
+    kinds = [word.strip('"').strip() for word in words] or [""] * len(sizes)
     roles = roles_of_kinds(kinds, sizes)
     units = _quoted(header.get("units"))
+    labels = _quoted(header.get("labels"))
+    vectors = _vectors(header)
     steps = _directions(header) or _numbers(header, "spacings")
     # Of two axes at least a step must be known, before one without says anything.
     partly = len(steps) == len(sizes) and sum(map(math.isfinite, steps)) > 1
     for axis, role in enumerate(roles):
-        if role == "space" and len(units) == len(sizes) and units[axis] in TIMES:
+        if role == "space" and (
+            (len(units) == len(sizes) and units[axis] in TIMES)
+            or (len(labels) == len(sizes) and labels[axis] in FRAME_LABELS)
+            or (len(vectors) == len(sizes) and _along_time(header, vectors[axis]))
+        ):
             roles[axis] = "frames"
         elif kinds[axis] in UNKNOWN_KINDS and partly and not math.isfinite(steps[axis]):
             roles[axis] = "aside"
-    if len(sizes) > 2 and kinds[0] in UNKNOWN_KINDS and roles[0] == "space":
-        if 1 < sizes[0] <= MAX_CHANNELS:
-            raise AxesError(f"a first axis of {sizes[0]} that may be colours or columns")
-        if sizes[0] == 1:  # one channel; a picture of one column is no picture
-            roles[0] = "channels"
+        elif kinds[axis] in UNKNOWN_KINDS and partly and vectors and steps[axis] == 0 and axis < 2:
+            raise AxesError("a direction of length 0 that may be that of frames")
+    # One channel, where other axes are named as columns and rows.
+    if sizes[0] == 1 and kinds[0] in UNKNOWN_KINDS and len(set(kinds)) > 1 and roles[0] == "space":
+        roles[0] = "channels"
     return roles
 
 
@@ -105,20 +117,37 @@ def _of_plane(steps: Sequence[float], axes: Axes) -> tuple[float, float] | None:
 
 
 def _directions(header: TextHeader) -> list[float]:
-    """Return the length of each axis' direction in mm, nan where there is none."""
-    vectors = re.findall(r"none|\([^)]*\)", header.get("space directions").lower())
+    """Return the length of each axis' direction in mm, nan where there is none or it is time."""
     units = _quoted(header.get("space units"))
     lengths = []
-    for vector in vectors:
-        try:
-            parts = [float(part) for part in vector.strip("()").split(",")]
-        except ValueError:
-            parts = [math.nan]
+    for parts in _vectors(header):
         scales = [MILLIMETRES.get(unit, math.nan) for unit in units] or [1.0] * len(parts)
         # A direction of 0 in a unit that is not one of length, such as that of time, is 0.
         scaled = [p * s if p else 0.0 for p, s in zip(parts, scales, strict=False)]
-        lengths.append(math.hypot(*scaled))
+        lengths.append(math.nan if _along_time(header, parts) else math.hypot(*scaled))
     return lengths
+
+
+def _vectors(header: TextHeader) -> list[list[float]]:
+    """Return the direction of each axis, a single nan where there is none."""
+    vectors = []
+    for vector in re.findall(r"none|\([^)]*\)", header.get("space directions").lower()):
+        try:
+            vectors.append([float(part) for part in vector.strip("()").split(",")])
+        except ValueError:
+            vectors.append([math.nan])
+    return vectors
+
+
+def _along_time(header: TextHeader, vector: Sequence[float]) -> bool:
+    """Whether a direction has a component of time."""
+    units = _quoted(header.get("space units"))
+    space = header.get("space").strip('"').lower()
+    timed = [unit in TIMES for unit in units[: len(vector)]]
+    timed += [False] * (len(vector) - len(timed))
+    if space.endswith("-time") or space in SPACES_WITH_TIME:
+        timed[3:4] = [True] * (len(vector) > 3)
+    return any(is_time and part for is_time, part in zip(timed, vector, strict=True))
 
 
 def _numbers(header: TextHeader, key: str) -> list[float]:

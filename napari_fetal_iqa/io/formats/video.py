@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.display_matrix import Turn, turn_of_track
+from napari_fetal_iqa.io.formats.edit_list import frames_shown
 from napari_fetal_iqa.io.frames.frame_stack import (
     MAX_FRAME_PIXELS,
     FrameStack,
@@ -81,6 +82,8 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
     try:
         if container == "avi":
             _check_riff(file)
+        quicktime = container in ("mp4", "mov")
+        shown = frames_shown(name, file) if quicktime else {}
         with av.open(file, "r", format=container) as video:
             if not video.streams.video:
                 raise SweepError(f"{name}: expected a video, found none; choose another file")
@@ -88,9 +91,9 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
             promised = stream.frames
-            quicktime = container in ("mp4", "mov")
             turn = turn_of_track(name, file, stream.id) if quicktime else Turn()
-            check(promised, stream.codec_context.height, stream.codec_context.width)
+            most = max(promised, shown.get(stream.id, 0))
+            check(most, stream.codec_context.height, stream.codec_context.width)
             for packet in video.demux(stream):
                 packets += packet.size > 0
                 for frame in packet.decode():

@@ -100,6 +100,33 @@ def test_axes_of_length_one_are_passed_over(tmp_path, volume, sizes, kinds):
     assert sweep.spacing_mm == (0.2, 0.3)
 
 
+SHORT_AXES = {
+    "one column": ("1 32 24", ""),
+    "one row": ("32 1 24", ""),
+    "three columns": ("3 32 24", ""),
+    "four columns": ("4 32 24", ""),
+    "three columns named as space": ("3 32 24", "Kinds = domain domain domain"),
+    "three columns and frames": ("3 32 1 24", ""),
+    "a single column of colours": ("1 32 24", "ElementNumberOfChannels = 3"),
+}
+
+
+@pytest.mark.parametrize(("sizes", "field"), SHORT_AXES.values(), ids=SHORT_AXES.keys())
+def test_axes_too_short_to_be_told_are_refused(tmp_path, volume, sizes, field):
+    path = write_by_itk(tmp_path / "a.mha", volume)
+    change_header(path, "DimSize = 32 24 7", f"DimSize = {sizes}")
+    change_header(path, "NDims = 3", f"{field or 'Comment = none'}\nNDims = {len(sizes.split())}")
+
+    with pytest.raises(SweepError, match=r"^a\.mha: expected .* axis of \d that may be .*; save"):
+        read_sweep(path)
+
+
+def test_a_trailing_axis_of_one_is_one_frame(tmp_path, volume):
+    path = write_by_itk(tmp_path / "a.mha", volume[:1])
+
+    assert np.array_equal(read_sweep(path).frames, volume[:1])
+
+
 def test_a_list_first_is_the_frames(tmp_path, volume):
     path = write_by_itk(tmp_path / "a.mha", np.ascontiguousarray(volume.transpose(1, 2, 0)))
     change_header(path, "NDims", "Kinds = list domain domain\nNDims")
@@ -127,12 +154,12 @@ def test_every_type_of_metaio_is_what_itk_reads(tmp_path, name):
     lines = [
         "ObjectType = Image",
         "NDims = 3",
-        "DimSize = 4 3 2",
+        "DimSize = 5 3 2",
         f"ElementType = {name}",
         "ElementDataFile = LOCAL\n",
     ]
     size = 8  # of the largest
-    data = np.random.default_rng(0).integers(0, 60, 24 * size, np.uint8).tobytes()
+    data = np.random.default_rng(0).integers(0, 60, 30 * size, np.uint8).tobytes()
     path.write_bytes("\n".join(lines).encode() + data)
 
     frames = read_sweep(path).frames

@@ -96,7 +96,7 @@ UNITS_MM = {"unknown": 1.0, "meter": 1000.0, "mm": 1.0, "micron": 0.001}
 @pytest.mark.parametrize("kind", IMAGES)
 @given(
     dtype=st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]),
-    shape=st.tuples(*[st.integers(1, 9)] * 3),
+    shape=st.tuples(st.integers(5, 9), st.integers(2, 9), st.integers(1, 9)),
     zooms=st.tuples(*[st.floats(0.01, 10)] * 2),
     unit=st.sampled_from(list(UNITS_MM)),
     scale=st.sampled_from([None, (2.0, -10.0), (0.5, 3.0)]),
@@ -181,6 +181,22 @@ def test_colour_becomes_grey(tmp_path, volume):
     patch(path, 70, "2h", 128, 24)  # datatype RGB24
 
     assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 24), (32, 1, 24), (3, 32, 24), (4, 32, 24), (2, 32, 24)])
+def test_axes_too_short_to_be_told_are_refused(tmp_path, shape):
+    nibabel.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4)).to_filename(tmp_path / "a.nii")
+
+    with pytest.raises(SweepError, match=r"^a\.nii: expected .* axis of \d that may be .*; choose"):
+        read_sweep(tmp_path / "a.nii")
+
+
+@pytest.mark.parametrize("shape", [(1, 32, 24, 7), (32, 1, 24, 7)])
+def test_a_cine_of_a_plane_across_is_read(tmp_path, volume, shape):
+    image = nibabel.Nifti1Image(volume.T.reshape(shape), np.eye(4))
+    image.to_filename(tmp_path / "a.nii")
+
+    assert np.array_equal(read_sweep(tmp_path / "a.nii").frames, volume)
 
 
 def test_a_cine_along_the_fourth_axis_is_read(tmp_path, volume):

@@ -68,6 +68,11 @@ def test_a_long_header_of_notes_is_read_and_not_kept(tmp_path, volume, check_tha
     check_that_no_name_is_kept(path, volume)
 
 
+RAS_AND_TIME = {
+    "space": "right-anterior-superior-time",
+    "space_directions": "(0,0,0,0.05) (0.3,0,0,0) (0,0.2,0,0)",
+}
+
 AXES = {
     "plain": (None, "XYT", {}),
     "frames first, as a list": ("list domain domain", "TXY", {}),
@@ -77,6 +82,20 @@ AXES = {
     "time by its unit": ("domain domain domain", "TXY", {"units": '"ms" "mm" "mm"'}),
     "time by its unit alone": (None, "TXY", {"units": '"s" "mm" "mm"'}),
     "no direction": (None, "TXY", {"space_directions": "none (0.3,0,0) (0,0.2,0)"}),
+    "frames by their unit": (None, "TXY", {"units": '"frame" "mm" "mm"'}),
+    "frames by their label": (None, "TXY", {"labels": '"frame" "x" "y"'}),
+    "time by its label": ("domain domain domain", "XTY", {"labels": '"x" "Time" "y"'}),
+    "kinds in quotes": ('"RGB-color" "space" "space" "time"', "CXYT", {}),
+    "time by its direction": (None, "TXY", RAS_AND_TIME),
+    "time by its direction, named as space": ("space space space", "TXY", RAS_AND_TIME),
+    "time by the unit of its direction": (
+        None,
+        "TXY",
+        {
+            "space_directions": "(0,0,0,50) (0.3,0,0,0) (0,0.2,0,0)",
+            "space_units": '"mm" "mm" "mm" "ms"',
+        },
+    ),
     "no spacing": ("??? ??? ???", "TXY", {"spacings": "nan 0.3 0.2"}),
     "colour first": ("RGB-color domain domain time", "CXYT", {}),
     "colour last": ("domain domain time RGB-color", "XYTC", {}),
@@ -176,6 +195,8 @@ def test_bytes_before_compressed_data_are_passed_over(tmp_path, volume):
             {"space_directions": "(300,0,0) (0,0.02,0) none", "space_units": '"um" "cm" "mm"'},
             (0.2, 0.3),
         ),
+        ({**RAS_AND_TIME, "sizes": "7 32 24"}, (0.2, 0.3)),
+        ({**RAS_AND_TIME, "sizes": "7 32 24", "space": "LPST"}, (0.2, 0.3)),
         ({"space_directions": "(1,0,0) (0,1,0) none", "spacings": "0.3 0.2 1"}, (0.2, 0.3)),
         ({"spacings": "40 0.3 0.2", "kinds": "time domain domain", "sizes": "7 32 24"}, (0.2, 0.3)),
         ({"spacings": "nan nan nan"}, None),
@@ -204,6 +225,13 @@ BROKEN_HEADERS = {
     "normals": {"sizes": "3 32 56", "kinds": "3-normal domain domain"},
     "three values first without a word": {"sizes": "3 32 56"},
     "three values first outside of space": {"sizes": "3 32 56", "spacings": "nan 0.3 0.2"},
+    "three values first in space": {"sizes": "3 32 56", "kinds": "domain domain domain"},
+    "three values first, then time": {"sizes": "3 32 56", "units": '"" "" "s"'},
+    "one value first": {"sizes": "1 32 168"},
+    "one value first in space": {"sizes": "1 32 168", "kinds": "domain domain domain"},
+    "one value second": {"sizes": "32 1 168"},
+    "a direction of nothing first": {"space_directions": "(0,0,0) (0.2,0,0) (0,0.3,0)"},
+    "time twice": {"sizes": "7 32 24", "labels": '"t" "x" "t"'},
     "frames twice": {"dimension": "4", "sizes": "2 32 24 2", "kinds": "list domain domain time"},
     "one dimension": {"dimension": "1", "sizes": "5376"},
     "colour without pictures": {

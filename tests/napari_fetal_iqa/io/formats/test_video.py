@@ -1,5 +1,6 @@
 import gc
 import struct
+import time
 from fractions import Fraction
 from pathlib import Path
 
@@ -318,6 +319,39 @@ def test_a_video_that_does_not_count_its_frames_is_stopped_on_the_way(tmp_path, 
     monkeypatch.setattr(frame_stack, "MODEST_BYTES", 40 * 640 * 640)
 
     with pytest.raises(SweepError, match=r"^a\.mp4: expected an ultrasound sweep.*; export"):
+        read_sweep(path)
+
+
+LONG_EDITS = {
+    "more parts than anybody cuts": [(0, 1)] * 1001,
+    "200,000 parts": [(0, 30)] * 200_000,
+    "a part of many pixels again and again": [(0, 30)] * 1000,
+    "parts without a length": [(0, 0)] * 1000,
+}
+
+
+@pytest.mark.parametrize("edits", LONG_EDITS.values(), ids=LONG_EDITS.keys())
+def test_a_long_edit_list_is_refused_before_one_frame_is_decoded(tmp_path, monkeypatch, edits):
+    path = write_video(tmp_path / "a.mp4", np.zeros((30, 64, 64), np.uint8), "libx264", "yuv420p")
+    put_edits(path, edits)
+    monkeypatch.setattr(frame_stack, "MODEST_BYTES", 1 << 20)
+    monkeypatch.setattr(frame_stack.FrameStack, "append", None)
+    began = time.process_time()
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected .*, found .*; export"):
+        read_sweep(path)
+    assert time.process_time() - began < 5
+
+
+def test_parts_of_very_many_frames_are_refused_before_ffmpeg_lists_them(tmp_path):
+    """Frames of one size need no table: a file of a few bytes may say that there are millions."""
+    path = write_video(tmp_path / "a.mp4", counted_frames(30), "libx264", "yuv420p")
+    data = bytearray(put_edits(path, [(0, 30)] * 1000).read_bytes())
+    start, _ = find_box(data, *TRACK, b"mdia", b"minf", b"stbl", b"stsz")
+    struct.pack_into(">II", data, start + 12, 1, 1 << 30)
+    path.write_bytes(data)
+
+    with pytest.raises(SweepError, match=r"^a\.mp4: expected .* edit list .*; export"):
         read_sweep(path)
 
 
