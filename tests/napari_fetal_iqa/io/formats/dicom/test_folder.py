@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
+from pydicom import uid
 from pydicom.data import get_testdata_file
 
 from napari_fetal_iqa.errors import SweepError
@@ -26,6 +27,47 @@ def test_single_frames_of_a_series_are_a_sweep_in_order_of_instance(save_dicom, 
     assert sweep.spacing_mm == (0.2, 0.3)
     assert (sweep.name, sweep.source_format) == ("case", "DICOM folder")
     assert sweep.bounds == ((0, 7),)
+
+
+ENCODINGS = [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian]
+
+
+@pytest.mark.parametrize("syntax", ENCODINGS)
+def test_the_order_is_that_of_the_numbers_in_every_encoding(save_dicom, tmp_path, syntax):
+    # As text of two bytes these numbers would not sort as numbers do.
+    numbers = [1, 2, 9, 10, 11, 20, 99, 100, 101, 120, 1000, 1001]
+    for rank, number in enumerate(numbers):
+        save_dicom(
+            f"case/IM{99 - rank}",
+            np.full((1, 6, 8), rank, np.uint8),
+            syntax,
+            SeriesInstanceUID="1.2",
+            InstanceNumber=number,
+            PixelSpacing=[0.2, 0.3],
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.asarray(sweep.frames)[:, 0, 0].tolist() == list(range(len(numbers)))
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+@pytest.mark.parametrize("syntax", ENCODINGS)
+def test_series_come_in_the_order_of_their_numbers_in_every_encoding(save_dicom, tmp_path, syntax):
+    numbers = [2, 9, 10, 11, 20, 101]
+    for rank, number in enumerate(numbers):
+        save_dicom(
+            f"case/IM{99 - rank}",
+            np.full((2, 6, 8), rank, np.uint8),
+            syntax,
+            SeriesInstanceUID=f"1.{9 - rank}",
+            SeriesNumber=number,
+            InstanceNumber=1,
+        )
+
+    frames = np.asarray(read_sweep(tmp_path / "case").frames)
+
+    assert frames[::2, 0, 0].tolist() == list(range(len(numbers)))
 
 
 def test_frames_without_numbers_come_in_the_natural_order_of_names(save_dicom, volume, tmp_path):
