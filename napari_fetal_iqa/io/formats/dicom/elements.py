@@ -63,7 +63,7 @@ class DataSet:
         self.data = data
         self.explicit = explicit
         self.order = "<" if little_endian else ">"
-        self._head = struct.Struct(f"{self.order}HH4s").unpack_from
+        self._head = struct.Struct(f"{self.order}HH4s").unpack
         self._short = struct.Struct(f"{self.order}H").unpack
         self._long = struct.Struct(f"{self.order}L").unpack
         self._walked = 0
@@ -78,7 +78,7 @@ class DataSet:
             )
         if place + 8 > end:
             raise ValueError("an element reaches beyond its end")
-        group, number, size = self._head(self.data, place)
+        group, number, size = self._head(self.data[place : place + 8])
         tag = group << 16 | number
         vr = size[:2]
         if not self.explicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):

@@ -45,7 +45,7 @@ class DicomFacts:
 def read_dicom(path: Path) -> SweepVolume:
     """Read one DICOM file with one or several frames.
 
-    Uncompressed 8-bit grey frames are memory-mapped.
+    Uncompressed 8-bit grey frames are read as they are looked at.
 
     Raises
     ------
@@ -54,7 +54,7 @@ def read_dicom(path: Path) -> SweepVolume:
     """
     with opened(path) as file:
         header = read_header(file)
-        frames = _mapped_frames(file, header)
+        frames = _frames_in_place(file, header)
         if frames is None:
             stack = FrameStack(path.name)
             padding = append_frames(stack, file, header)
@@ -124,10 +124,10 @@ def pixel_digest(path: Path) -> bytes:
         return digest.digest()
 
 
-def _mapped_frames(file: DicomFile, header: ImageHeader) -> Frames | None:
-    """Map uncompressed 8-bit grey frames; None where the file holds others."""
+def _frames_in_place(file: DicomFile, header: ImageHeader) -> Frames | None:
+    """Return uncompressed 8-bit grey frames, not yet read; None where the file holds others."""
     plain = (
-        file.mapped
+        file.in_place
         and file.syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
         and header.photometric == "MONOCHROME2"
         and header.bits_allocated == header.bits_stored == 8
