@@ -65,10 +65,9 @@ class DicomFile:
 def opened(path: Path) -> Iterator[DicomFile]:
     """Open a file; whatever its reading makes of a damaged one becomes a SweepError.
 
-    Its bytes are read as they are asked for; a deflated file is inflated once, into
-    memory. Without the DICOM prefix it is taken as a data set alone.
-    The messages of pydicom's decoders, which may quote the header, are dropped. Threads wait for
-    one another.
+    Its bytes are read as they are asked for; a deflated file is inflated once, into memory.
+    Without the DICOM prefix it is taken as a data set alone. The messages of pydicom's decoders,
+    which may quote the header, are dropped. Threads wait for one another.
 
     Raises
     ------
