@@ -34,7 +34,7 @@ ENCODINGS = [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.Explici
 
 @pytest.mark.parametrize("syntax", ENCODINGS)
 def test_the_order_is_that_of_the_numbers_in_every_encoding(save_dicom, tmp_path, syntax):
-    # As text of two bytes these numbers would not sort as numbers do.
+    # Taken as binary, the text of these numbers would sort otherwise, or be no number.
     numbers = [1, 2, 9, 10, 11, 20, 99, 100, 101, 120, 1000, 1001]
     for rank, number in enumerate(numbers):
         save_dicom(
@@ -237,6 +237,86 @@ def test_a_copy_in_another_transfer_syntax_counts_once(save_case, volume, tmp_pa
     dataset.save_as(tmp_path / "case" / "IM9")
 
     assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def in_implicit_vr(dataset):
+    dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
+
+
+def with_padding_behind_the_pixels(dataset):
+    dataset.add_new(0xFFFCFFFC, "OB", bytes(8))
+
+
+def in_a_new_series(dataset):
+    dataset.SeriesInstanceUID = "1.1"
+
+
+def without_its_number_of_frames(dataset):
+    del dataset.NumberOfFrames
+
+
+@pytest.mark.parametrize("number", [True, False])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [in_implicit_vr],
+        [with_padding_behind_the_pixels],
+        [in_a_new_series],
+        [without_its_number_of_frames],
+        [in_implicit_vr, with_padding_behind_the_pixels, in_a_new_series],
+    ],
+)
+def test_a_copy_that_was_stored_anew_counts_once(save_case, volume, tmp_path, number, changes):
+    paths = save_case(**({} if number else {"InstanceNumber": None}))
+    dataset = pydicom.dcmread(paths[3])
+    for change in changes:
+        change(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    pydicom.dcmwrite(
+        tmp_path / "case" / "A copy",  # comes first
+        dataset,
+        implicit_vr=syntax.is_implicit_VR,
+        little_endian=True,
+    )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_a_series_that_was_stored_twice_counts_once_and_stays_whole(save_case, volume, tmp_path):
+    for number, path in enumerate(save_case()):
+        dataset = pydicom.dcmread(path)
+        in_a_new_series(dataset)
+        dataset.save_as(tmp_path / "case" / f"{'A' if number % 2 else 'Z'}{number}")
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_a_copy_in_the_other_byte_order_counts_once(save_dicom, volume, tmp_path):
+    for name, syntax in (("a", uid.ExplicitVRLittleEndian), ("b", uid.ExplicitVRBigEndian)):
+        save_dicom(f"case/{name}", volume.astype(np.uint16), syntax, SOPInstanceUID="1.2.3")
+
+    assert read_sweep(tmp_path / "case").shape == volume.shape
+
+
+def test_equal_frames_of_two_series_under_one_identity_are_not_copies(save_dicom, volume, tmp_path):
+    frames = np.concatenate([volume[:3], volume[:1], volume[4:6]])  # both begin alike
+    for frame in range(6):
+        save_dicom(
+            f"case/{frame}",
+            frames[frame : frame + 1],
+            SeriesInstanceUID=f"1.{frame // 3}",
+            SeriesNumber=frame // 3,
+            SOPInstanceUID="1.2.3",
+            InstanceNumber=frame % 3,
+        )
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, frames)
 
 
 @pytest.mark.parametrize("number", [{}, {"InstanceNumber": 1}, {"InstanceNumber": None}])
