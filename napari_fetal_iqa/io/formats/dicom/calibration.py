@@ -92,7 +92,7 @@ def read_calibration(header: DataSet, found: dict[int, Element], end: int) -> Ca
     spacings: list[Spacing] = []
     comma = False
     for element in _pixel_spacings(header, found, end):
-        numbers = header.numbers(element, "DS")
+        numbers = header.numbers(element)
         spacing = known_spacing(*numbers) if len(numbers) == 2 else None
         if spacing and not any(_same(spacing, other) for other in spacings):
             spacings.append(spacing)
@@ -118,17 +118,17 @@ def _pixel_spacings(header: DataSet, found: dict[int, Element], end: int) -> Ite
 
 def _region(header: DataSet, found: dict[int, Element]) -> Region | None:
     """Return a region that shows a picture, else None."""
-    spatial_format = header.number(found.get(_FORMAT), "US")
-    units = [header.number(found.get(tag), "US") for tag in _UNITS]
+    spatial_format = header.number(found.get(_FORMAT))
+    units = [header.number(found.get(tag)) for tag in _UNITS]
     if spatial_format not in (None, TWO_DIMENSIONAL):
         return None
-    deltas = [header.number(found.get(tag), "FD") for tag in reversed(_DELTAS)]
+    deltas = [header.number(found.get(tag)) for tag in reversed(_DELTAS)]
     spacing = None
     if units == [CENTIMETRES, CENTIMETRES] and None not in deltas:
         spacing = known_spacing(*(10 * abs(delta or 0) for delta in deltas))
     if spacing is None and spatial_format is None:
         return None
-    corners = [header.number(found.get(tag), "UL") for tag in _CORNERS]
+    corners = [header.number(found.get(tag)) for tag in _CORNERS]
     if not all(corner is not None and 0 <= corner < math.inf for corner in corners):
         return Region(None, None, spacing)
     first_row, last_row, first_column, last_column = (int(corner or 0) for corner in corners)

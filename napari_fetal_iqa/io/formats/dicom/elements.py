@@ -9,6 +9,7 @@ from collections.abc import Container, Iterator
 from typing import Any, NamedTuple
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.dicom.representations import REPRESENTATIONS
 
 UNDEFINED = 0xFFFFFFFF
 """Length of what ends at a delimiter instead."""
@@ -62,7 +63,7 @@ class DataSet:
         self.data = data
         self.explicit = explicit
         self.order = "<" if little_endian else ">"
-        self._head = struct.Struct(f"{self.order}HH4s").unpack_from
+        self._head = struct.Struct(f"{self.order}HH4s").unpack
         self._short = struct.Struct(f"{self.order}H").unpack
         self._long = struct.Struct(f"{self.order}L").unpack
         self._walked = 0
@@ -77,7 +78,7 @@ class DataSet:
             )
         if place + 8 > end:
             raise ValueError("an element reaches beyond its end")
-        group, number, size = self._head(self.data, place)
+        group, number, size = self._head(self.data[place : place + 8])
         tag = group << 16 | number
         vr = size[:2]
         if not self.explicit or group == 0xFFFE or not (vr.isalpha() and vr.isupper()):
@@ -150,20 +151,16 @@ class DataSet:
         """Return a value as text without its padding."""
         return self.value(element).decode("latin-1").strip(" \0")
 
-    def numbers(self, element: Element | None, vr: str) -> list[float]:
+    def numbers(self, element: Element | None) -> list[float]:
         """Return a value as numbers; none where it is missing, or any of them is no number.
 
-        A comma counts as the decimal point that it stands for in text.
-
-        Parameters
-        ----------
-        element : Element or None
-        vr : str
-            Value representation by the standard, for where the file does not say.
+        Where the file does not say how they are stored, the dictionary does. A comma counts as
+        the decimal point that it stands for in text.
         """
         if element is None:
             return []
-        stored_as = element.vr if element.vr in (*_NUMBERS, "DS", "IS") else vr
+        said = element.vr in (*_NUMBERS, "DS", "IS")
+        stored_as = element.vr if said else REPRESENTATIONS[element.tag]
         value = self.value(element)
         if code := _NUMBERS.get(stored_as):
             size = struct.calcsize(f"<{code}")
@@ -175,7 +172,7 @@ class DataSet:
         except ValueError:
             return []
 
-    def number(self, element: Element | None, vr: str) -> float | None:
+    def number(self, element: Element | None) -> float | None:
         """Return a value as the single number that it is, or None."""
-        found = self.numbers(element, vr)
+        found = self.numbers(element)
         return found[0] if len(found) == 1 else None

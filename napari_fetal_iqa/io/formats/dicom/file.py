@@ -1,14 +1,13 @@
-"""A DICOM file opened: mapped or inflated, its damage reported without quoting it (PS3.10)."""
+"""A DICOM file opened, its damage reported without quoting it (PS3.10)."""
 
 import logging
-import mmap
 import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO, cast
 
 import pydicom
 from isal import isal_zlib
@@ -22,6 +21,7 @@ from pydicom.uid import (
 
 from napari_fetal_iqa.errors import FetalIqaError, SweepError
 from napari_fetal_iqa.io.formats.dicom.elements import DataSet
+from napari_fetal_iqa.io.formats.dicom.file_bytes import FileBytes
 
 MAX_INFLATED_BYTES = 384 << 20
 """What a deflated file may inflate to; a case of six blind sweeps has 351 MB."""
@@ -46,7 +46,7 @@ class DicomFile:
     syntax : UID
         Transfer syntax; that of the inflated data where it was deflated, and the one of the first
         element where the file does not say.
-    mapped : bool
+    in_place : bool
         Whether places in ``data`` are places in the file.
     sop_class, sop_instance : str
         "" where the file does not say.
@@ -56,7 +56,7 @@ class DicomFile:
     data: Any
     start: int
     syntax: UID
-    mapped: bool
+    in_place: bool
     sop_class: str
     sop_instance: str
 
@@ -65,29 +65,30 @@ class DicomFile:
 def opened(path: Path) -> Iterator[DicomFile]:
     """Open a file; whatever its reading makes of a damaged one becomes a SweepError.
 
-    A map rather than a file, because a damaged length then never asks for memory. A deflated
-    file is inflated once, into memory. Without the DICOM prefix it is taken as a data set alone.
-    The messages of pydicom's decoders, which may quote the header, are dropped. Threads wait for
-    one another.
+    Its bytes are read as they are asked for; a deflated file is inflated once, into memory.
+    Without the DICOM prefix it is taken as a data set alone. The messages of pydicom's decoders,
+    which may quote the header, are dropped. Threads wait for one another.
 
     Raises
     ------
     SweepError
-        From the block, too, in the place of any error but missing file, permission, memory.
+        From the block, too, in the place of any error but missing file, permission, memory; and
+        where the file changed meanwhile.
     """
     logger = logging.getLogger("pydicom")
     with _ONE_AT_A_TIME:
         level = logger.level
         try:
             with (
-                path.open("rb") as file,
-                mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped,
+                path.open("rb", buffering=0) as file,
                 warnings.catch_warnings(),
                 pydicom.config.disable_value_validation(),
             ):
                 warnings.simplefilter("ignore")
                 logger.setLevel(logging.CRITICAL)
-                yield _read_meta(path, mapped)
+                stored = FileBytes(path, cast(BinaryIO, file))
+                yield _read_meta(path, stored)
+                stored.check_unchanged()
         except (FetalIqaError, PermissionError, FileNotFoundError, MemoryError):
             raise
         except Exception:
@@ -100,26 +101,26 @@ def opened(path: Path) -> Iterator[DicomFile]:
             logger.setLevel(level)
 
 
-def _read_meta(path: Path, mapped: mmap.mmap) -> DicomFile:
+def _read_meta(path: Path, stored: FileBytes) -> DicomFile:
     """Read the file meta information (PS3.10, section 7.1), where there is any."""
-    start = _PREFIX_BYTES if mapped[_PREFIX_BYTES - 4 : _PREFIX_BYTES] == b"DICM" else 0
-    meta = DataSet(path.name, mapped, explicit=True)
+    start = _PREFIX_BYTES if stored[_PREFIX_BYTES - 4 : _PREFIX_BYTES] == b"DICM" else 0
+    meta = DataSet(path.name, stored, explicit=True)
     found = {}
-    for element in meta.walk(start, len(mapped)):
+    for element in meta.walk(start, len(stored)):
         if element.tag >> 16 != 2:
             break
         found[element.tag] = meta.text(element)
-        start = meta.end_of(element, len(mapped))
-    syntax = UID(found.get(0x00020010, "")) or _syntax_of(mapped[start : start + 6])
-    data: Any = mapped
+        start = meta.end_of(element, len(stored))
+    syntax = UID(found.get(0x00020010, "")) or _syntax_of(stored[start : start + 6])
+    data: Any = stored
     if syntax == DeflatedExplicitVRLittleEndian:
-        data, syntax = _inflated(path, mapped, start), ExplicitVRLittleEndian
+        data, syntax = _inflated(path, stored, start), ExplicitVRLittleEndian
     return DicomFile(
         path=path,
         data=data,
         start=start,
         syntax=syntax,
-        mapped=data is mapped,
+        in_place=data is stored,
         sop_class=found.get(0x00020002, ""),
         sop_instance=found.get(0x00020003, ""),
     )

@@ -2,19 +2,18 @@
 
 import itertools
 import logging
-from collections import Counter
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.calibration import spacing_of
+from napari_fetal_iqa.io.formats.dicom.copies import without_copies
 from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
 from napari_fetal_iqa.io.formats.dicom.reader import (
     DicomFacts,
     append_dicom_frames,
-    pixel_digest,
     read_facts,
 )
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_stack_size
@@ -38,7 +37,7 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
         Where a file is damaged, or frames differ in size or spacing.
     """
     name = folder.resolve().name
-    sweeps = _sweeps(_without_copies(_facts_of_images(name, files)))
+    sweeps = _sweeps(without_copies(_facts_of_images(name, files)))
     images = [facts for sweep in sweeps for facts in sweep]
     _check_turned(name, images)
     check_stack_size(name, sum(facts.grey_bytes for facts in images))
@@ -76,35 +75,6 @@ def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
             f"pixels; choose the folder that holds the sweeps"
         )
     return found
-
-
-def _without_copies(files: Sequence[DicomFacts]) -> list[DicomFacts]:
-    """Leave out files that say they are the same image as an earlier one, and are.
-
-    Some anonymising programs give all images one identity: those with other pixels in the same
-    transfer syntax, or with other numbers, are images of their own.
-    """
-    same_instance = Counter(_instance(facts) for facts in files)
-    pixels: set[Hashable] = set()
-    syntaxes: dict[Hashable, set[str]] = {}
-    kept: list[DicomFacts] = []
-    for facts in files:
-        if facts.instance and same_instance[_instance(facts)] > 1:
-            image = (*_instance(facts), facts.instance_number)
-            stored = (*image, facts.syntax, pixel_digest(facts.path))
-            known = syntaxes.setdefault(image, set())
-            again = facts.instance_number is not None and bool(known - {facts.syntax})
-            if stored in pixels or again:
-                logger.warning("%s: passed over, as it is a copy", facts.path.name)
-                continue
-            pixels.add(stored)
-            known.add(facts.syntax)
-        kept.append(facts)
-    return kept
-
-
-def _instance(facts: DicomFacts) -> tuple[str, str, int]:
-    return facts.instance, facts.series, facts.frames
 
 
 def _check_turned(name: str, images: Sequence[DicomFacts]) -> None:

@@ -175,7 +175,7 @@ def _whole(header: DataSet, found: dict[int, Element], tag: int, default: int | 
     element = found.get(tag)
     if default is not None and (element is None or not header.value(element).strip()):
         return default
-    number = header.number(element, "IS" if tag == _FRAMES else "US")
+    number = header.number(element)
     if number is None or number != int(number):
         raise ValueError("a number that pixels need is none")
     return int(number)

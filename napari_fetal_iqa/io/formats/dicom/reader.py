@@ -8,13 +8,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
-from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian
+from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MPEGTransferSyntaxes
 
 from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, spacing_of
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, opened
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader, read_header
 from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames, grey_frame_bytes
-from napari_fetal_iqa.io.formats.dicom.stored_frames import find_uncompressed_frames
+from napari_fetal_iqa.io.formats.dicom.stored_frames import (
+    find_compressed_frames,
+    find_uncompressed_frames,
+    find_video,
+    joined,
+)
+from napari_fetal_iqa.io.formats.dicom.uncompressed_frames import decode_uncompressed
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack
 from napari_fetal_iqa.io.frames.grey import Padding, to_grey_frames
@@ -45,7 +51,7 @@ class DicomFacts:
 def read_dicom(path: Path) -> SweepVolume:
     """Read one DICOM file with one or several frames.
 
-    Uncompressed 8-bit grey frames are memory-mapped.
+    Uncompressed 8-bit grey frames are read as they are looked at.
 
     Raises
     ------
@@ -54,7 +60,7 @@ def read_dicom(path: Path) -> SweepVolume:
     """
     with opened(path) as file:
         header = read_header(file)
-        frames = _mapped_frames(file, header)
+        frames = _frames_in_place(file, header)
         if frames is None:
             stack = FrameStack(path.name)
             padding = append_frames(stack, file, header)
@@ -115,19 +121,30 @@ def append_dicom_frames(stack: FrameStack, path: Path) -> Padding:
 
 
 def pixel_digest(path: Path) -> bytes:
-    """Return a digest of the stored pixels and whatever follows them, to tell copies."""
+    """Return a digest of the pixels, to tell copies.
+
+    Uncompressed pixels count by their values, however they are stored; of compressed ones each
+    frame counts as it is stored. What lies before, between and behind them does not count.
+    """
     with opened(path) as file:
+        header = read_header(file)
         digest = hashlib.sha256()
-        start = read_header(file).pixels.start
-        for place in range(start, len(file.data), 1 << 20):
-            digest.update(file.data[place : place + (1 << 20)])
+        if file.syntax in MPEGTransferSyntaxes:
+            digest.update(file.syntax.encode() + joined(file.data, find_video(file, header)))
+        elif file.syntax.is_compressed:
+            digest.update(file.syntax.encode())
+            for pieces in find_compressed_frames(file, header):
+                digest.update(joined(file.data, pieces))
+        else:
+            for frame, _ in decode_uncompressed(file, header):
+                digest.update(np.ascontiguousarray(frame).data)
         return digest.digest()
 
 
-def _mapped_frames(file: DicomFile, header: ImageHeader) -> Frames | None:
-    """Map uncompressed 8-bit grey frames; None where the file holds others."""
+def _frames_in_place(file: DicomFile, header: ImageHeader) -> Frames | None:
+    """Return uncompressed 8-bit grey frames, not yet read; None where the file holds others."""
     plain = (
-        file.mapped
+        file.in_place
         and file.syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian)
         and header.photometric == "MONOCHROME2"
         and header.bits_allocated == header.bits_stored == 8

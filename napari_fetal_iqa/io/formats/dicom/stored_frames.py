@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Any
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.formats.dicom.disguised import begins_frame, holds_compressed
 from napari_fetal_iqa.io.formats.dicom.elements import ITEM, SEQUENCE_END, UNDEFINED, Element
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
@@ -20,8 +21,9 @@ Piece = tuple[int, int]
 MAX_FRAGMENTS = 1_000_000
 """An hour at 60 frames a second has 216,000 frames; most have one fragment."""
 
-_STARTS = (b"\xff\xd8\xff", b"\xff\x4f\xff\x51", b"\0\0\0\x0cjP  ")
-"""How a frame of JPEG or JPEG-LS, of JPEG 2000, and of JPEG 2000 in its own file format, begins."""
+MAX_ZEROS = 16
+"""Zeros behind frames of which the header does not say how many there are: fewer are padding,
+more may be what a black frame that was cut has left."""
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,9 @@ def find_uncompressed_frames(file: DicomFile, header: ImageHeader) -> Uncompress
         of the header fit; or where it holds compressed pixels.
     """
     name, length = file.path.name, header.pixels.length
-    if length == UNDEFINED or _holds_items(file.data, header.pixels):
+    if length == UNDEFINED or holds_compressed(
+        file.data, header.pixels, header.rows, header.columns
+    ):
         raise SweepError(
             f"{name}: expected uncompressed pixels, as the header says, found compressed ones; "
             f"export the sweep again"
@@ -64,7 +68,7 @@ def find_uncompressed_frames(file: DicomFile, header: ImageHeader) -> Uncompress
         UncompressedFrames(count, halved)
         for halved, bits in layouts.items()
         if (count := 8 * length // bits) >= (header.frames or 1)
-        and not any(_rest(file.data, header.pixels, count * bits))
+        and _is_padding(header, _rest(file.data, header.pixels, count * bits), count, bits)
     ]
     if len(fitting) == 1:
         return fitting[0]
@@ -87,16 +91,19 @@ def _lengths(bits: int) -> tuple[int, int]:
 
 
 def _rest(data: Any, pixels: Element, bits: int) -> bytes:
-    """Return what follows the last whole frame; zeros are padding."""
+    """Return what follows the last whole frame."""
     return bytes(data[pixels.start - (-bits // 8) : pixels.start + pixels.length])
 
 
-def _holds_items(data: Any, pixels: Element) -> bool:
-    """Return whether the value begins with two items, as compressed frames do, whole or cut."""
-    item = b"\xfe\xff\x00\xe0"
-    head = bytes(data[pixels.start : pixels.start + 8])
-    second = pixels.start + 8 + int.from_bytes(head[4:], "little")
-    return head[:4] == item and bytes(data[second : second + 4]) == item
+def _is_padding(header: ImageHeader, rest: bytes, count: int, bits: int) -> bool:
+    """Return whether what follows the last whole frame is none of the frames.
+
+    Where all frames are there that the header says, it may be anything that is shorter than one
+    more row or column of each of them: from there on rows or columns may be wrong.
+    """
+    if count != header.frames:
+        return len(rest) < MAX_ZEROS and not any(rest)
+    return not any(rest) or 8 * len(rest) < count * bits // max(header.rows, header.columns)
 
 
 def find_compressed_frames(file: DicomFile, header: ImageHeader) -> list[list[Piece]]:
@@ -200,9 +207,6 @@ def _by_beginnings(data: Any, pieces: list[Piece], expected: int | None) -> list
 
 
 def _begins(data: Any, piece: Piece) -> bool:
-    """Return whether a fragment is the beginning of a frame of JPEG, JPEG 2000 or RLE."""
+    """Return whether a fragment is the beginning of a frame."""
     start, _ = piece
-    head = bytes(data[start : start + 8])
-    segments, first = struct.unpack("<LL", head.ljust(8, b"\0"))
-    # RLE: 1 to 15 segments, the first of which follows the header of 64 bytes (PS3.5, G.5).
-    return head.startswith(_STARTS) or (0 < segments <= 15 and first == 64)
+    return begins_frame(bytes(data[start : start + 8]))

@@ -6,13 +6,15 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pydicom.datadict import dictionary_VR
 from pydicom.dataset import Dataset
 from pydicom.filebase import DicomBytesIO
 from pydicom.filewriter import write_dataset
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.dicom import elements
+from napari_fetal_iqa.io.formats.dicom import calibration, elements, header
 from napari_fetal_iqa.io.formats.dicom.elements import DataSet
+from napari_fetal_iqa.io.formats.dicom.representations import REPRESENTATIONS
 
 LEAVES = {
     "Rows": st.integers(0, 65535),
@@ -63,7 +65,7 @@ def check(found: DataSet, place: int, end: int, expected: Dataset) -> None:
                 check(found, *item, inner)
         elif element.VR in ("US", "UL", "FD", "DS", "IS"):
             values = [] if element.value is None else np.atleast_1d(element.value).tolist()
-            assert found.numbers(inside, element.VR) == pytest.approx(values)
+            assert found.numbers(inside) == pytest.approx(values)
 
 
 @settings(max_examples=150, deadline=None)
@@ -123,4 +125,12 @@ def test_text_is_taken_as_numbers_where_it_is(text, expected):
     data = struct.pack("<HH2sH", 0x28, 0x30, b"DS", len(text)) + text
     found = DataSet("a.dcm", data, True)
 
-    assert found.numbers(found.element_at(0, len(data)), "DS") == expected
+    assert found.numbers(found.element_at(0, len(data))) == expected
+
+
+def test_the_dictionary_has_the_same_representation_of_every_element_that_is_decoded():
+    decoded = {*header._WANTED, *calibration._OF_REGION, calibration.PIXEL_MEASURES}
+
+    assert set(REPRESENTATIONS) == decoded
+    for tag, representation in REPRESENTATIONS.items():
+        assert representation in dictionary_VR(tag).split(" or "), hex(tag)

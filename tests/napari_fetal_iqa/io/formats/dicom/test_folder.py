@@ -4,6 +4,7 @@ import shutil
 import numpy as np
 import pydicom
 import pytest
+from pydicom import uid
 from pydicom.data import get_testdata_file
 
 from napari_fetal_iqa.errors import SweepError
@@ -26,6 +27,47 @@ def test_single_frames_of_a_series_are_a_sweep_in_order_of_instance(save_dicom, 
     assert sweep.spacing_mm == (0.2, 0.3)
     assert (sweep.name, sweep.source_format) == ("case", "DICOM folder")
     assert sweep.bounds == ((0, 7),)
+
+
+ENCODINGS = [uid.ImplicitVRLittleEndian, uid.ExplicitVRLittleEndian, uid.ExplicitVRBigEndian]
+
+
+@pytest.mark.parametrize("syntax", ENCODINGS)
+def test_the_order_is_that_of_the_numbers_in_every_encoding(save_dicom, tmp_path, syntax):
+    # Taken as binary, the text of these numbers would sort otherwise, or be no number.
+    numbers = [1, 2, 9, 10, 11, 20, 99, 100, 101, 120, 1000, 1001]
+    for rank, number in enumerate(numbers):
+        save_dicom(
+            f"case/IM{99 - rank}",
+            np.full((1, 6, 8), rank, np.uint8),
+            syntax,
+            SeriesInstanceUID="1.2",
+            InstanceNumber=number,
+            PixelSpacing=[0.2, 0.3],
+        )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.asarray(sweep.frames)[:, 0, 0].tolist() == list(range(len(numbers)))
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+@pytest.mark.parametrize("syntax", ENCODINGS)
+def test_series_come_in_the_order_of_their_numbers_in_every_encoding(save_dicom, tmp_path, syntax):
+    numbers = [2, 9, 10, 11, 20, 101]
+    for rank, number in enumerate(numbers):
+        save_dicom(
+            f"case/IM{99 - rank}",
+            np.full((2, 6, 8), rank, np.uint8),
+            syntax,
+            SeriesInstanceUID=f"1.{9 - rank}",
+            SeriesNumber=number,
+            InstanceNumber=1,
+        )
+
+    frames = np.asarray(read_sweep(tmp_path / "case").frames)
+
+    assert frames[::2, 0, 0].tolist() == list(range(len(numbers)))
 
 
 def test_frames_without_numbers_come_in_the_natural_order_of_names(save_dicom, volume, tmp_path):
@@ -195,6 +237,86 @@ def test_a_copy_in_another_transfer_syntax_counts_once(save_case, volume, tmp_pa
     dataset.save_as(tmp_path / "case" / "IM9")
 
     assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def in_implicit_vr(dataset):
+    dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
+
+
+def with_padding_behind_the_pixels(dataset):
+    dataset.add_new(0xFFFCFFFC, "OB", bytes(8))
+
+
+def in_a_new_series(dataset):
+    dataset.SeriesInstanceUID = "1.1"
+
+
+def without_its_number_of_frames(dataset):
+    del dataset.NumberOfFrames
+
+
+@pytest.mark.parametrize("number", [True, False])
+@pytest.mark.parametrize(
+    "changes",
+    [
+        [in_implicit_vr],
+        [with_padding_behind_the_pixels],
+        [in_a_new_series],
+        [without_its_number_of_frames],
+        [in_implicit_vr, with_padding_behind_the_pixels, in_a_new_series],
+    ],
+)
+def test_a_copy_that_was_stored_anew_counts_once(save_case, volume, tmp_path, number, changes):
+    paths = save_case(**({} if number else {"InstanceNumber": None}))
+    dataset = pydicom.dcmread(paths[3])
+    for change in changes:
+        change(dataset)
+    syntax = dataset.file_meta.TransferSyntaxUID
+    pydicom.dcmwrite(
+        tmp_path / "case" / "A copy",  # comes first
+        dataset,
+        implicit_vr=syntax.is_implicit_VR,
+        little_endian=True,
+    )
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_a_series_that_was_stored_twice_counts_once_and_stays_whole(save_case, volume, tmp_path):
+    for number, path in enumerate(save_case()):
+        dataset = pydicom.dcmread(path)
+        in_a_new_series(dataset)
+        dataset.save_as(tmp_path / "case" / f"{'A' if number % 2 else 'Z'}{number}")
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+def test_a_copy_in_the_other_byte_order_counts_once(save_dicom, volume, tmp_path):
+    for name, syntax in (("a", uid.ExplicitVRLittleEndian), ("b", uid.ExplicitVRBigEndian)):
+        save_dicom(f"case/{name}", volume.astype(np.uint16), syntax, SOPInstanceUID="1.2.3")
+
+    assert read_sweep(tmp_path / "case").shape == volume.shape
+
+
+def test_equal_frames_of_two_series_under_one_identity_are_not_copies(save_dicom, volume, tmp_path):
+    frames = np.concatenate([volume[:3], volume[:1], volume[4:6]])  # both begin alike
+    for frame in range(6):
+        save_dicom(
+            f"case/{frame}",
+            frames[frame : frame + 1],
+            SeriesInstanceUID=f"1.{frame // 3}",
+            SeriesNumber=frame // 3,
+            SOPInstanceUID="1.2.3",
+            InstanceNumber=frame % 3,
+        )
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, frames)
 
 
 @pytest.mark.parametrize("number", [{}, {"InstanceNumber": 1}, {"InstanceNumber": None}])

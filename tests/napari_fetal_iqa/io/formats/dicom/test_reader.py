@@ -110,7 +110,7 @@ def test_12_bit_jpeg_is_read():
 
 
 @pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.ImplicitVRLittleEndian])
-def test_uncompressed_grey_is_mapped(save_dicom, volume, syntax):
+def test_uncompressed_grey_is_read_as_it_is_looked_at(save_dicom, volume, syntax):
     sweep = read_sweep(save_dicom("a.dcm", volume, syntax))
 
     assert isinstance(sweep.frames, RawFrames)

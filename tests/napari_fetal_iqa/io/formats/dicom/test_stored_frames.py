@@ -79,6 +79,67 @@ def test_zeros_behind_the_last_frame_are_padding(save_dicom, volume):
     assert np.array_equal(read_sweep(path).frames, volume)
 
 
+@pytest.mark.parametrize("declared", [None, 0, 1, 6])
+@pytest.mark.parametrize(("zeros", "read"), [(2, True), (14, True), (16, False), (384, False)])
+def test_zeros_that_may_be_a_cut_black_frame_are_refused(save_dicom, volume, declared, zeros, read):
+    stored = volume.tobytes() + bytes(zeros)
+    path = save_dicom("a.dcm", volume, NumberOfFrames=declared, PixelData=stored)
+
+    if read:
+        assert np.array_equal(read_sweep(path).frames, volume)
+    else:
+        with pytest.raises(SweepError, match=f"found 7 and {zeros} bytes more"):
+            read_sweep(path)
+
+
+@pytest.mark.parametrize("rest", [b"  ", b"\xff" * 100, bytes(300)])
+def test_what_follows_all_frames_that_the_header_says_is_passed_over(save_dicom, volume, rest):
+    path = save_dicom("a.dcm", volume, PixelData=volume.tobytes() + rest)
+
+    assert np.array_equal(read_sweep(path).frames, volume)
+
+
+@pytest.mark.parametrize("wrong", [{"Rows": 23}, {"Columns": 31}])
+def test_a_row_or_column_too_few_is_refused(save_dicom, volume, wrong):
+    path = save_dicom("a.dcm", np.maximum(volume, 1), **wrong)
+
+    with pytest.raises(SweepError, match="bytes more"):
+        read_sweep(path)
+
+
+DISGUISED = {
+    "one item": lambda frame: encapsulate([jpeg(frame)], has_bot=False),
+    "one item, RLE": lambda frame: encapsulate([rle(frame)], has_bot=False),
+    "one item of whatever": lambda frame: b"\xfe\xff\0\xe0\xf8\x1f\0\0" + b"x" * 0x1FF8,
+    "bare JPEG": jpeg,
+    "bare JPEG 2000": jpeg_2000,
+    "bare JPEG, cut": lambda frame: jpeg(frame)[:-40],
+}
+
+
+@pytest.mark.parametrize("kind", DISGUISED)
+@pytest.mark.parametrize("syntax", NATIVE)
+def test_compressed_pixels_that_are_said_to_be_uncompressed_are_refused(save_dicom, kind, syntax):
+    frame = np.random.default_rng(3).integers(0, 99, (64, 128), np.uint8)
+    data = DISGUISED[kind](frame)
+    assert len(data) <= 64 * 128 + 8 or kind == "one item, RLE"
+    height = 256 if kind == "one item, RLE" else 64
+    frames = np.zeros((1, height, 128), np.uint8)
+
+    path = save_dicom("a.dcm", frames, syntax, PixelData=data.ljust(height * 128, b"\0"))
+
+    with pytest.raises(SweepError, match=r"a\.dcm: expected uncompressed pixels"):
+        read_sweep(path)
+
+
+def test_grey_that_begins_as_jpeg_does_is_read(save_dicom, volume):
+    frames = volume.copy()
+    frames[0, 0, :4] = 0xFF, 0xD8, 0xFF, 0xE0
+    frames[-1, -1, -1] = 5
+
+    assert np.array_equal(read_sweep(save_dicom("a.dcm", frames)).frames, frames)
+
+
 def test_no_pixels_are_no_frame(save_dicom, volume):
     with pytest.raises(SweepError, match="found 0 and 0 bytes more"):
         read_sweep(save_dicom("a.dcm", volume, NumberOfFrames=None, PixelData=b""))
