@@ -293,7 +293,7 @@ def two_of_one_name(path, write_raw):
     [
         (another_shape, f"sweep {SWEEP.identity[:8]}: 12 frames of 4 x 4, but here .* of 8 x 10"),
         (the_same_name, "event taken: another event of this name"),
-        (two_of_one_name, r"event \d+: has the name of event \d+"),
+        (two_of_one_name, "its tables or indices are not those"),
     ],
 )
 def test_what_contradicts_this_store_is_refused_with_all_the_rest(

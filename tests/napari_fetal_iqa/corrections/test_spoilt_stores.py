@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Label
+from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Label, schema
 from napari_fetal_iqa.corrections.integrity import check_store, repair
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.corrections.statistics import overview
@@ -199,6 +199,20 @@ LOOKALIKES = {
         "CREATE TABLE bookmark (sweep, reviewer, frame, quality_threshold, area_threshold AS "
         "(zeroblob(1000000000)))",
     ),
+    "an index that takes hours": (
+        "CREATE INDEX heavy ON event (length(replace(hex(zeroblob(3000000)), '0', 'aa')))",
+    ),
+    "a check that takes hours": (
+        "PRAGMA writable_schema = ON",
+        "UPDATE sqlite_schema SET sql = replace(sql, 'CHECK (accepted IN (0, 1))', 'CHECK "
+        "(accepted IN (0, 1) AND length(replace(hex(zeroblob(2000000 + number)), ''0'', "
+        "''ab'')) > 0)') WHERE name = 'event'",
+    ),
+    "an order of its own": (
+        "DROP TABLE reviewed",
+        "CREATE TABLE reviewed (sweep TEXT COLLATE NOCASE, reviewer, time)",
+    ),
+    "one table more": ("CREATE TABLE mine (a)",),
     "no events": ("DROP TABLE event",),
     "no version": ("PRAGMA user_version = 0",),
     "a version below": ("PRAGMA user_version = -3",),
@@ -214,12 +228,27 @@ def test_what_only_looks_like_a_store_is_refused_at_once(path, statements):
             connection.execute(statement)
     content = path.read_bytes()
     start = time.monotonic()
-    for open_it in (CorrectionStore, check_store, lambda path: CorrectionStore(path, "rw")):
+    openings = (
+        *(CorrectionStore, check_store, lambda path: CorrectionStore(path, "rw")),
+        lambda path: check_store(path, "ro" if "TRIGGER" not in "".join(statements) else "rw"),
+    )
+    for open_it in openings:
         with pytest.raises(StoreError) as refused:
             open_it(path)
         assert "\n" not in str(refused.value)
     assert time.monotonic() - start < SECONDS
     assert path.read_bytes() == content
+
+
+def test_a_statement_whose_single_steps_take_long_is_stopped(path):
+    with closing(schema.connect(path, "ro")) as connection:
+        start = time.monotonic()
+        with pytest.raises(sqlite3.OperationalError, match="interrupted"):
+            connection.execute(
+                "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r) SELECT "
+                "sum(length(replace(hex(zeroblob(1000000 + n)), '0', 'ab'))) FROM r"
+            ).fetchall()
+        assert time.monotonic() - start < 4 * SECONDS
 
 
 def test_pages_that_point_at_each_other_end_somewhere(path, tmp_path):
