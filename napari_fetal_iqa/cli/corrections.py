@@ -84,16 +84,18 @@ def check(
     Example: napari-fetal-iqa corrections check
     """
     path = _existing(store)
-    found = check_store(path)
-    for problem in found.problems:
-        typer.echo(shown(problem))
     if repair is not None:
         saved = repair_store(path, repair)
+        for problem in saved.problems:
+            typer.echo(shown(problem))
         typer.echo(
             f"{shown(repair)}: {saved.events} events of {saved.sweeps} sweeps saved, "
             f"problems left out: {len(saved.problems)}"
         )
         return
+    found = check_store(path)
+    for problem in found.problems:
+        typer.echo(shown(problem))
     if found.problems:
         raise StoreError(
             f"{path}: damaged, problems: {len(found.problems)}; use a backup, or save what is "

@@ -270,8 +270,8 @@ _PERMISSIONS = "it cannot be written; check the permissions of the file and its 
 _MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
 _DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
 _DAMAGED_INSIDE = (
-    "damaged, or another file by now; use a backup, or save what can be read with napari-fetal-iqa "
-    "corrections check --repair"
+    "damaged, or another file by now; use a backup, or see whether napari-fetal-iqa corrections "
+    "check --repair OUT can still read something"
 )
 _UNWRITABLE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",

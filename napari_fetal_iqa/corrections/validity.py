@@ -176,7 +176,7 @@ def readable_event(event: Event) -> Event:
 
 def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
     """Return a readable event that makes sense for its sweep; ValueError says why it does not."""
-    _check_time(event.time, not_after or last_time_to_believe())
+    check_time(event.time, not_after or last_time_to_believe())
     if record is None:
         raise ValueError(
             f"speaks of sweep {quoted(event.sweep[:8])[1:-1]}, which the store does not know"
@@ -198,14 +198,16 @@ def _place(record: SweepRecord, frame: int) -> str:
     return f"sweep {record.identity[:8]}, frame {quoted(frame)}"
 
 
-def _check_time(time: str, not_after: str) -> None:
+def check_time(value: object, not_after: str) -> None:
+    """Raise ValueError where a time is none as events have it, or lies in the future."""
+    time = value if isinstance(value, str) else ""
     try:
-        sound = isinstance(time, str) and bool(_TIME.fullmatch(time))
+        sound = bool(_TIME.fullmatch(time))
         sound = sound and bool(datetime.fromisoformat(time))
     except ValueError:
         sound = False
     if not sound:
-        raise ValueError(f"expected a time in UTC, found {quoted(time)}")
+        raise ValueError(f"expected a time in UTC, found {quoted(value)}")
     if time > not_after:
         raise ValueError(
             f"expected a time at most {CLOCK_SKEW.days} day ahead of this machine's clock, found "

@@ -154,6 +154,15 @@ BAD_MARKS = {
     "unknown": ("bookmark", {"frame": 1, "of": "b" * 64}),
     "nobody": ("reviewed", {"time": "", "reviewer": ""}),
     "reviewed, unknown": ("reviewed", {"time": "", "of": "b" * 64}),
+    "reviewed at noon": ("reviewed", {"time": "noon"}),
+    "reviewed at a time that steers": ("reviewed", {"time": "\x1b[2J"}),
+    "reviewed at no text": ("reviewed", {"time": b"\xff\x00"}),
+    "reviewed in the future": ("reviewed", {"time": "2999-01-01T00:00:00+00:00"}),
+    "threshold as text": (
+        "bookmark",
+        {"frame": 1, "quality_threshold": "\x1b[2J", "area_threshold": 0.1},
+    ),
+    "frame as a blob": ("bookmark", {"frame": b"\xff\x00"}),
 }
 
 
@@ -300,6 +309,39 @@ def test_what_lies_behind_a_damaged_page_is_saved(tmp_path):
     assert check_store(tmp_path / "mended.sqlite").problems == ()
 
 
+@pytest.mark.parametrize("share", [0.01, 0.2, 0.5, 0.7, 0.9])
+def test_a_store_that_was_cut_short_gives_what_is_left_or_says_that_nothing_is(tmp_path, share):
+    path, out = tmp_path / "store.sqlite", tmp_path / "mended.sqlite"
+    with CorrectionStore(path) as store:
+        store.add_sweep(SWEEP)
+        for frame in range(200):
+            store.set_label(ID, frame % 12, Label(frame % 3), "AK")
+        before = {event.uid: event for event in store.events()}
+    content = path.read_bytes()
+    path.write_bytes(content[: int(share * len(content))])
+    if share < 0.1:
+        with pytest.raises(StoreError, match="nothing was saved; use a backup"):
+            repair(path, out)
+        assert not out.exists()
+        return
+    found = repair(path, out)
+    assert found.problems[0].startswith("file: cut short")
+    assert found.sweeps == 1
+    assert check_store(out).problems == ()
+    with CorrectionStore(out) as mended:
+        assert all(before[event.uid] == event for event in mended.events())
+        assert len(mended.events()) == found.events
+    assert share < 0.5 or 0 < found.events < 200
+
+
+def test_no_header_makes_a_repair_write_terabytes(path, tmp_path):
+    content = bytearray(path.read_bytes())
+    content[28:32] = b"\xff" * 4
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match="nothing was saved"):
+        repair(path, tmp_path / "mended.sqlite")
+
+
 def test_a_repair_touches_nothing_that_is_there(path, tmp_path):
     there = tmp_path / "notes.txt"
     there.write_text("mine")
@@ -374,6 +416,7 @@ SPOILT = (
     *("merge_poison_mask_shape", "store_frame_beyond", "store_mask_size", "store_numpy_mask"),
     "view_inf",
 )
+NOT_OUR_TABLES = ("view_inf", "flip_check_UnicodeDecodeError_746", "ident_null", "inf_frames")
 
 
 @pytest.mark.skipif(os.name != "posix", reason="measures memory as POSIX does")
@@ -390,7 +433,7 @@ def test_shared_cases_are_named_and_never_merged(name, tmp_path):
     for command, code in (
         (["check", "--store", path], 1),
         (["merge", path, "--store", own], 1),
-        (["list", "--store", path], int(name in ("view_inf", "flip_check_UnicodeDecodeError_746"))),
+        (["list", "--store", path], int(name in NOT_OUR_TABLES)),
     ):
         done = subprocess.run(
             [sys.executable, "-c", MEASURED, *map(str, command)],
