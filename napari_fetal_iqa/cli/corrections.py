@@ -179,6 +179,13 @@ def merge(
             f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
             f"{done.known} events were here already"
         )
+        if done.other_bounds:
+            names = ", ".join(shown(name[:8]) for name in done.other_bounds[:8])
+            more = ", ..." if len(done.other_bounds) > 8 else ""
+            typer.echo(
+                "sweeps whose bounds differ there, and stay as they are here: "
+                f"{len(done.other_bounds)} ({names}{more})"
+            )
 
 
 def _existing(store: Path | None) -> Path:

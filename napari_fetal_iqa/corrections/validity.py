@@ -42,6 +42,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCI
 """As events are timed: the order of such texts is that of the times."""
 
 
+_IDENTITY = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.-]{0,63}", re.ASCII)
+"""A hash of 64 hexadecimal digits, or a shorter name: files may be named after it."""
+
+
 def quoted(value: object) -> str:
     """Return a value as a message may have it: short, and without characters that steer."""
     text = ascii(value[:24] if isinstance(value, str | bytes) else value)
@@ -224,6 +228,8 @@ def sound_sweep(record: SweepRecord) -> SweepRecord:
         Names what is wrong.
     """
     identity = sound_text(record.identity, "identity of a sweep", _LONGEST["sweep"])
+    if not _IDENTITY.fullmatch(identity):
+        raise ValueError("expected letters, digits, '-', '_' and '.' as identity of a sweep")
     frames, rows, columns = (sound_index(length, "shape of a sweep") for length in record.shape)
     shape = frames, rows, columns
     if min(shape) < 1 or max(shape) > _LONGEST_AXIS or rows * columns > _MOST_PIXELS:
