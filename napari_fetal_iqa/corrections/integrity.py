@@ -4,7 +4,7 @@ import shutil
 import sqlite3
 import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -133,11 +133,22 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
     if "bookmark" in there:
-        for mark in read_bookmarks(connection, record_of):
-            _sort(mark.meaning, mark.problem, found.bookmarks, found.problems)
+        with _going_on(found, "bookmarks"):
+            for mark in read_bookmarks(connection, record_of):
+                _sort(mark.meaning, mark.problem, found.bookmarks, found.problems)
     if "reviewed" in there:
-        for one in read_reviewed(connection, record_of):
-            _sort(one.meaning, one.problem, found.reviewed, found.problems)
+        with _going_on(found, "full reviews"):
+            for one in read_reviewed(connection, record_of):
+                _sort(one.meaning, one.problem, found.reviewed, found.problems)
+
+
+@contextmanager
+def _going_on(found: WholeStore, what: str) -> Iterator[None]:
+    """Let a damaged page of one table keep no other from being read."""
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        found.problems.append(f"the rest of the {what} cannot be read: {shown(error)[:200]}")
 
 
 def _sort(
