@@ -84,16 +84,18 @@ def check(
     Example: napari-fetal-iqa corrections check
     """
     path = _existing(store)
-    found = check_store(path)
-    for problem in found.problems:
-        typer.echo(shown(problem))
     if repair is not None:
         saved = repair_store(path, repair)
+        for problem in saved.problems:
+            typer.echo(shown(problem))
         typer.echo(
             f"{shown(repair)}: {saved.events} events of {saved.sweeps} sweeps saved, "
             f"problems left out: {len(saved.problems)}"
         )
         return
+    found = check_store(path)
+    for problem in found.problems:
+        typer.echo(shown(problem))
     if found.problems:
         raise StoreError(
             f"{path}: damaged, problems: {len(found.problems)}; use a backup, or save what is "
@@ -177,6 +179,13 @@ def merge(
             f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
             f"{done.known} events were here already"
         )
+        if done.other_bounds:
+            names = ", ".join(shown(name[:8]) for name in done.other_bounds[:8])
+            more = ", ..." if len(done.other_bounds) > 8 else ""
+            typer.echo(
+                "sweeps whose bounds differ there, and stay as they are here: "
+                f"{len(done.other_bounds)} ({names}{more})"
+            )
 
 
 def _existing(store: Path | None) -> Path:

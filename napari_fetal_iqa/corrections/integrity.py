@@ -1,8 +1,10 @@
 """Whether all that a store holds can still be read, down to the last mask; and saving what can."""
 
+import shutil
 import sqlite3
+import tempfile
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeVar
@@ -18,7 +20,7 @@ from napari_fetal_iqa.corrections.sound_rows import (
     read_sweeps,
 )
 from napari_fetal_iqa.corrections.store import CorrectionStore
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreLostError
 from napari_fetal_iqa.foreign_text import shown
 
 _Meaning = TypeVar("_Meaning")
@@ -131,11 +133,22 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
     if "bookmark" in there:
-        for mark in read_bookmarks(connection, record_of):
-            _sort(mark.meaning, mark.problem, found.bookmarks, found.problems)
+        with _going_on(found, "bookmarks"):
+            for mark in read_bookmarks(connection, record_of):
+                _sort(mark.meaning, mark.problem, found.bookmarks, found.problems)
     if "reviewed" in there:
-        for one in read_reviewed(connection, record_of):
-            _sort(one.meaning, one.problem, found.reviewed, found.problems)
+        with _going_on(found, "full reviews"):
+            for one in read_reviewed(connection, record_of):
+                _sort(one.meaning, one.problem, found.reviewed, found.problems)
+
+
+@contextmanager
+def _going_on(found: WholeStore, what: str) -> Iterator[None]:
+    """Let a damaged page of one table keep no other from being read."""
+    try:
+        yield
+    except DATABASE_ERRORS as error:
+        found.problems.append(f"the rest of the {what} cannot be read: {shown(error)[:200]}")
 
 
 def _sort(
@@ -156,6 +169,49 @@ def _of_the_file(connection: sqlite3.Connection) -> Iterator[str]:
         yield f"file: {shown(error)[:200]}"
 
 
+_LONGEST_PAD = 1 << 20
+"""Bytes that a small file may lack; a large one lacks at most three times what it has. The header
+of a made-up file may promise terabytes."""
+
+
+def _read_or_salvage(path: Path) -> WholeStore:
+    """Read a store, or, where it was cut short, as many of its rows as are left."""
+    try:
+        return read_whole_store(path, "ro")
+    except StoreLostError as error:
+        with tempfile.TemporaryDirectory(prefix="fetal-iqa-") as folder:
+            whole = Path(folder) / "padded.sqlite"
+            try:
+                missing = _pad(path, whole)
+                found = read_whole_store(whole, "ro") if missing else WholeStore()
+            except (OSError, StoreError):
+                found = WholeStore()
+        if not (found.sweeps or found.events):
+            raise StoreLostError(
+                f"{path}: damaged so far that no row of it can be read, nothing was saved; use a "
+                "backup"
+            ) from error
+        found.problems.insert(0, f"file: cut short, its last {missing} bytes are missing")
+        return found
+
+
+def _pad(path: Path, whole: Path) -> int:
+    """Copy a store that was cut short, zeros in place of what is missing; say how much it is."""
+    with path.open("rb") as file:
+        header = file.read(32)
+    # https://www.sqlite.org/fileformat2.html#the_database_header
+    page = int.from_bytes(header[16:18], "big")
+    length = int.from_bytes(header[28:32], "big") * (1 << 16 if page == 1 else page)
+    size = path.stat().st_size
+    missing = length - size
+    if missing <= 0 or missing > max(_LONGEST_PAD, 3 * size):
+        return 0
+    shutil.copyfile(path, whole)
+    with whole.open("r+b") as file:
+        file.truncate(length)
+    return missing
+
+
 def repair(path: Path, out: Path) -> StoreCheck:
     """Write all that is sound in a store into a new one; the damaged one stays as it is.
 
@@ -174,9 +230,10 @@ def repair(path: Path, out: Path) -> StoreCheck:
     Raises
     ------
     StoreError
-        Where the old one cannot be opened, or the new one is there already or cannot be written.
+        Where nothing of the old one can be read, or the new one is there already or cannot be
+        written.
     """
-    found = read_whole_store(path, "ro")
+    found = _read_or_salvage(path)
     try:
         out.parent.mkdir(parents=True, exist_ok=True)
         out.open("xb").close()

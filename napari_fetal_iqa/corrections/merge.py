@@ -20,11 +20,14 @@ class Merged:
         New ones.
     known : int
         Events that were here before.
+    other_bounds : tuple of str
+        Sweeps that the other store splits in another way; they stay as they are here.
     """
 
     events: int
     sweeps: int
     known: int
+    other_bounds: tuple[str, ...] = ()
 
 
 def merge(store: CorrectionStore, other: Path) -> Merged:
@@ -57,7 +60,9 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
         events, sweeps = store.take_over(found.events, found.sweeps)
     except StoreError as error:
         raise StoreError(f"{error} (nothing of {other} was taken over)") from None
-    return Merged(events=events, sweeps=sweeps, known=len(found.events) - events)
+    here = {record.identity: record.bounds for record in store.sweeps()}
+    split = (one.identity for one in found.sweeps if here.get(one.identity) != one.bounds)
+    return Merged(events, sweeps, len(found.events) - events, tuple(split))
 
 
 def move_to_disk(kept: CorrectionStore) -> CorrectionStore:

@@ -1,6 +1,9 @@
 """Writing sound rows: each one once, and none that contradicts what is there."""
 
+import math
 import sqlite3
+from dataclasses import replace
+from functools import partial
 
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import (
@@ -25,7 +28,8 @@ def insert_sweep(
         In a transaction.
     record : SweepRecord
     sure : bool
-        The sweep was opened here: another shape that is there is corrected.
+        The sweep was opened here: another shape, spacing or bounds that are there are corrected;
+        only where it says no spacing itself, that which is there stays.
 
     Returns
     -------
@@ -36,8 +40,8 @@ def insert_sweep(
     Raises
     ------
     ValueError
-        Where it is known with another shape, which only a made-up record can have: the identity
-        is a hash of the shape, too.
+        Where it is known with another shape, which only a made-up record can have (the identity
+        is a hash of the shape, too), or with another spacing: one of the two measures wrongly.
     """
     row = row_of_sweep(record)
     query = f"SELECT {SWEEP_COLUMNS} FROM sweep WHERE identity = ?"
@@ -50,12 +54,14 @@ def insert_sweep(
         known = sound_sweep(sweep_of_row(here))
     except (TypeError, ValueError):
         known = None
-    if known is not None and known.shape == record.shape:
-        return known, False
     if known is not None and not sure:
-        raise ValueError(
-            f"sweep {record.identity[:8]}: {_frames(record)}, but here it has {_frames(known)}"
-        )
+        _check_agrees(record, known)
+        return known, False
+    if known is not None and known.shape == record.shape and record.spacing_mm is None:
+        record = replace(record, spacing_mm=known.spacing_mm)
+    if known == record:
+        return known, False
+    row = row_of_sweep(record)
     names = ", ".join(f"{name} = ?" for name in SWEEP_COLUMNS.split(", "))
     connection.execute(f"UPDATE sweep SET {names} WHERE identity = ?", (*row, record.identity))
     return record, False
@@ -78,6 +84,28 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     elif tuple(here) != row:
         raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
     return here is None
+
+
+_SAME_SPACING = 1e-6
+"""Relative: spacings of one sweep differ by rounding only, in single precision at worst."""
+
+
+def _check_agrees(record: SweepRecord, known: SweepRecord) -> None:
+    name = f"sweep {record.identity[:8]}"
+    if known.shape != record.shape:
+        raise ValueError(f"{name}: {_frames(record)}, but here it has {_frames(known)}")
+    there, here = record.spacing_mm, known.spacing_mm
+    if there is None or here is None:
+        return
+    if not all(map(partial(math.isclose, rel_tol=_SAME_SPACING), there, here)):
+        raise ValueError(
+            f"{name}: spacing of {_millimetres(there)}, but here it has {_millimetres(here)}; find "
+            "out which is right, and open the sweep itself with the store that is wrong"
+        )
+
+
+def _millimetres(spacing: tuple[float, float]) -> str:
+    return " x ".join(f"{length:.7g}" for length in spacing) + " mm"
 
 
 def _frames(record: SweepRecord) -> str:

@@ -78,12 +78,19 @@ CREATE TABLE IF NOT EXISTS reviewed (
 _ADDED = (_BOOKMARKS, _REVIEWED)
 """What each version after the first added."""
 
-_COLUMNS = {
-    "sweep": "identity frames height width row_mm column_mm bounds",
-    "event": ("number uid time reviewer sweep frame kind action label mask accepted answers tool"),
-    "bookmark": "sweep reviewer frame quality_threshold area_threshold",
-    "reviewed": "sweep reviewer time",
+_OURS = {
+    words[words.index("ON" if words[1] == "INDEX" else "(") - 1]: words
+    for words in (
+        statement.replace("IF NOT EXISTS ", "").split() for statement in (*_TABLES[:3], *_ADDED)
+    )
+} | {
+    "sqlite_sequence": ["CREATE", "TABLE", "sqlite_sequence(name,seq)"],
+    "sqlite_stat1": ["CREATE", "TABLE", "sqlite_stat1(tbl,idx,stat)"],
+    "sqlite_stat4": ["CREATE", "TABLE", "sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"],
 }
+"""Words of each table and index that a store may have, by name; SQLite's own among them."""
+
+_TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed")
 
 _LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
@@ -212,24 +219,27 @@ def _transaction(connection: sqlite3.Connection, kind: str) -> Iterator[None]:
 
 
 def _check_tables(connection: sqlite3.Connection, path: Path, version: int, mode: Mode) -> None:
-    """Refuse what only looks like a store: a view may never end, a trigger may do anything."""
+    """Refuse what only looks like a store, before anything of it is evaluated.
+
+    A view may never end, a trigger may do anything, and the check of a column, an index or a
+    computed column may take as long as its maker likes: nothing but our own words will do.
+    """
     tables = set()
     query = "SELECT type, name, sql, rootpage FROM sqlite_schema"
     for kind, name, sql, root_page in connection.execute(query):
+        words = sql.split() if isinstance(sql, str) else []
         if kind == "view":
             raise _not_ours(path, "holds a view")
-        if kind == "trigger" and mode != "ro":
-            known = _TRIGGERS.get(name, "").split()
-            if not isinstance(sql, str) or sql.split() != known:
+        if kind == "trigger":
+            if mode != "ro" and words != _TRIGGERS.get(name, "").split():
                 raise _not_ours(path, "holds a trigger of its own")
+        elif not (kind == "index" and sql is None) and words != _OURS.get(name):
+            raise _not_ours(path, "its tables or indices are not those that we make")
         if kind == "table" and isinstance(root_page, int) and root_page > 0:
             tables.add(name)
-    for name in list(_COLUMNS)[: 1 + version]:
-        columns = list(connection.execute(f"PRAGMA table_xinfo({name})"))
-        found = sorted(str(column[1]) for column in columns)
-        hidden = any(column[-1] for column in columns)
-        if name not in tables or hidden or found != sorted(_COLUMNS[name].split()):
-            raise _not_ours(path, f"its table {name} is missing or another one")
+    for name in _TABLES_OF_VERSION[: 1 + version]:
+        if name not in tables:
+            raise _not_ours(path, f"its table {name} is missing")
 
 
 def _not_ours(path: Path, why: str) -> StoreError:
@@ -260,8 +270,8 @@ _PERMISSIONS = "it cannot be written; check the permissions of the file and its 
 _MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
 _DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
 _DAMAGED_INSIDE = (
-    "damaged, or another file by now; use a backup, or save what can be read with napari-fetal-iqa "
-    "corrections check --repair"
+    "damaged, or another file by now; use a backup, or see whether napari-fetal-iqa corrections "
+    "check --repair OUT can still read something"
 )
 _UNWRITABLE = {
     sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",

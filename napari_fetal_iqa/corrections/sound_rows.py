@@ -17,6 +17,7 @@ from napari_fetal_iqa.corrections.rows import (
     sweep_of_row,
 )
 from napari_fetal_iqa.corrections.validity import (
+    check_time,
     event_of_its_sweep,
     last_time_to_believe,
     quoted,
@@ -127,9 +128,13 @@ def read_reviewed(
     connection: sqlite3.Connection, record_of: RecordOf, sweep: str | None = None
 ) -> Iterator[Row[tuple[str, str]]]:
     """Read who looked at every frame of a sweep, as (sweep, reviewer)."""
-    for number, row in _rows(connection, "reviewed", "sweep, reviewer", {"sweep": sweep}):
+    not_after = last_time_to_believe()
+    columns = "sweep, reviewer, time"
+    for number, row in _rows(connection, "reviewed", columns, {"sweep": sweep}):
         try:
-            yield Row(number, _whose(row, record_of)[:2])
+            place = _whose(row, record_of)
+            check_time((row or ())[2], not_after)
+            yield Row(number, place[:2])
         except (TypeError, ValueError) as error:
             yield Row(number, None, f"reviewed sweep {number}: {error}")
 

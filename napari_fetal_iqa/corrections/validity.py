@@ -42,6 +42,10 @@ _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d{1,6})?\+00:00", re.ASCI
 """As events are timed: the order of such texts is that of the times."""
 
 
+_IDENTITY = re.compile(r"[0-9A-Za-z_-][0-9A-Za-z_.-]{0,63}", re.ASCII)
+"""A hash of 64 hexadecimal digits, or a shorter name: files may be named after it."""
+
+
 def quoted(value: object) -> str:
     """Return a value as a message may have it: short, and without characters that steer."""
     text = ascii(value[:24] if isinstance(value, str | bytes) else value)
@@ -176,7 +180,7 @@ def readable_event(event: Event) -> Event:
 
 def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
     """Return a readable event that makes sense for its sweep; ValueError says why it does not."""
-    _check_time(event.time, not_after or last_time_to_believe())
+    check_time(event.time, not_after or last_time_to_believe())
     if record is None:
         raise ValueError(
             f"speaks of sweep {quoted(event.sweep[:8])[1:-1]}, which the store does not know"
@@ -198,14 +202,16 @@ def _place(record: SweepRecord, frame: int) -> str:
     return f"sweep {record.identity[:8]}, frame {quoted(frame)}"
 
 
-def _check_time(time: str, not_after: str) -> None:
+def check_time(value: object, not_after: str) -> None:
+    """Raise ValueError where a time is none as events have it, or lies in the future."""
+    time = value if isinstance(value, str) else ""
     try:
-        sound = isinstance(time, str) and bool(_TIME.fullmatch(time))
+        sound = bool(_TIME.fullmatch(time))
         sound = sound and bool(datetime.fromisoformat(time))
     except ValueError:
         sound = False
     if not sound:
-        raise ValueError(f"expected a time in UTC, found {quoted(time)}")
+        raise ValueError(f"expected a time in UTC, found {quoted(value)}")
     if time > not_after:
         raise ValueError(
             f"expected a time at most {CLOCK_SKEW.days} day ahead of this machine's clock, found "
@@ -222,6 +228,8 @@ def sound_sweep(record: SweepRecord) -> SweepRecord:
         Names what is wrong.
     """
     identity = sound_text(record.identity, "identity of a sweep", _LONGEST["sweep"])
+    if not _IDENTITY.fullmatch(identity):
+        raise ValueError("expected letters, digits, '-', '_' and '.' as identity of a sweep")
     frames, rows, columns = (sound_index(length, "shape of a sweep") for length in record.shape)
     shape = frames, rows, columns
     if min(shape) < 1 or max(shape) > _LONGEST_AXIS or rows * columns > _MOST_PIXELS:

@@ -228,6 +228,28 @@ def test_a_merge_says_how_much_was_new(run, store, sweep, tmp_path):
     assert set(store.corrections(sweep.identity, "BM")) == {1, 2}
 
 
+def test_a_merge_says_where_sweeps_are_split_in_another_way(run, store, sweep, tmp_path):
+    with CorrectionStore(tmp_path / "other.sqlite") as other:
+        other.add_sweep(sweep.with_bounds(2))
+    code, out, err = run("corrections", "merge", other.path)
+    assert (code, err) == (0, "")
+    assert f"bounds differ there, and stay as they are here: 1 ({sweep.identity[:8]})" in out
+    assert store.sweeps()[0].bounds == sweep.bounds
+
+
+def test_a_store_cut_short_is_repaired_by_the_command(run, store, sweep, tmp_path):
+    store.set_label(sweep.identity, 1, Label.NONE, "AK")
+    content = store.path.read_bytes()
+    cut, out = tmp_path / "cut.sqlite", tmp_path / "mended.sqlite"
+    cut.write_bytes(content[: len(content) * 9 // 10])
+    assert run("corrections", "check", "--store", cut)[0] == 1
+    code, said, err = run("corrections", "check", "--store", cut, "--repair", out)
+    assert (code, err) == (0, "")
+    assert "cut short" in said
+    with CorrectionStore(out) as mended:
+        assert mended.events() == store.events()
+
+
 def test_a_merge_makes_the_store_where_there_is_none(run, store, sweep, tmp_path):
     store.set_label(sweep.identity, 1, Label.NONE, "AK")
     new = tmp_path / "project" / "both.sqlite"

@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+from dataclasses import replace
 from itertools import count
 
 import numpy as np
@@ -275,6 +276,11 @@ def another_shape(path, write_raw):
     write_raw(path, SWEEP.identity, kind="mask", mask=encode_mask(np.ones((4, 4), bool)))
 
 
+def another_spacing(path, write_raw):
+    with sqlite3.connect(path) as connection:
+        connection.execute("UPDATE sweep SET row_mm = 3.0, column_mm = 0.2")
+
+
 def the_same_name(path, write_raw):
     write_raw(path, SWEEP.identity, uid="taken", frame=2, label=1)
 
@@ -292,8 +298,12 @@ def two_of_one_name(path, write_raw):
     ("poison", "refusal"),
     [
         (another_shape, f"sweep {SWEEP.identity[:8]}: 12 frames of 4 x 4, but here .* of 8 x 10"),
+        (
+            another_spacing,
+            f"sweep {SWEEP.identity[:8]}: spacing of 3 x 0.2 mm, but here it has 0.3 x 0.2 mm",
+        ),
         (the_same_name, "event taken: another event of this name"),
-        (two_of_one_name, r"event \d+: has the name of event \d+"),
+        (two_of_one_name, "its tables or indices are not those"),
     ],
 )
 def test_what_contradicts_this_store_is_refused_with_all_the_rest(
@@ -304,6 +314,7 @@ def test_what_contradicts_this_store_is_refused_with_all_the_rest(
     there.set_label(volume(1).identity, 1, Label.OPTIMAL, "BM")
     there.close()
     poison(there.path, write_raw)
+    here.add_sweep(replace(SWEEP, spacing_mm=(0.3, 0.2)))
     before = here.events(), here.sweeps(), check_store(here.path)
     with pytest.raises(StoreError, match=refusal):
         merge(here, there.path)
@@ -317,5 +328,28 @@ def test_sweeps_split_in_another_way_are_still_the_same_sweep(here, there, tmp_p
     with CorrectionStore(tmp_path / "split.sqlite") as other:
         other.add_sweep(split)
         other.set_label(split.identity, 1, Label.OPTIMAL, "BM")
-        assert merge(here, other.path).events == 1
+        done = merge(here, other.path)
+    assert (done.events, done.other_bounds) == (1, (split.identity,))
     assert here.sweeps()[0].bounds == ((0, 12),)
+    assert merge(here, here.path).other_bounds == ()
+
+
+def test_opening_the_sweep_corrects_its_spacing_and_bounds(here):
+    ours = replace(SWEEP, spacing_mm=(0.3, 0.2))
+    with sqlite3.connect(here.path) as connection:
+        connection.execute(
+            "UPDATE sweep SET row_mm = 3.0, column_mm = 0.2, bounds = '[[0, 4], [4, 12]]'"
+        )
+    with CorrectionStore(here.path) as reopened:
+        reopened.add_sweep(SWEEP)  # which says nothing of its spacing
+        assert reopened.sweeps()[0].spacing_mm == (3.0, 0.2)
+        reopened.add_sweep(ours)
+        (record,) = reopened.sweeps()
+        assert (record.spacing_mm, record.bounds) == ((0.3, 0.2), ours.bounds)
+
+
+def test_spacings_that_differ_by_rounding_agree(here, there):
+    here.add_sweep(replace(SWEEP, spacing_mm=(0.3, 0.2)))
+    there.add_sweep(replace(SWEEP, spacing_mm=(0.3 * (1 + 1e-7), 0.2)))
+    assert merge(here, there.path).sweeps == 0
+    assert here.sweeps()[0].spacing_mm == (0.3, 0.2)

@@ -168,6 +168,11 @@ RECORD = SweepRecord("a" * 64, (5, *SHAPE), (0.3, 0.2), ((0, 2), (2, 5)))
     [
         {"identity": None},
         {"identity": "a\x1b"},
+        {"identity": "../a"},
+        {"identity": ".a"},
+        {"identity": "a\\b"},
+        {"identity": "a" * 65},
+        {"identity": "a b"},
         {"shape": (math.inf, 24, 32)},
         {"shape": (5.0, 24, 32)},
         {"shape": (0, 24, 32)},
