@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
 from napari_fetal_iqa.corrections.export_request import ExportRequest
@@ -55,15 +56,15 @@ def list_corrections(
         typer.echo(json.dumps(found, indent=2))
         return
     if not sweeps:
-        typer.echo(f"{path}: no corrections yet; open a sweep in the window and correct a frame")
+        echo(f"{path}: no corrections yet; open a sweep in the window and correct a frame")
     for sweep in sweeps:
         name = _name(sweep.identity) or "not seen on this machine"
-        typer.echo(f"{shown(name)}  {shown(sweep.identity[:8])}  {sweep.frames} frames")
+        echo(f"{shown(name)}  {shown(sweep.identity[:8])}  {sweep.frames} frames")
         for line in [
             *map(_counts_in_words, sweep.reviewers),
             *map(_agreement_in_words, sweep.agreements),
         ] or ["no corrections yet"]:
-            typer.echo(f"    {shown(line)}")
+            echo(f"    {shown(line)}")
 
 
 @app.command()
@@ -87,21 +88,21 @@ def check(
     if repair is not None:
         saved = repair_store(path, repair)
         for problem in saved.problems:
-            typer.echo(shown(problem))
-        typer.echo(
+            echo(shown(problem))
+        echo(
             f"{shown(repair)}: {saved.events} events of {saved.sweeps} sweeps saved, "
             f"problems left out: {len(saved.problems)}"
         )
         return
     found = check_store(path)
     for problem in found.problems:
-        typer.echo(shown(problem))
+        echo(shown(problem))
     if found.problems:
         raise StoreError(
             f"{path}: damaged, problems: {len(found.problems)}; use a backup, or save what is "
             "sound with --repair OUT"
         )
-    typer.echo(f"ok: {found.events} events of {found.sweeps} sweeps")
+    echo(f"ok: {found.events} events of {found.sweeps} sweeps")
 
 
 @app.command()
@@ -142,15 +143,15 @@ def export(
                 done = export_case(folder, corrected, finder.find(corrected.record))
             except FetalIqaError as error:
                 failed.append(corrected.record.identity[:8])
-                typer.echo(f"napari-fetal-iqa: {error}", err=True)
+                echo(f"napari-fetal-iqa: {error}", err=True)
                 continue
             in_mm = ", ".join("-" if ac is None else f"{ac:.1f}" for ac in done.case.ac_mm)
-            typer.echo(
+            echo(
                 f"{done.case.uuid}: {done.optimal} optimal and {done.suboptimal} suboptimal "
                 f"frames outlined, AC by sweep in mm: {in_mm}"
             )
             for warning in _warnings(done):
-                typer.echo(f"napari-fetal-iqa: {done.case.uuid}: {warning}", err=True)
+                echo(f"napari-fetal-iqa: {done.case.uuid}: {warning}", err=True)
     if failed:
         raise FetalIqaError(
             f"{len(failed)} of {len(gathered)} sweeps could not be exported: {', '.join(failed)}"
@@ -175,14 +176,14 @@ def merge(
         raise StoreError(f"{other}: there is no corrections store; check the path")
     with CorrectionStore(store or paths.default_store()) as opened:
         done = merge_stores(opened, other)
-        typer.echo(
+        echo(
             f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
             f"{done.known} events were here already"
         )
         if done.other_bounds:
             names = ", ".join(shown(name[:8]) for name in done.other_bounds[:8])
             more = ", ..." if len(done.other_bounds) > 8 else ""
-            typer.echo(
+            echo(
                 "sweeps whose bounds differ there, and stay as they are here: "
                 f"{len(done.other_bounds)} ({names}{more})"
             )

@@ -20,7 +20,7 @@ from napari_fetal_iqa.geometry.mask_codec import encode_mask
 SHAPE = (281, 372)
 N_FRAMES = 40
 SEVERAL = 4  # frames of a range
-SWEEP = "sweep of the kill test"
+SWEEP = "sweep-of-the-kill-test"
 REVIEWER = "AK"
 MASKS = [
     Ellipse((140.0, 180.0 + r), (60.0 + r, 90.0), 5.0 * r).mask(SHAPE, (1, 1)) for r in range(9)

@@ -11,7 +11,8 @@ from pydicom.pixels import pixel_array
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
 
-CASES = Path(os.environ.get("FETAL_IQA_DATA", "nowhere")).parent / "cases" / "files"
+DATA = os.environ.get("FETAL_IQA_DATA", Path(__file__).parents[6] / "shared" / "data")
+CASES = Path(DATA).parent / "cases" / "files"
 
 pytestmark = pytest.mark.skipif(not CASES.is_dir(), reason="the shared cases are not here")
 
