@@ -3,7 +3,7 @@
 The header's fields are those of Kitware's MetaIO documentation.
 """
 
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,12 +13,11 @@ from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.axes import Axes, AxesError, find_axes, roles_of_kinds
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.formats.plus_sequence import (
-    orientation_of,
     spacing_of_transforms,
-    turned,
 )
 from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
+from napari_fetal_iqa.io.formats.text_volume import open_volume
 from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 ELEMENT_TYPES = {
@@ -55,18 +54,12 @@ def read_metaimage(path: Path) -> SweepVolume:
         short, or elsewhere than in the folder of the header.
     """
     header, end = _read_header(path)
-    axes = _axes(header)
-    orientation = orientation_of(header)
-    block = _pixel_block(header, end, axes.swapped() if orientation.swapped else axes)
-    block = replace(block, flipped=(orientation.flip_rows, orientation.flip_columns))
-    spacing = _spacing(header, axes)
-    return SweepVolume(
-        block.open(),
-        spacing_mm=turned(spacing.mm, orientation),
-        name=path.stem,
-        source_format=f"MetaImage, {block.encoding}",
-        path=path,
-        spacing_note=spacing.note,
+    return open_volume(
+        header,
+        _axes(header),
+        partial(_pixel_block, header, end),
+        partial(_spacing, header),
+        "MetaImage",
     )
 
 
