@@ -64,14 +64,17 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
-        raise WeightsError(f"{path}: expected tensors by name, found {type(content).__name__}")
+        raise WeightsError(
+            f"{path}: expected tensors by name, found {type(content).__name__}; save its "
+            "state_dict alone"
+        )
     tensors = {}
     for key, value in content.items():
         plain = isinstance(value, Tensor) and value.layout == torch.strided
         if not isinstance(key, str) or not plain or value.is_quantized:
             raise WeightsError(
                 f"{path}: expected tensors by name, found {type(value).__name__} at "
-                f"{shown([str(key)])}"
+                f"{shown([str(key)])}; save its state_dict alone"
             )
         tensors[key.removeprefix("module.")] = value
     return tensors

@@ -7,8 +7,6 @@ import hashlib
 from functools import lru_cache
 from pathlib import Path
 
-import numpy as np
-
 from fetal_iqa_models.cards import EncoderWeights
 from fetal_iqa_models.errors import WeightsError, unreadable
 from fetal_iqa_models.untrusted.regular import check_regular, open_regular
@@ -28,6 +26,9 @@ _TORCH_NAMES = {
     "U8": "torch.uint8",
     "BOOL": "torch.bool",
 }
+
+
+_PIECE = 8 << 20
 
 
 def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeights:
@@ -103,10 +104,17 @@ def file_content_hash(path: Path) -> str:
     The result is that of :func:`~fetal_iqa_models.weights.importing.content_hash`.
     """
     tensors = read_tensor_header(path).tensors
-    content = np.memmap(path, np.uint8, mode="r")
     digest = hashlib.sha256()
-    for name in sorted(tensors):
-        tensor = tensors[name]
-        digest.update(f"{name}\n{_TORCH_NAMES[tensor.dtype]}\n{tensor.shape}\n".encode())
-        digest.update(content[tensor.start : tensor.stop].data)
+    with open_regular(path) as file:  # not mapped: a file that is cut meanwhile ends no program
+        for name in sorted(tensors):
+            tensor = tensors[name]
+            digest.update(f"{name}\n{_TORCH_NAMES[tensor.dtype]}\n{tensor.shape}\n".encode())
+            file.seek(tensor.start)
+            left = tensor.stop - tensor.start
+            while left:
+                piece = file.read(min(left, _PIECE))
+                if not piece:
+                    raise WeightsError(f"{path}: was shortened while it was read; copy it again")
+                digest.update(piece)
+                left -= len(piece)
     return digest.hexdigest()
