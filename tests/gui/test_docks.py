@@ -19,6 +19,14 @@ def close_by_x(dock: QDockWidget) -> None:
     QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
 
+def draw(widget) -> None:
+    """Draw the canvas that grew while all layers are there, as a person would see it.
+
+    napari 0.9.2 on software OpenGL crashes where the sweep alone is the first thing on it.
+    """
+    widget.viewer.screenshot(flash=False)
+
+
 def window_menu(widget) -> dict:
     menu = widget.viewer.window.window_menu
     return {action.text(): action for action in menu.actions()}
@@ -28,6 +36,7 @@ def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(review,
     other = make_phantom(PhantomSettings.small(), seed=4)
     timeline = review.timeline
     close_by_x(review.timeline_dock.dock)
+    draw(review)
     assert not review.timeline_dock.visible
     assert not review.page.timeline.isChecked()
 
