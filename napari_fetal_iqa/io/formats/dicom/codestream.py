@@ -14,7 +14,7 @@ _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 
 
 class Codestream(NamedTuple):
-    """Marker of its frame header (0 for JPEG 2000), bits of a sample (0 likewise), size."""
+    """Marker of its frame header (0 for JPEG 2000), bits of a sample, size."""
 
     marker: int
     precision: int
@@ -29,7 +29,8 @@ def read_codestream(data: bytes) -> Codestream | None:
         right, bottom, left, top = (
             int.from_bytes(data[start + at : start + at + 4], "big") for at in (8, 12, 16, 20)
         )
-        return Codestream(0, 0, bottom - top, right - left)
+        precision = (data[start + 42] & 0x7F) + 1 if len(data) > start + 42 else 0
+        return Codestream(0, precision, bottom - top, right - left)
     place = 2
     while place + 9 <= len(data) and data[place] == 0xFF and data[place + 1] != 0xDA:
         marker = data[place + 1]

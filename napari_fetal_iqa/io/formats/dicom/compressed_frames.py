@@ -13,6 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydicom.pixels import get_decoder
 from pydicom.uid import (
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+    JPEG2000Lossless,
     JPEG2000TransferSyntaxes,
     JPEGExtended12Bit,
     JPEGLossless,
@@ -33,8 +36,8 @@ from napari_fetal_iqa.io.formats.dicom.codestream import (
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
 from napari_fetal_iqa.io.formats.dicom.rle import decode_rle
+from napari_fetal_iqa.io.formats.dicom.sample_bits import SampleBits
 from napari_fetal_iqa.io.formats.dicom.stored_frames import find_compressed_frames, joined
-from napari_fetal_iqa.io.formats.dicom.uncompressed_frames import without_unused_bits
 from napari_fetal_iqa.io.formats.video import grey_of
 
 CODECS = {
@@ -48,6 +51,16 @@ CODECS = {
 
 LEFT_ALIGNED = (LOSSLESS_JPEG, JPEG_LS)
 """Frames whose bits FFmpeg (tried: 8.0) puts highest, where they do not fill their type."""
+
+LOSSLESS = (
+    JPEGLossless,
+    JPEGLosslessSV1,
+    JPEGLSLossless,
+    JPEG2000Lossless,
+    HTJ2KLossless,
+    HTJ2KLosslessRPCL,
+)
+"""Transfer syntaxes that keep every bit, so that whole words may have been compressed."""
 
 Decoded = Iterator[tuple[NDArray[Any], str]]
 """Frames, each with its colour space after decoding (photometric interpretation)."""
@@ -66,7 +79,7 @@ def decode_compressed(file: DicomFile, header: ImageHeader) -> Decoded:
     """
     frames = (joined(file.data, frame) for frame in find_compressed_frames(file, header))
     if file.syntax == RLELossless:
-        return _decode_rle(frames, header)
+        return _decode_rle(frames, file, header)
     if file.syntax in CODECS:
         return _decode_by_ffmpeg(frames, file, header)
     return _decode_by_pydicom(frames, file, header)
@@ -110,19 +123,25 @@ def _decode_by_pydicom(frames: Iterator[bytes], file: DicomFile, header: ImageHe
     if syntax in JPEG2000TransferSyntaxes:
         # By their number, pydicom's arrays are writeable, as its correction of signs needs.
         options["indices"] = range(1)
+    bits = SampleBits(file.path.name, header)
     for data in frames:
-        _check_size(read_codestream(data), header)
+        found = read_codestream(data)
+        _check_size(found, header)
         ((frame, facts),) = decoder.iter_array(
             _as_item(data), raw=True, decoding_plugin=plugin, **options
         )
+        frame = bits.decompressed(frame, found.precision if found else 0, syntax in LOSSLESS)
         yield frame, str(facts["photometric_interpretation"])
+    bits.finish()
 
 
-def _decode_rle(frames: Iterator[bytes], header: ImageHeader) -> Decoded:
+def _decode_rle(frames: Iterator[bytes], file: DicomFile, header: ImageHeader) -> Decoded:
     kind = np.dtype(f"{'i' if header.signed else 'u'}{header.bits_allocated // 8}")
+    bits = SampleBits(file.path.name, header)
     for data in frames:
         frame = decode_rle(data, header.rows, header.columns, header.samples, kind)
-        yield without_unused_bits(frame, header), header.photometric
+        yield bits.samples_of(frame), header.photometric
+    bits.finish()
 
 
 def _as_item(data: bytes) -> bytes:
@@ -138,6 +157,7 @@ def _check_size(found: Codestream | None, header: ImageHeader) -> None:
 
 def _decode_by_ffmpeg(frames: Iterator[bytes], file: DicomFile, header: ImageHeader) -> Decoded:
     codec = CODECS[file.syntax]
+    bits = SampleBits(file.path.name, header)
     for data in frames:
         found = read_codestream(data)
         _check_size(found, header)
@@ -154,7 +174,10 @@ def _decode_by_ffmpeg(frames: Iterator[bytes], file: DicomFile, header: ImageHea
         else:
             wide = frame.format.name == "gray16le"
             grey = frame.to_ndarray() if wide else grey_of(frame)
-            yield _as_stored(grey, found, header), header.photometric
+            grey = _as_stored(grey, found, header)
+            precision = found.precision if found else 0
+            yield bits.decompressed(grey, precision, file.syntax in LOSSLESS), header.photometric
+    bits.finish()
 
 
 def _as_stored(grey: NDArray[Any], found: Codestream | None, header: ImageHeader) -> NDArray[Any]:

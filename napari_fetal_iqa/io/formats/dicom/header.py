@@ -25,7 +25,8 @@ _SOP_CLASS, _SOP_INSTANCE, _SERIES = 0x00080016, 0x00080018, 0x0020000E
 _SERIES_NUMBER, _INSTANCE_NUMBER = 0x00200011, 0x00200013
 _SAMPLES, _PHOTOMETRIC, _PLANAR = 0x00280002, 0x00280004, 0x00280006
 _FRAMES, _ROWS, _COLUMNS = 0x00280008, 0x00280010, 0x00280011
-_BITS_ALLOCATED, _BITS_STORED, _REPRESENTATION = 0x00280100, 0x00280101, 0x00280103
+_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT = 0x00280100, 0x00280101, 0x00280102
+_REPRESENTATION = 0x00280103
 _PADDING, _PADDING_LIMIT = 0x00280120, 0x00280121
 _DESCRIPTOR = 0x00281101
 _TABLES, _SEGMENTED = (0x00281201, 0x00281202, 0x00281203), (0x00281221, 0x00281222, 0x00281223)
@@ -34,7 +35,7 @@ _WANTED = frozenset(
     {
         *(_SOP_CLASS, _SOP_INSTANCE, _SERIES, _SERIES_NUMBER, _INSTANCE_NUMBER),
         *(_SAMPLES, _PHOTOMETRIC, _PLANAR, _FRAMES, _ROWS, _COLUMNS),
-        *(_BITS_ALLOCATED, _BITS_STORED, _REPRESENTATION, _PADDING, _PADDING_LIMIT),
+        *(_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _REPRESENTATION, _PADDING, _PADDING_LIMIT),
         *(_DESCRIPTOR, *_TABLES, *_SEGMENTED, _OFFSETS, _LENGTHS, PIXEL_DATA),
         *SOURCES,
     }
@@ -51,7 +52,7 @@ class ImageHeader:
 
     Parameters
     ----------
-    rows, columns, samples, bits_allocated, bits_stored : int
+    rows, columns, samples, bits_allocated, bits_stored, high_bit : int
     signed, planar : bool
         ``planar`` where the colours of a frame lie one after the other.
     photometric : str
@@ -76,6 +77,7 @@ class ImageHeader:
     samples: int
     bits_allocated: int
     bits_stored: int
+    high_bit: int
     signed: bool
     planar: bool
     photometric: str
@@ -129,6 +131,7 @@ def read_header(file: DicomFile) -> ImageHeader:
         photometric = "RGB"
     bits_allocated = _whole(header, found, _BITS_ALLOCATED)
     bits_stored = _whole(header, found, _BITS_STORED, default=bits_allocated)
+    high_bit = _whole(header, found, _HIGH_BIT, default=bits_stored - 1)
     signed = _whole(header, found, _REPRESENTATION, default=0)
     if (
         samples != (1 if photometric.startswith(GREY) else 3)
@@ -143,6 +146,7 @@ def read_header(file: DicomFile) -> ImageHeader:
         samples=samples,
         bits_allocated=bits_allocated,
         bits_stored=bits_stored,
+        high_bit=high_bit,
         signed=bool(signed),
         planar=_number_if_any(header, found, _PLANAR) == 1,
         photometric=photometric,

@@ -85,7 +85,11 @@ def _grey_maker(header: ImageHeader) -> Callable[[NDArray[Any], str], NDArray[An
         if photometric == "RGB":
             return luma(frame)
         if header.palette and palette is not None:
-            return colours_of(frame, header.palette.first, palette)
+            grey = colours_of(frame, header.palette.first, palette)
+            if header.padding:  # known by its index alone: its colour may be any other's, too
+                low, high = header.padding
+                grey[(frame >= low) & (frame <= high)] = 0
+            return grey
         if photometric == "MONOCHROME1":
             return ~frame if frame.dtype.kind == "i" else _white(header) - frame
         if photometric == "MONOCHROME2":

@@ -28,6 +28,7 @@ REPRESENTATIONS = {
     0x00280030: "DS",  # pixel spacing
     0x00280100: "US",  # bits allocated
     0x00280101: "US",  # bits stored
+    0x00280102: "US",  # high bit
     0x00280103: "US",  # pixel representation
     0x00280120: "US",  # pixel padding value, or SS; its sign is that of the pixels
     0x00280121: "US",  # pixel padding range limit, likewise

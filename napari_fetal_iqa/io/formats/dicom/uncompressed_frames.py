@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
+from napari_fetal_iqa.io.formats.dicom.sample_bits import SampleBits
 from napari_fetal_iqa.io.formats.dicom.stored_frames import find_uncompressed_frames
 
 NEUTRAL = 128
@@ -20,9 +21,10 @@ def decode_uncompressed(file: DicomFile, header: ImageHeader) -> Iterator[tuple[
     Raises
     ------
     SweepError
-        Where the pixel data is not as long as the header implies.
+        Where the pixel data is not as long as the header implies, or its samples lie elsewhere.
     """
     raw = find_uncompressed_frames(file, header)
+    bits = SampleBits(file.path.name, header)
     photometric = header.photometric
     for number in range(raw.count):
         if raw.halved_colour:
@@ -31,10 +33,11 @@ def decode_uncompressed(file: DicomFile, header: ImageHeader) -> Iterator[tuple[
             pairs = stored.reshape(header.rows, header.columns // 2, 4)
             yield pairs[..., :2].reshape(header.rows, header.columns), "MONOCHROME2"
             continue
-        frame = _frame(file, header, number)
+        frame = bits.samples_of(_frame(file, header, number))
         if number == 0 and photometric == "YBR_FULL_422":
             photometric = "RGB" if _looks_like_rgb(frame) else "YBR_FULL"
         yield frame, photometric
+    bits.finish()
 
 
 def _frame(file: DicomFile, header: ImageHeader, number: int) -> NDArray[Any]:
@@ -51,27 +54,11 @@ def _frame(file: DicomFile, header: ImageHeader, number: int) -> NDArray[Any]:
         kind = np.dtype(f"{'i' if header.signed else 'u'}{size}")
         stored = kind.newbyteorder("<" if file.syntax.is_little_endian else ">")
         frame = np.frombuffer(file.data[start : start + samples * size], stored).astype(kind)
-    frame = without_unused_bits(frame, header)
     if header.samples == 1:
         return frame.reshape(header.rows, header.columns)
     if header.planar:
         return frame.reshape(header.samples, header.rows, header.columns).transpose(1, 2, 0)
     return frame.reshape(header.rows, header.columns, header.samples)
-
-
-def without_unused_bits(frame: NDArray[Any], header: ImageHeader) -> NDArray[Any]:
-    """Return the stored bits with their sign; those above may hold anything (section 8.1.1)."""
-    unused = header.bits_allocated - header.bits_stored
-    if not unused or header.bits_allocated == 1 or _padding_needs_all_bits(header):
-        return frame
-    return np.asarray((frame << unused) >> unused)
-
-
-def _padding_needs_all_bits(header: ImageHeader) -> bool:
-    """Return whether the padding value is one that the stored bits cannot hold."""
-    low, high = header.padding or (0, 0)
-    lowest = -(1 << header.bits_stored - 1) if header.signed else 0
-    return low < lowest or high >= lowest + (1 << header.bits_stored)
 
 
 def _bytes_of(file: DicomFile, header: ImageHeader, number: int, size: int) -> NDArray[np.uint8]:

@@ -83,6 +83,26 @@ def test_colour_has_no_padding(save_dicom, volume):
     assert np.array_equal(read_sweep(path).frames, volume)
 
 
+@pytest.mark.parametrize("limit", [None, 252])
+@pytest.mark.parametrize("kind", [np.uint8, np.uint16, np.int16])
+def test_padding_of_a_palette_is_black_whatever_its_colour(save_dicom, volume, kind, limit):
+    frames = padded(np.minimum(volume, 251), kind, 255)
+    if limit is not None:
+        frames[:, :2] = limit  # the other end of the range
+    given = {"PhotometricInterpretation": "PALETTE COLOR", "PixelPaddingValue": 255}
+    if limit is not None:
+        given["PixelPaddingRangeLimit"] = limit
+    table = np.arange(256, dtype=np.uint8)
+    table[252:] = 255
+    for channel in ("Red", "Green", "Blue"):
+        given[f"{channel}PaletteColorLookupTableDescriptor"] = [256, 0, 8]
+        given[f"{channel}PaletteColorLookupTableData"] = table.tobytes()
+
+    found = read_sweep(save_dicom("a.dcm", frames, **given)).frames
+
+    assert np.array_equal(found, padded(np.minimum(volume, 251), np.uint8, 0))
+
+
 def test_padding_of_compressed_frames_is_black(save_dicom, volume):
     import io
 
