@@ -1,6 +1,6 @@
 """From events to the state of each frame: undo, audit and replay come from one idea."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
@@ -52,6 +52,10 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
     )
 
 
+def _time_of(event: Event) -> str:
+    return event.time
+
+
 class _Action:
     """Events of one user action, and since when they count."""
 
@@ -64,8 +68,20 @@ class _Action:
         return max(place, self.redone), place
 
 
+def _never(event: Event) -> bool:
+    return False
+
+
 class History:
     """The events of one reviewer on one sweep, replayed in the order of their time.
+
+    Parameters
+    ----------
+    events : iterable of Event
+        The earliest first.
+    said_elsewhere : callable
+        Whether an event comes from another desk, at which the same reviewer sits: it counts, but
+        undo and redo here pass it over.
 
     Attributes
     ----------
@@ -73,9 +89,15 @@ class History:
         Time of the last of them, UTC; empty where there is none.
     """
 
-    def __init__(self, events: Iterable[Event] = ()) -> None:
+    def __init__(
+        self,
+        events: Iterable[Event] = (),
+        said_elsewhere: Callable[[Event], bool] = _never,
+    ) -> None:
         self.end = ""
-        self._length = 0
+        self._events: dict[str, Event] = {}
+        self._said_elsewhere = said_elsewhere
+        self._elsewhere: set[str] = set()
         self._actions: dict[str, _Action] = {}
         # dicts keep an order and forget fast: a made-up store may undo one thing a thousand times
         self._done: dict[str, None] = {}
@@ -87,7 +109,7 @@ class History:
     def apply(self, event: Event) -> None:
         """Take one more event into account."""
         self.end = max(self.end, event.time)
-        self._length += 1
+        self._events[event.uid] = event
         if event.kind is EventKind.UNDO:
             self._undo(event.action)
         elif event.kind is EventKind.REDO:
@@ -96,10 +118,27 @@ class History:
             if event.action not in self._actions:
                 self._actions[event.action] = _Action()
                 self._done[event.action] = None
-                self._undone.clear()
-            placed = (self._length, event)
+                if self._said_elsewhere(event):
+                    self._elsewhere.add(event.action)
+                else:
+                    self._undone.clear()
+            placed = (len(self._events), event)
             self._actions[event.action].events.append(placed)
             self._by_frame.setdefault(event.frame, []).append(placed)
+
+    def with_more(self, events: Sequence[Event]) -> tuple["History", list[Event]]:
+        """Return the history with events from the file in it, and those that were not known.
+
+        It is this one, unless some of them are earlier than what is known: clocks of two desks
+        differ, and what waits to be written is written late.
+        """
+        fresh = [event for event in events if event.uid not in self._events]
+        if all(event.time >= self.end for event in fresh):
+            for event in sorted(fresh, key=_time_of):
+                self.apply(event)
+            return self, fresh
+        replayed = sorted([*self._events.values(), *fresh], key=_time_of)
+        return History(replayed, self._said_elsewhere), fresh
 
     def _undo(self, action: str) -> None:
         if action in self._done:
@@ -112,17 +151,17 @@ class History:
         if action in self._actions and action not in self._done:
             self._undone.pop(action, None)
             self._done[action] = None
-            self._actions[action].redone = self._length
+            self._actions[action].redone = len(self._events)
 
     @property
     def next_undo(self) -> str | None:
         """Action that an undo would take back."""
-        return next(reversed(self._done), None)
+        return next((act for act in reversed(self._done) if act not in self._elsewhere), None)
 
     @property
     def next_redo(self) -> str | None:
         """Action that a redo would bring back."""
-        return next(reversed(self._undone), None)
+        return next((act for act in reversed(self._undone) if act not in self._elsewhere), None)
 
     def frames_of(self, action: str) -> list[int]:
         """Frames that an action touched, in order."""

@@ -79,12 +79,17 @@ def read_events(
     sweep: str | None = None,
     reviewer: str | None = None,
     *,
+    after: int = -1,
     salvage: bool = False,
 ) -> Iterator[Row[Event]]:
-    """Read the events of one sweep and reviewer, or of all, in the order of their writing."""
+    """Read the events of one sweep and reviewer, or of all, in the order of their writing.
+
+    Only those whose row has a number above ``after``.
+    """
     wanted = {"sweep": sweep, "reviewer": reviewer}
     not_after = last_time_to_believe()
-    for number, row in _rows(connection, "event", EVENT_COLUMNS, wanted, salvage=salvage):
+    rows = _rows(connection, "event", EVENT_COLUMNS, wanted, after=after, salvage=salvage)
+    for number, row in rows:
         if row is None:
             yield Row(number, None, f"event {number}: {_UNREADABLE}")
             continue
@@ -157,6 +162,7 @@ def _rows(
     columns: str,
     wanted: dict[str, str | None] | None = None,
     *,
+    after: int = -1,
     salvage: bool = False,
 ) -> Iterator[tuple[int, Sequence[Any] | None]]:
     """Read rows by number, each with its values, or None where a value is too large.
@@ -167,7 +173,7 @@ def _rows(
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
     conditions = "".join(f" AND {name} = :{name}" for name in given)
     query = f"SELECT rowid, {columns} FROM {table} WHERE rowid > :last{conditions} ORDER BY rowid"
-    last = -1
+    last = after
     while True:
         try:
             for number, *row in connection.execute(query, {**given, "last": last}):

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.events import Event, now
 from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store_file import StoreFile
@@ -30,6 +30,8 @@ class WaitingStore(StoreFile):
         self._waiting: list[Event] = []
         self._waiting_sweeps: list[SweepRecord] = []
         self._mode = mode
+        self._said: set[str] = set()
+        self._opened = now()
         super().__init__(path, mode)
 
     # What is known -------------------------------------------------------------------------
@@ -56,9 +58,43 @@ class WaitingStore(StoreFile):
             self._histories[key] = self._read_history(key)
         return self._histories[key]
 
+    def known_reviewers(self, sweep: str) -> list[str]:
+        """Everyone who corrected something of a sweep, as far as is known; asks no file."""
+        known = self._histories.items()
+        return sorted(name for (of, name), history in known if of == sweep and history.end)
+
+    def refresh(self, sweep: str) -> None:
+        """Take note of all that others have written of a sweep since it was read."""
+        self.take_note(self.events(sweep))
+
+    def take_note(self, events: Iterable[Event]) -> list[Event]:
+        """Take note of events that lie in the file; return those that were not known.
+
+        Parameters
+        ----------
+        events : iterable of Event
+            All of a reviewer on a sweep of whom nothing is known yet.
+        """
+        by_key: dict[tuple[str, str], list[Event]] = {}
+        for event in events:
+            by_key.setdefault((event.sweep, event.reviewer), []).append(event)
+        fresh: list[Event] = []
+        for key, theirs in by_key.items():
+            known = self._histories.get(key) or self._empty_history()
+            self._histories[key], news = known.with_more(theirs)
+            fresh += news
+        return fresh
+
+    def _empty_history(self) -> History:
+        return History(said_elsewhere=self._said_elsewhere)
+
+    def _said_elsewhere(self, event: Event) -> bool:
+        """Whether an event came from another desk while this one was open."""
+        return event.uid not in self._said and event.time > self._opened
+
     def _read_history(self, key: tuple[str, str]) -> History:
         """Replay what is stored and what waits, which is timed as late as what is stored."""
-        history = History(self.events(*key))
+        history = History(self.events(*key), self._said_elsewhere)
         for place, event in enumerate(self._waiting):
             if (event.sweep, event.reviewer) == key:
                 event = replace(event, time=max(event.time, history.end))
@@ -83,6 +119,7 @@ class WaitingStore(StoreFile):
 
     def _put(self, events: Sequence[Event], sweeps: Sequence[SweepRecord]) -> None:
         """Write what waits and this, or let this wait too."""
+        self._said.update(event.uid for event in events)
         self._waiting += events
         self._waiting_sweeps += sweeps
         for record in sweeps:
@@ -139,7 +176,7 @@ class WaitingStore(StoreFile):
             return self.history(*key)
         except StoreError:
             self._unread.add(key)
-            self._histories[key] = History()
+            self._histories[key] = self._empty_history()
             return self._histories[key]
 
     def append(self, events: Iterable[Event], sweeps: Iterable[SweepRecord] = ()) -> None:

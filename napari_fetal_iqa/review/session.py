@@ -10,7 +10,8 @@ from psygnal import Signal
 
 from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
-from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Label
+from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Event, Label
+from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.review.comparison import Comparison
 from napari_fetal_iqa.review.frame_view import FrameView, Source
@@ -48,6 +49,7 @@ class ReviewSession(ReviewedFrames):
         self.frames_computed.connect(self._forget)
         with suppress(StoreUnwritableError):  # it waits, as its events will
             store.add_sweep(sweep)
+        store.refresh(sweep.identity)  # others may have written since an earlier review of it
         self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
 
     # Whose review it is --------------------------------------------------------------------
@@ -95,6 +97,33 @@ class ReviewSession(ReviewedFrames):
     def other_reviewers(self) -> list[str]:
         """Name those who corrected this sweep, but for the reviewer."""
         names = self._store.reviewers(self.sweep.identity)
+        return [name for name in names if name != self._reviewer]
+
+    def take_note(self, news: StoreNews) -> bool:
+        """Take note of what other desks wrote; return whether there was anything new.
+
+        Asks no file.
+        """
+        fresh = self._store.take_note(news.events)
+        on_screen = {self._shown, self.comparison.other if self.comparison else self._shown}
+        changed = {
+            frame
+            for event in fresh
+            if event.reviewer in on_screen
+            for frame in self._frames_of(event)
+        }
+        if changed:
+            self.frames_changed.emit(tuple(sorted(changed)))
+        return bool(fresh)
+
+    def _frames_of(self, event: Event) -> Sequence[int]:
+        if event.frame >= 0:
+            return [event.frame]
+        return self._store.history(event.sweep, event.reviewer).frames_of(event.action)
+
+    def known_others(self) -> list[str]:
+        """Name those who corrected this sweep, but for the reviewer, as far as is known."""
+        names = self._store.known_reviewers(self.sweep.identity)
         return [name for name in names if name != self._reviewer]
 
     def compare_with(self, name: str) -> None:

@@ -9,6 +9,7 @@ from superqt.utils import create_worker
 
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
+from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
@@ -105,6 +106,7 @@ class SweepPresenter(QObject):
             (self._runner.results, self._results_came),
             (self._runner.ended, self._analysis_ended),
             (self._keeper.saved, self._all_is_saved),
+            (self._keeper.watcher.news, self._news_came),
             (page.fully_reviewed, self._set_fully_reviewed),
             (page.settings.changed, self._settings_changed),
             (page.reviewers.show_requested, self._show_reviewer),
@@ -128,6 +130,7 @@ class SweepPresenter(QObject):
         self._paint(self.session.corrections())
         self._show_still()
         self._show_tool(self.view.tool)
+        self._keeper.watch(self.session.sweep.identity)
         if analysis is not None:
             self.session.begin_analysis(analysis)
             if self._runner.running:  # for an earlier presenter of the sweep
@@ -148,6 +151,7 @@ class SweepPresenter(QObject):
         self.view.overlay.report_strokes()
         for emitter, slot in self._connections:
             emitter.disconnect(slot)
+        self._keeper.watcher.stop()
         self._when_still.stop()
         self.idle_queue.clear()
         self._page.frame.setEnabled(False)
@@ -274,8 +278,24 @@ class SweepPresenter(QObject):
         self._page.reviewers.show_agreement(compared.agreement if compared else None)
 
     def _offer_reviewers(self) -> None:
-        self._page.reviewers.offer(self.session.reviewer, self.session.other_reviewers())
+        self._offer(self.session.other_reviewers())
         self._page.reviewed.setChecked(self.session.fully_reviewed)
+
+    def _offer(self, others: list[str]) -> None:
+        session, panel = self.session, self._page.reviewers
+        panel.offer(session.reviewer, others)
+        compared = session.comparison
+        panel.show_choice(session.shown, compared.other if compared else None)
+
+    def _news_came(self, news: StoreNews) -> None:
+        """Show what was written at another desk."""
+        if news.sweep != self.session.sweep.identity:
+            return
+        reviewer = self.session.reviewer
+        self._page.reviewed.setChecked(reviewer in news.fully_reviewed)
+        if self.session.take_note(news):
+            self._offer(self.session.known_others())
+            self._show_saved()
 
     def _set_fully_reviewed(self, reviewed: bool) -> None:
         try:

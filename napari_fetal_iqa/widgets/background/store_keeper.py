@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_fetal_iqa.corrections import CorrectionStore, move_to_disk, rescue
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.widgets.background.store_watcher import StoreWatcher
 
 _AGAIN_MS = 2000
 
@@ -16,7 +17,7 @@ class StoreKeeper(QObject):
 
     ``saved`` tells that all that waited is on disk; ``moved``, before it, that the store could be
     opened at last and is another object now. ``error_occurred`` tells in one line why it cannot be
-    opened.
+    opened. ``watcher.news`` brings what other desks write, of the sweep that is watched.
 
     Parameters
     ----------
@@ -32,6 +33,7 @@ class StoreKeeper(QObject):
         super().__init__(parent)
         self._store = store
         self._own = store is None
+        self.watcher = StoreWatcher(self)
         self._timer = QTimer(self)
         self._timer.setInterval(_AGAIN_MS)
         self._timer.timeout.connect(self._try_again)
@@ -47,6 +49,11 @@ class StoreKeeper(QObject):
                 self._store = CorrectionStore(path, "memory")
                 self.error_occurred.emit(str(error))
         return self._store
+
+    def watch(self, sweep: str) -> None:
+        """Bring what other desks write of a sweep; once the store is on disk."""
+        if self.store.on_disk:
+            self.watcher.watch(self.store.path, sweep)
 
     @property
     def complete(self) -> bool:
@@ -96,6 +103,7 @@ class StoreKeeper(QObject):
     def close(self) -> str | None:
         """Close the store; return where to find what could not be written to it."""
         self._timer.stop()
+        self.watcher.stop()
         if self._store is None:
             return None
         try:

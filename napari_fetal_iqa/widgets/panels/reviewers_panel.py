@@ -25,6 +25,7 @@ class ReviewersPanel(QWidget):
         super().__init__()
         self._offered: tuple[str, ...] = ()
         self.choice = QComboBox()
+        self.choice.setAccessibleName("Whose corrections are shown")
         self.choice.setToolTip("Show your corrections, another reviewer's, or where you disagree")
         self.choice.activated.connect(self._ask)
         self.agreement = QLabel()
@@ -45,17 +46,24 @@ class ReviewersPanel(QWidget):
         if self._offered == (reviewer, *others):
             return
         self._offered = (reviewer, *others)
-        self.choice.clear()
+        self.choice.clear()  # then the first is chosen; show_choice tells otherwise
         for name in (reviewer, *others):
             on_screen = shown(name)
-            self.choice.addItem(f"Corrections of {on_screen}", (self.show_requested, name))
+            self.choice.addItem(f"Corrections of {on_screen}", (False, name))
             if name != reviewer:
-                self.choice.addItem(f"Where {on_screen} disagrees", (self.compare_requested, name))
+                self.choice.addItem(f"Where {on_screen} disagrees", (True, name))
         self.show_agreement(None)
 
+    def show_choice(self, shown_reviewer: str, compared_with: str | None) -> None:
+        """Show which choice is on the screen, whatever was offered before."""
+        wanted = (compared_with is not None, compared_with or shown_reviewer)
+        for index in range(self.choice.count()):
+            if tuple(self.choice.itemData(index)) == wanted:
+                self.choice.setCurrentIndex(index)
+
     def _ask(self, index: int) -> None:
-        request, name = self.choice.itemData(index)
-        request.emit(name)
+        compare, name = self.choice.itemData(index)
+        (self.compare_requested if compare else self.show_requested).emit(name)
 
     def show_agreement(self, agreement: Agreement | None) -> None:
         """Describe how far two reviewers agree; nothing where nobody is compared."""

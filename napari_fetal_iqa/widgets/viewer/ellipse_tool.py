@@ -38,7 +38,13 @@ class EllipseTool:
         self._calipers = calipers
         self._ellipse: Ellipse | None = None
         self._clicked: list[NDArray[np.float64]] = []
+        self._dragging = False
         self.active = False
+
+    @property
+    def in_hand(self) -> bool:
+        """Whether the expert is at work on the ellipse: nothing may be drawn in its place now."""
+        return self.active and (self._dragging or bool(self._clicked))
 
     def start(self, ellipse: Ellipse | None) -> None:
         """Take the mouse; go on from the ellipse of the frame's outline where there is one."""
@@ -58,7 +64,7 @@ class EllipseTool:
 
     def follow(self, ellipse: Ellipse | None) -> None:
         """Another frame, or another outline, is on the screen."""
-        self._ellipse, self._clicked = ellipse, []
+        self._ellipse, self._clicked, self._dragging = ellipse, [], False
         self._draw()
 
     def _draw(self) -> None:
@@ -77,12 +83,15 @@ class EllipseTool:
             handle = self._handle_near(here)
             if handle is None:
                 return
-            before = self._ellipse
+            before, self._dragging = self._ellipse, True
             yield
-            while event.type == "mouse_move":
+            while event.type == "mouse_move" and self._dragging:
                 self._ellipse = self._ellipse.moved(handle, self._place(event).tolist())
                 self._draw()
                 yield
+            if not self._dragging:
+                return  # another frame came meanwhile
+            self._dragging = False
             if self._ellipse != before:
                 self.drawn.emit(self._ellipse)
             return
@@ -104,6 +113,7 @@ class EllipseTool:
                 self._clicked = self._clicked[:2]
         self._draw()
         if self._ellipse is not None:
+            self._clicked = []
             self.drawn.emit(self._ellipse)
 
     def _place(self, event: Any) -> NDArray[np.float64]:

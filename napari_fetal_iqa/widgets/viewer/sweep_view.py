@@ -54,6 +54,7 @@ class SweepView:
         self.reviewer_outline = ReviewerOutline(viewer, layer)
         self.selection = FrameRange()
         self._hidden = False
+        self._measured_frame = -1
         self.overlay.pressed.connect(self._show_marks)
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
@@ -161,6 +162,9 @@ class SweepView:
             self.reviewer_outline.show(None)
         else:
             self.reviewer_outline.show(comparison.mask(view.frame), comparison.other)
+        if self.ellipse.in_hand and view.frame == self._measured_frame:
+            return  # what came in meanwhile is shown when the expert lets go
+        self._measured_frame = view.frame
         self.calipers.show(view.measurement)
         if self.ellipse.active:
             self.ellipse.follow(self._ellipse(view))
@@ -191,7 +195,9 @@ class SweepView:
         """Take the ellipse tool."""
         self.use_tool(_NO_TOOL)
         self.hide_marks(False)
-        self.ellipse.start(self._ellipse(self.session.view(self.navigator.frame)))
+        view = self.session.view(self.navigator.frame)
+        self._measured_frame = view.frame
+        self.ellipse.start(self._ellipse(view))
         self._report_tool()
 
     def mask_of(self, ellipse: Ellipse) -> NDArray[np.bool_]:
