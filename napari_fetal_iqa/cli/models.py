@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Annotated, Any
 
 import typer
@@ -11,11 +12,14 @@ from fetal_iqa_models import ModelCard, model_id
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError, printable
 from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
+from napari_fetal_iqa.model_library.packing import pack_model
+from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
 
 app = typer.Typer(
-    help="Models on this machine: list them, see where they come from, use, go back, delete.",
+    help="Models on this machine: list them, use them, go back, delete, send and receive them.",
     no_args_is_help=True,
 )
 
@@ -90,6 +94,9 @@ def use(
     """
     library = ModelLibrary()
     entry = library.find(model)
+    check_usable(entry.reference)
+    if not entry.shipped:
+        load_whole(entry.reference)
     note = library.use(entry, although_worse)
     _report(entry)
     if note:
@@ -105,6 +112,56 @@ def rollback(
     Example: napari-fetal-iqa models rollback cls
     """
     _report(ModelLibrary().rollback(task))
+
+
+@app.command()
+def pack(
+    model: Model,
+    file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+) -> None:
+    """Write a model into one file, to be sent to a colleague, who gives it to models add.
+
+    Its licence, its figures and which model it was made from travel with it; names of people,
+    folders and machines do not. Pretrained weights that are published stay out.
+
+    Example: napari-fetal-iqa models pack cls-7f3a cls-7f3a.zip
+    """
+    entry = ModelLibrary().find(model)
+    if entry.card is None:
+        raise ModelError(entry.damaged or "")
+    written = pack_model(entry.reference, file)
+    size = written.stat().st_size / 1e6
+    echo(f"{entry.id}: packed into {written} ({size:.1f} MB), licence {_plain(entry.card.licence)}")
+    if entry.card.encoder_weights != "own":
+        echo(f"Whoever adds it needs the pretrained weights of {_plain(entry.card.encoder)}, too")
+
+
+@app.command()
+def add(
+    file: Annotated[
+        Path,
+        typer.Argument(
+            help="What models pack wrote; a zip archive of a model folder; or such a folder."
+        ),
+    ],
+) -> None:
+    """Check a model that somebody sent, and keep it; models use takes it into use.
+
+    Nothing in the file is run, and nothing but the files of a model is unpacked.
+
+    Example: napari-fetal-iqa models add cls-7f3a.zip
+    """
+    added = add_model(ModelLibrary(), file, load_whole)
+    entry = added.entry
+    if entry.card is None:
+        raise ModelError(entry.damaged or "")
+    what = "is here already" if added.was_here else "added"
+    echo(f"{entry.id} ({entry.hash[:12]}, {_plain(entry.card.name)}): {what}")
+    echo(f"licence {_plain(entry.card.licence)}")
+    if entry.card.demo:
+        echo("A demo model, trained on phantoms only: not for clinical use.")
+    if added.lacking:
+        echo(f"It {added.lacking}")
 
 
 @app.command()

@@ -8,23 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetal_iqa_models.cards import (
-    ADAPTER_CONFIG_FILE,
-    ADAPTER_FILE,
-    DEMO_MODELS,
-    ENCODER_FILE,
-    HEAD_FILE,
-    MODEL_FILES,
-    ModelCard,
-    is_there,
-    load_card,
-    model_hash,
-    model_id,
-    resolve_model,
-)
+from fetal_iqa_models.cards import DEMO_MODELS, ModelCard, model_hash, model_id
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.hold_out import hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import Task, UseHistory, locate, references_in_use
+from napari_fetal_iqa.model_library.soundness import check_usable, sound_card
 from napari_fetal_iqa.storage import paths
 
 NOT_JUDGED = "not judged: no hold-out"
@@ -130,10 +118,10 @@ class ModelLibrary:
         Raises
         ------
         ModelError
-            Where the folder is damaged, or the model is worse on the hold-out than its parent
-            and ``although_worse`` does not say that this is known.
+            Where the folder is damaged, pretrained weights are missing, or the model is worse on
+            the hold-out than its parent and ``although_worse`` does not say that this is known.
         """
-        card = _sound_card(entry.reference)
+        card = check_usable(entry.reference)
         worse = is_worse(card)
         if worse and not although_worse:
             raise ModelError(f"{entry.id}: {worse}; give --although-worse to use it all the same")
@@ -153,10 +141,10 @@ class ModelLibrary:
 
         def reason_against(reference: str) -> str | None:
             try:
-                found = _sound_card(reference).task
+                check_usable(reference, task)
             except ModelError as error:
                 return str(error)
-            return None if found == task else f"{reference}: is a {found} model"
+            return None
 
         reference = self._history.back(task, reason_against)
         if reference is None:
@@ -247,29 +235,12 @@ class ModelLibrary:
 
 def _entry(reference: str, in_use: bool) -> ModelEntry:
     try:
-        card = _sound_card(reference)
+        card = sound_card(reference)
         digest = model_hash(reference)
     except ModelError as error:
         name = Path(reference).name
         return ModelEntry(name, "", reference, None, in_use, damaged=str(error))
     return ModelEntry(model_id(card.task, digest), digest, reference, card, in_use)
-
-
-def _sound_card(reference: str) -> ModelCard:
-    """Read the card of a folder in which no file is missing; the weights are not read."""
-    try:
-        folder = resolve_model(reference)
-        card = load_card(folder)
-        needed = [HEAD_FILE]
-        needed += [ENCODER_FILE] if card.encoder_weights == "own" else []
-        needed += [ADAPTER_CONFIG_FILE, ADAPTER_FILE] if card.lora else []
-        there = [name for name in MODEL_FILES if is_there(folder / name)]
-        missing = [name for name in needed if name not in there]
-    except OSError as error:
-        raise ModelError(f"{reference}: cannot be read ({error.strerror})") from error
-    if missing:
-        raise ModelError(f"{folder}: damaged, {missing[0]} is missing; get the folder anew")
-    return card
 
 
 def _lineage(entry: ModelEntry, entries: Iterable[ModelEntry]) -> list[ModelEntry | str]:

@@ -51,7 +51,7 @@ def read_archive(file: BinaryIO, size: int) -> Archive:
     DamagedError
     RefusedError
     """
-    directory = _directory_start(file, size)
+    directory = directory_start(file, size)
     with zipfile.ZipFile(file) as opened:  # what it reads at once, the directory, is bounded
         records = opened.infolist()
     root = _root(records)
@@ -78,8 +78,28 @@ def read_archive(file: BinaryIO, size: int) -> Archive:
     return Archive(pickle, storages)
 
 
-def _directory_start(file: BinaryIO, size: int) -> int:
-    """Find the directory by the record at the very end; how much it holds is bounded here."""
+def directory_start(
+    file: BinaryIO,
+    size: int,
+    most_records: int = MOST_TENSORS + _OWN_RECORDS,
+    longest: int = LARGEST_HEADER,
+) -> int:
+    """Find the directory by the record at the very end; how much it holds is bounded here.
+
+    Parameters
+    ----------
+    file : binary file
+    size : int
+        Its bytes.
+    most_records : int
+    longest : int
+        Bytes that the directory may have, which zipfile reads at once.
+
+    Raises
+    ------
+    DamagedError
+    RefusedError
+    """
     if size < _END.size:
         raise DamagedError
     end = size - _END.size
@@ -96,8 +116,8 @@ def _directory_start(file: BinaryIO, size: int) -> int:
             mark, *_, count, length, start = _END_64.unpack(_read(file, end, _END_64.size))
             if mark != b"PK\x06\x06":
                 raise DamagedError
-    if count > MOST_TENSORS + _OWN_RECORDS or length > LARGEST_HEADER:
-        raise RefusedError("holds more files than any genuine checkpoint has tensors")
+    if count > most_records or length > longest:
+        raise RefusedError("holds more files than any genuine one")
     if start + length != end:
         raise DamagedError
     return start

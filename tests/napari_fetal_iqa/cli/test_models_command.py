@@ -7,11 +7,13 @@ import sys
 import numpy as np
 import pytest
 
-from fetal_iqa_models import ModelCard, ModelError, model_hash, model_id
+from fetal_iqa_models import ModelError, model_hash, model_id
 from napari_fetal_iqa.cli.analyse import given_or_in_use
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
+
+from .. import made_models
 
 FIGURES = {
     "parent": {"hold_out": {"frames": 40, "f1": 0.8}, "corrections": {"f1": 0.7}},
@@ -21,22 +23,13 @@ WORSE = {"parent": {"hold_out": {"f1": 0.8}}, "child": {"hold_out": {"f1": 0.75}
 
 
 @pytest.fixture
-def make_model():
+def make_model(monkeypatch):
     """Makes a model folder, as far as anyone can tell without torch; gives its folder and id."""
+    monkeypatch.setattr("napari_fetal_iqa.cli.models.load_whole", lambda reference: None)
 
-    def make(name, task="cls", parent=None, metrics=None, title=None):
-        folder = paths.models() / name
-        folder.mkdir(parents=True)
-        card = ModelCard(
-            name=title or name,
-            task=task,
-            encoder="fetalclip-tiny",
-            image_size=56,
-            parent=None if parent is None else model_hash(parent),
-            metrics=metrics or {},
-        )
-        (folder / "model.json").write_text(card.model_dump_json())
-        (folder / "head.safetensors").write_text(name)
+    def make(name, **options):
+        folder = made_models.make_model(paths.models() / name, content=name, **options)
+        task = options.get("task", "cls")
         return folder, model_id(task, model_hash(folder))
 
     return make
@@ -220,7 +213,7 @@ def test_what_cannot_be_is_one_line(run):
     assert run("models", "rollback", "xyz")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["list", "show", "use", "rollback", "delete"])
+@pytest.mark.parametrize("command", ["list", "show", "use", "rollback", "delete", "pack", "add"])
 def test_help_teaches(run, command):
     code, out, _ = run("models", command, "--help")
     assert code == 0
@@ -262,3 +255,43 @@ def test_analyse_names_the_models_in_use_by_id_and_hash(run, tiny_models, tmp_pa
         assert err.count("Models: ") == 1
     summary = json.loads((tmp_path / "out" / "case" / "summary.json").read_text())
     assert summary["models"]["cls"]["hash"] == hashes["cls"]
+
+
+def test_a_model_is_sent_as_one_file_and_used_where_it_arrives(run, tiny_models, tmp_path):
+    file = tmp_path / "mine.zip"
+    code, out, err = run("models", "pack", tiny_models["cls"], file)
+    assert (code, err) == (0, "")
+    assert "packed into" in out
+    digest = model_hash(tiny_models["cls"])
+    name = model_id("cls", digest)
+    code, out, err = run("models", "add", file)
+    assert (code, err) == (0, "")
+    assert out.splitlines() == [
+        f"{name} ({digest[:12]}, untrained cls): added",
+        "licence unknown",
+    ]
+    assert "is here already" in run("models", "add", file)[1]
+    assert run("models", "use", name)[0] == 0
+    assert load_settings().cls_model == str(paths.models() / f"cls-{digest[:12]}")
+
+
+def test_a_model_of_foreign_tensors_is_neither_added_nor_used(run, tmp_path):
+    folder = made_models.make_model(tmp_path / "mine")
+    for command in ("add", "use"):
+        code, out, err = run("models", command, folder)
+        assert (code, out) == (1, "")
+        assert err.count("\n") == 1
+        assert "tensors are missing or foreign" in err
+    assert load_settings().cls_model == "demo-cls"
+
+
+def test_what_travels_without_its_encoder_says_so(run, make_model, tmp_path):
+    wanted = {"name": "FetalCLIP_weights.pt", "sha256": "1" * 64}
+    folder, _ = make_model("large", encoder_weights=wanted)
+    code, out, _ = run("models", "pack", folder, tmp_path / "large.zip")
+    assert code == 0
+    assert "needs the pretrained weights of fetalclip-tiny" in out
+    folder.rename(tmp_path / "gone")
+    code, out, _ = run("models", "add", tmp_path / "large.zip")
+    assert code == 0
+    assert "fetch or import" in out or "import them first" in out

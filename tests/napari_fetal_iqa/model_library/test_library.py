@@ -18,21 +18,7 @@ from napari_fetal_iqa.model_library.library import NOT_JUDGED, ModelEntry, Model
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
 
-
-def make_model(folder, task="cls", parent=None, metrics=None, content="weights"):
-    """A folder that is a model as far as anyone can tell without torch."""
-    folder.mkdir(parents=True)
-    card = ModelCard(
-        name=folder.name,
-        task=task,
-        encoder="fetalclip-tiny",
-        image_size=56,
-        parent=None if parent is None else model_hash(parent),
-        metrics=metrics or {},
-    )
-    (folder / "model.json").write_text(card.model_dump_json())
-    (folder / "head.safetensors").write_text(content)
-    return folder
+from ..made_models import make_model
 
 
 def judged(before, after, figure="f1"):
@@ -133,7 +119,8 @@ def test_a_damaged_folder_is_listed_as_such_and_hides_no_other(library, kept, da
 def test_a_model_lacks_no_file_that_its_card_speaks_of(library, kept):
     folder = kept("mine")
     card = json.loads((folder / "model.json").read_text())
-    for fact in ({"encoder_weights": "own"}, {"lora": {}}):
+    (folder / "encoder.safetensors").unlink()
+    for fact in ({"encoder_weights": "own"}, {"encoder_weights": None, "lora": {}}):
         (folder / "model.json").write_text(json.dumps({**card, **fact}))
         assert "is missing" in library.find("mine").damaged
 
