@@ -11,6 +11,7 @@ import skimage
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.geometry.ellipse import Ellipse, ramanujan_perimeter
+from napari_fetal_iqa.geometry.outline import away_from_edge, outer_contour
 
 EDGE_PX = 3
 """Outline points this near the edge of the field of view are no outline (Sappia et al. 2025)."""
@@ -101,7 +102,8 @@ def measure_abdomen(
     Sappia et al., Medical Image Analysis 105 (2025) 103640; Ramanujan's first formula; direct
     least squares by Halir and Flusser (WSCG 1998), as in scikit-image.
     """
-    mask = np.asarray(mask) != 0
+    mask = np.asarray(mask)
+    mask = mask if mask.dtype == bool else mask != 0
     spacing = np.asarray(spacing_mm, np.float64)
     if mask.ndim != 2:
         raise ValueError(f"expected a mask (H, W), found {mask.shape}")
@@ -109,10 +111,11 @@ def measure_abdomen(
         raise ValueError(f"mask {mask.shape} and field of view {field_of_view.shape} differ")
     if spacing.shape != (2,) or not (np.isfinite(spacing).all() and (spacing > 0).all()):
         raise ValueError(f"expected spacing in mm along rows and columns, found {spacing_mm}")
-    outline = _outer_contour(mask)
+    outline = outer_contour(mask)
     if outline is None:
         return None
-    inside = _away_from_edge(outline, mask.shape, field_of_view)
+    view = np.ones(mask.shape, bool) if field_of_view is None else field_of_view
+    inside = away_from_edge(outline, view, EDGE_PX)
     points = outline[inside] * spacing
     if len(points) < FEWEST_POINTS:
         return None
@@ -135,36 +138,6 @@ def measure_abdomen(
         truncated=not bool(inside.all()),
         spacing_mm=(float(spacing[0]), float(spacing[1])),
     )
-
-
-def _outer_contour(mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
-    rows, columns = np.flatnonzero(mask.any(1)), np.flatnonzero(mask.any(0))
-    if len(rows) == 0:
-        return None
-    crop = mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
-    parts, count = scipy.ndimage.label(crop)
-    if count > 1:
-        crop = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
-    contours = skimage.measure.find_contours(np.pad(crop, 1).astype(np.float64), 0.5)
-    # the outer contour encloses those of holes
-    outer = max(contours, key=lambda contour: float(np.ptp(contour, axis=0).prod()))
-    corner = np.array([rows[0] - 1, columns[0] - 1])
-    return np.asarray(outer[:-1] + corner, np.float64)
-
-
-def _away_from_edge(
-    points: NDArray[np.float64],
-    shape: tuple[int, ...],
-    field_of_view: NDArray[np.bool_] | None,
-) -> NDArray[np.bool_]:
-    angles = np.linspace(0, 2 * pi, 16, endpoint=False)
-    circle = EDGE_PX * np.stack([np.sin(angles), np.cos(angles)], -1)
-    around = np.rint(points[:, None] + circle).astype(np.intp)
-    visible = ((around >= 0) & (around < shape)).all(-1)
-    if field_of_view is not None:
-        around = np.clip(around, 0, np.array(shape) - 1)
-        visible &= field_of_view[around[..., 0], around[..., 1]]
-    return np.asarray(visible.all(-1))
 
 
 def gestational_age_weeks(ac_mm: float) -> float | None:

@@ -14,6 +14,7 @@ from fetal_iqa_training.challenge.metrics import (
     hausdorff_px,
     normalised_absolute_error,
 )
+from fetal_iqa_training.challenge.organisers import organisers_circumference_px
 from fetal_iqa_training.challenge.rules import WORST_HAUSDORFF_PX
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.ellipse import Ellipse
@@ -32,10 +33,17 @@ def ellipse(row=24.0, column=30.0, a=11.0, b=8.0):
 
 ABDOMEN = ellipse()
 AC_MM = measure_abdomen(ABDOMEN, SPACING_MM, VIEW).circumference_mm
+ORGANISERS_AC_MM = organisers_circumference_px(ABDOMEN, VIEW) * SPACING_MM[0]
 
 
-def truth(planes, ac_mm=(AC_MM, AC_MM), mask=ABDOMEN):
+def ac_of(rules):
+    return ORGANISERS_AC_MM if rules == "literal" else AC_MM
+
+
+def truth(planes, ac_mm=(AC_MM, AC_MM), mask=ABDOMEN, rules=None):
     """A case of two sweeps of 40 frames, annotated where ``planes`` says: {frame: label}."""
+    if rules is not None:
+        ac_mm = (ac_of(rules),) * 2
     masks = np.zeros((80, *SHAPE), np.uint8)
     for frame, plane in planes.items():
         masks[frame][mask] = plane
@@ -107,9 +115,19 @@ def test_dice_and_hausdorff_of_two_squares_by_hand():
 # A case, branch by branch
 
 
+def test_the_literal_circumference_needs_square_pixels_and_is_that_of_the_organisers():
+    case = truth({20: 1})
+    assert score_case(case, 20, ABDOMEN, "literal").ac_mm == pytest.approx(ORGANISERS_AC_MM)
+    assert ORGANISERS_AC_MM < AC_MM
+    oblong = CaseTruth(case.masks, case.ac_mm, (2.0, 1.0), BOUNDS, VIEW)
+    assert score_case(oblong, 20, ABDOMEN, "corrected").ac_mm > 0
+    with pytest.raises(ValueError, match="square pixels, found 2 x 1 mm"):
+        score_case(oblong, 20, ABDOMEN, "literal")
+
+
 @pytest.mark.parametrize("rules", ["corrected", "literal"])
 def test_the_true_mask_on_an_optimal_frame_scores_1(rules):
-    scored = score_case(truth({20: 1, 21: 2}), 20, ABDOMEN, rules)
+    scored = score_case(truth({20: 1, 21: 2}, rules=rules), 20, ABDOMEN, rules)
     assert (scored.nae, scored.wfss, scored.dsc_soft, scored.hausdorff_px) == (0, 1, 1, 0)
     assert scored.score == 1
     assert scored.compared_frame == 20
@@ -117,8 +135,9 @@ def test_the_true_mask_on_an_optimal_frame_scores_1(rules):
 
 @pytest.mark.parametrize("rules", ["corrected", "literal"])
 def test_a_suboptimal_frame_beside_an_optimal_one_loses_a_tenth(rules):
-    assert score_case(truth({20: 1, 50: 2}), 50, ABDOMEN, rules).score == pytest.approx(0.9)
-    assert score_case(truth({20: 2, 50: 2}), 50, ABDOMEN, rules).score == 1
+    with_optimal, without = (truth({20: plane, 50: 2}, rules=rules) for plane in (1, 2))
+    assert score_case(with_optimal, 50, ABDOMEN, rules).score == pytest.approx(0.9)
+    assert score_case(without, 50, ABDOMEN, rules).score == 1
 
 
 @pytest.mark.parametrize("rules", ["corrected", "literal"])
@@ -129,8 +148,9 @@ def test_a_sweep_without_a_circumference_loses_half(rules):
 
 @pytest.mark.parametrize("rules", ["corrected", "literal"])
 def test_the_circumference_of_the_sweep_with_the_frame_counts(rules):
-    scored = score_case(truth({50: 1}, ac_mm=(AC_MM, 2 * AC_MM)), 50, ABDOMEN, rules)
-    assert scored.ac_mm == pytest.approx(AC_MM)
+    ac_mm = ac_of(rules)
+    scored = score_case(truth({50: 1}, ac_mm=(ac_mm, 2 * ac_mm)), 50, ABDOMEN, rules)
+    assert scored.ac_mm == pytest.approx(ac_mm)
     assert scored.nae == pytest.approx(0.5)
     assert scored.score == pytest.approx(0.75)
 
@@ -145,7 +165,7 @@ def test_an_empty_mask_on_an_annotated_frame_keeps_the_choice_alone(rules):
 
 @pytest.mark.parametrize("rules", ["corrected", "literal"])
 def test_off_the_frame_dice_shrinks_with_the_distance(rules):
-    scored = score_case(truth({20: 1}), 17, ABDOMEN, rules)
+    scored = score_case(truth({20: 1}, rules=rules), 17, ABDOMEN, rules)
     assert scored.compared_frame == 20
     assert scored.dsc_soft == pytest.approx(1 - 3 / 15)
     assert (scored.nae, scored.wfss, scored.hausdorff_px) == (0, 0, 0)
@@ -308,8 +328,10 @@ def test_a_perfect_prediction_scores_1_and_another_order_of_frames_never_helps(
     planes, a, b, rules, order
 ):
     abdomen = ellipse(a=a, b=b)
-    measured = measure_abdomen(abdomen, SPACING_MM, VIEW)
-    ac_mm = (measured.circumference_mm,) * 2
+    if rules == "literal":
+        ac_mm = (organisers_circumference_px(abdomen, VIEW) * SPACING_MM[0],) * 2
+    else:
+        ac_mm = (measure_abdomen(abdomen, SPACING_MM, VIEW).circumference_mm,) * 2
     case = truth(planes, ac_mm, abdomen)
     best = min(planes, key=lambda frame: planes[frame])
     assert score_case(case, best, abdomen, rules).score == pytest.approx(1)

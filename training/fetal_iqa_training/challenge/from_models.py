@@ -3,9 +3,12 @@
 from collections.abc import Collection
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fetal_iqa_training.challenge.rules import Rules
-from fetal_iqa_training.challenge.scored_folder import SubmissionScore, read_truth
-from fetal_iqa_training.challenge.scoring import CaseScore, score_case
+from fetal_iqa_training.challenge.scored_folder import SubmissionScore, read_truth, score_by
+from fetal_iqa_training.challenge.scoring import CaseScore
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.analysis import Analyser, AnalysisSetup, analyse_sweep
@@ -23,6 +26,7 @@ def score_models(
     device: str = "auto",
     encoder_weights: Path | None = None,
     report: Report = silent,
+    field_of_view: NDArray[np.bool_] | None = None,
 ) -> tuple[SubmissionScore, AnalysisSetup]:
     """Analyse whole cases as ``napari-fetal-iqa analyse`` does, and score the best frame of each.
 
@@ -40,6 +44,8 @@ def score_models(
     encoder_weights : Path, optional
         Where the model folders do not hold the encoder; else those fetched before.
     report : callable, optional
+    field_of_view : (H, W) bool array, optional
+        One for all cases; by default that of each case.
 
     Returns
     -------
@@ -63,16 +69,21 @@ def score_models(
     damaged: dict[str, str] = {}
     for done, case in enumerate(cases, start=1):
         try:
-            scored[case.uuid] = _score(case, analyser, rules)
+            scored[case.uuid] = _score(case, analyser, rules, field_of_view)
         except (SweepError, TrainingError) as error:
             damaged[case.uuid] = str(error)
         report(Progress("evaluating", done, len(cases)))
     return SubmissionScore(rules, scored, damaged=damaged), analyser.setup
 
 
-def _score(case: AcouslicCase, analyser: Analyser, rules: Rules) -> CaseScore:
-    truth = read_truth(case)
+def _score(
+    case: AcouslicCase,
+    analyser: Analyser,
+    rules: Rules,
+    field_of_view: NDArray[np.bool_] | None,
+) -> CaseScore:
+    truth = read_truth(case, field_of_view)
     sweep = open_frames(case)
     analysis = analyse_sweep(sweep, analyser=analyser, use_cache=False)
     frame = analysis.best_frame()
-    return score_case(truth, frame, analysis.mask(frame) if frame >= 0 else None, rules)
+    return score_by(truth, frame, analysis.mask(frame) if frame >= 0 else None, rules)

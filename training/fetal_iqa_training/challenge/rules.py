@@ -14,6 +14,8 @@ Rules = Literal["corrected", "literal"]
 3. The mask of that frame is taken whole, not inside the field of view as the prediction is.
 4. Dice of two empty masks is infinite, and with it the score and every mean.
 5. No frame (-1) is compared with the last frame of the case, as Python counts from the end.
+6. The circumference goes through the centres of the mask's edge pixels, and of an outline that the
+   field of view cuts into pieces through one piece alone; see :mod:`~.organisers`.
 
 ``corrected`` repairs just these:
 
@@ -23,6 +25,7 @@ Rules = Literal["corrected", "literal"]
 4. An empty mask on a frame without annotation, or no frame at all, has Dice 1 where nothing in the
    case is annotated, for then nothing was missed; else 0.
 5. The score is kept in 0 to 1.
+6. The circumference is measured as everywhere in this program.
 """
 
 TOLERANCE_FRAMES = 15

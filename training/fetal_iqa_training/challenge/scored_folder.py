@@ -5,6 +5,8 @@ from math import isfinite
 from pathlib import Path
 from statistics import fmean
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import JsonValue
 
 from fetal_iqa_training.challenge.rules import Rules
@@ -13,7 +15,7 @@ from fetal_iqa_training.challenge.submission import read_choice
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
+from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks, read_sweep
 
 METRICS = ("nae", "wfss", "dsc_soft", "hausdorff_px", "score")
 
@@ -67,7 +69,12 @@ class SubmissionScore:
 
 
 def score_submission(
-    submission: Path, data: Path, rules: Rules = "corrected", report: Report = silent
+    submission: Path,
+    data: Path,
+    rules: Rules = "corrected",
+    report: Report = silent,
+    *,
+    field_of_view: NDArray[np.bool_] | None = None,
 ) -> SubmissionScore:
     """Score every case of a data set by a submission folder.
 
@@ -79,6 +86,8 @@ def score_submission(
         Folder in the ACOUSLIC-AI layout. One of its volumes is in memory at a time.
     rules : {"corrected", "literal"}
     report : callable, optional
+    field_of_view : (H, W) bool array, optional
+        One for all cases, as :func:`read_field_of_view` reads it; by default that of each case.
 
     Raises
     ------
@@ -97,7 +106,7 @@ def score_submission(
     for done, case in enumerate(cases, start=1):
         if case.uuid in there:
             try:
-                scored[case.uuid] = _score(submission / case.uuid, case, rules)
+                scored[case.uuid] = _score(submission / case.uuid, case, rules, field_of_view)
             except (SweepError, TrainingError) as error:
                 damaged[case.uuid] = str(error)
         report(Progress("evaluating", done, len(cases)))
@@ -105,30 +114,81 @@ def score_submission(
     return SubmissionScore(rules, scored, tuple(missing), tuple(sorted(extra)), damaged)
 
 
-def _score(folder: Path, case: AcouslicCase, rules: Rules) -> CaseScore:
+def _score(
+    folder: Path, case: AcouslicCase, rules: Rules, field_of_view: NDArray[np.bool_] | None
+) -> CaseScore:
     choice = read_choice(folder)
-    truth = read_truth(case)
+    truth = read_truth(case, field_of_view)
     found = (choice.n_frames, *choice.mask.shape)
     if found != truth.masks.shape:
         raise TrainingError(
             f"expected masks on the grid {truth.masks.shape} of the case, found {found}; export "
             "the case again"
         )
-    return score_case(truth, choice.frame, choice.mask, rules)
+    return score_by(truth, choice.frame, choice.mask, rules)
 
 
-def read_truth(case: AcouslicCase) -> CaseTruth:
-    """Read the annotations of a case; its masks are inflated or mapped as they are looked at.
+def score_by(
+    truth: CaseTruth, frame: int, mask: NDArray[np.bool_] | None, rules: Rules
+) -> CaseScore:
+    """Score a case that was read from files: what cannot be scored is a :class:`TrainingError`."""
+    try:
+        return score_case(truth, frame, mask, rules)
+    except ValueError as error:
+        raise TrainingError(str(error)) from None
+
+
+def read_field_of_view(path: Path) -> NDArray[np.bool_]:
+    """Read the fixed field of view that the challenge's evaluation has beside its code.
+
+    Parameters
+    ----------
+    path : Path
+        A volume of one frame, not 0 inside the view: ``data/fov_mask.mha`` of
+        github.com/DIAGNijmegen/ACOUSLIC-AI-evaluation-method.
+
+    Returns
+    -------
+    (H, W) bool array
 
     Raises
     ------
-    SweepError
-        Where a volume cannot be read, or masks and frames are not on one grid, or are not six
-        sweeps of equal length.
+    SweepError, TrainingError
+        Where it cannot be read, has more than one frame, or nothing lies inside.
+    """
+    volume = read_sweep(path)
+    if len(volume) != 1 or not (view := np.asarray(volume.frames[0]) != 0).any():
+        raise TrainingError(
+            f"{path}: expected one frame that is not 0 inside the field of view, found "
+            f"{len(volume)} frames" + (" of 0" if len(volume) == 1 else "")
+        )
+    return view
+
+
+def read_truth(case: AcouslicCase, field_of_view: NDArray[np.bool_] | None = None) -> CaseTruth:
+    """Read the annotations of a case; its masks are inflated or mapped as they are looked at.
+
+    Parameters
+    ----------
+    case : AcouslicCase
+    field_of_view : (H, W) bool array, optional
+        By default where the frames of the case are not black.
+
+    Raises
+    ------
+    SweepError, TrainingError
+        Where a volume cannot be read, or masks, frames and field of view are not on one grid, or
+        are not six sweeps of equal length.
     """
     volume = open_frames(case)
     shape, bounds, spacing_mm = volume.shape, volume.bounds, volume.spacing_mm
-    field_of_view = volume.field_of_view
+    if field_of_view is None:
+        field_of_view = volume.field_of_view
+    elif field_of_view.shape != shape[1:]:
+        raise TrainingError(
+            f"expected a field of view on the grid {shape[1:]} of the case, found "
+            f"{field_of_view.shape}; leave it out"
+        )
     del volume  # it is large: not beside the masks
     masks = open_masks(case, shape)
     return CaseTruth(masks.frames, case.ac_mm, spacing_mm, bounds, field_of_view)

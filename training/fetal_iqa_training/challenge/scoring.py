@@ -14,6 +14,7 @@ from fetal_iqa_training.challenge.metrics import (
     hausdorff_px,
     normalised_absolute_error,
 )
+from fetal_iqa_training.challenge.organisers import organisers_circumference_px
 from fetal_iqa_training.challenge.rules import TOLERANCE_FRAMES, WORST_HAUSDORFF_PX, Rules
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.overlap import dice
@@ -153,7 +154,8 @@ def score_case(
     Raises
     ------
     ValueError
-        Where the case has no such frame, or the mask is not on its grid.
+        Where the case has no such frame, the mask is not on its grid, or the pixels are not
+        square and the rules literal: the published evaluation knows one size of a pixel.
 
     References
     ----------
@@ -170,7 +172,7 @@ def score_case(
 
     sweep = truth.sweep_of(frame)
     true_ac_mm = None if sweep is None else truth.ac_mm[sweep]
-    ac_mm = _circumference(found, truth)
+    ac_mm = _circumference(found, truth, rules)
     nae = normalised_absolute_error(true_ac_mm, ac_mm)
     wfss = frame_selection_score(
         0 if frame < 0 else int(truth.planes[frame]),
@@ -183,9 +185,18 @@ def score_case(
     return CaseScore(frame, compared, ac_mm, true_ac_mm, nae, wfss, dsc_soft, distance_px, score)
 
 
-def _circumference(found: NDArray[np.bool_], truth: CaseTruth) -> float | None:
+def _circumference(found: NDArray[np.bool_], truth: CaseTruth, rules: Rules) -> float | None:
     if truth.spacing_mm is None:
         return None
+    if rules == "literal":
+        height_mm, width_mm = truth.spacing_mm
+        if not math.isclose(height_mm, width_mm, rel_tol=1e-6):
+            raise ValueError(
+                f"expected square pixels, found {height_mm:g} x {width_mm:g} mm; score by the "
+                "corrected rules"
+            )
+        length_px = organisers_circumference_px(found, truth.field_of_view)
+        return None if length_px is None else length_px * height_mm
     measured = measure_abdomen(found, truth.spacing_mm, truth.field_of_view)
     return measured.circumference_mm if measured else None
 

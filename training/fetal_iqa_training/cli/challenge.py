@@ -23,6 +23,14 @@ RULES = typer.Option(
     "own evaluation counts, with its quirks."
 )
 
+VIEW = typer.Option(
+    "--field-of-view",
+    metavar="FILE",
+    help="One field of view for all cases, not 0 inside: data/fov_mask.mha of the challenge's "
+    "evaluation. By default it is found in the images of each case.",
+    show_default=False,
+)
+
 export = typer.Typer(
     help="Write results as others expect them.", no_args_is_help=True, rich_markup_mode=None
 )
@@ -70,6 +78,7 @@ def score(
         Path, typer.Option(help="Data set in the layout of ACOUSLIC-AI.", show_default=False)
     ],
     rules: Annotated[Rules, RULES] = "corrected",
+    field_of_view: Annotated[Path | None, VIEW] = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the scores to this file.")
     ] = None,
@@ -79,10 +88,11 @@ def score(
     Cases that are missing, extra or damaged are named; the mean is over the cases that were
     scored. Exit code 1 where a case of the data set was not.
     """
-    from fetal_iqa_training.challenge.scored_folder import score_submission
+    from fetal_iqa_training.challenge.scored_folder import read_field_of_view, score_submission
 
+    view = None if field_of_view is None else read_field_of_view(field_of_view)
     with closing(Bars()) as report:
-        scored = score_submission(submission, data, rules, report)
+        scored = score_submission(submission, data, rules, report, field_of_view=view)
     typer.echo("\n".join(score_table(scored)))
     report_scores(scored, scored.as_json(), json_file)
 

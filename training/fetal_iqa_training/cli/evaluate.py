@@ -8,7 +8,7 @@ import typer
 
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.challenge.rules import Rules
-from fetal_iqa_training.cli.challenge import RULES, report_scores, score_table
+from fetal_iqa_training.cli.challenge import RULES, VIEW, report_scores, score_table
 from fetal_iqa_training.cli.options import (
     Data,
     DeviceOption,
@@ -52,6 +52,7 @@ def evaluate(
         str | None, typer.Option(help="Model that outlines it, for --challenge.")
     ] = None,
     rules: Annotated[Rules | None, RULES] = None,
+    field_of_view: Annotated[Path | None, VIEW] = None,
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
@@ -78,6 +79,7 @@ def evaluate(
             part,
             weights,
             rules or "corrected",
+            field_of_view,
             json_file,
             device,
             json_progress,
@@ -89,6 +91,10 @@ def evaluate(
         )
     if rules is not None:
         raise typer.BadParameter("are the challenge's: give --challenge, too", param_hint="--rules")
+    if field_of_view is not None:
+        raise typer.BadParameter(
+            "is the challenge's: give --challenge, too", param_hint="--field-of-view"
+        )
     from fetal_iqa_models import load_card, model_hash
     from fetal_iqa_training.errors import TrainingError
     from fetal_iqa_training.evaluation.evaluate import draw_quality, evaluate
@@ -131,14 +137,17 @@ def _challenge(
     part: Part,
     weights: Path | None,
     rules: Rules,
+    field_of_view: Path | None,
     json_file: Path | None,
     device: Device,
     json_progress: bool,
 ) -> None:
     from fetal_iqa_training.challenge.from_models import score_models
+    from fetal_iqa_training.challenge.scored_folder import read_field_of_view
     from fetal_iqa_training.data.split import names_of_part
 
     only = None if split is None else names_of_part(data, split, part)
+    view = None if field_of_view is None else read_field_of_view(field_of_view)
     with reporting(json_progress) as report:
         scored, setup = score_models(
             data,
@@ -149,6 +158,7 @@ def _challenge(
             device=device,
             encoder_weights=weights,
             report=report,
+            field_of_view=view,
         )
     if setup.demo:
         typer.echo("Demo models: not for clinical use", err=True)
