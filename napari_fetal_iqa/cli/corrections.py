@@ -68,6 +68,48 @@ def list_corrections(
 
 
 @app.command()
+def subject(
+    sweeps: Annotated[
+        list[str] | None,
+        typer.Argument(help="Sweeps: their files, or 8 digits of their identity or more."),
+    ] = None,
+    name: Annotated[
+        str | None,
+        typer.Option("--subject", help="Whose sweeps they are; kept as a salted hash alone."),
+    ] = None,
+    forget: Annotated[bool, typer.Option("--forget", help="It is not known any more.")] = False,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Read whose each sweep is from a folder in the layout of ACOUSLIC-AI."),
+    ] = None,
+    store: Store = None,
+) -> None:
+    """Say whose sweeps these are, so that no subject both trains and judges a model.
+
+    Example: napari-fetal-iqa corrections subject first.mha second.mha --subject P-0012
+
+    Example: napari-fetal-iqa corrections subject --data acouslic
+    """
+    from napari_fetal_iqa.corrections.subject_sources import identity_of, subjects_of_folder
+
+    said = bool(sweeps) and (name is not None) != forget
+    if said == (data is not None) or (data is not None and (sweeps or name or forget)):
+        raise typer.BadParameter(
+            "expected sweeps with --subject or --forget, or --data alone", param_hint="SWEEPS"
+        )
+    found: dict[str, str | None]
+    with CorrectionStore(_existing(store), "rw") as opened:
+        if data is not None:
+            found = {**subjects_of_folder(data, {one.identity for one in opened.sweeps()})}
+        else:
+            found = {identity_of(sweep, opened): name for sweep in sweeps or ()}
+        for identity, whose in found.items():
+            opened.set_subject(identity, whose)
+        known, sweeps_here = len(opened.subjects()), len(opened.sweeps())
+    echo(f"{opened.path}: the subjects of {known} of {sweeps_here} sweeps are known")
+
+
+@app.command()
 def check(
     store: Store = None,
     repair: Annotated[

@@ -9,6 +9,7 @@ from napari_fetal_iqa.corrections.consensus import consensus
 from napari_fetal_iqa.corrections.history import FrameCorrection, latest
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.corrections.subjects import joined
 from napari_fetal_iqa.labels import Label
 
 
@@ -23,11 +24,14 @@ class CorrectedSweep:
         What counts of each frame, by frame.
     reviewers : tuple of str
         Who spoke.
+    subject : str or None
+        Key of the person whose sweep it is; None where no store says so.
     """
 
     record: SweepRecord
     corrections: tuple[FrameCorrection, ...]
     reviewers: tuple[str, ...] = ()
+    subject: str | None = None
 
 
 def gather_corrections(
@@ -63,7 +67,10 @@ def gather_corrections(
     records: dict[str, SweepRecord] = {}
     spoken: dict[str, dict[int, dict[str, FrameCorrection]]] = {}
     reviewed: dict[str, str] = {}
+    keys: dict[str, list[str]] = {}
     for store in stores:
+        for identity, whose in store.subjects().items():
+            keys.setdefault(identity, []).append(whose.key)
         for record in store.sweeps():
             records[record.identity] = record
             of_sweep = spoken.setdefault(record.identity, {})
@@ -78,11 +85,13 @@ def gather_corrections(
                     of_frame[name] = latest((state, of_frame.get(name, state)))
     for identity, name in reviewed.items():
         _add_negatives(spoken[identity], records[identity], name, negatives)
+    subject_of = joined(keys)
     return tuple(
         CorrectedSweep(
             records[identity],
             tuple(consensus(tuple(of_sweep[frame].values())) for frame in sorted(of_sweep)),
             tuple(sorted({name for of_frame in of_sweep.values() for name in of_frame})),
+            subject_of.get(identity),
         )
         for identity, of_sweep in sorted(spoken.items())
         if of_sweep

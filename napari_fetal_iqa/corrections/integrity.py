@@ -17,9 +17,11 @@ from napari_fetal_iqa.corrections.sound_rows import (
     read_bookmarks,
     read_events,
     read_reviewed,
+    read_subjects,
     read_sweeps,
 )
 from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.errors import StoreError, StoreLostError
 from napari_fetal_iqa.foreign_text import shown
 
@@ -54,6 +56,7 @@ class WholeStore:
         In the order of their writing.
     bookmarks : list of (sweep, reviewer, Bookmark)
     reviewed : list of (sweep, reviewer)
+    subjects : list of SweepSubject
     problems : list of str
         One line each.
     n_events : int
@@ -64,6 +67,7 @@ class WholeStore:
     events: list[Event] = field(default_factory=list)
     bookmarks: list[tuple[str, str, Bookmark]] = field(default_factory=list)
     reviewed: list[tuple[str, str]] = field(default_factory=list)
+    subjects: list[SweepSubject] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     n_events: int = 0
 
@@ -140,6 +144,9 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
         with _going_on(found, "full reviews"):
             for one in read_reviewed(connection, record_of):
                 _sort(one.meaning, one.problem, found.reviewed, found.problems)
+    with _going_on(found, "subjects"):
+        for whose in read_subjects(connection, record_of):
+            _sort(whose.meaning, whose.problem, found.subjects, found.problems)
 
 
 @contextmanager
@@ -250,6 +257,7 @@ def repair(path: Path, out: Path) -> StoreCheck:
                 mended.set_bookmark(sweep, reviewer, bookmark)
             for sweep, reviewer in found.reviewed:
                 mended.set_fully_reviewed(sweep, reviewer, True)
+            mended.take_over_subjects(found.subjects)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

@@ -60,6 +60,7 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
         events, sweeps = store.take_over(found.events, found.sweeps)
     except StoreError as error:
         raise StoreError(f"{error} (nothing of {other} was taken over)") from None
+    store.take_over_subjects(found.subjects)
     here = {record.identity: record.bounds for record in store.sweeps()}
     split = (one.identity for one in found.sweeps if here.get(one.identity) != one.bounds)
     return Merged(events, sweeps, len(found.events) - events, tuple(split))
@@ -79,6 +80,7 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
         for sweep in kept.sweeps():
             for reviewer in kept.fully_reviewed(sweep.identity):
                 store.set_fully_reviewed(sweep.identity, reviewer, True)
+        store.take_over_subjects(kept.subjects().values())
     except BaseException:
         store.close()
         raise

@@ -14,6 +14,7 @@ from napari_fetal_iqa.corrections.rows import (
     row_of_sweep,
     sweep_of_row,
 )
+from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.corrections.validity import sound_sweep
 
 
@@ -84,6 +85,12 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     elif tuple(here) != row:
         raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
     return here is None
+
+
+def insert_subject(connection: sqlite3.Connection, subject: SweepSubject) -> None:
+    """Write whose sweep it is."""
+    row = (subject.sweep, subject.key, subject.salt)
+    connection.execute("INSERT INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)
 
 
 _SAME_SPACING = 1e-6

@@ -17,7 +17,7 @@ from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableE
 from napari_fetal_iqa.foreign_text import shown
 
 APPLICATION_ID = 0x46495141  # "FIQA"
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 
 _TRIGGERS = {
     "event_is_never_changed": """
@@ -75,7 +75,15 @@ CREATE TABLE IF NOT EXISTS reviewed (
     PRIMARY KEY (sweep, reviewer)
 )"""
 
-_ADDED = (_BOOKMARKS, _REVIEWED)
+# since version 4; which sweeps are one person's, who is named by a salted hash alone
+_SUBJECTS = """
+CREATE TABLE IF NOT EXISTS subject (
+    sweep TEXT PRIMARY KEY REFERENCES sweep (identity),
+    key TEXT NOT NULL,
+    salt TEXT NOT NULL
+)"""
+
+_ADDED = (_BOOKMARKS, _REVIEWED, _SUBJECTS)
 """What each version after the first added."""
 
 _OURS = {
@@ -90,7 +98,7 @@ _OURS = {
 }
 """Words of each table and index that a store may have, by name; SQLite's own among them."""
 
-_TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed")
+_TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed", "subject")
 
 _LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""

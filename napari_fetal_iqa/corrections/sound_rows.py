@@ -16,6 +16,7 @@ from napari_fetal_iqa.corrections.rows import (
     event_of_row,
     sweep_of_row,
 )
+from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.corrections.validity import (
     check_time,
     event_of_its_sweep,
@@ -24,6 +25,7 @@ from napari_fetal_iqa.corrections.validity import (
     readable_event,
     sound_bookmark,
     sound_reviewer,
+    sound_subject,
     sound_sweep,
 )
 
@@ -142,6 +144,24 @@ def read_reviewed(
             yield Row(number, place[:2])
         except (TypeError, ValueError) as error:
             yield Row(number, None, f"reviewed sweep {number}: {error}")
+
+
+def read_subjects(
+    connection: sqlite3.Connection, record_of: RecordOf
+) -> Iterator[Row[SweepSubject]]:
+    """Read whose sweeps these are, as SweepSubject; nothing of a store before version 4."""
+    tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'subject'"
+    if connection.execute(tables).fetchone() is None:
+        return
+    for number, row in _rows(connection, "subject", "sweep, key, salt"):
+        try:
+            if row is None:
+                raise ValueError(_UNREADABLE)
+            if not isinstance(row[0], str) or record_of(row[0]) is None:
+                raise ValueError(f"is of sweep {quoted(row[0])}, which the store does not know")
+            yield Row(number, sound_subject(SweepSubject(*row)))
+        except (TypeError, ValueError) as error:
+            yield Row(number, None, f"subject {number}: {error}")
 
 
 def _whose(row: Sequence[Any] | None, record_of: RecordOf) -> tuple[str, str, SweepRecord]:

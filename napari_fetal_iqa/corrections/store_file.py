@@ -158,7 +158,7 @@ class StoreFile:
         """Remember where a review stands, in place of what was remembered before."""
         record = self.record(sweep)
         with self._refusing():
-            row = row_of_bookmark(sound_bookmark(bookmark, _known(record, sweep)))
+            row = row_of_bookmark(sound_bookmark(bookmark, known_sweep(record, sweep)))
             whose = (sweep, sound_reviewer(reviewer))
         with self._writing():
             self._connection.execute(
@@ -169,7 +169,7 @@ class StoreFile:
         """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
         record = self.record(sweep)
         with self._refusing():
-            _known(record, sweep)
+            known_sweep(record, sweep)
             whose = (sweep, sound_reviewer(reviewer))
         with self._writing():
             if reviewed:
@@ -233,7 +233,7 @@ class StoreFile:
         """Turn what the door says into one line on this store."""
         try:
             yield
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OSError) as error:
             raise StoreError(f"{self.path}: nothing was written; {error}") from None
 
     @contextmanager
@@ -270,7 +270,8 @@ def _let_in(event: Event, record: SweepRecord | None) -> Event:
         raise ValueError(f"event {quoted(event.uid)}: {error}") from None
 
 
-def _known(record: SweepRecord | None, identity: str) -> SweepRecord:
+def known_sweep(record: SweepRecord | None, identity: str) -> SweepRecord:
+    """Return what is known of a sweep; ValueError where the store does not know it."""
     if record is None:
         raise ValueError(f"the store does not know sweep {identity[:8]}; open it first")
     return record

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
+from napari_fetal_iqa.corrections.subjects import KEY_PATTERN, SALT_PATTERN, SweepSubject
 from napari_fetal_iqa.foreign_text import is_shown
 from napari_fetal_iqa.geometry.mask_codec import check_code, encode_mask
 from napari_fetal_iqa.labels import Label
@@ -82,6 +83,14 @@ def sound_text(value: object, what: str, longest: int) -> str:
 def sound_reviewer(name: object) -> str:
     """Return a reviewer's name that events may have; ValueError where it is none."""
     return sound_text(name, "reviewer", LONGEST_REVIEWER)
+
+
+def sound_subject(subject: SweepSubject) -> SweepSubject:
+    """Return whose sweep it is; ValueError where the key or its salt is no hash."""
+    for value, pattern in ((subject.key, KEY_PATTERN), (subject.salt, SALT_PATTERN)):
+        if not isinstance(value, str) or not re.fullmatch(pattern, value):
+            raise ValueError(f"expected a salted hash as subject, found {quoted(value)}")
+    return subject
 
 
 def sound_index(value: object, what: str) -> int:

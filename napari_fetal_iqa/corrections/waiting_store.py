@@ -8,11 +8,11 @@ from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.events import Event, now
 from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.rows import SweepRecord
-from napari_fetal_iqa.corrections.store_file import StoreFile
+from napari_fetal_iqa.corrections.subject_store import SubjectStore
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 
 
-class WaitingStore(StoreFile):
+class WaitingStore(SubjectStore):
     """Histories of reviewers, replayed from what is stored and from what waits to be.
 
     Whatever keeps a sound event from being written (a lock, a full disk, a file that was cut,

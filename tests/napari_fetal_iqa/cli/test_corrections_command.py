@@ -325,3 +325,18 @@ def test_a_data_set_that_grows_holds_no_formula(run, store, sweep, tmp_path, sub
     table.write_text("\n".join([header, ",".join(cells), ""]))
     assert run("corrections", "export", tmp_path / "out")[0] == 0
     assert f",'{subject}," in table.read_text()
+
+
+def test_subjects_are_set_by_file_or_identity_and_taken_back(run, store, sweep, write_sweep):
+    other = write_sweep(2)
+    store.add_sweep(other)
+    code, out, _ = run(
+        *("corrections", "subject", sweep.identity[:8], str(other.path), "--subject", "Ada, 12")
+    )
+    assert code == 0
+    assert "subjects of 2 of 2 sweeps are known" in out
+    assert len({found.key for found in store.subjects().values()}) == 1
+    assert run("corrections", "subject", str(other.path), "--forget")[0] == 0
+    assert list(store.subjects()) == [sweep.identity]
+    for bad in ([], ["--subject", "x"], [str(other.path)], [str(other.path), "--data", "."]):
+        assert run("corrections", "subject", *bad)[0] == 2

@@ -429,6 +429,7 @@ def test_shared_cases_are_named_and_never_merged(name, tmp_path):
     path.write_bytes(case.read_bytes())
     own = tmp_path / "own.sqlite"
     own.write_bytes((CASES / "cases" / "stores" / "good_store.sqlite").read_bytes())
+    CorrectionStore(own).close()  # which brings it up to date
     content = own.read_bytes()
     for command, code in (
         (["check", "--store", path], 1),

@@ -83,6 +83,7 @@ def first_version(path):
     with closing(sqlite3.connect(path)) as connection:
         connection.execute("DROP TABLE bookmark")
         connection.execute("DROP TABLE reviewed")
+        connection.execute("DROP TABLE subject")
         connection.execute("PRAGMA user_version = 1")
 
 

@@ -1,0 +1,53 @@
+"""Whose sweeps a store holds, beside its other rows."""
+
+from collections.abc import Iterable
+
+from napari_fetal_iqa.corrections.row_writing import insert_subject
+from napari_fetal_iqa.corrections.sound_rows import read_subjects
+from napari_fetal_iqa.corrections.store_file import StoreFile, known_sweep
+from napari_fetal_iqa.corrections.subjects import SweepSubject, named, translated
+from napari_fetal_iqa.corrections.validity import sound_subject
+
+
+class SubjectStore(StoreFile):
+    """Subjects of sweeps, held as salted hashes.
+
+    Parameters
+    ----------
+    path, mode
+        See :class:`~napari_fetal_iqa.corrections.store_file.StoreFile`.
+    """
+
+    def subjects(self) -> dict[str, SweepSubject]:
+        """Return whose sweep each is, by content identity, as far as it was said."""
+        self.sweeps()
+        with self._explaining():
+            found = self._sound(read_subjects(self._connection, self._records.get))
+        return {one.sweep: one for one in found}
+
+    def set_subject(self, sweep: str, name: str | None) -> None:
+        """Note whose sweep it is, by a hash of the name; None where it is not known any more.
+
+        Sweeps of one subject train a model or judge it, and never both. The name is kept nowhere.
+        Takes some 50 ms, so that nobody guesses names fast.
+        """
+        record = self.record(sweep)
+        with self._refusing():
+            known_sweep(record, sweep)
+            whose = None if name is None else named(sweep, name, self.subjects().values())
+        with self._writing():
+            self._connection.execute("DELETE FROM subject WHERE sweep = ?", (sweep,))
+            if whose is not None:
+                insert_subject(self._connection, whose)
+
+    def take_over_subjects(self, others: Iterable[SweepSubject]) -> int:
+        """Take over from another store whose sweeps are whose, of those known; return how many.
+
+        What is said here stays; subjects that a sweep of both stores tells to be one become one.
+        """
+        others = [one for one in others if self.record(one.sweep) is not None]
+        new = list(translated(others, self.subjects().values()))
+        with self._writing(), self._refusing():
+            for one in new:
+                insert_subject(self._connection, sound_subject(one))
+        return len(new)
