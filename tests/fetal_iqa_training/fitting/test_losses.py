@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from fetal_iqa_training.fitting.losses import label_loss, mask_loss
+from fetal_iqa_training.fitting.losses import EpochLoss, label_loss, mask_loss
 
 logits_arrays = arrays(np.float32, (3, 1, 4, 4), elements=st.floats(-20, 20, width=32))
 mask_arrays = arrays(np.bool_, (3, 4, 4))
@@ -72,3 +72,71 @@ def test_a_batch_without_an_abdomen_has_a_loss_of_each_frame_too():
     loss.backward()
     assert loss.item() == 0
     assert not logits.grad.any()
+
+
+def discs(radius, shift=0, n=40, with_abdomen=4, side=32):
+    """Logits of discs around the middle, as the first frames show them, and paint on the others."""
+    rows, columns = torch.meshgrid(torch.arange(side), torch.arange(side), indexing="ij")
+    inside = (rows - side / 2) ** 2 + (columns - side / 2 - shift) ** 2 < radius**2
+    masks = torch.zeros(n, side, side, dtype=torch.bool)
+    masks[:with_abdomen] = inside
+    return masks
+
+
+@pytest.mark.parametrize("wrong", [discs(6), discs(10, shift=8)], ids=["too small", "misplaced"])
+def test_good_outlines_cost_less_over_an_epoch_than_bad_ones(wrong):
+    """A mean over batches, most of them without an abdomen, calls the bad ones better."""
+    truth = discs(10)
+    good = torch.where(truth, 8.0, -8.0)
+    good[4:, 0, :3] = 8.0  # a little paint on each of the empty frames
+    bad = torch.where(wrong, 8.0, -8.0)
+    of_batches, of_epoch = [], []
+    for maps in (good, bad):
+        metric = EpochLoss("seg", 0.0, False)
+        losses = []
+        for start in range(0, 40, 4):
+            part = slice(start, start + 4)
+            metric.update(maps[part, None], truth[part], truth[part].flatten(1).any(1))
+            losses.append(float(mask_loss(maps[part, None], truth[part])))
+        of_batches.append(np.mean(losses))
+        of_epoch.append(float(metric.compute()))
+    assert of_batches[0] > of_batches[1]
+    assert of_epoch[0] < of_epoch[1]
+
+
+@given(
+    logits=arrays(np.float32, (7, 1, 4, 4), elements=st.floats(-20, 20, width=32)),
+    masks=arrays(np.bool_, (7, 4, 4)),
+    size=st.integers(1, 7),
+    weight=st.sampled_from([0.0, 0.5]),
+    per_frame=st.booleans(),
+)
+def test_the_loss_of_an_epoch_is_that_of_one_batch_of_all(logits, masks, size, weight, per_frame):
+    """Oracle: numpy over all frames at once."""
+    metric = EpochLoss("seg", weight, per_frame)
+    for start in range(0, 7, size):
+        part = (
+            torch.from_numpy(logits[start : start + size]),
+            torch.from_numpy(masks[start : start + size]),
+        )
+        metric.update(*part, part[1].flatten(1).any(1))
+    maps = logits[:, 0].astype(float)
+    p = 1 / (1 + np.exp(-maps))
+    axes = (1, 2) if per_frame else None
+    dice = (2 * (p * masks).sum(axes) + 1) / (p.sum(axes) + masks.sum(axes) + 1)
+    if per_frame:
+        shown = masks.any((1, 2))
+        expected = (1 - dice)[shown].mean() if shown.any() else 0.0
+    else:
+        expected = 1 - dice
+    pixels = np.maximum(maps, 0) - maps * masks + np.log1p(np.exp(-np.abs(maps)))
+    expected += weight * pixels.mean()
+    assert float(metric.compute()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_the_loss_of_an_epoch_of_labels_is_the_mean_over_frames():
+    logits, labels = torch.randn(7, 1), torch.arange(7) % 2 == 0
+    metric = EpochLoss("cls", 0.0, False)
+    for part in (slice(0, 5), slice(5, 7)):
+        metric.update(logits[part], torch.zeros(0), labels[part])
+    assert float(metric.compute()) == pytest.approx(float(label_loss(logits, labels)), rel=1e-6)

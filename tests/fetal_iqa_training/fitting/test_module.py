@@ -1,3 +1,4 @@
+import lightning
 import pytest
 import torch
 from torch import nn
@@ -57,6 +58,22 @@ def test_cross_entropy_is_added_to_the_mask_loss_where_it_has_a_weight(encoder):
     pixels = nn.functional.binary_cross_entropy(maps.sigmoid()[:, 0], masks.float())
     found = FrameLearner(FrameSegmenter(encoder), settings).loss(maps, masks, positive)
     assert float(found) == pytest.approx(float(mask_loss(maps, masks) + 0.5 * pixels), rel=1e-5)
+
+
+def test_the_validation_loss_does_not_hang_on_how_frames_fell_into_batches(encoder, tmp_path):
+    frames, masks, _ = batch()
+    masks[1:] = False  # as most frames of a sweep: no abdomen
+    examples = list(zip(frames, masks, masks.flatten(1).any(1), strict=True))
+    learner = FrameLearner(FrameSegmenter(encoder), SEG)
+    for size in (1, 2, 4):
+        trainer = lightning.Trainer(
+            accelerator="cpu", logger=False, enable_progress_bar=False, default_root_dir=tmp_path
+        )
+        trainer.validate(learner, DataLoader(examples, batch_size=size), verbose=False)
+    losses = [found["loss"] for found in learner.validation]
+    with torch.no_grad():
+        whole = float(mask_loss(learner.logits(frames), masks))
+    assert losses == pytest.approx([whole] * 3, rel=1e-4)
 
 
 def test_a_checkpoint_holds_only_what_is_trained(encoder):

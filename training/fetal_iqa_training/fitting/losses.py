@@ -1,8 +1,13 @@
 """What the training makes small: cross-entropy of labels, Dice loss of masks."""
 
+from typing import NamedTuple
+
 import torch
 from torch import Tensor
+from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional as F
+
+from fetal_iqa_training.settings import Task
 
 
 def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
@@ -21,12 +26,73 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     return F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels.float())
 
 
+class MaskSums(NamedTuple):
+    """What a loss of masks is made of: sums over pixels and frames, so that batches add up.
+
+    Parameters
+    ----------
+    overlap, found, true : () float tensors
+        Over all pixels, of the probabilities inside the true masks, of all, and of the masks.
+    cross_entropy, pixels : () float tensors
+        Of all pixels, and how many there are.
+    frame_dice, shown : () float tensors
+        Dice of each frame with an abdomen, and how many there are.
+    """
+
+    overlap: Tensor
+    found: Tensor
+    true: Tensor
+    cross_entropy: Tensor
+    pixels: Tensor
+    frame_dice: Tensor
+    shown: Tensor
+
+    def loss(self, cross_entropy: float, per_frame: bool) -> Tensor:
+        """Return the loss of all that was summed, as :func:`mask_loss` describes it."""
+        if per_frame:
+            # the mean of no frame would be nan
+            loss = (self.shown - self.frame_dice) / self.shown.clamp(min=1)
+        else:
+            loss = 1 - (2 * self.overlap + SMOOTH) / (self.found + self.true + SMOOTH)
+        return loss + cross_entropy * self.cross_entropy / self.pixels if cross_entropy else loss
+
+
+SMOOTH = 1.0
+"""Pixels added to both sides of Dice's fraction: frames without any abdomen stay defined."""
+
+
+def mask_sums(logits: Tensor, masks: Tensor) -> MaskSums:
+    """Sum up what the loss of masks is made of.
+
+    Parameters
+    ----------
+    logits : (N, 1, S, S) float tensor
+    masks : (N, S, S) bool tensor
+
+    Returns
+    -------
+    MaskSums
+        float32.
+    """
+    # float32, because a sum over pixels in bfloat16 has two or three digits
+    maps = logits.float().squeeze(1).flatten(1)
+    probabilities, truth = torch.sigmoid(maps), masks.flatten(1).float()
+    shown = truth.any(dim=1)
+    overlap, found, true = (probabilities * truth).sum(1), probabilities.sum(1), truth.sum(1)
+    of_frame = (2 * overlap + SMOOTH) / (found + true + SMOOTH)
+    return MaskSums(
+        overlap=overlap.sum(),
+        found=found.sum(),
+        true=true.sum(),
+        cross_entropy=F.binary_cross_entropy_with_logits(maps, truth, reduction="sum"),
+        pixels=maps.new_tensor(maps.numel()),
+        frame_dice=of_frame[shown].sum(),
+        shown=shown.sum().float(),
+    )
+
+
 def mask_loss(
-    logits: Tensor,
-    masks: Tensor,
-    cross_entropy: float = 0.0,
-    smooth: float = 1.0,
-    per_frame: bool = False,
+    logits: Tensor, masks: Tensor, cross_entropy: float = 0.0, per_frame: bool = False
 ) -> Tensor:
     """Dice loss of abdomen masks, pooled over the batch or frame by frame.
 
@@ -41,33 +107,71 @@ def mask_loss(
     masks : (N, S, S) bool tensor
     cross_entropy : float
         Weight of the pixels' mean cross-entropy, added to the Dice loss.
-    smooth : float
-        Pixels added to both sides of the fraction: a batch without any abdomen stays defined.
     per_frame : bool
 
     Returns
     -------
     () float32 tensor
-        ``1 - (2 sum(p m) + smooth) / (sum(p) + sum(m) + smooth)``, and the cross-entropy.
+        ``1 - (2 sum(p m) + 1) / (sum(p) + sum(m) + 1)``, and the cross-entropy.
 
     References
     ----------
     Milletari et al., V-Net, 3DV 2016, equation of section 3, with plain sums in the
     denominator as in Sørensen and Dice.
     """
-    # float32, because a sum over pixels in bfloat16 has two or three digits
-    probabilities = torch.sigmoid(logits.float().squeeze(1))
-    truth = masks.float()
-    if per_frame:
-        shown = truth.flatten(1).any(dim=1)
-        pixels_of = (len(truth), -1)
-        found, true = probabilities.reshape(pixels_of)[shown], truth.reshape(pixels_of)[shown]
-        dice = (2 * (found * true).sum(1) + smooth) / (found.sum(1) + true.sum(1) + smooth)
-        loss = (1 - dice).sum() / max(1, len(dice))  # the mean of no frame would be nan
-    else:
-        overlap = (probabilities * truth).sum()
-        loss = 1 - (2 * overlap + smooth) / (probabilities.sum() + truth.sum() + smooth)
-    if cross_entropy:
-        pixels = F.binary_cross_entropy_with_logits(logits.float().squeeze(1), truth)
-        loss = loss + cross_entropy * pixels
-    return loss
+    return pooled(mask_sums(logits, masks)).loss(cross_entropy, per_frame)
+
+
+def pooled(sums: MaskSums) -> MaskSums:
+    """Add up the sums of all processes that train together, with their gradients.
+
+    The mean of the processes' gradients, which is what they take, is then the gradient that one
+    process has on the whole batch: a Dice of the parts is another loss than a Dice of the whole.
+    """
+    if not (torch.distributed.is_available() and torch.distributed.is_initialized()):
+        return sums
+    if not torch.is_grad_enabled():  # every process looks at all validation frames itself
+        return sums
+    return MaskSums(*all_reduce(torch.stack(sums)))
+
+
+class EpochLoss:
+    """The loss over all frames of an epoch, however they fell into batches.
+
+    The mean of the batches' losses is another thing for masks: a batch without an abdomen costs
+    about 1 for the faintest paint, so that outlines which are too small or misplaced could win.
+    Of several processes that train, each sees all frames that are judged.
+
+    Parameters
+    ----------
+    task : {"cls", "seg"}
+    cross_entropy, per_frame
+        Of :func:`mask_loss`.
+    """
+
+    def __init__(self, task: Task, cross_entropy: float, per_frame: bool) -> None:
+        self._task = task
+        self._cross_entropy = cross_entropy
+        self._per_frame = per_frame
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all batches."""
+        # float64, which MPS does not have: a validation set has a thousand million pixels
+        self._sums = torch.zeros(len(MaskSums._fields), dtype=torch.float64)
+
+    def update(self, logits: Tensor, masks: Tensor, positive: Tensor) -> None:
+        """Take a batch into account."""
+        if self._task == "cls":
+            sums = torch.zeros(len(self._sums))
+            sums[0] = label_loss(logits, positive) * len(positive)
+            sums[1] = len(positive)
+        else:
+            sums = torch.stack(mask_sums(logits, masks))
+        self._sums += sums.cpu().double()
+
+    def compute(self) -> Tensor:
+        """Return the loss, () float tensor."""
+        if self._task == "cls":
+            return self._sums[0] / self._sums[1]
+        return MaskSums(*self._sums).loss(self._cross_entropy, self._per_frame)

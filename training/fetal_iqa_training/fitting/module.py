@@ -11,13 +11,12 @@ from torch import Tensor
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
-from torchmetrics import MeanMetric
 
 from fetal_iqa_models import FrameClassifier
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
-from fetal_iqa_training.fitting.losses import label_loss, mask_loss
+from fetal_iqa_training.fitting.losses import EpochLoss, label_loss, mask_loss
 from fetal_iqa_training.settings import RunSettings
 
 WARMUP_SHARE = 0.05
@@ -45,7 +44,7 @@ class FrameLearner(lightning.LightningModule):
         spec = model.encoder.spec
         self.register_buffer("_mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
-        self._validation_loss = MeanMetric(sync_on_compute=False)
+        self._validation_loss = EpochLoss(model.task, settings.cross_entropy, settings.per_frame)
         self._frame_metrics = FrameMetrics()
         self.validation: list[dict[str, float]] = []
 
@@ -110,7 +109,7 @@ class FrameLearner(lightning.LightningModule):
         """Judge one batch as it is in use: thresholds of the paper, at the network's size."""
         frames, masks, positive = batch
         logits = self.logits(frames)
-        self._validation_loss.update(self.loss(logits, masks, positive), weight=len(frames))
+        self._validation_loss.update(logits, masks, positive)
         if isinstance(self.model, FrameClassifier):
             self._frame_metrics.update(logits.squeeze(1) > 0, positive)
         else:
@@ -120,7 +119,7 @@ class FrameLearner(lightning.LightningModule):
 
     def on_validation_epoch_end(self) -> None:
         """Note the metrics; ``val_loss`` chooses the best epoch."""
-        loss = self._validation_loss.compute()
+        loss = self._validation_loss.compute().float()
         self.log("val_loss", loss)
         if not self.trainer.sanity_checking:
             self.validation.append({"loss": float(loss), **self._frame_metrics.compute()})
