@@ -1,5 +1,6 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -66,6 +67,7 @@ def analyse(
     """
     # here, for the other commands need not wait for what these import
     from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
+    from napari_fetal_iqa.review.worklist.facts import note
 
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
@@ -84,6 +86,9 @@ def analyse(
             if sweep.spacing_note:
                 echo(f"{sweep.name}: {sweep.spacing_note}", err=True)
             job.run(sweep, chosen)
+            if frames_per_sweep is None:  # else the window would split the frames otherwise
+                with suppress(OSError):  # only time is lost: a worklist will not know it
+                    note(sweep)
         except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
             explained = _explained(error, source.name)
             if len(sources) == 1 or (isinstance(error, ModelError) and not analyser.loaded):

@@ -121,6 +121,13 @@ class StoreFile:
             pairs = list(self._connection.execute(query + where, of_sweep))
         return [(of, name) for of, name in pairs if of in self._records and _is_reviewer(name)]
 
+    def speakers(self) -> dict[str, list[str]]:
+        """Name those who spoke, be it soundly or not, of each sweep of which anyone did."""
+        found: dict[str, list[str]] = {}
+        for sweep, reviewer in sorted(self._speakers()):
+            found.setdefault(sweep, []).append(reviewer)
+        return found
+
     def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
         """Return where a review stands; None where it was never left."""
         self.record(sweep)

@@ -11,6 +11,7 @@ from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.review.worklist.facts import note
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -34,6 +35,7 @@ def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     if sweep.path is not None:
         try:
             paths.remember_location(identity, sweep.path)
+            note(sweep)
         except OSError:
             logger.warning("where the sweep lies could not be noted; training will ask for it")
     return sweep
