@@ -36,9 +36,14 @@ from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.close_guard import CloseGuard
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
-from napari_fetal_iqa.widgets.background.tasks import import_what_sweeps_need, prepare_sweep
+from napari_fetal_iqa.widgets.background.tasks import (
+    import_what_sweeps_need,
+    is_prepared,
+    prepare_sweep,
+)
 from napari_fetal_iqa.widgets.background.threads import READING
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
+from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
@@ -50,6 +55,7 @@ from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
+from napari_fetal_iqa.widgets.worklist.controller import Worklist
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
@@ -115,6 +121,15 @@ class ReviewWidget(QWidget):
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
         self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock = TimelineDock(self.viewer, self)
+        self.worklist = Worklist(
+            self.viewer,
+            self.opener,
+            self.runner,
+            lambda: self.settings_file.settings,
+            lambda: self.keeper.store.path,
+            self,
+        )
+        self.desk = OpeningDesk(self.welcome, self.page.open, self.opener, self.worklist)
         self.finetuning = FinetuningController(
             self.page.finetuning,
             lambda: self.keeper.store,
@@ -138,6 +153,9 @@ class ReviewWidget(QWidget):
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
             Action.SHOW_HELP: lambda: shortcuts.show_help(self),
             Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
+            Action.TOGGLE_WORKLIST: self.worklist.dock.toggle,
+            Action.NEXT_IN_WORKLIST: lambda: self.worklist.step(1),
+            Action.PREVIOUS_IN_WORKLIST: lambda: self.worklist.step(-1),
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
@@ -154,9 +172,13 @@ class ReviewWidget(QWidget):
         return Caption(self.viewer, soon=HINT)
 
     def _connect(self) -> None:
-        self.welcome.open_requested.connect(self.opener.choose_file)
-        self.welcome.folder_requested.connect(self.opener.choose_folder)
-        self.welcome.phantom_requested.connect(self.open_phantom)
+        self.desk.phantom_requested.connect(self.open_phantom)
+        self.desk.failed.connect(self._show_error)
+        self.worklist.failed.connect(self._show_error)
+        self.worklist.action_requested.connect(self.do)
+        self.worklist.dock.visibility_changed.connect(self.page.worklist.setChecked)
+        self.keeper.watcher.news.connect(self.worklist.changed)
+        self.page.settings.changed.connect(self.worklist.look_again)
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._show_error)
         self.opener.ended.connect(lambda: self.welcome.phantom.setEnabled(True))
@@ -230,6 +252,7 @@ class ReviewWidget(QWidget):
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
         self.timeline_dock.hide()
+        self.worklist.close()
         self._close_sweep()
         self.finetuning.close()
         self.page.export.close_process()
@@ -264,8 +287,16 @@ class ReviewWidget(QWidget):
         if self._closed:
             return
         self.welcome.message.setText("")
+        before = self.layer
         data, attributes, _ = sweep_layer(sweep)
         self.viewer.add_image(data, **attributes)
+        if before is not None and before in self.viewer.layers and self._came_before(before, sweep):
+            self.viewer.layers.remove(before)  # a day's sweeps would fill the memory
+
+    def _came_before(self, layer: Image, sweep: SweepVolume) -> bool:
+        """Whether both are sweeps of the worklist, which are looked at one after the other."""
+        other = sweep_of(layer)
+        return other is not None and self.worklist.holds(other) and self.worklist.holds(sweep)
 
     def _layer_inserted(self, event: Event) -> None:
         self._open(event.value)
@@ -282,7 +313,12 @@ class ReviewWidget(QWidget):
         self.page.analysis.begin("Reading the sweep…", cancellable=False)
         self._pages.setCurrentIndex(1)
         self.timeline_dock.show()
+        self.worklist.show_front(sweep)
         self._warm_up()
+        if is_prepared(sweep):
+            # at once: napari 0.9.2 on software OpenGL crashes where the sweep alone is drawn
+            self._lay_out(layer, sweep)
+            return
         worker = READING.worker(prepare_sweep, sweep)
         worker.returned.connect(lambda prepared: self._lay_out(layer, prepared))
         worker.errored.connect(lambda error: self._reading_failed(layer, error))
@@ -315,6 +351,7 @@ class ReviewWidget(QWidget):
         self.presenter.error_occurred.connect(self._show_error)
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
+        self.worklist.follow(session)
 
     def _layer_removed(self, event: Event) -> None:
         if event.value is self.layer:
@@ -330,6 +367,8 @@ class ReviewWidget(QWidget):
                 self._open(layer)
         if self.layer is None and not self._closed:
             self._pages.setCurrentIndex(0)
+            self.worklist.show_front(None)
+            self.desk.look_again()
             # After the overlay is gone: a labels layer alone, drawn while a dock goes, crashes
             # napari 0.9.2 on software OpenGL.
             self.timeline_dock.hide()
@@ -376,6 +415,7 @@ class ReviewWidget(QWidget):
     def _follow_theme(self, event: Event | None = None) -> None:
         self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock.follow_theme()
+        self.worklist.dock.follow_theme()
 
     def _show_error(self, message: str) -> None:
         self.page.analysis.show_error(message)

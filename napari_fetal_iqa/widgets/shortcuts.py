@@ -61,6 +61,9 @@ class Action(StrEnum):
     SHOW_HELP = "show_help"
     CANCEL_ANALYSIS = "cancel_analysis"  # a button alone, as the next
     TOGGLE_TIMELINE = "toggle_timeline"
+    TOGGLE_WORKLIST = "toggle_worklist"
+    NEXT_IN_WORKLIST = "next_in_worklist"
+    PREVIOUS_IN_WORKLIST = "previous_in_worklist"
 
 
 @dataclass(frozen=True)
@@ -80,6 +83,8 @@ KEYS = (
     Key(Action.NEXT_FRAME, ("Right",), "Frame on", repeats=True),
     Key(Action.PREVIOUS_SWEEP, ("PgUp",), "Sweep back", repeats=True),
     Key(Action.NEXT_SWEEP, ("PgDown",), "Sweep on", repeats=True),
+    Key(Action.PREVIOUS_IN_WORKLIST, ("Ctrl+PgUp",), "Open the previous sweep of the worklist"),
+    Key(Action.NEXT_IN_WORKLIST, ("Ctrl+PgDown",), "Open the next sweep of the worklist"),
     Key(Action.FIRST_FRAME, ("Home",), "First frame of the sweep"),
     Key(Action.LAST_FRAME, ("End",), "Last frame of the sweep"),
     Key(Action.EXTEND_BACK, ("Shift+Left",), "Extend the range to label back", repeats=True),

@@ -1,18 +1,20 @@
 """What is known of a sweep without reading its frames: header, cached analysis, corrections."""
 
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, Thresholds
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.review_states import ReviewStates
-from napari_fetal_iqa.errors import StoreError, SweepError
+from napari_fetal_iqa.errors import FetalIqaError, StoreError, SweepError
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
@@ -24,6 +26,11 @@ logger = logging.getLogger(__name__)
 
 HEADERS = (".mha", ".mhd", ".nii", ".nii.gz", ".nrrd", ".nhdr")
 """Endings of files that are opened by their header; of others, opening reads the frames."""
+
+_PIECE_S = 0.1
+"""A piece is shown as soon as it took so long."""
+_BREATH_S = 0.001
+"""After each sweep: a thread that computes makes the window's thread wait for 5 ms at a time."""
 
 _STORE_AT_MOST = 500
 """Sweeps asked of one open store, which keeps the history of each in memory."""
@@ -197,9 +204,34 @@ def note(sweep: SweepVolume) -> None:
 
 
 def gather(
-    finder: FactFinder, sources: Sequence[tuple[int, SweepSource]]
-) -> Iterator[tuple[int, SweepFacts]]:
-    """Gather the facts of numbered sweeps, one after the other; closes the finder."""
-    with finder:
+    sources: Sequence[tuple[int, SweepSource]],
+    store: Path,
+    reviewer: str,
+    models: Callable[[], AnalysisSetup],
+    analysis: Analysis | None = None,
+) -> Iterator[dict[int, SweepFacts]]:
+    """Gather the facts of numbered sweeps in small pieces, which leave the machine to others.
+
+    Parameters
+    ----------
+    sources : sequence of (int, SweepSource)
+    store, reviewer, analysis
+        See :class:`FactFinder`.
+    models : callable
+        Gives whose analyses count; called once, for it reads the models' folders.
+    """
+    try:
+        setup = models()
+    except (FetalIqaError, ModelError) as error:
+        logger.info("%s", error)  # the review itself shows it
+        setup = None
+    with FactFinder(store, reviewer, setup) as finder:
+        piece: dict[int, SweepFacts] = {}
+        since = time.monotonic()
         for number, source in sources:
-            yield number, finder.facts(source)
+            piece[number] = finder.facts(source, analysis)
+            if time.monotonic() - since > _PIECE_S:
+                yield piece
+                piece, since = {}, time.monotonic()
+            time.sleep(_BREATH_S)
+        yield piece

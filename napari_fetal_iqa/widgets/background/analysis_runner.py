@@ -31,7 +31,7 @@ class AnalysisRunner(QObject):
 
     def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
         super().__init__(parent)
-        self._analyser = analyser
+        self.analyser = analyser
         self._worker: Any = None
         self._queue: FrameQueue | None = None
         self._loading: tuple[str, str] | None = None
@@ -46,7 +46,7 @@ class AnalysisRunner(QObject):
         self.cancel()
         self._queue = FrameQueue(len(sweep), looked_at)
         models = (settings.cls_model, settings.seg_model)
-        worker: Any = ANALYSING.worker(analyse, self._analyser, sweep, self._queue, *models)
+        worker: Any = ANALYSING.worker(analyse, self.analyser, sweep, self._queue, *models)
         worker.yielded.connect(lambda item: self._take(worker, item))
         worker.returned.connect(lambda _: self._finish(worker, complete=True))
         worker.errored.connect(lambda error: self._fail(worker, error))
@@ -59,7 +59,7 @@ class AnalysisRunner(QObject):
         if models == self._loading:
             return
         self._loading = models
-        worker = ANALYSING.worker(self._analyser.load, *models)
+        worker = ANALYSING.worker(self.analyser.load, *models)
         worker.finished.connect(self._loaded)
         ANALYSING.start(worker)
 
@@ -81,12 +81,12 @@ class AnalysisRunner(QObject):
     def release(self) -> None:
         """Stop and free the memory of the models until the next analysis."""
         self.cancel()
-        ANALYSING.start(ANALYSING.worker(self._analyser.release))
+        ANALYSING.start(ANALYSING.worker(self.analyser.release))
 
     def close(self) -> None:
         """Stop and end the process that holds the models."""
         self.cancel()
-        self._analyser.close()
+        self.analyser.close()
 
     def _take(self, worker: object, item: Analysis | FrameResults) -> None:
         if worker is self._worker:

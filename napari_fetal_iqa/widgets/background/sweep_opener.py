@@ -7,12 +7,17 @@ from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_fetal_iqa.contributions.sample_data import demo_sweep
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.io.discovery import SweepSource
+from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.tasks import prepare_sweep
 from napari_fetal_iqa.widgets.background.threads import READING
 
 
 class SweepOpener(QObject):
     """Reads sweeps in a thread; ``opened`` brings each, ``failed`` tells what is wrong with one.
+
+    Where another sweep is requested before one is read, the one is not brought any more.
 
     Parameters
     ----------
@@ -27,6 +32,7 @@ class SweepOpener(QObject):
     def __init__(self, parent: QWidget) -> None:
         super().__init__(parent)
         self._window = parent
+        self._latest: object | None = None
 
     def choose_file(self) -> None:
         """Ask for a file and read it."""
@@ -34,23 +40,39 @@ class SweepOpener(QObject):
         if path:
             self.read(path)
 
-    def choose_folder(self) -> None:
-        """Ask for a folder and read it."""
-        path = QFileDialog.getExistingDirectory(self._window, "Open a folder of frames")
-        if path:
-            self.read(path)
+    def choose_folder(self) -> str:
+        """Ask for a folder; empty where none was chosen."""
+        return QFileDialog.getExistingDirectory(self._window, "Open a folder of sweeps or frames")
 
     def read(self, path: str) -> None:
         """Read a sweep, a file or a folder."""
         self._start(lambda: read_sweep(path))
 
+    def read_source(self, source: SweepSource) -> None:
+        """Read a sweep that was found in a folder, to its end: another is on the screen yet."""
+        self._start(lambda: prepare_sweep(read_source(source)))
+
     def read_phantom(self) -> None:
         """Read the phantom; simulating it the first time takes some seconds."""
         self._start(demo_sweep)
 
+    def give(self, sweep: SweepVolume) -> None:
+        """Bring a sweep that was read already."""
+        self._latest = None
+        self.opened.emit(sweep)
+
     def _start(self, read: Callable[[], SweepVolume]) -> None:
         worker = READING.worker(read)
-        worker.returned.connect(self.opened)
-        worker.errored.connect(lambda error: self.failed.emit(str(error)))
+        self._latest = worker
+        worker.returned.connect(lambda sweep: self._bring(worker, sweep))
+        worker.errored.connect(lambda error: self._fail(worker, error))
         worker.finished.connect(self.ended)
         READING.start(worker)
+
+    def _bring(self, worker: object, sweep: SweepVolume) -> None:
+        if worker is self._latest:
+            self.opened.emit(sweep)
+
+    def _fail(self, worker: object, error: Exception) -> None:
+        if worker is self._latest:
+            self.failed.emit(str(error))

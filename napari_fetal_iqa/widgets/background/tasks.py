@@ -41,6 +41,11 @@ def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     return sweep
 
 
+def is_prepared(sweep: SweepVolume) -> bool:
+    """Whether what takes long of a sweep was computed before."""
+    return {"identity", "field_of_view"} <= vars(sweep).keys()
+
+
 def analyse(
     analyser: RemoteAnalyser, sweep: SweepVolume, queue: FrameQueue, cls_model: str, seg_model: str
 ) -> Iterator[Analysis | FrameResults]:

@@ -49,3 +49,12 @@ READING = Lane(_READERS)
 
 ANALYSING = Lane(_ANALYSERS)
 """For models that load and run; a sweep that is cached need not wait for a load."""
+
+LISTING = Lane(1)
+"""For what the worklist says of thousands of sweeps: nothing else waits behind it."""
+
+AHEAD = Lane(1)
+"""For the next sweep, which nobody waits for yet."""
+
+NOTING = Lane(1)
+"""For small things that are noted in order, such as what was opened last."""

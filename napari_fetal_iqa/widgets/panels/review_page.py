@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Signal
+from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -23,6 +23,7 @@ from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel, without_m
 from napari_fetal_iqa.widgets.panels.analysis_panel import AnalysisPanel
 from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
 from napari_fetal_iqa.widgets.panels.frame_panel import FramePanel
+from napari_fetal_iqa.widgets.panels.open_button import OpenButton
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
@@ -39,6 +40,7 @@ class ReviewPage(QWidget):
         super().__init__()
         self.about = QLabel()
         self.about.setWordWrap(True)
+        self.open = OpenButton()
         self.frame = FramePanel()
         self.frame.action_requested.connect(self.action_requested)
         self.best = QLabel()
@@ -73,7 +75,7 @@ class ReviewPage(QWidget):
         without_margins(exporting)
 
         column = QVBoxLayout(self)
-        column.addWidget(self.about)
+        column.addLayout(self._top_row())
         column.addWidget(_rule())
         column.addWidget(self.frame)
         column.addWidget(_rule())
@@ -93,6 +95,7 @@ class ReviewPage(QWidget):
         column.addWidget(self.finetuning)
         column.addWidget(exporting)
         column.addLayout(self._bottom_row())
+        column.addLayout(self._docks_row())
         column.addStretch()
 
     def _row(self, label: QLabel, text: str, action: Action, tip: str) -> QHBoxLayout:
@@ -105,6 +108,12 @@ class ReviewPage(QWidget):
         """Leave the analysis to the notice's own button while there is one."""
         self.analysis.analyse.setVisible(not stale and self.analysis.bar.isHidden())
 
+    def _top_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        row.addWidget(self.about, stretch=1)
+        row.addWidget(self.open, alignment=Qt.AlignmentFlag.AlignTop)
+        return row
+
     def _bottom_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
         for text, action, tip in (
@@ -113,12 +122,31 @@ class ReviewPage(QWidget):
             ("Keys  ?", Action.SHOW_HELP, "Show all keys"),
         ):
             row.addWidget(self._button(text, action, tip))
-        self.timeline = QPushButton("Timeline")
-        self.timeline.setToolTip("Show or hide the timeline below the frames")
-        self.timeline.setCheckable(True)
-        self.timeline.clicked.connect(lambda: self.action_requested.emit(Action.TOGGLE_TIMELINE))
-        row.insertWidget(2, self.timeline)
         return row
+
+    def _docks_row(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        self.timeline, self.worklist = (
+            self._dock_button(text, action, tip)
+            for text, action, tip in (
+                ("Timeline", Action.TOGGLE_TIMELINE, "Show or hide the timeline below the frames"),
+                (
+                    "Worklist",
+                    Action.TOGGLE_WORKLIST,
+                    "Show or hide the list of sweeps, beside napari's list of layers",
+                ),
+            )
+        )
+        row.addWidget(self.timeline)
+        row.addWidget(self.worklist)
+        return row
+
+    def _dock_button(self, text: str, action: Action, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.setCheckable(True)
+        button.clicked.connect(lambda: self.action_requested.emit(action))
+        return button
 
     def _button(self, text: str, action: Action, tip: str) -> QPushButton:
         button = QPushButton(text)

@@ -1,15 +1,26 @@
 """What the panel shows while no sweep is open."""
 
-from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QPushButton, QVBoxLayout, QWidget
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt, Signal
+from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+
+from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.storage.recent import Recent
+from napari_fetal_iqa.widgets.panels.open_button import plain
+from napari_fetal_iqa.widgets.panels.reader_notice import ReaderNotice
+
+_RECENT = 5
+"""As many of what was open last are shown here; the Open button has more."""
 
 
 class WelcomePage(QWidget):
-    """One sentence and three buttons: open a file or a folder, try the phantom."""
+    """One sentence, three buttons, and what was open last."""
 
     open_requested = Signal()
     folder_requested = Signal()
     phantom_requested = Signal()
+    recent_requested = Signal(object)  # Recent
 
     def __init__(self) -> None:
         super().__init__()
@@ -19,21 +30,61 @@ class WelcomePage(QWidget):
             "Every frame is scored, and the abdomen is outlined and measured.</p>"
         )
         welcome.setWordWrap(True)
+        self._last: Recent | None = None
+        self.go_on = QPushButton()
+        self.go_on.clicked.connect(lambda: self.recent_requested.emit(self._last))
+        self.go_on.hide()
         opening = QPushButton("Open a sweep…")
         opening.setToolTip(
             "Choose a sweep file: MetaImage, NIfTI, NRRD, DICOM, video or animated GIF"
         )
         opening.clicked.connect(self.open_requested)
         folder = QPushButton("Open a folder…")
-        folder.setToolTip("Choose a folder of DICOM files or of PNG or JPEG frames")
+        folder.setToolTip(
+            "Choose an exam or a folder of exams, whose sweeps are listed; "
+            "or a folder of DICOM files, or of PNG or JPEG frames"
+        )
         folder.clicked.connect(self.folder_requested)
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_requested)
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.readers = ReaderNotice()
+        self._recent = QVBoxLayout()
+        self._recent.setSpacing(2)
 
         column = QVBoxLayout(self)
-        for part in (welcome, opening, folder, phantom, self.message):
+        for part in (welcome, self.go_on, opening, folder, phantom, self.message, self.readers):
             column.addWidget(part)
+        column.addLayout(self._recent)
         column.addStretch()
+
+    def show_recent(self, recent: Sequence[Recent]) -> None:
+        """Offer to go on with what was open last, and what was before."""
+        while (item := self._recent.takeAt(0)) is not None:
+            if (old := item.widget()) is not None:
+                old.deleteLater()
+        self.go_on.setVisible(bool(recent))
+        if not recent:
+            return
+        last, *others = recent[:_RECENT]
+        self._last = last
+        self._offer(self.go_on, last, f"Go on with {plain(last.name)}")
+        if others:
+            self._recent.addWidget(QLabel("Open before"))
+        for one in others:
+            button = QPushButton()
+            button.setFlat(True)
+            self._offer(button, one, plain(one.name))
+            self._recent.addWidget(button)
+
+    def _offer(self, button: QPushButton, recent: Recent, text: str) -> None:
+        listed = f"\nin the worklist of {shown(recent.folder)}" if recent.folder else ""
+        button.setToolTip(f"{shown(recent.path)}{listed}")
+        # a long name is cut, and never makes the panel wider
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        button.setText(button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 270))
+        button.setAccessibleName(text)
+        if button is not self.go_on:
+            button.clicked.connect(lambda: self.recent_requested.emit(recent))

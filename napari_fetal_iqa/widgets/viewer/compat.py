@@ -32,6 +32,11 @@ def hide_when_closed(dock: QDockWidget) -> None:
     setattr(dock, "destroyOnClose", dock.hide)  # noqa: B010 - no attribute that Qt declares
 
 
+def beside_layer_list(viewer: Viewer, dock: QDockWidget) -> None:
+    """Put a dock behind one tab with napari's list of layers, so that it takes no room (0.9.2)."""
+    main_window(viewer).tabifyDockWidget(viewer.window._qt_viewer.dockLayerList, dock)
+
+
 def see_through_polygon(layer: Labels, opacity: float) -> None:
     """Let the frame be seen below a polygon that is being drawn (napari 0.9.2)."""
     layer._overlays["polygon"].opacity = opacity

@@ -1,0 +1,278 @@
+"""The day's work: a folder of sweeps, opened one after the other."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, QTimer, Signal
+
+from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
+from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.io.discovery import SweepSource
+from napari_fetal_iqa.review.session import ReviewSession
+from napari_fetal_iqa.review.worklist.columns import Row
+from napari_fetal_iqa.review.worklist.facts import SweepFacts, gather
+from napari_fetal_iqa.review.worklist.listing import Listing, list_sweeps
+from napari_fetal_iqa.storage.recent import Recent, remember_opened
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
+from napari_fetal_iqa.widgets.background.threads import LISTING, NOTING
+from napari_fetal_iqa.widgets.worklist.dock import WorklistDock
+from napari_fetal_iqa.widgets.worklist.read_ahead import ReadAhead
+from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
+
+_LOOK_AGAIN_MS = 1000
+"""After a change of the sweep on the screen: a stroke or a batch seldom comes alone."""
+
+
+class Worklist(QObject):
+    """Lists the sweeps of a folder, opens the next and the previous, and reads one ahead.
+
+    ``failed`` tells in one line why a folder cannot be listed; ``action_requested`` which key a
+    button stands for; ``noted`` that what was opened is kept in the list of recent sweeps.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    opener : SweepOpener
+    runner : AnalysisRunner
+    settings : callable
+        Gives the settings as they are now.
+    store : callable
+        Gives the path of the corrections store.
+    """
+
+    failed = Signal(str)
+    folder_requested = Signal()
+    action_requested = Signal(object)
+    noted = Signal()
+
+    def __init__(
+        self,
+        viewer: Viewer,
+        opener: SweepOpener,
+        runner: AnalysisRunner,
+        settings: Callable[[], Settings],
+        store: Callable[[], Path],
+        parent: QObject,
+    ) -> None:
+        super().__init__(parent)
+        self._opener = opener
+        self._runner = runner
+        self._settings = settings
+        self._store = store
+        self.listing: Listing | None = None
+        self._rows: list[Row] = []
+        self._row_at: dict[Path, int] = {}
+        self._open_first: Path | None = None
+        self._wanted: SweepSource | None = None
+        self._session: ReviewSession | None = None
+        self._lookup: object | None = None
+        self.dock = WorklistDock(viewer, self)
+        self.dock.made.connect(self._connect)
+        self.ahead = ReadAhead(runner, self)
+        self.ahead.read.connect(self._was_read_ahead)
+        self.ahead.analysed.connect(self._look_at_source)
+        self.ahead.failed.connect(self._failed_ahead)
+        runner.ended.connect(self._begin_ahead)
+        self._soon = QTimer(self)
+        self._soon.setSingleShot(True)
+        self._soon.setInterval(_LOOK_AGAIN_MS)
+        self._soon.timeout.connect(self._look_at_front)
+
+    def _connect(self, widget: WorklistWidget) -> None:
+        widget.chosen.connect(self.open)
+        widget.folder_requested.connect(self.folder_requested)
+        widget.action_requested.connect(self.action_requested)
+
+    @property
+    def widget(self) -> WorklistWidget:
+        """The list itself, made when it is first wanted."""
+        return self.dock.widget
+
+    # Listing -------------------------------------------------------------------------------
+
+    def open_folder(self, folder: Path, first: Path | None = None) -> None:
+        """List the sweeps of a folder, and open one of them; a folder of one sweep is that sweep.
+
+        Parameters
+        ----------
+        folder : Path
+        first : Path, optional
+            The sweep to open; by default the first of the folder.
+        """
+        self._open_first = first
+        worker = LISTING.worker(list_sweeps, folder)
+        self._lookup = worker  # a folder that was being looked through matters no more
+        worker.returned.connect(lambda listing: self._show(worker, listing))
+        worker.errored.connect(lambda error: self.failed.emit(str(error)))
+        LISTING.start(worker)
+
+    def _show(self, worker: object, listing: Listing) -> None:
+        if worker is not self._lookup:
+            return
+        if len(listing.sources) == 1 and not self.dock.shown:
+            self._opener.read_source(listing.sources[0])
+            return
+        self.listing = listing
+        self._rows = [Row(source, listing.name(source)) for source in listing.sources]
+        self._row_at = {row.source.path: number for number, row in enumerate(self._rows)}
+        folder = listing.folder.resolve()
+        self.widget.show_rows(shown(folder.name), shown(folder), self._rows)
+        self.widget.folder.setToolTip(f"{shown(folder)}\n{listing.notice}".strip())
+        self.dock.show()
+        number = self._row_at.get(self._open_first or Path(), 0)
+        self.open(number)
+        self._look_at([*range(number, len(self._rows)), *range(number)], whole=True)
+
+    def _look_at(
+        self, numbers: list[int], whole: bool = False, analysis: Analysis | None = None
+    ) -> None:
+        """Find out in the background what is known of some rows."""
+        settings = self._settings()
+
+        def models() -> AnalysisSetup:
+            return choose_models(settings.cls_model, settings.seg_model).setup()
+
+        rows = self._rows
+        sources = [(number, rows[number].source) for number in numbers]
+        worker = LISTING.worker(gather, sources, self._store(), settings.reviewer, models, analysis)
+        if whole:
+            self._lookup = worker
+        worker.yielded.connect(lambda facts: self._take(worker, rows, facts))
+        if whole:
+            worker.finished.connect(lambda: self._looked(worker))
+        LISTING.start(worker)
+
+    def _take(self, worker: object, rows: list[Row], facts: dict[int, SweepFacts]) -> None:
+        if rows is not self._rows:
+            worker.quit()  # type: ignore[attr-defined]  # another folder is shown
+            return
+        self.widget.model.take(facts)
+        if worker is self._lookup:
+            done = sum(row.facts is not None for row in rows)
+            self.widget.say("" if done == len(rows) else f"Looking at {done}…")
+
+    def _looked(self, worker: object) -> None:
+        if worker is self._lookup:
+            self._lookup = None
+            self.widget.say("")
+
+    def look_again(self) -> None:
+        """Find out anew what is known of all sweeps: models or reviewer are others now."""
+        if self._rows:
+            self._look_at(list(range(len(self._rows))), whole=True)
+
+    # Opening -------------------------------------------------------------------------------
+
+    def open(self, number: int) -> None:
+        """Open a sweep of the list; one that was read ahead is there at once."""
+        source = self._rows[number].source
+        self._wanted = source
+        if self.ahead.is_reading(source):
+            self.widget.say(f"Opening {self._rows[number].name}…")
+            return
+        sweep = self.ahead.take(source)
+        if sweep is not None:
+            self._opener.give(sweep)
+        else:
+            self.widget.say(f"Opening {self._rows[number].name}…")
+            self._opener.read_source(source)
+
+    def _was_read_ahead(self, source: SweepSource) -> None:
+        if source == self._wanted and source.path != self._front_path:
+            sweep = self.ahead.take(source)
+            if sweep is not None:
+                self._opener.give(sweep)
+
+    def step(self, rows: int) -> None:
+        """Open the sweep some rows on, or back, in the order in which they are shown."""
+        if not self._rows:
+            self.dock.show()
+            return
+        number = self.widget.beside(rows)
+        if number is None:
+            self.widget.say("This is the last sweep shown" if rows > 0 else "This is the first")
+        else:
+            self.open(number)
+
+    def holds(self, sweep: SweepVolume) -> bool:
+        """Whether a sweep is one of the list."""
+        return sweep.path is not None and sweep.path in self._row_at
+
+    @property
+    def _front_path(self) -> Path | None:
+        number = self.widget.model.in_front if self._rows else None
+        return None if number is None else self._rows[number].source.path
+
+    def show_front(self, sweep: SweepVolume | None) -> None:
+        """Mark the sweep that is on the screen, and note that it was opened."""
+        self._session = None
+        if sweep is not None and sweep.path is not None:
+            folder = self.listing.folder if self.listing and self.holds(sweep) else None
+            worker = NOTING.worker(remember_opened, sweep.path, folder)
+            worker.finished.connect(self.noted)
+            NOTING.start(worker)
+        if self._rows:
+            path = sweep.path if sweep is not None and self.holds(sweep) else None
+            self.widget.show_front(self._row_at[path] if path else None)
+            self.widget.say("")
+
+    def open_recent(self, recent: Recent) -> None:
+        """Open what was open before, with its list."""
+        if recent.folder and Path(recent.folder).is_dir():
+            self.open_folder(Path(recent.folder), Path(recent.path))
+        else:
+            self._opener.read(recent.path)
+
+    # The sweep on the screen, and the next ---------------------------------------------------
+
+    def follow(self, session: ReviewSession) -> None:
+        """Keep the row of the sweep on the screen up to date, and read the next one."""
+        self._session = session
+        session.frames_changed.connect(self.changed)
+        session.frames_computed.connect(self.changed)
+        self.changed()
+        self._begin_ahead()
+
+    def changed(self) -> None:
+        """Look soon at what changed of the sweep on the screen."""
+        if self._rows and not self._soon.isActive():
+            self._soon.start()
+
+    def _look_at_front(self) -> None:
+        session = self._session
+        number = None if session is None else self._row_at.get(session.sweep.path or Path())
+        if session is not None and number is not None:
+            self._look_at([number], analysis=session.analysis)
+
+    def _look_at_source(self, source: SweepSource) -> None:
+        if (number := self._row_at.get(source.path)) is not None:
+            self._look_at([number])
+
+    def _failed_ahead(self, source: SweepSource, message: str) -> None:
+        number = self._row_at.get(source.path)
+        if number is not None:
+            self.widget.model.take({number: SweepFacts(failed=message)})
+        if source == self._wanted and source.path != self._front_path:
+            self.failed.emit(message)
+
+    def _begin_ahead(self) -> None:
+        if self._session is None or not self._rows or self.widget.model.in_front is None:
+            return
+        number = self.widget.beside(1)
+        if number is not None:
+            facts = self._rows[number].facts
+            if facts is None or not facts.failed:
+                self.ahead.begin(self._rows[number].source, self._settings())
+
+    def close(self) -> None:
+        """Stop what runs for the list, and hide it; for good."""
+        self._soon.stop()
+        self.ahead.stop()
+        self._session, self._rows = None, []
+        self._lookup = None
+        self.dock.hide()

@@ -1,0 +1,88 @@
+"""Where the worklist stands in napari's window: a tab beside napari's list of layers."""
+
+from functools import cached_property
+
+from napari.viewer import Viewer
+from qtpy.QtCore import QObject, Signal
+from qtpy.QtGui import QColor
+from qtpy.QtWidgets import QDockWidget
+
+from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, hide_when_closed
+from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
+
+_TROUBLE = {False: "#f59356", True: "#a34700"}
+"""Vermillion, lighter or darker by whether the theme is light: as text it needs contrast 4.5."""
+
+
+class WorklistDock(QObject):
+    """Makes the worklist when it is first wanted; shows and hides it.
+
+    Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either;
+    ``made`` gives the worklist once.
+    """
+
+    visibility_changed = Signal(bool)
+    made = Signal(object)  # WorklistWidget
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self.dock: QDockWidget | None = None
+
+    @cached_property
+    def widget(self) -> WorklistWidget:
+        """The worklist in its dock."""
+        widget = WorklistWidget()
+        widget.model.set_trouble_colour(_trouble(self._viewer.theme))
+        window = self._viewer.window
+        self.dock = window.add_dock_widget(
+            widget,
+            name="Worklist",
+            area="left",
+            add_vertical_stretch=False,
+            menu=window.window_menu,
+        )
+        beside_layer_list(self._viewer, self.dock)
+        hide_when_closed(self.dock)
+        self.dock.visibilityChanged.connect(self._tell)
+        self.made.emit(widget)
+        return widget
+
+    def _tell(self) -> None:
+        self.visibility_changed.emit(self.shown)
+
+    @property
+    def shown(self) -> bool:
+        """Whether the worklist is there, in front or behind the tab of the layers."""
+        return self.dock is not None and not self.dock.isHidden()
+
+    def show(self) -> None:
+        """Show the worklist, in front."""
+        _ = self.widget
+        if self.dock is not None:
+            self.dock.show()
+            self.dock.raise_()
+            self._tell()
+
+    def hide(self) -> None:
+        """Hide the worklist, where there is one."""
+        if self.dock is not None:
+            self.dock.hide()
+            self._tell()
+
+    def toggle(self) -> None:
+        """Show the worklist where it is hidden, else hide it."""
+        if self.shown:
+            self.hide()
+        else:
+            self.show()
+
+    def follow_theme(self) -> None:
+        """Take the colours of the viewer's theme."""
+        if self.dock is not None:
+            self.widget.model.set_trouble_colour(_trouble(self._viewer.theme))
+
+
+def _trouble(theme_name: str) -> str:
+    return _TROUBLE[QColor(palette_of(theme_name).background).lightnessF() > 0.5]

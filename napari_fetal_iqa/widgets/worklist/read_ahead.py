@@ -1,0 +1,171 @@
+"""The next sweep of the worklist, read and analysed while this one is reviewed."""
+
+import logging
+import threading
+from collections.abc import Callable, Generator
+
+import psutil
+from qtpy.QtCore import QObject, Signal
+
+from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.run import begin_analysis
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.io.discovery import SweepSource
+from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.io.read import read_source
+from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
+from napari_fetal_iqa.widgets.background.tasks import prepare_sweep
+from napari_fetal_iqa.widgets.background.threads import AHEAD
+
+logger = logging.getLogger(__name__)
+
+MOST_BYTES = 2 << 30
+"""A case of ACOUSLIC-AI has 351 MB inflated; a sweep of more is not kept beside the open one."""
+_PART_OF_FREE_MEMORY = 0.5
+
+
+class ReadAhead(QObject):
+    """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read.
+
+    Its analysis goes into the cache. It gives way whenever the sweep on the screen is analysed,
+    and stops when another sweep is wanted.
+
+    Parameters
+    ----------
+    runner : AnalysisRunner
+        Of the sweep on the screen; its process of the networks is used.
+    """
+
+    read = Signal(object)  # SweepSource
+    analysed = Signal(object)  # SweepSource
+    failed = Signal(object, str)  # SweepSource, why
+
+    def __init__(self, runner: AnalysisRunner, parent: QObject | None = None) -> None:
+        super().__init__(parent)
+        self._runner = runner
+        self._stop = threading.Event()
+        self._source: SweepSource | None = None
+        self._sweep: SweepVolume | None = None
+
+    def begin(self, source: SweepSource, settings: Settings) -> None:
+        """Read a sweep, and analyse it where sweeps are analysed when they are opened."""
+        if source == self._source and (self._sweep is None or not self._stop.is_set()):
+            return  # being read, or analysed, or ready
+        kept = self._sweep if source == self._source else None
+        self.stop(forget=kept is None)
+        self._source, self._stop = source, threading.Event()
+        stop = self._stop
+        models = (settings.cls_model, settings.seg_model) if settings.analyse_on_open else None
+        worker = AHEAD.worker(
+            prepare,
+            source,
+            kept,
+            self._runner.analyser,
+            models,
+            stop.is_set,
+            lambda: self._runner.running,
+        )
+        worker.yielded.connect(lambda sweep: self._take(stop, sweep))
+        worker.returned.connect(lambda done: self._end(stop, bool(done)))
+        worker.errored.connect(lambda error: self._fail(stop, error))
+        AHEAD.start(worker)
+
+    def is_reading(self, source: SweepSource) -> bool:
+        """Whether this sweep is being read right now."""
+        return source == self._source and self._sweep is None and not self._stop.is_set()
+
+    def take(self, source: SweepSource) -> SweepVolume | None:
+        """Return a sweep that was read ahead, which is not kept here any more; else None."""
+        sweep = self._sweep if source == self._source else None
+        self.stop()
+        return sweep
+
+    def stop(self, forget: bool = True) -> None:
+        """Stop reading and analysing ahead, and keep nothing."""
+        self._stop.set()
+        if forget:
+            self._source = self._sweep = None
+
+    def _take(self, stop: threading.Event, sweep: SweepVolume) -> None:
+        if stop is self._stop and self._source is not None:
+            self._sweep = sweep
+            self.read.emit(self._source)
+
+    def _end(self, stop: threading.Event, done: bool) -> None:
+        if stop is self._stop and self._source is not None:
+            if done:
+                self.analysed.emit(self._source)
+            if self._sweep is None or not done:
+                stop.set()  # may begin again
+
+    def _fail(self, stop: threading.Event, error: Exception) -> None:
+        if stop is self._stop and self._source is not None:
+            source = self._source
+            self.stop()
+            if isinstance(error, FetalIqaError | ModelError):
+                self.failed.emit(source, str(error))
+            else:
+                logger.error("reading ahead failed", exc_info=error)
+
+
+def prepare(
+    source: SweepSource,
+    kept: SweepVolume | None,
+    analyser: RemoteAnalyser,
+    models: tuple[str, str] | None,
+    stopped: Callable[[], bool],
+    busy: Callable[[], bool],
+) -> Generator[SweepVolume, None, bool]:
+    """Give the sweep once it is read, and return whether its analysis is in the cache.
+
+    Nothing where it is larger than there is room for, or another is wanted before; no analysis
+    while the networks are busy with the sweep on the screen.
+    """
+    sweep = kept
+    if sweep is None:
+        sweep = read_source(source)
+        frames, rows, columns = sweep.shape
+        free = psutil.virtual_memory().available * _PART_OF_FREE_MEMORY
+        if frames * rows * columns > min(MOST_BYTES, free):
+            return False
+        if isinstance(sweep.frames, InflatingFrames):
+            for number in range(frames):  # bit by bit, so that it can be stopped
+                _ = sweep.frames[number]
+                if stopped():
+                    return False
+        prepare_sweep(sweep)
+        yield sweep
+    return models is not None and _analyse(sweep, analyser, models, lambda: stopped() or busy())
+
+
+def _analyse(
+    sweep: SweepVolume,
+    analyser: RemoteAnalyser,
+    models: tuple[str, str],
+    stop: Callable[[], bool],
+) -> bool:
+    def load() -> RemoteAnalyser:
+        analyser.load(*models)
+        return analyser
+
+    if stop():
+        return False
+    setup = choose_models(*models).setup()
+    queue = FrameQueue(len(sweep), 0)
+    analysis, results = begin_analysis(sweep, setup, load, queue, leave_out=queue.leave_out)
+    if analysis.complete:
+        return True
+    try:
+        for batch in results:
+            analysis.add(batch)
+            if stop():
+                break
+    finally:
+        cache.save(analysis)  # of some frames, too
+    return analysis.complete

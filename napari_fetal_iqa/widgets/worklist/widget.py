@@ -1,0 +1,270 @@
+"""The list of sweeps: filter, table, and the way from one to the next."""
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtGui import QKeyEvent, QResizeEvent
+from qtpy.QtWidgets import (
+    QAbstractItemView,
+    QComboBox,
+    QHBoxLayout,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QPushButton,
+    QSizePolicy,
+    QStackedWidget,
+    QTableView,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State
+from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.shortcuts import Action, with_key
+from napari_fetal_iqa.widgets.worklist.model import WorklistFilter, WorklistModel
+
+
+class WorklistWidget(QWidget):
+    """Shows sweeps; ``chosen`` tells the number of the one that shall be opened.
+
+    ``folder_requested`` tells that another folder is wanted, ``action_requested`` which key a
+    button stands for.
+    """
+
+    chosen = Signal(int)
+    folder_requested = Signal()
+    action_requested = Signal(object)  # Action
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.model = WorklistModel(self)
+        self.filter = WorklistFilter(self.model, self)
+        self.table = _Table()
+        self.table.setModel(self.filter)
+        self.table.fit_columns()
+        self.table.activated.connect(self._choose)
+        self.search = _SearchLine()
+        self.search.textChanged.connect(self._filter)
+        self.search.returnPressed.connect(self._choose_first)
+        self.search.left_downwards.connect(self.table.take_focus)
+        self.states = QComboBox()
+        self.states.addItems([str(state) for state in State])
+        self.states.setToolTip("Show only sweeps that are so far")
+        self.states.setAccessibleName("State of the sweeps shown")
+        self.states.currentTextChanged.connect(self._filter)
+        with_own_keys(self.states)
+        self.folder = _elided()
+        self.count = _elided()
+        self._of_row: dict[str, int] = {}
+
+        filters = QHBoxLayout()
+        filters.addWidget(self.search, stretch=3)
+        filters.addWidget(self.states, stretch=2)
+        listed = QWidget()
+        column = QVBoxLayout(listed)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.setSpacing(4)
+        column.addWidget(self.folder)
+        column.addLayout(filters)
+        column.addWidget(self.table, stretch=1)
+        column.addWidget(self.count)
+        column.addLayout(self._buttons())
+        self._pages = QStackedWidget()
+        self._pages.addWidget(self._empty())
+        self._pages.addWidget(listed)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(4, 2, 4, 4)
+        whole.addWidget(self._pages)
+        self.setMinimumWidth(210)
+
+    def _buttons(self) -> QHBoxLayout:
+        row = QHBoxLayout()
+        for text, action, tip in (
+            ("Previous", Action.PREVIOUS_IN_WORKLIST, "Open the sweep before this one"),
+            ("Next", Action.NEXT_IN_WORKLIST, "Open the sweep after this one"),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(with_key(tip, action))
+            button.clicked.connect(lambda _, action=action: self.action_requested.emit(action))
+            with_own_keys(button)
+            row.addWidget(button)
+        row.addWidget(self._folder_button("Folder…"))
+        return row
+
+    def _folder_button(self, text: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip("Choose a folder: all its sweeps are listed here")
+        button.clicked.connect(self.folder_requested)
+        with_own_keys(button)
+        return button
+
+    def _empty(self) -> QWidget:
+        empty = QWidget()
+        column = QVBoxLayout(empty)
+        words = QLabel(
+            "No folder is open.<br>Open an exam, or a folder of exams: all its sweeps stand here, "
+            "with what was found in them and how far their review is."
+        )
+        words.setWordWrap(True)
+        column.addWidget(words)
+        column.addWidget(self._folder_button("Open a folder…"))
+        column.addStretch()
+        return empty
+
+    # What is shown -------------------------------------------------------------------------
+
+    def show_rows(self, folder: str, whole: str, rows: Sequence[Row]) -> None:
+        """Show the sweeps of a folder.
+
+        Parameters
+        ----------
+        folder, whole : str
+            Its name, and all of its path for the tooltip.
+        rows : sequence of Row
+        """
+        self.search.clear()
+        self.states.setCurrentIndex(0)
+        self.folder.setText(folder)
+        self.folder.setToolTip(whole)
+        self.model.show_rows(rows)
+        self._pages.setCurrentIndex(1)
+        self.say("")
+
+    def say(self, doing: str) -> None:
+        """Show below the table what is going on; nothing: how many sweeps are shown."""
+        shown, every = self.filter.rowCount(), len(self.model.rows)
+        sweeps = "sweep" if every == 1 else "sweeps"
+        count = f"{every} {sweeps}" if shown == every else f"{shown} of {every} {sweeps}"
+        self.count.setText(f"{count}. {doing}" if doing else count)
+        self.count.setToolTip(self.count.text())
+
+    def show_front(self, number: int | None) -> None:
+        """Mark the row of the sweep on the screen, and bring it into view."""
+        self.model.in_front = number
+        if number is not None:
+            index = self.filter.mapFromSource(self.model.index(number, 0))
+            self.table.setCurrentIndex(index)
+            self.table.scrollTo(index)
+
+    def beside(self, step: int) -> int | None:
+        """Return the row that is some rows from the sweep on the screen, as they are shown now.
+
+        None where there is none; the first one that is shown where no sweep of the list is open.
+        """
+        order = self.filter
+        front = self.model.in_front
+        if front is None:
+            place = 0
+        else:
+            index = order.mapFromSource(self.model.index(front, 0))
+            place = 0 if not index.isValid() else index.row() + step
+        if not 0 <= place < order.rowCount():
+            return None
+        return order.mapToSource(order.index(place, 0)).row()
+
+    # What is clicked -----------------------------------------------------------------------
+
+    def _filter(self) -> None:
+        self.filter.choose(self.search.text(), State(self.states.currentText()))
+        self.say("")
+
+    def _choose(self, index: QModelIndex) -> None:
+        self.chosen.emit(self.filter.mapToSource(index).row())
+
+    def _choose_first(self) -> None:
+        if self.filter.rowCount():
+            self._choose(self.filter.index(0, 0))
+
+
+class _SearchLine(QLineEdit):
+    """The text that names must hold; Down goes to the table, Escape clears it."""
+
+    left_downwards = Signal()
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setPlaceholderText("Filter")
+        self.setClearButtonEnabled(True)
+        self.setAccessibleName("Filter the sweeps by words")
+        self.setToolTip(
+            "Words that a sweep's name, state or reviewers hold.\n"
+            "Enter opens the first; Down goes to the list."
+        )
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:
+        """Go to the table, or clear the text."""
+        key = event.key() if event is not None else None
+        if key == Qt.Key.Key_Down:
+            self.left_downwards.emit()
+        elif key == Qt.Key.Key_Escape and self.text():
+            self.clear()
+        else:
+            super().keyPressEvent(event)
+
+
+class _Table(QTableView):
+    """As many columns as there is room for, the first ones always; never a bar below it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.setAccessibleName("Worklist")
+        self.setToolTip("Double click, or Enter, opens a sweep")
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setWordWrap(False)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)  # Tab goes on to the next control
+        self.setSortingEnabled(True)
+        self.setCornerButtonEnabled(False)
+        with_own_keys(self)
+        height = self.fontMetrics().height() + 6
+        if (rows := self.verticalHeader()) is not None:
+            rows.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)  # no row is measured
+            rows.setDefaultSectionSize(height)
+            rows.hide()
+        if (titles := self.horizontalHeader()) is not None:
+            titles.setHighlightSections(False)
+            titles.setMinimumSectionSize(24)
+            titles.setSortIndicatorClearable(True)
+            titles.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
+
+    def take_focus(self) -> None:
+        """Take the keys, with a row to begin from."""
+        model = self.model()
+        if model is not None and not self.currentIndex().isValid():
+            self.setCurrentIndex(model.index(0, 0))
+        self.setFocus(Qt.FocusReason.TabFocusReason)
+
+    def fit_columns(self) -> None:
+        """Show the columns that there is room for; the name takes what is left."""
+        viewport = self.viewport()
+        room = viewport.width() if viewport is not None else 0
+        letter = self.fontMetrics().averageCharWidth() + 1
+        used = 0
+        for place, column in enumerate(COLUMNS):
+            width = letter * column.width + 12
+            used += width
+            self.setColumnHidden(place, place > 1 and used > room)
+            if place:
+                self.setColumnWidth(place, width)
+        others = sum(
+            self.columnWidth(place)
+            for place in range(1, len(COLUMNS))
+            if not self.isColumnHidden(place)
+        )
+        self.setColumnWidth(0, max(room - others, 60))
+
+    def resizeEvent(self, event: QResizeEvent | None) -> None:
+        """Show as many columns as there is room for now."""
+        super().resizeEvent(event)
+        self.fit_columns()
+
+
+def _elided() -> QLabel:
+    label = QLabel()
+    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+    return label

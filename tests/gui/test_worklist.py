@@ -1,0 +1,191 @@
+"""A day's work: a folder of sweeps, one after the other, in a real window."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QPushButton
+
+from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, State
+from napari_fetal_iqa.storage.recent import recent_sweeps
+from napari_fetal_iqa.widgets.shortcuts import Action
+
+pytestmark = pytest.mark.gui
+
+SECONDS = 1000
+CONTROL = Qt.KeyboardModifier.ControlModifier
+
+
+@pytest.fixture(scope="module")
+def exam(tmp_path_factory, phantom):
+    """A folder of three sweeps and a file that is none."""
+    folder = tmp_path_factory.mktemp("exam")
+    for number, frames in enumerate(
+        (phantom.sweep.frames, phantom.sweep.frames[::-1], phantom.sweep.frames[:, ::-1]), start=1
+    ):
+        path = folder / f"case_{number}.mha"
+        write_volume(path, np.asarray(frames), phantom.sweep.spacing_mm, compress=number == 2)
+    (folder / "case_4.mha").write_bytes(b"junk")
+    return folder
+
+
+@pytest.fixture
+def desk(window, exam, tiny_settings, qtbot):
+    """The review with the folder in its worklist, and the first sweep open."""
+    widget = window()
+    widget.worklist.open_folder(exam)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: all(row.facts for row in rows(widget)), timeout=20 * SECONDS)
+    return widget
+
+
+def rows(widget):
+    return widget.worklist.widget.model.rows
+
+
+def shown(widget, key):
+    """What one column shows, from top to bottom."""
+    column = [column.key for column in COLUMNS].index(key)
+    model = widget.worklist.widget.filter
+    return [model.index(row, column).data() for row in range(model.rowCount())]
+
+
+def name_in_front(widget):
+    return widget.presenter.session.sweep.name if widget.presenter else None
+
+
+def wait_for(qtbot, widget, name):
+    qtbot.waitUntil(lambda: name_in_front(widget) == name, timeout=20 * SECONDS)
+
+
+def test_a_folder_is_listed_and_worked_through_by_keys(desk, press, qtbot, store):
+    assert shown(desk, "name") == ["▸ case_1", "case_2", "case_3", "case_4"]
+    assert shown(desk, "state")[3] == "! failed"
+    frames = str(len(desk.presenter.session.sweep))
+    assert shown(desk, "frames") == [frames, frames, frames, ""]
+    assert desk.worklist.dock.shown
+
+    first = desk.layer
+    qtbot.waitUntil(lambda: desk.worklist.ahead._sweep is not None, timeout=20 * SECONDS)
+    ahead = desk.worklist.ahead._sweep
+    press(desk, Qt.Key.Key_PageDown, CONTROL)
+    wait_for(qtbot, desk, "case_2")
+    assert desk.presenter.session.sweep is ahead  # read once
+    assert first not in desk.viewer.layers
+    assert shown(desk, "name")[1] == "▸ case_2"
+
+    desk.presenter.actions.label_optimal()
+    desk.page.reviewed.click()
+    qtbot.waitUntil(lambda: shown(desk, "state")[1] == "✓ reviewed", timeout=20 * SECONDS)
+    assert shown(desk, "corrected") == ["", "1", "", ""]
+
+    press(desk, Qt.Key.Key_PageUp, CONTROL)
+    wait_for(qtbot, desk, "case_1")
+    press(desk, Qt.Key.Key_PageUp, CONTROL)
+    assert "This is the first" in desk.worklist.widget.count.text()
+
+
+def test_of_sweeps_wanted_in_a_row_the_last_one_comes(desk, qtbot):
+    desk.do(Action.NEXT_IN_WORKLIST)
+    desk.worklist.open(2)
+    wait_for(qtbot, desk, "case_3")
+    qtbot.wait(100)
+    assert name_in_front(desk) == "case_3"
+    assert len([layer for layer in desk.viewer.layers if "case" in layer.name]) == 1
+
+
+def test_the_list_is_filtered_and_sorted_and_opened_from_the_keyboard(desk, qtbot):
+    listed = desk.worklist.widget
+    QTest.keyClicks(listed.search, "case_3")
+    assert shown(desk, "name") == ["case_3"]
+    assert listed.count.text().startswith("1 of 4")
+    QTest.keyClick(listed.search, Qt.Key.Key_Return)
+    wait_for(qtbot, desk, "case_3")
+    QTest.keyClick(listed.search, Qt.Key.Key_Escape)
+    listed.states.setCurrentText(str(State.FAILED))
+    assert shown(desk, "name") == ["▸ case_3", "case_4"]  # the one on the screen stays
+    listed.states.setCurrentIndex(0)
+    listed.table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert shown(desk, "name") == ["case_4", "▸ case_3", "case_2", "case_1"]
+    desk.do(Action.NEXT_IN_WORKLIST)  # in the order that is shown
+    wait_for(qtbot, desk, "case_2")
+    listed.table.take_focus()
+    QTest.keyClick(listed.table, Qt.Key.Key_Down)
+    QTest.keyClick(listed.table, Qt.Key.Key_Return)
+    wait_for(qtbot, desk, "case_1")
+
+
+def test_what_failed_says_why_and_is_told_when_it_is_opened(desk, qtbot):
+    model = desk.worklist.widget.filter
+    tip = model.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
+    assert "case_4.mha: expected" in tip
+    desk.worklist.open(3)
+    qtbot.waitUntil(lambda: bool(desk.page.analysis.error.text()), timeout=20 * SECONDS)
+    assert name_in_front(desk) == "case_1"
+
+
+def test_the_next_sweep_is_analysed_while_this_one_is_reviewed(window, exam, tiny_settings, qtbot):
+    widget = window()
+    widget.settings_file.keep(tiny_settings.model_copy(update={"analyse_on_open": True}))
+    widget.worklist.open_folder(exam)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    qtbot.waitUntil(
+        lambda: rows(widget)[1].facts is not None and rows(widget)[1].facts.analysed == 1,
+        timeout=120 * SECONDS,
+    )
+    assert rows(widget)[1].facts.best_frame is not None
+    widget.do(Action.NEXT_IN_WORKLIST)
+    wait_for(qtbot, widget, "case_2")
+    qtbot.waitUntil(lambda: widget.presenter.session.analysis is not None, timeout=20 * SECONDS)
+    assert widget.presenter.session.analysis.complete  # from the cache, at once
+
+
+def test_the_worklist_is_closed_and_comes_back_from_menu_and_panel(desk):
+    dock = desk.worklist.dock
+    button = dock.dock.titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton")
+    button.click()
+    QApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+    assert not dock.shown
+    assert not desk.page.worklist.isChecked()
+    desk.page.worklist.click()
+    assert dock.shown
+    dock.hide()
+    menu = desk.viewer.window.window_menu
+    {action.text(): action for action in menu.actions()}["Worklist"].trigger()
+    assert dock.shown
+
+
+def test_the_empty_page_goes_on_with_what_was_open_last(desk, qtbot, exam):
+    desk.do(Action.NEXT_IN_WORKLIST)
+    wait_for(qtbot, desk, "case_2")
+    qtbot.waitUntil(lambda: recent_sweeps()[0].name == "case_2.mha", timeout=20 * SECONDS)
+    desk.viewer.layers.remove(desk.layer)
+    qtbot.waitUntil(lambda: desk.welcome.go_on.isVisible(), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: "case_2" in desk.welcome.go_on.text(), timeout=20 * SECONDS)
+    desk.welcome.go_on.click()
+    wait_for(qtbot, desk, "case_2")
+    assert desk.worklist.widget.model.in_front == 1
+
+
+def test_without_a_folder_the_list_says_how_to_begin(window, tiny_settings):
+    widget = window()
+    assert not widget.worklist.dock.shown
+    widget.do(Action.NEXT_IN_WORKLIST)
+    assert widget.worklist.dock.shown
+    assert widget.worklist.widget._pages.currentIndex() == 0
+
+
+def test_a_folder_without_sweeps_is_told_in_the_panel(window, tiny_settings, tmp_path, qtbot):
+    widget = window()
+    widget.worklist.open_folder(tmp_path)
+    qtbot.waitUntil(lambda: "found none" in widget.welcome.message.text(), timeout=20 * SECONDS)
+
+
+def test_every_control_of_the_list_has_a_tooltip_and_a_name(desk):
+    listed = desk.worklist.widget
+    for control in (listed.search, listed.states, listed.table):
+        assert control.toolTip()
+        assert control.accessibleName()
+    for button in listed.findChildren(QPushButton):
+        assert button.toolTip()
