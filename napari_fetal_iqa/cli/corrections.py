@@ -222,6 +222,8 @@ def merge(
             f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
             f"{done.known} events were here already"
         )
+        if done.reviewed:
+            echo(f"sweeps marked as fully reviewed there, and now here as well: {done.reviewed}")
         if done.other_bounds:
             names = ", ".join(shown(name[:8]) for name in done.other_bounds[:8])
             more = ", ..." if len(done.other_bounds) > 8 else ""

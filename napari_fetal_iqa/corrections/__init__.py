@@ -2,7 +2,7 @@
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
-from napari_fetal_iqa.corrections.merge import move_to_disk, rescue
+from napari_fetal_iqa.corrections.merge import beyond_rescue, move_to_disk, rescue
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.labels import Label
@@ -16,6 +16,7 @@ __all__ = [
     "History",
     "Label",
     "SweepRecord",
+    "beyond_rescue",
     "latest",
     "move_to_disk",
     "rescue",

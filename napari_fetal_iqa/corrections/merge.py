@@ -6,6 +6,7 @@ from pathlib import Path
 
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.integrity import read_whole_store
+from napari_fetal_iqa.corrections.rows import FullReview
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 
@@ -20,6 +21,8 @@ class Merged:
         New ones.
     known : int
         Events that were here before.
+    reviewed : int
+        Sweeps that a reviewer has gone through by the other store alone; each counts here as well.
     other_bounds : tuple of str
         Sweeps that the other store splits in another way; they stay as they are here.
     """
@@ -27,11 +30,12 @@ class Merged:
     events: int
     sweeps: int
     known: int
+    reviewed: int = 0
     other_bounds: tuple[str, ...] = ()
 
 
 def merge(store: CorrectionStore, other: Path) -> Merged:
-    """Take over every event and sweep of another store, in one transaction.
+    """Take over every event, sweep and full review of another store, in one transaction.
 
     Events keep their time, reviewer and unique name, so merging again adds nothing. A store
     replays a reviewer's events in order of time; so it does not matter which of two stores
@@ -57,13 +61,15 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
             "corrections check --store names all of it, and --repair OUT saves the rest"
         )
     try:
-        events, sweeps = store.take_over(found.events, found.sweeps)
+        with store.at_once():
+            done = store.take_over(found.events, found.sweeps, found.reviewed)
+            store.take_over_subjects(found.subjects)
     except StoreError as error:
         raise StoreError(f"{error} (nothing of {other} was taken over)") from None
-    store.take_over_subjects(found.subjects)
     here = {record.identity: record.bounds for record in store.sweeps()}
     split = (one.identity for one in found.sweeps if here.get(one.identity) != one.bounds)
-    return Merged(events, sweeps, len(found.events) - events, tuple(split))
+    events, sweeps, reviewed = done
+    return Merged(events, sweeps, len(found.events) - events, reviewed, tuple(split))
 
 
 def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
@@ -77,10 +83,8 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
     store = CorrectionStore(kept.path)
     try:
         store.take_over(kept.events(), kept.sweeps(), sure=True)
-        for sweep in kept.sweeps():
-            for reviewer in kept.fully_reviewed(sweep.identity):
-                store.set_fully_reviewed(sweep.identity, reviewer, True)
         store.take_over_subjects(kept.subjects().values())
+        store.say_where_reviews_stand(kept)
     except BaseException:
         store.close()
         raise
@@ -91,7 +95,8 @@ def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
 def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
     """Save what is not on disk into a new store.
 
-    The store's own file is not asked for anything.
+    The store's own file is not asked for anything. Bookmarks are left out; and a store can say that
+    a sweep was gone through, but not that it was not after all: :func:`beyond_rescue` has these.
 
     Parameters
     ----------
@@ -109,17 +114,23 @@ def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
     StoreError
         Where that cannot be written either, or is there already.
     """
-    events = [one for one in store.waiting if isinstance(one, Event)]
-    if not store.on_disk:
-        events = store.events()
-    if not events:
+    events = [one for one in store.unsaved if isinstance(one, Event)]
+    reviews = [one for one in store.unsaved if isinstance(one, FullReview) and one.reviewed]
+    if not events and not reviews:
         return None
-    spoken_of = {event.sweep for event in events}
+    spoken_of = {event.sweep for event in events} | {review.sweep for review in reviews}
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="fetal-iqa-")) / "rescued-corrections.sqlite"
     elif path.exists():
         raise StoreError(f"{path}: is there already; choose another name")
     with CorrectionStore(path) as rescued:
         known = [record for record in store.known_sweeps if record.identity in spoken_of]
-        rescued.append(events, known)
+        whose = [(review.sweep, review.reviewer) for review in reviews]
+        rescued.take_over(events, known, whose)
     return path
+
+
+def beyond_rescue(store: CorrectionStore) -> int:
+    """Count the sweeps that are not fully reviewed after all, which no rescued store can say."""
+    unsaved = store.unsaved
+    return sum(isinstance(one, FullReview) and not one.reviewed for one in unsaved)

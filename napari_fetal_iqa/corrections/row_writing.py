@@ -9,7 +9,10 @@ from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
+    Bookmark,
+    FullReview,
     SweepRecord,
+    row_of_bookmark,
     row_of_event,
     row_of_sweep,
     sweep_of_row,
@@ -58,14 +61,42 @@ def insert_sweep(
     if known is not None and not sure:
         _check_agrees(record, known)
         return known, False
-    if known is not None and known.shape == record.shape and record.spacing_mm is None:
-        record = replace(record, spacing_mm=known.spacing_mm)
+    record = told(known, record)
     if known == record:
         return known, False
     row = row_of_sweep(record)
     names = ", ".join(f"{name} = ?" for name in SWEEP_COLUMNS.split(", "))
     connection.execute(f"UPDATE sweep SET {names} WHERE identity = ?", (*row, record.identity))
     return record, False
+
+
+def told(before: SweepRecord | None, record: SweepRecord) -> SweepRecord:
+    """Return what is known of a sweep once it was opened here.
+
+    Its own word counts; only where it says no spacing, that which was known stays.
+    """
+    if before is not None and before.shape == record.shape and record.spacing_mm is None:
+        return replace(record, spacing_mm=before.spacing_mm)
+    return record
+
+
+def put_review(connection: sqlite3.Connection, review: FullReview) -> None:
+    """Write whether a reviewer looked at every frame of a sweep."""
+    whose = (review.sweep, review.reviewer)
+    if review.reviewed:
+        connection.execute(
+            "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (*whose, review.time)
+        )
+    else:
+        connection.execute("DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", whose)
+
+
+def put_bookmark(
+    connection: sqlite3.Connection, sweep: str, reviewer: str, bookmark: Bookmark
+) -> None:
+    """Write where a review stands, in place of what was there."""
+    row = (sweep, reviewer, *row_of_bookmark(bookmark))
+    connection.execute("INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)", row)
 
 
 def insert_event(connection: sqlite3.Connection, event: Event) -> bool:

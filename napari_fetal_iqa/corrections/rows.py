@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
-from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.events import Event, now
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
@@ -51,6 +51,58 @@ class Bookmark:
 
     frame: int | None = None
     thresholds: tuple[float, float] | None = None
+
+
+@dataclass(frozen=True)
+class FullReview:
+    """That a reviewer looked at every frame of a sweep, or does not say so any more.
+
+    Parameters
+    ----------
+    sweep : str
+        Content identity.
+    reviewer : str
+    reviewed : bool
+    time : str
+        When it was said, UTC.
+    """
+
+    sweep: str
+    reviewer: str
+    reviewed: bool = True
+    time: str = field(default_factory=now)
+
+
+@dataclass
+class Unwritten:
+    """What was said and is not in the file yet.
+
+    Parameters
+    ----------
+    events : list of Event
+        In the order in which they were said.
+    sweeps : list of SweepRecord
+        Likewise; they are written before all that speaks of them.
+    reviews : dict of FullReview by (sweep, reviewer)
+        The last word of each reviewer on each sweep.
+    bookmarks : dict of Bookmark by (sweep, reviewer)
+        Likewise.
+    """
+
+    events: list[Event] = field(default_factory=list)
+    sweeps: list[SweepRecord] = field(default_factory=list)
+    reviews: dict[tuple[str, str], FullReview] = field(default_factory=dict)
+    bookmarks: dict[tuple[str, str], Bookmark] = field(default_factory=dict)
+
+    def __bool__(self) -> bool:
+        return bool(self.events or self.sweeps or self.reviews or self.bookmarks)
+
+    def add(self, more: "Unwritten") -> None:
+        """Let more wait; where a bookmark or a full review waits already, the newer counts."""
+        self.events += more.events
+        self.sweeps += more.sweeps
+        self.reviews |= more.reviews
+        self.bookmarks |= more.bookmarks
 
 
 def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from napari_fetal_iqa.corrections.consensus import consensus
 from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid
 from napari_fetal_iqa.corrections.history import FrameCorrection
-from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.rows import SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.validity import (
     packed_mask,
     sound_event,
@@ -64,7 +64,7 @@ class CorrectionStore(WaitingStore):
             record = sound_sweep(
                 SweepRecord(sweep.identity, sweep.shape, sweep.spacing_mm, sweep.bounds)
             )
-        self._put((), (record,))
+        self._put(Unwritten(sweeps=[record]))
 
     def set_label(
         self,
@@ -175,7 +175,7 @@ class CorrectionStore(WaitingStore):
                 sound = sound_event(event, record)
             before = said[-1].time if said else self._history_to_add_to(sound).end
             said.append(replace(sound, time=max(sound.time, before)))
-        self._put(said, ())
+        self._put(Unwritten(events=said))
 
 
 def _frame_numbers(frames: object) -> list[int]:

@@ -1,7 +1,7 @@
 """One SQLite file of corrections: its rows, read and written in whole transactions."""
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from types import TracebackType
@@ -9,9 +9,14 @@ from typing import Self, TypeVar
 
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
-from napari_fetal_iqa.corrections.events import Event, now
-from napari_fetal_iqa.corrections.row_writing import insert_event, insert_sweep
-from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord, row_of_bookmark
+from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.row_writing import (
+    insert_event,
+    insert_sweep,
+    put_bookmark,
+    put_review,
+)
+from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
     read_bookmarks,
@@ -21,7 +26,6 @@ from napari_fetal_iqa.corrections.sound_rows import (
 )
 from napari_fetal_iqa.corrections.validity import (
     quoted,
-    sound_bookmark,
     sound_event,
     sound_reviewer,
     sound_sweep,
@@ -139,9 +143,12 @@ class StoreFile:
     def fully_reviewed(self, sweep: str) -> list[str]:
         """Name those who looked at every frame of a sweep: their silence means no abdomen."""
         self.record(sweep)
+        return sorted(self._reviewed_in_file(sweep, self._records))
+
+    def _reviewed_in_file(self, sweep: str, records: Mapping[str, SweepRecord]) -> set[str]:
         with self._explaining():
-            found = self._sound(read_reviewed(self._connection, self._records.get, sweep))
-        return sorted(reviewer for _, reviewer in found)
+            found = self._sound(read_reviewed(self._connection, records.get, sweep))
+        return {reviewer for _, reviewer in found}
 
     def _sound(self, rows: Iterable[Row[_Meaning]]) -> list[_Meaning]:
         found = []
@@ -161,36 +168,14 @@ class StoreFile:
 
     # What is written -----------------------------------------------------------------------
 
-    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
-        """Remember where a review stands, in place of what was remembered before."""
-        record = self.record(sweep)
-        with self._refusing():
-            row = row_of_bookmark(sound_bookmark(bookmark, known_sweep(record, sweep)))
-            whose = (sweep, sound_reviewer(reviewer))
-        with self._writing():
-            self._connection.execute(
-                "INSERT OR REPLACE INTO bookmark VALUES (?, ?, ?, ?, ?)", (*whose, *row)
-            )
-
-    def set_fully_reviewed(self, sweep: str, reviewer: str, reviewed: bool) -> None:
-        """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
-        record = self.record(sweep)
-        with self._refusing():
-            known_sweep(record, sweep)
-            whose = (sweep, sound_reviewer(reviewer))
-        with self._writing():
-            if reviewed:
-                self._connection.execute(
-                    "INSERT OR REPLACE INTO reviewed VALUES (?, ?, ?)", (*whose, now())
-                )
-            else:
-                self._connection.execute(
-                    "DELETE FROM reviewed WHERE sweep = ? AND reviewer = ?", whose
-                )
-
     def take_over(
-        self, events: Iterable[Event], sweeps: Iterable[SweepRecord], *, sure: bool = False
-    ) -> tuple[int, int]:
+        self,
+        events: Iterable[Event],
+        sweeps: Iterable[SweepRecord],
+        reviewed: Iterable[tuple[str, str]] = (),
+        *,
+        sure: bool = False,
+    ) -> tuple[int, int, int]:
         """Write what is not here yet, in one transaction: all of it or nothing.
 
         A sweep that is known already stays as it is.
@@ -199,13 +184,15 @@ class StoreFile:
         ----------
         events : iterable of Event
         sweeps : iterable of SweepRecord
+        reviewed : iterable of (sweep, reviewer)
+            Who looked at every frame of a sweep.
         sure : bool
             The sweeps were opened here; a shape that contradicts theirs is corrected, not they
             refused.
 
         Returns
         -------
-        events, sweeps : int
+        events, sweeps, reviewed : int
             How many were not here.
 
         Raises
@@ -213,8 +200,9 @@ class StoreFile:
         StoreError
             Names the first that is not sound or contradicts what is here.
         """
-        n_events = n_sweeps = 0
+        n_events = n_sweeps = n_reviewed = 0
         records = dict(self._records)
+        here: dict[str, set[str]] = {}
         with self._writing(), self._refusing():
             for record in map(sound_sweep, sweeps):
                 records[record.identity], is_new = insert_sweep(self._connection, record, sure=sure)
@@ -222,18 +210,31 @@ class StoreFile:
             for event in events:
                 known = records.get(event.sweep) or self.record(event.sweep)
                 n_events += insert_event(self._connection, _let_in(event, known))
+            for sweep, reviewer in reviewed:
+                known_sweep(records.get(sweep) or self.record(sweep), sweep)
+                if sweep not in here:
+                    here[sweep] = self._reviewed_in_file(sweep, records)
+                if reviewer not in here[sweep]:
+                    review = FullReview(sweep, sound_reviewer(reviewer))
+                    put_review(self._connection, review)
+                    here[sweep].add(review.reviewer)
+                    n_reviewed += 1
         self._records |= records
-        return n_events, n_sweeps
+        return n_events, n_sweeps, n_reviewed
 
-    def _write(self, events: Iterable[Event], sweeps: Iterable[SweepRecord]) -> None:
-        """Write sound events, and sweeps as they were opened here, in one transaction."""
+    def _write(self, unwritten: Unwritten) -> None:
+        """Write what is sound, its sweeps as they were opened here, in one transaction."""
         with self._writing(), self._refusing():
-            for record in sweeps:
+            for record in unwritten.sweeps:
                 self._records[record.identity], _ = insert_sweep(
                     self._connection, record, sure=True
                 )
-            for event in events:
+            for event in unwritten.events:
                 insert_event(self._connection, event)
+            for review in unwritten.reviews.values():
+                put_review(self._connection, review)
+            for whose, bookmark in unwritten.bookmarks.items():
+                put_bookmark(self._connection, *whose, bookmark)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:
@@ -251,7 +252,20 @@ class StoreFile:
             raise schema.explain(error, self.path) from None
 
     @contextmanager
+    def at_once(self) -> Iterator[None]:
+        """Write all that is taken over meanwhile in one transaction, or nothing of it."""
+        try:
+            with self._writing():
+                yield
+        except BaseException:
+            self._records.clear()  # to be read again: some may not be there after all
+            raise
+
+    @contextmanager
     def _writing(self) -> Iterator[None]:
+        if self._connection.in_transaction:  # a part of it
+            yield
+            return
         with self._explaining():
             self._connection.execute("BEGIN IMMEDIATE")
             try:

@@ -1,22 +1,26 @@
 """A store that keeps what it cannot write, and writes it as soon as it can."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.events import Event, now
 from napari_fetal_iqa.corrections.history import History
-from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.row_writing import told
+from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
+from napari_fetal_iqa.corrections.store_file import known_sweep
 from napari_fetal_iqa.corrections.subject_store import SubjectStore
+from napari_fetal_iqa.corrections.validity import sound_bookmark, sound_reviewer
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 
 
 class WaitingStore(SubjectStore):
-    """Histories of reviewers, replayed from what is stored and from what waits to be.
+    """What is stored, and what waits to be: sweeps, histories of reviewers, where reviews stand.
 
-    Whatever keeps a sound event from being written (a lock, a full disk, a file that was cut,
-    emptied, moved or replaced while it was open), the event waits.
+    Whatever keeps something sound from being written (a lock, a full disk, a file that was cut,
+    emptied, moved or replaced while it was open), it waits, and counts meanwhile. All that is said
+    enters by :meth:`_put`.
 
     Parameters
     ----------
@@ -27,8 +31,7 @@ class WaitingStore(SubjectStore):
     def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
         self._histories: dict[tuple[str, str], History] = {}
         self._unread: set[tuple[str, str]] = set()
-        self._waiting: list[Event] = []
-        self._waiting_sweeps: list[SweepRecord] = []
+        self._waiting = Unwritten()
         self._mode = mode
         self._said: set[str] = set()
         self._opened = now()
@@ -38,9 +41,11 @@ class WaitingStore(SubjectStore):
 
     def sweeps(self) -> list[SweepRecord]:
         """Return the sweeps of this store, in the order in which they were first opened."""
-        records = super().sweeps()
-        self._records.update({record.identity: record for record in self._waiting_sweeps})
-        return records
+        records = {record.identity: record for record in super().sweeps()}
+        for record in self._waiting.sweeps:
+            records[record.identity] = told(records.get(record.identity), record)
+        self._records |= records
+        return list(records.values())
 
     def reviewers(self, sweep: str | None = None) -> list[str]:
         """Return everyone who corrected something, of one sweep or of any."""
@@ -95,12 +100,30 @@ class WaitingStore(SubjectStore):
     def _read_history(self, key: tuple[str, str]) -> History:
         """Replay what is stored and what waits, which is timed as late as what is stored."""
         history = History(self.events(*key), self._said_elsewhere)
-        for place, event in enumerate(self._waiting):
+        for place, event in enumerate(self._waiting.events):
             if (event.sweep, event.reviewer) == key:
                 event = replace(event, time=max(event.time, history.end))
-                self._waiting[place] = event
+                self._waiting.events[place] = event
                 history.apply(event)
         return history
+
+    def fully_reviewed(self, sweep: str) -> list[str]:
+        """Name those who looked at every frame of a sweep: their silence means no abdomen."""
+        return sorted(self.with_waiting_reviews(sweep, super().fully_reviewed(sweep)))
+
+    def with_waiting_reviews(self, sweep: str, in_file: Iterable[str]) -> set[str]:
+        """Name those who looked at every frame, given who did so by the file."""
+        names = set(in_file)
+        for review in self._waiting.reviews.values():
+            if review.sweep == sweep:
+                names.discard(review.reviewer)
+                names |= {review.reviewer} if review.reviewed else set()
+        return names
+
+    def bookmark(self, sweep: str, reviewer: str) -> Bookmark | None:
+        """Return where a review stands; None where it was never left."""
+        waiting = self._waiting.bookmarks.get((sweep, reviewer))
+        return waiting or super().bookmark(sweep, reviewer)
 
     @property
     def known_sweeps(self) -> tuple[SweepRecord, ...]:
@@ -108,23 +131,59 @@ class WaitingStore(SubjectStore):
         return tuple(self._records.values())
 
     @property
-    def waiting(self) -> tuple[Event | SweepRecord, ...]:
-        """What counts, but could not be written yet."""
-        return *self._waiting_sweeps, *self._waiting
+    def waiting(self) -> tuple[Event | SweepRecord | FullReview, ...]:
+        """What counts, but could not be written yet; bookmarks, which wait too, are no loss."""
+        waiting = self._waiting
+        return *waiting.sweeps, *waiting.events, *waiting.reviews.values()
+
+    @property
+    def unsaved(self) -> tuple[Event | SweepRecord | FullReview, ...]:
+        """What is not on disk: what waits, and of a store in memory all that was said.
+
+        Raises
+        ------
+        StoreError
+            Where a store in memory cannot be read.
+        """
+        if self.on_disk:
+            return self.waiting
+        return *self.events(), *self._waiting.reviews.values()
 
     def write_waiting(self) -> None:
         """Write what could not be written before."""
-        if self.waiting:
-            self._put((), ())
+        if self._waiting:
+            self._put(Unwritten())
 
-    def _put(self, events: Sequence[Event], sweeps: Sequence[SweepRecord]) -> None:
+    # What is said --------------------------------------------------------------------------
+
+    def set_bookmark(self, sweep: str, reviewer: str, bookmark: Bookmark) -> None:
+        """Remember where a review stands, in place of what was remembered before."""
+        record = self.record(sweep)
+        with self._refusing():
+            sound = sound_bookmark(bookmark, known_sweep(record, sweep))
+            whose = (sweep, sound_reviewer(reviewer))
+        self._put(Unwritten(bookmarks={whose: sound}))
+
+    def set_fully_reviewed(self, sweep: str, reviewer: str, reviewed: bool) -> None:
+        """Note that a reviewer looked at every frame of a sweep, or does not say so any more."""
+        record = self.record(sweep)
+        with self._refusing():
+            known_sweep(record, sweep)
+            review = FullReview(sweep, sound_reviewer(reviewer), bool(reviewed))
+        self._put(Unwritten(reviews={(sweep, review.reviewer): review}))
+
+    def say_where_reviews_stand(self, kept: "WaitingStore") -> None:
+        """Say all that was said of full reviews and bookmarks to a store in memory."""
+        waiting = kept._waiting
+        self._put(Unwritten(reviews=waiting.reviews, bookmarks=waiting.bookmarks))
+
+    def _put(self, said: Unwritten) -> None:
         """Write what waits and this, or let this wait too."""
-        self._said.update(event.uid for event in events)
-        self._waiting += events
-        self._waiting_sweeps += sweeps
-        for record in sweeps:
+        self._said.update(event.uid for event in said.events)
+        self._waiting.add(said)
+        for record in said.sweeps:
             self._believe(record)
-        self._replay(events)
+        self._replay(said.events)
         try:
             self._write_all()
         except StoreUnwritableError:
@@ -135,26 +194,32 @@ class WaitingStore(SubjectStore):
     def _believe(self, record: SweepRecord) -> None:
         """Know a sweep as it was opened here; what was said of another shape is none of its."""
         before = self._records.get(record.identity)
+        self._records[record.identity] = told(before, record)
         if before is None or before.shape != record.shape:
-            self._records[record.identity] = record
             for key in [key for key in self._histories if key[0] == record.identity]:
                 self._unread.add(key)
 
     def _write_all(self) -> None:
         try:
-            self._write_once(self._waiting_sweeps)
+            self._write_once()
         except StoreLostError:
             if not self._reopen():
                 raise
-            self._write_once(self.known_sweeps)  # the other file may never have heard of them
+            # the other file may never have heard of them
+            self._waiting.sweeps[:] = self.known_sweeps
+            self._write_once()
 
-    def _write_once(self, sweeps: Sequence[SweepRecord]) -> None:
+    def _write_once(self) -> None:
         for key in list(self._unread):
             self._histories[key] = self._read_history(key)
             self._unread.discard(key)
-        self._write(self._waiting, sweeps)
-        self._waiting.clear()
-        self._waiting_sweeps.clear()
+        self._write(self._waiting)
+        if self.on_disk:
+            self._waiting = Unwritten()
+        else:  # whoever takes all of it over must know what was taken back, too
+            self._waiting = Unwritten(
+                reviews=self._waiting.reviews, bookmarks=self._waiting.bookmarks
+            )
 
     def _reopen(self) -> bool:
         """Take the store that lies in this one's place by now; return whether there is one."""
@@ -191,10 +256,15 @@ class WaitingStore(SubjectStore):
         self.take_over(events, sweeps)
 
     def take_over(
-        self, events: Iterable[Event], sweeps: Iterable[SweepRecord], *, sure: bool = False
-    ) -> tuple[int, int]:
+        self,
+        events: Iterable[Event],
+        sweeps: Iterable[SweepRecord],
+        reviewed: Iterable[tuple[str, str]] = (),
+        *,
+        sure: bool = False,
+    ) -> tuple[int, int, int]:
         """Write what is not here yet, as :meth:`StoreFile.take_over`."""
-        done = super().take_over(events, sweeps, sure=sure)
+        done = super().take_over(events, sweeps, reviewed, sure=sure)
         self._histories.clear()
         self._unread.clear()
         return done

@@ -99,6 +99,11 @@ class ReviewSession(ReviewedFrames):
         names = self._store.reviewers(self.sweep.identity)
         return [name for name in names if name != self._reviewer]
 
+    def fully_reviewed_by(self, news: StoreNews) -> bool:
+        """Whether this reviewer looked at every frame, by the news and by what waits."""
+        names = self._store.with_waiting_reviews(news.sweep, news.fully_reviewed)
+        return self._reviewer in names
+
     def take_note(self, news: StoreNews) -> bool:
         """Take note of what other desks wrote; return whether there was anything new.
 
@@ -183,7 +188,7 @@ class ReviewSession(ReviewedFrames):
     @property
     def unsaved(self) -> int:
         """How many events are not on disk yet."""
-        return len(self._store.waiting if self._store.on_disk else self._store.events())
+        return len(self._store.unsaved)
 
     def save(self) -> None:
         """Try again to store what could not be stored; every correction does so too."""

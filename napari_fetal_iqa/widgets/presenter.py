@@ -10,7 +10,7 @@ from superqt.utils import create_worker
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
@@ -291,8 +291,7 @@ class SweepPresenter(QObject):
         """Show what was written at another desk."""
         if news.sweep != self.session.sweep.identity:
             return
-        reviewer = self.session.reviewer
-        self._page.reviewed.setChecked(reviewer in news.fully_reviewed)
+        self._page.reviewed.setChecked(self.session.fully_reviewed_by(news))
         if self.session.take_note(news):
             self._offer(self.session.known_others())
             self._show_saved()
@@ -300,9 +299,13 @@ class SweepPresenter(QObject):
     def _set_fully_reviewed(self, reviewed: bool) -> None:
         try:
             self.session.fully_reviewed = reviewed
+        except StoreUnwritableError as error:  # it counts, and waits as a correction does
+            self._corrected(str(error))
         except StoreError as error:
             self.error_occurred.emit(str(error))
             self._page.reviewed.setChecked(not reviewed)
+        else:
+            self._corrected(None)
 
     def _show_reviewer(self, name: str) -> None:
         self.session.show_reviewer(name)

@@ -47,6 +47,23 @@ def test_a_locked_store_is_waited_for(review, path, qtbot):
         assert (event.frame, event.label) == (frame, Label.OPTIMAL)
 
 
+def test_that_a_sweep_is_fully_reviewed_is_waited_for(review, path, qtbot):
+    store, identity = review.keeper.store, review.presenter.session.sweep.identity
+    store._connection.execute("PRAGMA busy_timeout = 20")
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN IMMEDIATE")
+    review.page.reviewed.click()
+    assert review.page.reviewed.isChecked()
+    assert not saved(review)
+    assert "another program" in review.page.analysis.error.text()
+    other.execute("ROLLBACK")
+    other.close()
+    qtbot.waitUntil(lambda: saved(review), timeout=20 * SECONDS)
+    assert not review.page.analysis.error_box.isVisible()
+    with CorrectionStore(path) as on_disk:
+        assert on_disk.fully_reviewed(identity) == ["AK"]
+
+
 def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
     window, show, tiny_settings, phantom, path, qtbot
 ):
@@ -189,6 +206,21 @@ def test_a_second_close_is_not_held(unwritable):
     assert unwritable._closed
     with CorrectionStore(kept) as store:
         assert len(store.events()) == 1
+
+
+def test_what_no_rescue_can_keep_is_said_on_closing(closable):
+    review = closable
+    review.page.reviewed.click()
+    review.keeper.store._connection.execute("PRAGMA query_only = ON")
+    review.page.reviewed.click()
+    review.keeper._timer.stop()
+    main_window(review.viewer).close()
+    said = review.close_guard.question.informativeText()
+    assert said == (
+        "That a sweep is not fully reviewed after all could not be kept: untick it again."
+    )
+    answer(review, "Close")
+    assert review._closed
 
 
 def test_closing_with_everything_saved_ends_the_review_at_once(closable):

@@ -69,7 +69,9 @@ class CloseGuard(QObject):
     def _ask(self, unsaved: int) -> None:
         corrections = "1 correction is" if unsaved == 1 else f"{unsaved} corrections are"
         try:
-            kept = f"They are kept in {self._keeper.rescue()} in any case."
+            path = self._keeper.rescue()
+            kept = f"They are kept in {path} in any case." if path else ""
+            kept = f"{kept} {self._keeper.beyond_rescue}".strip()
         except (StoreError, OSError) as error:
             kept = f"They could not be kept elsewhere either: {error}"
         logger.warning("closing was held: %d corrections are not saved. %s", unsaved, kept)

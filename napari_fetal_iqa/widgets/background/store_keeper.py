@@ -4,7 +4,7 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_fetal_iqa.corrections import CorrectionStore, move_to_disk, rescue
+from napari_fetal_iqa.corrections import CorrectionStore, beyond_rescue, move_to_disk, rescue
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.widgets.background.store_watcher import StoreWatcher
@@ -80,14 +80,13 @@ class StoreKeeper(QObject):
 
     @property
     def unsaved(self) -> int:
-        """How many events are not on disk, after one more try to write them."""
+        """How much is not on disk, after one more try to write it."""
         if self._store is None:
             return 0
         try:
             self._save()
         except StoreError:
-            store = self._store
-            return len(store.waiting if store.on_disk else store.events())
+            return len(self._store.unsaved)
         return 0
 
     def rescue(self, path: Path | None = None) -> Path | None:
@@ -99,6 +98,14 @@ class StoreKeeper(QObject):
             Where that is refused, too.
         """
         return None if self._store is None else rescue(self._store, path)
+
+    @property
+    def beyond_rescue(self) -> str:
+        """What a rescued store cannot hold, in one sentence; empty where it holds everything."""
+        count = 0 if self._store is None else beyond_rescue(self._store)
+        sweeps = "a sweep is" if count == 1 else f"{count} sweeps are"
+        lost = f"That {sweeps} not fully reviewed after all could not be kept: untick it again."
+        return lost if count else ""
 
     def close(self) -> str | None:
         """Close the store; return where to find what could not be written to it."""
@@ -121,8 +128,9 @@ class StoreKeeper(QObject):
         except (StoreError, OSError) as error:
             return f"Corrections could not be saved anywhere: {error}"
         if path is None:
-            return None
+            return self.beyond_rescue or None
         return (
-            f"{store.path} could not be written; what was not saved is in {path}: take it over "
-            f"with napari-fetal-iqa corrections merge {path}"
+            f"{store.path} could not be written. {self.beyond_rescue}".rstrip()
+            + f" What was not saved is in {path}: take it over with napari-fetal-iqa corrections "
+            f"merge {path}"
         )

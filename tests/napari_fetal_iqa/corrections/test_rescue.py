@@ -6,7 +6,14 @@ import sqlite3
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.corrections import CorrectionStore, Label, move_to_disk, rescue
+from napari_fetal_iqa.corrections import (
+    Bookmark,
+    CorrectionStore,
+    Label,
+    beyond_rescue,
+    move_to_disk,
+    rescue,
+)
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
@@ -268,9 +275,110 @@ def test_another_store_in_its_place_learns_of_the_sweep(path, sweep, mask, tmp_p
         assert sorted(reopened.corrections(sweep.identity, "AK")) == [2, 3]
 
 
-def test_that_a_sweep_was_reviewed_moves_to_disk_too(path, sweep):
+def lock(store, other):
+    store._connection.execute("PRAGMA busy_timeout = 20")
+    other.execute("BEGIN IMMEDIATE")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["known sweep", "new sweep"])
+def test_that_a_sweep_was_reviewed_and_where_the_review_stands_wait_too(path, sweep, locked, known):
+    with CorrectionStore(path) as store:
+        if known:
+            store.add_sweep(sweep)
+            store.set_fully_reviewed(sweep.identity, "BM", True)
+            store.set_bookmark(sweep.identity, "AK", Bookmark(1))
+        lock(store, locked)
+        if not known:
+            with pytest.raises(StoreUnwritableError):
+                store.add_sweep(sweep)
+        for frame in (2, 3):
+            with pytest.raises(StoreUnwritableError, match="another program"):
+                store.set_bookmark(sweep.identity, "AK", Bookmark(frame, (0.5, 0.1)))
+        for reviewer, reviewed in (("AK", False), ("AK", True), ("BM", False)):
+            with pytest.raises(StoreUnwritableError, match="another program"):
+                store.set_fully_reviewed(sweep.identity, reviewer, reviewed)
+        assert len(store.waiting) == (2 if known else 3)
+
+        def told(store):
+            return (
+                store.fully_reviewed(sweep.identity),
+                store.bookmark(sweep.identity, "AK"),
+                [record.identity for record in store.sweeps()],
+            )
+
+        expected = (["AK"], Bookmark(3, (0.5, 0.1)), [sweep.identity])
+        assert told(store) == expected
+        locked.execute("ROLLBACK")
+        store.write_waiting()
+        assert not store.waiting
+        assert told(store) == expected
+    with CorrectionStore(path) as reopened:
+        assert told(reopened) == expected
+    assert check_store(path).problems == ()
+
+
+def test_a_full_review_that_cannot_be_waits_not(path, sweep):
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        for of, reviewer in (("unknown", "AK"), (sweep.identity, ""), (sweep.identity, 7)):
+            with pytest.raises(StoreError, match="nothing was written"):
+                store.set_fully_reviewed(of, reviewer, True)
+        assert not store.waiting
+
+
+def test_a_spacing_that_is_corrected_while_the_store_is_locked_counts_at_once(path, sweep, locked):
+    def in_mm(spacing):
+        return SweepVolume(np.asarray(sweep.frames), spacing_mm=spacing)
+
+    with CorrectionStore(path) as store:
+        store.add_sweep(in_mm((1.0, 1.0)))
+        lock(store, locked)
+        for opened, known in ((0.28, 0.28), (None, 0.28), (0.3, 0.3)):
+            with pytest.raises(StoreUnwritableError):
+                store.add_sweep(in_mm(opened and (opened, opened)))
+            assert store.record(sweep.identity).spacing_mm == (known, known)
+            assert store.sweeps()[0].spacing_mm == (known, known)
+            assert [one.spacing_mm for one in store.known_sweeps] == [(known, known)]
+        locked.execute("ROLLBACK")
+        store.write_waiting()
+        assert store.sweeps()[0].spacing_mm == (0.3, 0.3)
+    with CorrectionStore(path) as reopened:
+        assert reopened.sweeps()[0].spacing_mm == (0.3, 0.3)
+
+
+@pytest.mark.skipif(os.name != "posix", reason="an open file cannot be replaced")
+@pytest.mark.parametrize("death", DEATHS)
+def test_a_full_review_said_after_the_file_died_is_rescued_and_merged(path, sweep, death):
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store.set_fully_reviewed(sweep.identity, "BM", True)
+        backup = path.read_bytes()
+        death(path)
+        for reviewer, reviewed in (("AK", True), ("BM", False)):
+            with pytest.raises(StoreUnwritableError):
+                store.set_fully_reviewed(sweep.identity, reviewer, reviewed)
+        rescued = rescue(store)
+        assert beyond_rescue(store) == 1  # of BM, who has to say it again
+    path.unlink(missing_ok=True)
+    path.write_bytes(backup)
+    with CorrectionStore(path) as again:
+        assert merge(again, rescued).reviewed == 1
+        assert again.fully_reviewed(sweep.identity) == ["AK", "BM"]
+        assert merge(again, rescued).reviewed == 0
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_where_reviews_stand_moves_to_disk_too(path, sweep, before):
+    with CorrectionStore(path) as store:
+        store.add_sweep(sweep)
+        store.set_fully_reviewed(sweep.identity, "BM", before)
+        store.set_bookmark(sweep.identity, "AK", Bookmark(1))
     kept = CorrectionStore(path, "memory")
     kept.add_sweep(sweep)
     kept.set_fully_reviewed(sweep.identity, "AK", True)
+    kept.set_fully_reviewed(sweep.identity, "BM", False)
+    kept.set_bookmark(sweep.identity, "AK", Bookmark(4))
+    assert len(kept.unsaved) == 2
     with move_to_disk(kept) as store:
         assert store.fully_reviewed(sweep.identity) == ["AK"]
+        assert store.bookmark(sweep.identity, "AK") == Bookmark(4)
