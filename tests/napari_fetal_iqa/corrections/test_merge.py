@@ -84,6 +84,18 @@ def test_events_and_sweeps_of_both_are_there_afterwards(here, there):
     assert labels(here, "BM") == {1: Label.NONE}
 
 
+def test_what_comes_last_is_in_the_same_transaction(here, there, monkeypatch):
+    def fail(store, subjects):
+        raise StoreError("the disk is full")
+
+    monkeypatch.setattr(CorrectionStore, "take_over_subjects", fail)
+    before = here.events(), here.sweeps()
+    with pytest.raises(StoreError, match="nothing of"):
+        merge(here, there.path)
+    assert (here.events(), here.sweeps()) == before
+    assert set(here.known_sweeps) == set(before[1])
+
+
 def test_merging_twice_adds_nothing(here, there):
     there.set_label(SWEEP.identity, range(5), Label.OPTIMAL, "BM")
     merge(here, there.path)

@@ -16,7 +16,9 @@ from napari_fetal_iqa.corrections import (
 )
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.merge import merge
+from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -315,6 +317,20 @@ def test_that_a_sweep_was_reviewed_and_where_the_review_stands_wait_too(path, sw
     with CorrectionStore(path) as reopened:
         assert told(reopened) == expected
     assert check_store(path).problems == ()
+
+
+def test_news_of_the_file_take_no_waiting_full_review_back(path, sweep, locked):
+    with CorrectionStore(path) as store:
+        session = ReviewSession(sweep, store, "AK")
+        news = StoreNews(sweep.identity, (), ())
+        assert not session.fully_reviewed_by(news)
+        lock(store, locked)
+        with pytest.raises(StoreUnwritableError):
+            session.fully_reviewed = True
+        assert session.fully_reviewed_by(news)
+        with pytest.raises(StoreUnwritableError):
+            session.fully_reviewed = False
+        assert not session.fully_reviewed_by(StoreNews(sweep.identity, (), ("AK",)))
 
 
 def test_a_full_review_that_cannot_be_waits_not(path, sweep):
