@@ -264,7 +264,9 @@ class WaitingStore(SubjectStore):
         sure: bool = False,
     ) -> tuple[int, int, int]:
         """Write what is not here yet, as :meth:`StoreFile.take_over`."""
+        events = list(events)
         done = super().take_over(events, sweeps, reviewed, sure=sure)
+        self._said.update(event.uid for event in events)  # undo goes on where they end
         self._histories.clear()
         self._unread.clear()
         return done
