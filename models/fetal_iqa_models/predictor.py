@@ -27,6 +27,9 @@ logger = logging.getLogger(__name__)
 
 STAGES = ("read", "preprocess", "cls", "seg", "restore")
 
+_CORES = torch.get_num_threads()
+"""As torch chose it. The number is one for the whole process, so it is asked once, unchanged."""
+
 _Input = tuple[int, tuple[float, float, float], tuple[float, float, float]]
 """Image size, mean and standard deviation of an encoder's input."""
 _Network = TypeVar("_Network", bound=FrameNetwork)
@@ -134,6 +137,12 @@ class FramePredictor:
         self._classifier = _for_prediction(classifier)
         self._segmenter = _for_prediction(segmenter)
         self._settle()
+
+    def use_cores(self, half: bool) -> None:
+        """Compute with all cores that torch takes by itself, or with half of them, from now on."""
+        wanted = max(1, _CORES // 2) if half else _CORES
+        if torch.get_num_threads() != wanted:
+            torch.set_num_threads(wanted)
 
     @property
     def batch_size(self) -> int:

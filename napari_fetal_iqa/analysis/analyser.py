@@ -131,6 +131,10 @@ class Analyser:
         )
         return self._with_device(measured(batch, images, spacing_mm, field_of_view))
 
+    def use_cores(self, half: bool) -> None:
+        """Compute with all cores that torch takes by itself, or with half of them."""
+        self._predictor.use_cores(half)
+
     def _with_device(self, results: FrameResults) -> FrameResults:
         setup = self.setup
         return replace(results, device=setup.device, precision=setup.precision)

@@ -1,10 +1,15 @@
 """In which order the frames of a sweep are analysed, so that partial results are useful."""
 
+import math
+import time
 from collections.abc import Iterable
 
 COARSEST_STEP = 16
 REACH = 4
 """Frames on each side of the one being looked at that come before all others."""
+
+_SCRUB_SECONDS = 1.0
+"""So long after a step the next is expected: a batch, which takes about half, leaves it room."""
 
 
 def coarse_to_fine(n_frames: int) -> list[int]:
@@ -31,11 +36,18 @@ class FrameQueue:
 
     def __init__(self, n_frames: int, looked_at: int = 0) -> None:
         self._looked_at = looked_at
+        self._moved = -math.inf
         self._waiting = dict.fromkeys(coarse_to_fine(n_frames))
 
     def look_at(self, frame: int) -> None:
         """Note which frame is on the screen now."""
         self._looked_at = frame
+        self._moved = time.monotonic()
+
+    @property
+    def scrubbed(self) -> bool:
+        """Whether frames go by on the screen just now."""
+        return time.monotonic() - self._moved < _SCRUB_SECONDS
 
     def leave_out(self, frames: Iterable[int]) -> None:
         """Take these off the queue, as they need not be analysed."""

@@ -12,6 +12,7 @@ from typing import TypeVar
 import numpy as np
 
 from fetal_iqa_models.batching import WATCHED, BatchSize
+from napari_fetal_iqa import process_priority
 from napari_fetal_iqa.analysis import worker_process
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
@@ -83,6 +84,7 @@ class RemoteAnalyser:
                 images=np.stack([np.asarray(sweep.frames[number]) for number in numbers]),
                 spacing_mm=sweep.spacing_mm,
                 field_of_view=sweep.field_of_view,
+                half_the_cores=queue.scrubbed,
             )
             started = time.perf_counter()
             with self._one_at_a_time:
@@ -121,7 +123,9 @@ class RemoteAnalyser:
             [sys.executable, "-m", worker_process.__name__],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
+            **process_priority.popen_options(),
         )
+        process_priority.give_way(self._process.pid)
 
     def _ask(self, request: worker_process.Request, expected: type[_Expected]) -> _Expected:
         try:

@@ -45,6 +45,7 @@ class Batch:
     images: NDArray[np.uint8]
     spacing_mm: tuple[float, float] | None
     field_of_view: NDArray[np.bool_]
+    half_the_cores: bool = False  # the rest is for the window, where frames are being scrubbed
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ class _Service:
             return self._analyser.setup
         if self._analyser is None or not isinstance(request, Batch):
             raise RuntimeError("frames came before models")
+        self._analyser.use_cores(half=request.half_the_cores)
         return self._analyser.run_batch(
             request.numbers, request.images, request.spacing_mm, request.field_of_view
         )

@@ -7,6 +7,8 @@ from typing import Any
 
 import psutil
 
+from napari_fetal_iqa import process_priority
+
 _WAVER = 200
 """Hundredths of a second. The time of the boot, from which Linux counts a process's beginning, is
 rounded anew whenever the clock is adjusted."""
@@ -29,9 +31,8 @@ def apart() -> dict[str, Any]:
 
 def give_way(pid: int) -> None:
     """Let a process that was just started work when others do not; where that is possible."""
-    if sys.platform != "win32":  # there it began with a lower priority
-        with suppress(psutil.Error):
-            psutil.Process(pid).nice(5)  # behind the window, before backups and indexers
+    process_priority.give_way(pid, process_priority.TRAINING)
+    process_priority.let_session_give_way(pid, process_priority.TRAINING)
 
 
 def birth(pid: int) -> str | None:

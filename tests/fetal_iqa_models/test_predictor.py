@@ -414,6 +414,19 @@ def test_what_cannot_be_is_refused(classifier: FrameClassifier) -> None:
         FramePredictor(classifier, device="tpu")
 
 
+def test_half_the_cores_can_be_left_to_others_and_taken_back(
+    classifier: FrameClassifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used = [6]
+    monkeypatch.setattr("fetal_iqa_models.predictor._CORES", 6)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: used[-1])
+    monkeypatch.setattr(torch, "set_num_threads", used.append)
+    for half in (False, True, True):
+        FramePredictor(classifier, device="cpu").use_cores(half)
+    FramePredictor(classifier, device="cpu").use_cores(half=False)  # of a later model
+    assert used == [6, 3, 6]
+
+
 @pytest.mark.gpu
 def test_on_a_gpu_results_are_those_of_the_cpu_within_bfloat16(
     classifier: FrameClassifier, segmenter: FrameSegmenter, frames: NDArray[np.uint8]

@@ -6,6 +6,7 @@ from qtpy.QtCore import QObject, QProcess, Signal
 
 from napari_fetal_iqa.finetuning.event_log import parsed
 from napari_fetal_iqa.finetuning.events import ErrorEvent, SummaryEvent
+from napari_fetal_iqa.process_priority import give_way
 
 _NO_ANSWER = "The corrections could not be counted; press Refresh to try again"
 
@@ -26,6 +27,7 @@ class DryRun(QObject):
         process = QProcess(self)
         process.finished.connect(lambda *_: self._finish(process))
         process.errorOccurred.connect(lambda _: self._finish(process))
+        process.started.connect(lambda: give_way(process.processId()))
         self._process = process
         process.start(command[0], list(command[1:]))
 

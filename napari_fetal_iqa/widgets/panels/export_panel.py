@@ -8,6 +8,7 @@ from qtpy.QtCore import QProcess
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fetal_iqa.corrections.export_request import ExportRequest
+from napari_fetal_iqa.process_priority import give_way
 from napari_fetal_iqa.widgets.forms import ModelForm
 
 _ABOUT = (
@@ -75,6 +76,7 @@ class ExportPanel(QWidget):
         process.readyReadStandardOutput.connect(self._count)
         process.finished.connect(lambda *_: self._finish(process))
         process.errorOccurred.connect(lambda _: self._finish(process))
+        process.started.connect(lambda: give_way(process.processId()))
         self._process = process
         self.export.setEnabled(False)
         self.cancel.show()

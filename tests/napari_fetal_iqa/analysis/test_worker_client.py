@@ -9,8 +9,10 @@ import subprocess
 import sys
 
 import numpy as np
+import psutil
 import pytest
 
+from napari_fetal_iqa import process_priority
 from napari_fetal_iqa.analysis import (
     Analysis,
     FrameQueue,
@@ -61,6 +63,34 @@ def test_a_killed_process_is_reported_and_started_anew(remote, sweep, tiny_model
         next(remote.run(sweep, FrameQueue(len(sweep))))
     load(remote, tiny_models)
     assert next(remote.run(sweep, FrameQueue(len(sweep)))).quality is not None
+
+
+def test_the_process_gives_way_to_the_window_with_every_thread(remote, sweep, tiny_models):
+    load(remote, tiny_models)
+    next(remote.run(sweep, FrameQueue(len(sweep))))
+    process = psutil.Process(remote._process.pid)
+    if sys.platform == "win32":
+        assert process.nice() == psutil.BELOW_NORMAL_PRIORITY_CLASS
+        return
+    assert process.nice() >= process_priority.ANALYSIS > psutil.Process().nice()
+    if sys.platform == "linux":  # where each thread has a niceness of its own
+        threads = [os.getpriority(os.PRIO_PROCESS, thread.id) for thread in process.threads()]
+        assert min(threads) >= process_priority.ANALYSIS
+
+
+def test_a_batch_says_whether_frames_go_by(remote, sweep, tiny_models, monkeypatch):
+    load(remote, tiny_models)
+    asked = []
+    ask = remote._ask
+    monkeypatch.setattr(
+        remote, "_ask", lambda request, expected: asked.append(request) or ask(request, expected)
+    )
+    queue = FrameQueue(len(sweep))
+    batches = remote.run(sweep, queue)
+    next(batches)
+    queue.look_at(5)
+    next(batches)
+    assert [batch.half_the_cores for batch in asked] == [False, True]
 
 
 def test_models_are_loaded_once(remote, tiny_models):

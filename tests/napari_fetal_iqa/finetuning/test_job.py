@@ -8,8 +8,10 @@ import sys
 import time
 from pathlib import Path
 
+import psutil
 import pytest
 
+from napari_fetal_iqa import process_priority
 from napari_fetal_iqa.finetuning import event_log
 from napari_fetal_iqa.finetuning import process as processes
 from napari_fetal_iqa.finetuning.job import (
@@ -72,6 +74,17 @@ def test_it_is_followed_to_its_end(start):
     assert Path(done.model) == job.record.outs["cls"]
     assert (job.record.outs["cls"] / "model.json").is_file()
     assert job.record.outs["cls"].parent == models_folder()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="niceness is of POSIX systems")
+def test_it_gives_way_to_the_window_and_to_the_analysis(start):
+    job = start("--until-stopped", "--pause", "0.01")
+    pid = job.record.pid
+    assert psutil.Process(pid).nice() >= process_priority.TRAINING > process_priority.ANALYSIS
+    group = Path(f"/proc/{pid}/autogroup")
+    if group.exists():  # of its session, to which the kernel gives its share of the cores
+        assert group.read_text().split()[-1] == str(process_priority.TRAINING)
+    job.cancel()
 
 
 def test_both_tasks_get_a_model_each(start, tmp_path):
