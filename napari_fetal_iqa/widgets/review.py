@@ -312,7 +312,7 @@ class ReviewWidget(QWidget):
         self.page.analysis.show_error("")
         self.page.analysis.begin("Reading the sweep…", cancellable=False)
         self._pages.setCurrentIndex(1)
-        self.timeline_dock.show()
+        self.timeline_dock.begin()
         self.worklist.show_front(sweep)
         self._warm_up()
         if is_prepared(sweep):

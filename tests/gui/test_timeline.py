@@ -1,9 +1,13 @@
 """The timeline: everything at once, and what the pointer does there."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
-from qtpy.QtCore import QPoint, Qt
+from qtpy.QtCore import QPoint, QPointF, Qt
+from qtpy.QtGui import QWheelEvent
 from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.widgets.theme import palette_of
@@ -218,3 +222,83 @@ def test_letters_are_drawn_ahead_once_in_the_life_of_a_window(review, show, phan
     show(review, phantom.sweep)
     qtbot.waitUntil(lambda: not text._letters.isActive(), timeout=30000)
     assert not any(drawn)
+
+
+def wheel(timeline, frame, notches):
+    """Turn the wheel over a frame."""
+    port = timeline._view.viewport()
+    place = QPointF(at(timeline, timeline._quality, frame, 0.5))
+    for _ in range(abs(notches)):
+        turned = QWheelEvent(
+            place,
+            QPointF(port.mapToGlobal(place.toPoint())),
+            QPoint(),
+            QPoint(0, 120 if notches > 0 else -120),
+            Qt.MouseButton.NoButton,
+            Qt.KeyboardModifier.NoModifier,
+            Qt.ScrollPhase.NoScrollPhase,
+            False,
+        )
+        QApplication.sendEvent(port, turned)
+
+
+def test_what_is_zoomed_follows_the_frame_until_it_is_fitted_again(review, qtbot, press):
+    timeline = review.timeline
+    everything = timeline._quality.vb.viewRange()[0]
+    assert not timeline.fit_button.isEnabled()
+    wheel(timeline, 30, 12)
+    left, right = timeline._quality.vb.viewRange()[0]
+    assert right - left < 0.8 * (everything[1] - everything[0])
+    assert left < 30 < right
+    last = len(review.presenter.session.sweep) - 1
+    for frame in (0, last, 20):
+        review.presenter.actions.go(frame)
+        left_now, right_now = timeline._quality.vb.viewRange()[0]
+        assert left_now <= frame <= right_now
+        assert right_now - left_now == pytest.approx(right - left)
+    qtbot.mouseClick(timeline.fit_button, Qt.MouseButton.LeftButton)
+    assert timeline._quality.vb.viewRange()[0] == pytest.approx(everything)
+    assert not timeline.fit_button.isEnabled()
+
+
+def test_a_double_click_shows_all_frames_and_leaves_the_frame(review):
+    timeline = review.timeline
+    everything = timeline._quality.vb.viewRange()[0]
+    wheel(timeline, 30, 12)
+    review.presenter.actions.go(28)
+    port = timeline._view.viewport()
+    for plot in (timeline._quality, timeline._labels, timeline._names._plot):
+        wheel(timeline, 30, 12)
+        place = at(timeline, plot, 31, 0.3)
+        # as Qt tells it of a mouse: the second press is the double click
+        QTest.mouseClick(port, Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseDClick(port, Qt.MouseButton.LeftButton, pos=place)
+        QTest.mouseRelease(port, Qt.MouseButton.LeftButton, pos=place)
+        assert timeline._quality.vb.viewRange()[0] == pytest.approx(everything)
+        assert review.presenter.view.navigator.frame == 28
+
+
+def test_names_stand_over_their_sweeps_and_values_at_the_thresholds(review, qtbot):
+    timeline = review.timeline
+    sweeps = len(review.presenter.session.sweep.bounds)
+    assert timeline._names.shown == [f"sweep {number}" for number in range(1, sweeps + 1)]
+    names = timeline._names._plot.vb.sceneBoundingRect()
+    assert names.bottom() <= timeline._quality.vb.sceneBoundingRect().top()
+    quality, area = timeline._thresholds.values()
+    timeline.show_data(replace(timeline._data, quality_threshold=0.62, area_threshold=0.034))
+    assert quality.label.toPlainText() == "0.62"
+    assert area.label.toPlainText() == "3.4 %"
+    wheel(timeline, 5, 40)  # one sweep fills what is in view, and keeps its name
+    assert timeline._names.shown == ["sweep 1"]
+
+
+def test_there_is_no_axis_before_there_are_frames(qtbot):
+    timeline = Timeline()
+    qtbot.addWidget(timeline)
+    timeline.show()
+    assert not timeline._view.isVisible()
+    assert "once the sweep is read" in timeline._empty.text()
+    timeline.show_data(data())
+    assert timeline._view.isVisible()
+    timeline.clear()
+    assert not timeline._view.isVisible()

@@ -69,6 +69,11 @@ class TimelineDock(QObject):
         if not was_visible:
             self._fit_soon.start()
 
+    def begin(self) -> None:
+        """Show the timeline of a sweep that is being read: nothing is left of the one before."""
+        self.timeline.clear()
+        self.show()
+
     def hide(self) -> None:
         """Hide the timeline, where there is one."""
         self._fit_soon.stop()

@@ -7,10 +7,10 @@ from qtpy.QtCore import QPointF, Qt, Signal
 
 
 class FrameAxisViewBox(pg.ViewBox):
-    """The wheel zooms along time only; double click shows all.
+    """The wheel zooms along time only.
 
     Click and drag tell the frame under the pointer; where ranges can be chosen, a drag tells its
-    two ends instead.
+    two ends instead. A double click asks for all frames, and takes back where its first click went.
 
     Parameters
     ----------
@@ -19,6 +19,7 @@ class FrameAxisViewBox(pg.ViewBox):
 
     frame_pointed = Signal(float)
     range_pointed = Signal(float, float)
+    all_wanted = Signal()
 
     def __init__(self, choose_ranges: bool = False) -> None:
         super().__init__(enableMenu=False)
@@ -46,7 +47,8 @@ class FrameAxisViewBox(pg.ViewBox):
     def mouseDoubleClickEvent(self, event: Any) -> None:
         """Show all frames again."""
         event.accept()
-        self.autoRange(padding=0)
+        if event.button() == Qt.MouseButton.LeftButton:
+            self.all_wanted.emit()
 
     def frame_at(self, position: QPointF) -> float:
         """Return the place along the frames of a position in the scene."""

@@ -1,20 +1,30 @@
 """All frames at once: quality, mask area and labels along the sweeps; click to go there."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import pyqtgraph as pg
 from numpy.typing import NDArray
 from qtpy.QtCore import QPointF, QRectF, Qt, Signal
 from qtpy.QtGui import QBrush, QColor, QCursor, QPainterPath
-from qtpy.QtWidgets import QApplication, QGraphicsPathItem, QToolTip, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QGraphicsPathItem,
+    QLabel,
+    QPushButton,
+    QStackedLayout,
+    QToolTip,
+    QWidget,
+)
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 from napari_fetal_iqa.widgets.timeline.data import TimelineData, describe
 from napari_fetal_iqa.widgets.timeline.frame_axis import FrameAxisViewBox
+from napari_fetal_iqa.widgets.timeline.sweep_names import SweepNames
+from napari_fetal_iqa.widgets.timeline.threshold_line import ThresholdLine
 
 _LABEL_COLOURS = {
     Label.NONE: colours.NONE,
@@ -22,6 +32,10 @@ _LABEL_COLOURS = {
     Label.SUBOPTIMAL: colours.SUBOPTIMAL,
 }
 _RANGE_FILL = (86, 180, 233, 90)
+_EMPTY = "Quality, area and labels of every frame stand here once the sweep is read"
+_LEAST_HEIGHT = 150
+_AXIS_WIDTH, _MARGIN = 58, 4
+_ROUNDING = 1e-3
 _STRIP_HEIGHT = {Label.NONE: 0.25, Label.OPTIMAL: 1.0, Label.SUBOPTIMAL: 0.65}
 
 
@@ -44,10 +58,11 @@ class Timeline(QWidget):
         self._view = pg.GraphicsLayoutWidget()
         self._view.ci.layout.setSpacing(0)
         self._view.ci.layout.setContentsMargins(4, 2, 12, 2)
-        self._quality = self._add_plot(0, "quality")
-        self._area = self._add_plot(1, "area %")
-        self._labels = self._add_plot(2, "labels", choose_ranges=True)
-        for row, stretch in enumerate((5, 4, 2)):
+        self._quality = self._add_plot(1, "quality")
+        self._area = self._add_plot(2, "area %")
+        self._labels = self._add_plot(3, "labels", choose_ranges=True)
+        self._names = SweepNames(self._add_plot(0, ""))
+        for row, stretch in enumerate((0, 5, 4, 2)):
             self._view.ci.layout.setRowStretchFactor(row, stretch)
         self._quality.setYRange(0, 1, padding=0.06)
         self._quality.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
@@ -70,14 +85,11 @@ class Timeline(QWidget):
         self._hatch.setPen(pg.mkPen(None))
         self._quality.addItem(self._hatch, ignoreBounds=True)
         self._thresholds = {
-            plot: pg.InfiniteLine(
-                angle=0,
-                movable=True,
-                bounds=(0, highest),
-                pen=pg.mkPen(colours.NONE, style=Qt.PenStyle.DashLine),
-                hoverPen=pg.mkPen(colours.NONE, width=3),
+            plot: ThresholdLine(plot, highest, value)
+            for plot, highest, value in (
+                (self._quality, 1, "{value:.2f}"),
+                (self._area, 100, "{value:.1f} %"),
             )
-            for plot, highest in ((self._quality, 1), (self._area, 100))
         }
         self._range = pg.LinearRegionItem(movable=False, brush=pg.mkBrush(*_RANGE_FILL))
         self._range.hide()
@@ -87,10 +99,9 @@ class Timeline(QWidget):
             cursor = pg.InfiniteLine(angle=90)
             plot.addItem(cursor, ignoreBounds=True)
             self._cursors.append(cursor)
-        for plot, line in self._thresholds.items():
-            plot.addItem(line, ignoreBounds=True)
+        for line in self._thresholds.values():
             line.sigDragged.connect(self._thresholds_dragged)
-            line.sigClicked.connect(self._threshold_clicked)
+            line.reset_wanted.connect(self.thresholds_reset)
         self._stars = {
             plot: pg.ScatterPlotItem(
                 symbol="star", size=16, brush=colours.OPTIMAL, pen=pg.mkPen("k", width=0.5)
@@ -113,18 +124,31 @@ class Timeline(QWidget):
             symbol="x", size=10, brush=colours.ERROR, pen=pg.mkPen(None)
         )
         self._labels.addItem(self._disagreements)
-        self._bands: list[pg.InfiniteLine | pg.TextItem] = []
+        self._edges: list[pg.InfiniteLine] = []
         self._palette = Palette()
+        self._clicked_from: int | None = None
+        self._frame = 0
 
-        column = QVBoxLayout(self)
-        column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self._view)
-        self.setMinimumHeight(170)
+        self._empty = QLabel(_EMPTY)
+        self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
+        self._pages = QStackedLayout(self)
+        self._pages.addWidget(self._empty)  # no axis before there are frames
+        self._pages.addWidget(self._view)
+        self.fit_button = QPushButton("Fit", self._view)
+        self.fit_button.setToolTip("Show all frames; the wheel zooms")
+        self.fit_button.setAccessibleName("Fit the timeline to all frames")
+        self.fit_button.clicked.connect(self.fit)
+        with_own_keys(self.fit_button)
+        self.fit_button.setGeometry(0, 0, _AXIS_WIDTH - _MARGIN, self._names.height)
+        self._quality.vb.sigXRangeChanged.connect(self._zoomed)
+        self.setAccessibleName("Timeline")
+        self.setMinimumHeight(_LEAST_HEIGHT)
         self.setToolTip(
             "Click or drag: go to a frame. Drag on the labels: choose a range to label.\n"
             "Drag a dashed line: another threshold; double click it: the models' own.\n"
-            "Wheel: zoom. Double click: all frames. Star: best frame. Diamond: corrected by the "
-            "expert.\nCross: reviewers disagree. Hatched: not computed yet."
+            "Wheel: zoom. Double click, or Fit: all frames. Star: best frame.\n"
+            "Diamond: corrected by the expert. Cross: reviewers disagree.\n"
+            "Hatched: not computed yet."
         )
         self._view.scene().sigMouseMoved.connect(self._hover)
 
@@ -132,12 +156,13 @@ class Timeline(QWidget):
         box = FrameAxisViewBox(choose_ranges)
         box.frame_pointed.connect(self._choose)
         box.range_pointed.connect(self._choose_range)
+        box.all_wanted.connect(self._fit_where_it_was)
         plot = self._view.addPlot(row=row, col=0, viewBox=box)
         plot.hideButtons()
         plot.setLabel("left", name)
-        plot.getAxis("left").setWidth(58)
+        plot.getAxis("left").setWidth(_AXIS_WIDTH)
         plot.getAxis("bottom").setStyle(showValues=False)
-        if row:
+        if row != 1:
             plot.setXLink(self._quality)
         return plot
 
@@ -147,19 +172,36 @@ class Timeline(QWidget):
 
     def _choose(self, position: float) -> None:
         if self._data is not None:
+            self._clicked_from = self._frame
             self.frame_chosen.emit(self._frame_near(position))
 
     def _choose_range(self, begin: float, end: float) -> None:
         if self._data is not None:
             self.range_chosen.emit(self._frame_near(begin), self._frame_near(end))
 
+    def fit(self) -> None:
+        """Show all frames."""
+        if self._data is not None:
+            self._quality.setXRange(-0.5, len(self._data.quality) - 0.5, padding=0)
+
+    def _fit_where_it_was(self) -> None:
+        """Show all frames, and the one that was shown before the double click began."""
+        self.fit()
+        if self._clicked_from is not None:
+            self.frame_chosen.emit(self._clicked_from)
+
+    @property
+    def zoomed(self) -> bool:
+        """Whether some frames are out of view."""
+        left, right = self._quality.vb.viewRange()[0]
+        return self._data is not None and right - left < len(self._data.quality) - _ROUNDING
+
+    def _zoomed(self) -> None:
+        self.fit_button.setEnabled(self.zoomed)
+
     def _thresholds_dragged(self) -> None:
         quality, area = (line.value() for line in self._thresholds.values())
         self.thresholds_moved.emit(float(quality), float(area) / 100)
-
-    def _threshold_clicked(self, line: pg.InfiniteLine, event: Any) -> None:
-        if event.double():
-            self.thresholds_reset.emit()
 
     def _hover(self, position: QPointF) -> None:
         """Describe the frame under the pointer."""
@@ -181,17 +223,25 @@ class Timeline(QWidget):
             plot.getAxis("left").setLabel(plot.getAxis("left").labelText)
         for cursor in self._cursors:
             cursor.setPen(pg.mkPen(palette.text, width=2))
+        for line in self._thresholds.values():
+            line.set_palette(palette)
         hatch = QBrush(QColor(palette.muted), Qt.BrushStyle.BDiagPattern)
         self._hatch.setBrush(hatch)
         if self._data is not None:
-            self._draw_bands(self._data.bounds)
+            self._draw_edges(self._data.bounds)
+
+    def clear(self) -> None:
+        """Show no axis: there are no frames."""
+        self._data = None
+        self._pages.setCurrentWidget(self._empty)
 
     def show_data(self, data: TimelineData) -> None:
         """Draw the curves and labels anew."""
         is_new = self._data is None or len(self._data.quality) != len(data.quality)
         if is_new or self._data is None or self._data.bounds != data.bounds:
-            self._draw_bands(data.bounds)
+            self._draw_edges(data.bounds)
         self._data = data
+        self._pages.setCurrentWidget(self._view)
         frames = np.arange(len(data.quality))
         for plot, values in (
             (self._quality, data.quality),
@@ -217,9 +267,9 @@ class Timeline(QWidget):
         self._disagreements.setData(data.disagreements, np.full(len(data.disagreements), 1.22))
         self._draw_star(data)
         if is_new:
-            self._quality.setXRange(-0.5, len(frames) - 0.5, padding=0)
             for plot in (self._quality, self._area, self._labels):
                 plot.setLimits(xMin=-0.5, xMax=len(frames) - 0.5, minXRange=min(10, len(frames)))
+            self.fit()
 
     def _draw_star(self, data: TimelineData) -> None:
         """Mark the best frame on its quality, or on its area where nothing scores quality."""
@@ -240,24 +290,26 @@ class Timeline(QWidget):
             self._range.setRegion((ends[0] - 0.5, ends[1] + 0.5))
 
     def set_frame(self, frame: int) -> None:
-        """Move the cursor."""
+        """Move the cursor, and what is in view with it where it would be left."""
+        self._frame = frame
         for cursor in self._cursors:
             cursor.setValue(frame)
+        left, right = self._quality.vb.viewRange()[0]
+        if self._data is not None and not left <= frame <= right:
+            half = (right - left) / 2
+            self._quality.setXRange(frame - half, frame + half, padding=0)
 
-    def _draw_bands(self, bounds: Sequence[tuple[int, int]]) -> None:
-        for item in self._bands:
-            item.getViewBox().removeItem(item)
-        self._bands = []
-        for number, (start, stop) in enumerate(bounds, start=1):
-            name = pg.TextItem(f"sweep {number}", color=self._palette.muted, anchor=(0.5, 0))
-            name.setPos((start + stop) / 2, 1.06)
-            self._quality.addItem(name, ignoreBounds=True)
-            self._bands.append(name)
-            if start:
-                for plot in (self._quality, self._area, self._labels):
-                    edge = pg.InfiniteLine(start - 0.5, angle=90, pen=self._palette.muted)
-                    plot.addItem(edge, ignoreBounds=True)
-                    self._bands.append(edge)
+    def _draw_edges(self, bounds: Sequence[tuple[int, int]]) -> None:
+        """Draw where one sweep ends and the next begins, and name them."""
+        for edge in self._edges:
+            edge.getViewBox().removeItem(edge)
+        self._edges = []
+        self._names.show(bounds, self._palette)
+        for start, _ in bounds[1:]:
+            for plot in (self._quality, self._area, self._labels):
+                edge = pg.InfiniteLine(start - 0.5, angle=90, pen=self._palette.muted)
+                plot.addItem(edge, ignoreBounds=True)
+                self._edges.append(edge)
 
 
 def _runs(waiting: NDArray[np.bool_]) -> QPainterPath:
