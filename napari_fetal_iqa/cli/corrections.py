@@ -271,7 +271,8 @@ def _counts_in_words(counts: ReviewerCounts) -> str:
     return (
         f"{counts.reviewer}: {counts.labelled} frames labelled ({counts.optimal} optimal, "
         f"{counts.suboptimal} suboptimal, {counts.none} none), {counts.masks} masks, "
-        f"{counts.accepted} accepted, last {counts.last[:16].replace('T', ' ')} UTC"
+        f"{counts.accepted} accepted, {counts.calipers} free calipers, "
+        f"last {counts.last[:16].replace('T', ' ')} UTC"
     )
 
 

@@ -1,7 +1,7 @@
 """Experts' corrections of frames: append-only events in one SQLite file per review project."""
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
-from napari_fetal_iqa.corrections.history import FrameCorrection, History, latest
+from napari_fetal_iqa.corrections.history import FrameCorrection, History, PlacedCaliper, latest
 from napari_fetal_iqa.corrections.merge import beyond_rescue, move_to_disk, rescue
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
@@ -15,6 +15,7 @@ __all__ = [
     "FrameCorrection",
     "History",
     "Label",
+    "PlacedCaliper",
     "SweepRecord",
     "beyond_rescue",
     "latest",

@@ -1,10 +1,11 @@
-"""One event: a correction of one frame by one expert."""
+"""One event: a correction of one frame by one expert, or a free caliper on it."""
 
 import uuid
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -16,6 +17,7 @@ class EventKind(StrEnum):
     MASK = "mask"
     UNDO = "undo"
     REDO = "redo"
+    CALIPER = "caliper"
 
 
 def new_uid() -> str:
@@ -26,6 +28,17 @@ def new_uid() -> str:
 def now() -> str:
     """Return the time, UTC, as events have it."""
     return datetime.now(UTC).isoformat(timespec="microseconds")
+
+
+def timed_after(time: str, before: str) -> str:
+    """Return a time that comes after ``before``, UTC: itself, or a microsecond after it.
+
+    So that a reviewer's events have one order, also where the clock went back.
+    """
+    if time > before:
+        return time
+    later = datetime.fromisoformat(before) + timedelta(microseconds=1)
+    return later.isoformat(timespec="microseconds")
 
 
 @dataclass(frozen=True)
@@ -52,6 +65,10 @@ class Event:
         The reviewer confirmed the model's prediction instead of changing it.
     answers : str, optional
         Model whose prediction was on the screen, by id and hash.
+    mark : str
+        Of a caliper event: the caliper's own name, which stays where it is moved; else empty.
+    caliper : Caliper, optional
+        Of a caliper event; None takes the caliper away.
     uid : str
         Unique among all machines.
     time : str
@@ -69,6 +86,8 @@ class Event:
     mask: bytes | None = None
     accepted: bool = False
     answers: str | None = None
+    mark: str = ""
+    caliper: Caliper | None = None
     uid: str = field(default_factory=new_uid)
     time: str = field(default_factory=now)
     tool: str = TOOL_VERSION

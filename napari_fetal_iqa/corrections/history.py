@@ -4,6 +4,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.labels import Label
 
 
@@ -35,6 +36,28 @@ class FrameCorrection:
     time: str
     label_time: str = ""
     mask_time: str = ""
+
+
+@dataclass(frozen=True)
+class PlacedCaliper:
+    """A free caliper that lies on a frame now.
+
+    Parameters
+    ----------
+    mark : str
+        Its own name.
+    frame : int
+    caliper : Caliper
+    reviewer : str
+    time : str
+        When it was placed or moved last, UTC.
+    """
+
+    mark: str
+    frame: int
+    caliper: Caliper
+    reviewer: str
+    time: str
 
 
 def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
@@ -103,6 +126,7 @@ class History:
         self._done: dict[str, None] = {}
         self._undone: dict[str, None] = {}
         self._by_frame: dict[int, list[tuple[int, Event]]] = {}
+        self._marked: dict[int, dict[str, None]] = {}
         for event in events:
             self.apply(event)
 
@@ -125,6 +149,8 @@ class History:
             placed = (len(self._events), event)
             self._actions[event.action].events.append(placed)
             self._by_frame.setdefault(event.frame, []).append(placed)
+            if event.kind is EventKind.CALIPER:
+                self._marked.setdefault(event.frame, {})[event.mark] = None
 
     def with_more(self, events: Sequence[Event]) -> tuple["History", list[Event]]:
         """Return the history with events from the file in it, and those that were not known.
@@ -168,14 +194,29 @@ class History:
         done = self._actions.get(action)
         return sorted({event.frame for _, event in done.events}) if done else []
 
-    def _last(self, frame: int, kind: EventKind) -> Event | None:
-        """Return the last event of a kind that counts on a frame."""
+    def _last(self, frame: int, kind: EventKind, mark: str = "") -> Event | None:
+        """Return the last event of a kind, and of a caliper, that counts on a frame."""
         counting = (
             (self._actions[event.action].rank(place), event)
             for place, event in self._by_frame.get(frame, ())
-            if event.kind is kind and event.action in self._done
+            if event.kind is kind and event.mark == mark and event.action in self._done
         )
         return max(counting, key=lambda ranked: ranked[0], default=(None, None))[1]
+
+    def calipers(self, frame: int | None = None) -> tuple[PlacedCaliper, ...]:
+        """Return the free calipers on a frame, or on all by frame, in the order of their placing.
+
+        One that was moved to another frame, as a merge of two stores may tell it, lies on both.
+        """
+        placed = []
+        for at in sorted(self._marked) if frame is None else [frame]:
+            for mark in self._marked.get(at, ()):
+                event = self._last(at, EventKind.CALIPER, mark)
+                if event is not None and event.caliper is not None:
+                    placed.append(
+                        PlacedCaliper(mark, at, event.caliper, event.reviewer, event.time)
+                    )
+        return tuple(placed)
 
     def frame(self, frame: int) -> FrameCorrection | None:
         """Return the state of one frame, or None where the model's word stands alone."""

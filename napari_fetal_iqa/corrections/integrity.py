@@ -14,7 +14,9 @@ from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.sound_rows import (
+    Row,
     read_bookmarks,
+    read_calipers,
     read_events,
     read_reviewed,
     read_subjects,
@@ -53,7 +55,7 @@ class WholeStore:
     ----------
     sweeps : list of SweepRecord
     events : list of Event
-        In the order of their writing.
+        In the order of their writing, calipers last.
     bookmarks : list of (sweep, reviewer, Bookmark)
     reviewed : list of (sweep, reviewer)
     subjects : list of SweepSubject
@@ -123,17 +125,12 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
     for row in read_sweeps(connection, salvage=True):
         _sort(row.meaning, row.problem, found.sweeps, found.problems)
     record_of = {record.identity: record for record in found.sweeps}.get
-    named: dict[str, int] = {}
+    named: dict[str, str] = {}
     for event in read_events(connection, record_of, salvage=True):
-        meaning, problem = event.meaning, event.problem
-        if meaning is not None and meaning.uid in named:
-            problem = f"event {event.number}: has the name of event {named[meaning.uid]}"
-            meaning = None
-        elif meaning is not None:
-            named[meaning.uid] = event.number
-        found.n_events += 1
-        if keep_events or meaning is None:
-            _sort(meaning, problem, found.events, found.problems)
+        _sort_event("event", event, named, found, keep_events)
+    with _going_on(found, "calipers"):
+        for event in read_calipers(connection, record_of, salvage=True):
+            _sort_event("caliper", event, named, found, keep_events)
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
     if "bookmark" in there:
@@ -147,6 +144,20 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
     with _going_on(found, "subjects"):
         for whose in read_subjects(connection, record_of):
             _sort(whose.meaning, whose.problem, found.subjects, found.problems)
+
+
+def _sort_event(
+    what: str, row: Row[Event], named: dict[str, str], found: WholeStore, keep: bool
+) -> None:
+    meaning, problem, place = row.meaning, row.problem, f"{what} {row.number}"
+    if meaning is not None and meaning.uid in named:
+        problem = f"{place}: has the name of {named[meaning.uid]}"
+        meaning = None
+    elif meaning is not None:
+        named[meaning.uid] = place
+    found.n_events += 1
+    if keep or meaning is None:
+        _sort(meaning, problem, found.events, found.problems)
 
 
 @contextmanager

@@ -8,7 +8,13 @@ from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS, BoundedConnection
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import SweepRecord
-from napari_fetal_iqa.corrections.sound_rows import read_events, read_reviewed, read_sweeps
+from napari_fetal_iqa.corrections.sound_rows import (
+    has_calipers,
+    read_calipers,
+    read_events,
+    read_reviewed,
+    read_sweeps,
+)
 from napari_fetal_iqa.errors import StoreError
 
 
@@ -21,7 +27,7 @@ class StoreNews:
     sweep : str
         Content identity.
     events : tuple of Event
-        In the order of their writing; at the first look all that there are.
+        In the order of their writing, calipers last; at the first look all that there are.
     fully_reviewed : tuple of str
         Who says now to have looked at every frame.
     """
@@ -50,7 +56,7 @@ class NewsReader:
         self._sweep = sweep
         self._connection: BoundedConnection | None = None
         self._file: tuple[int, int] | None = None
-        self._seen: tuple[int, tuple[str, ...]] | None = None
+        self._seen: tuple[int, int, tuple[str, ...]] | None = None
         self._version = -1
 
     def look(self) -> StoreNews | None:
@@ -88,19 +94,29 @@ class NewsReader:
         return news
 
     def _read(self, connection: BoundedConnection) -> StoreNews | None:
-        last, reviewed = self._seen or (-1, ())
-        newest = connection.execute("SELECT max(number) FROM event").fetchone()[0] or 0
-        if newest < last:  # written anew from its beginning
-            last = -1
+        last, last_caliper, reviewed = self._seen or (-1, -1, ())
+        tables = [("event", last), ("caliper", last_caliper)][: 1 + has_calipers(connection)]
+        if any(_newest(connection, table) < seen for table, seen in tables):
+            last = last_caliper = -1  # written anew from its beginning
         records: dict[str, SweepRecord] = {
             row.meaning.identity: row.meaning for row in read_sweeps(connection) if row.meaning
         }
         rows = list(read_events(connection, records.get, self._sweep, after=last))
-        events = tuple(row.meaning for row in rows if row.meaning is not None)
+        calipers = list(read_calipers(connection, records.get, self._sweep, after=last_caliper))
+        events = tuple(row.meaning for row in (*rows, *calipers) if row.meaning is not None)
         found = read_reviewed(connection, records.get, self._sweep)
         names = tuple(sorted(row.meaning[1] for row in found if row.meaning is not None))
         is_first = self._seen is None
-        self._seen = (max([last, *(row.number for row in rows)]), names)
+        last, last_caliper = (
+            max([before, *(row.number for row in read)])
+            for before, read in ((last, rows), (last_caliper, calipers))
+        )
+        self._seen = last, last_caliper, names
         if not (is_first or events or names != reviewed):
             return None
         return StoreNews(self._sweep, events, names)
+
+
+def _newest(connection: BoundedConnection, table: str) -> int:
+    newest: int | None = connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0]
+    return newest or 0

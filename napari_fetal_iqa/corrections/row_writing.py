@@ -5,7 +5,8 @@ import sqlite3
 from dataclasses import replace
 from functools import partial
 
-from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.caliper_rows import CALIPER_COLUMNS, row_of_caliper_event
+from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
@@ -107,14 +108,18 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     ValueError
         Where another event of its unique name is there.
     """
-    row = row_of_event(event)
-    query = f"SELECT {EVENT_COLUMNS} FROM event WHERE uid = ?"
-    here = connection.execute(query, (event.uid,)).fetchone()
-    if here is None:
-        marks = _marks(EVENT_COLUMNS)
-        connection.execute(f"INSERT INTO event ({EVENT_COLUMNS}) VALUES ({marks})", row)
-    elif tuple(here) != row:
+    is_caliper = event.kind is EventKind.CALIPER
+    places = ("event", EVENT_COLUMNS), ("caliper", CALIPER_COLUMNS)
+    (table, columns), (other, _) = places[::-1] if is_caliper else places
+    row = row_of_caliper_event(event) if is_caliper else row_of_event(event)
+    named = (event.uid,)
+    here = connection.execute(f"SELECT {columns} FROM {table} WHERE uid = ?", named).fetchone()
+    there = connection.execute(f"SELECT 1 FROM {other} WHERE uid = ?", named).fetchone()
+    if there is not None or here not in (None, row):
         raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
+    if here is None:
+        marks = _marks(columns)
+        connection.execute(f"INSERT INTO {table} ({columns}) VALUES ({marks})", row)
     return here is None
 
 

@@ -1,8 +1,9 @@
-"""The store's tables, and opening a file only if it truly is one."""
+"""Opening a file as a store only if it truly is one."""
 
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from typing import Literal
 from urllib.parse import quote
@@ -13,92 +14,18 @@ from napari_fetal_iqa.corrections.database import (
     BoundedConnection,
     decoded,
 )
+from napari_fetal_iqa.corrections.tables import (
+    ADDED,
+    OUR_TRIGGERS,
+    OURS,
+    TABLES,
+    TABLES_OF_VERSION,
+)
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 from napari_fetal_iqa.foreign_text import shown
 
 APPLICATION_ID = 0x46495141  # "FIQA"
-SCHEMA_VERSION = 4
-
-_TRIGGERS = {
-    "event_is_never_changed": """
-CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-    "event_is_never_deleted": """
-CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-}
-
-_TABLES = (
-    """
-CREATE TABLE sweep (
-    identity TEXT PRIMARY KEY,
-    frames INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
-    row_mm REAL, column_mm REAL,
-    bounds TEXT NOT NULL
-)""",
-    """
-CREATE TABLE event (
-    number INTEGER PRIMARY KEY AUTOINCREMENT,
-    uid TEXT NOT NULL UNIQUE,
-    time TEXT NOT NULL,
-    reviewer TEXT NOT NULL,
-    sweep TEXT NOT NULL REFERENCES sweep (identity),
-    frame INTEGER NOT NULL,
-    kind TEXT NOT NULL CHECK (kind IN ('label', 'mask', 'undo', 'redo')),
-    action TEXT NOT NULL,
-    label INTEGER CHECK (label IN (0, 1, 2)),
-    mask BLOB,
-    accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
-    answers TEXT,
-    tool TEXT NOT NULL
-)""",
-    "CREATE INDEX event_of_sweep ON event (sweep, reviewer)",
-    *_TRIGGERS.values(),
-)
-
-# since version 2; where a review stands is no correction: it is overwritten
-_BOOKMARKS = """
-CREATE TABLE IF NOT EXISTS bookmark (
-    sweep TEXT NOT NULL REFERENCES sweep (identity),
-    reviewer TEXT NOT NULL,
-    frame INTEGER NOT NULL,
-    quality_threshold REAL, area_threshold REAL,
-    PRIMARY KEY (sweep, reviewer)
-)"""
-
-# since version 3; whose silence on the other frames of a sweep says that nothing is there
-_REVIEWED = """
-CREATE TABLE IF NOT EXISTS reviewed (
-    sweep TEXT NOT NULL REFERENCES sweep (identity),
-    reviewer TEXT NOT NULL,
-    time TEXT NOT NULL,
-    PRIMARY KEY (sweep, reviewer)
-)"""
-
-# since version 4; which sweeps are one person's, who is named by a salted hash alone
-_SUBJECTS = """
-CREATE TABLE IF NOT EXISTS subject (
-    sweep TEXT PRIMARY KEY REFERENCES sweep (identity),
-    key TEXT NOT NULL,
-    salt TEXT NOT NULL
-)"""
-
-_ADDED = (_BOOKMARKS, _REVIEWED, _SUBJECTS)
-"""What each version after the first added."""
-
-_OURS = {
-    words[words.index("ON" if words[1] == "INDEX" else "(") - 1]: words
-    for words in (
-        statement.replace("IF NOT EXISTS ", "").split() for statement in (*_TABLES[:3], *_ADDED)
-    )
-} | {
-    "sqlite_sequence": ["CREATE", "TABLE", "sqlite_sequence(name,seq)"],
-    "sqlite_stat1": ["CREATE", "TABLE", "sqlite_stat1(tbl,idx,stat)"],
-    "sqlite_stat4": ["CREATE", "TABLE", "sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"],
-}
-"""Words of each table and index that a store may have, by name; SQLite's own among them."""
-
-_TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed", "subject")
+SCHEMA_VERSION = 5
 
 _LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
@@ -202,11 +129,11 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
     with _transaction(connection, "IMMEDIATE"):
         version, is_empty = _version_of(connection, path)
         if is_empty:
-            for statement in (*_TABLES, *_ADDED):
+            for statement in (*TABLES, *chain(*ADDED)):
                 connection.execute(statement)
         else:
             _check_tables(connection, path, version, "rw")
-            for statement in _ADDED[version - 1 :]:
+            for statement in chain(*ADDED[version - 1 :]):
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
@@ -239,13 +166,13 @@ def _check_tables(connection: sqlite3.Connection, path: Path, version: int, mode
         if kind == "view":
             raise _not_ours(path, "holds a view")
         if kind == "trigger":
-            if mode != "ro" and words != _TRIGGERS.get(name, "").split():
+            if mode != "ro" and words != OUR_TRIGGERS.get(name, "").split():
                 raise _not_ours(path, "holds a trigger of its own")
-        elif not (kind == "index" and sql is None) and words != _OURS.get(name):
+        elif not (kind == "index" and sql is None) and words != OURS.get(name):
             raise _not_ours(path, "its tables or indices are not those that we make")
         if kind == "table" and isinstance(root_page, int) and root_page > 0:
             tables.add(name)
-    for name in _TABLES_OF_VERSION[: 1 + version]:
+    for name in TABLES_OF_VERSION[: 1 + version]:
         if name not in tables:
             raise _not_ours(path, f"its table {name} is missing")
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
+from napari_fetal_iqa.corrections.caliper_rows import CALIPER_COLUMNS, caliper_event_of_row
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import (
@@ -86,28 +87,60 @@ def read_events(
 ) -> Iterator[Row[Event]]:
     """Read the events of one sweep and reviewer, or of all, in the order of their writing.
 
-    Only those whose row has a number above ``after``.
+    All but the calipers, which :func:`read_calipers` reads; only those whose row has a number
+    above ``after``.
     """
     wanted = {"sweep": sweep, "reviewer": reviewer}
-    not_after = last_time_to_believe()
     rows = _rows(connection, "event", EVENT_COLUMNS, wanted, after=after, salvage=salvage)
+    return _judged("event", rows, event_of_row, record_of)
+
+
+def read_calipers(
+    connection: sqlite3.Connection,
+    record_of: RecordOf,
+    sweep: str | None = None,
+    reviewer: str | None = None,
+    *,
+    after: int = -1,
+    salvage: bool = False,
+) -> Iterator[Row[Event]]:
+    """Read the events of free calipers, as :func:`read_events`; none in a store before version 5.
+
+    Such a store, opened read-only, has no table of them.
+    """
+    if not has_calipers(connection):
+        return iter(())
+    wanted = {"sweep": sweep, "reviewer": reviewer}
+    rows = _rows(connection, "caliper", CALIPER_COLUMNS, wanted, after=after, salvage=salvage)
+    return _judged("caliper", rows, caliper_event_of_row, record_of)
+
+
+def has_calipers(connection: sqlite3.Connection) -> bool:
+    """Return whether a store has a table of free calipers."""
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'caliper'"
+    return connection.execute(query).fetchone() is not None
+
+
+def _judged(
+    what: str,
+    rows: Iterator[tuple[int, Sequence[Any] | None]],
+    meaning_of: Callable[[Sequence[Any]], Event],
+    record_of: RecordOf,
+) -> Iterator[Row[Event]]:
+    not_after = last_time_to_believe()
     for number, row in rows:
         if row is None:
-            yield Row(number, None, f"event {number}: {_UNREADABLE}")
+            yield Row(number, None, f"{what} {number}: {_UNREADABLE}")
             continue
         try:
-            event = readable_event(event_of_row(row))
+            event = readable_event(meaning_of(row))
         except (TypeError, ValueError) as error:
-            yield Row(number, None, f"event {number}: unreadable, {error}")
+            yield Row(number, None, f"{what} {number}: unreadable, {error}")
             continue
-        yield _judged(number, event, record_of, not_after)
-
-
-def _judged(number: int, event: Event, record_of: RecordOf, not_after: str) -> Row[Event]:
-    try:
-        return Row(number, event_of_its_sweep(event, record_of(event.sweep), not_after))
-    except ValueError as error:
-        return Row(number, None, f"event {number}: {error}")
+        try:
+            yield Row(number, event_of_its_sweep(event, record_of(event.sweep), not_after))
+        except ValueError as error:
+            yield Row(number, None, f"{what} {number}: {error}")
 
 
 def read_bookmarks(

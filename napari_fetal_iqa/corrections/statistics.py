@@ -22,6 +22,8 @@ class ReviewerCounts:
         Frames whose mask the reviewer set, be it to an empty one.
     accepted : int
         Frames whose corrections all confirm the model.
+    calipers : int
+        Free ones.
     last : str
         When the reviewer spoke last, UTC, ISO 8601.
     """
@@ -32,6 +34,7 @@ class ReviewerCounts:
     none: int
     masks: int
     accepted: int
+    calipers: int
     last: str
 
     @property
@@ -91,5 +94,6 @@ def _counts(store: CorrectionStore, record: SweepRecord, reviewer: str) -> Revie
         none=labels[Label.NONE],
         masks=sum(state.mask is not None for state in states),
         accepted=sum(state.accepted for state in states),
+        calipers=len(store.calipers(record.identity, reviewer)),
         last=store.history(record.identity, reviewer).end,
     )

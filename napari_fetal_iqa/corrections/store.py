@@ -9,8 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections.consensus import consensus
-from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid
-from napari_fetal_iqa.corrections.history import FrameCorrection
+from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid, timed_after
+from napari_fetal_iqa.corrections.history import FrameCorrection, PlacedCaliper
 from napari_fetal_iqa.corrections.rows import SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.validity import (
     packed_mask,
@@ -20,6 +20,7 @@ from napari_fetal_iqa.corrections.validity import (
     sound_sweep,
 )
 from napari_fetal_iqa.corrections.waiting_store import WaitingStore
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -146,6 +147,32 @@ class CorrectionStore(WaitingStore):
             for kind in (EventKind.LABEL, EventKind.MASK)
         )
 
+    def set_caliper(
+        self,
+        sweep: str,
+        frame: int,
+        caliper: Caliper | None,
+        reviewer: str,
+        mark: str | None = None,
+    ) -> str:
+        """Put a free caliper on a frame, or move the one named ``mark``; None takes it away.
+
+        Returns
+        -------
+        str
+            The caliper's own name.
+        """
+        mark = mark or new_uid()
+        said = Event(
+            sweep, reviewer, EventKind.CALIPER, new_uid(), frame, mark=mark, caliper=caliper
+        )
+        self._say([said])
+        return mark
+
+    def calipers(self, sweep: str, reviewer: str) -> tuple[PlacedCaliper, ...]:
+        """Return a reviewer's free calipers on a sweep, by frame, then as they were placed."""
+        return self.history(sweep, reviewer).calipers()
+
     def undo(self, sweep: str, reviewer: str) -> list[int]:
         """Take back the reviewer's last action on a sweep; return the frames that changed."""
         return self._step(sweep, reviewer, EventKind.UNDO)
@@ -165,8 +192,8 @@ class CorrectionStore(WaitingStore):
     def _say(self, events: Iterable[Event]) -> None:
         """Write what one reviewer says of one sweep now.
 
-        It is replayed in order of time; so where the clock went back, it is timed as late as
-        the events before it.
+        It is replayed in order of time; so where the clock went back, it is timed just after the
+        event before it.
         """
         said: list[Event] = []
         for event in events:
@@ -174,7 +201,7 @@ class CorrectionStore(WaitingStore):
             with self._refusing():
                 sound = sound_event(event, record)
             before = said[-1].time if said else self._history_to_add_to(sound).end
-            said.append(replace(sound, time=max(sound.time, before)))
+            said.append(replace(sound, time=timed_after(sound.time, before)))
         self._put(Unwritten(events=said))
 
 

@@ -3,6 +3,7 @@
 import logging
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from itertools import chain
 from pathlib import Path
 from types import TracebackType
 from typing import Self, TypeVar
@@ -19,7 +20,9 @@ from napari_fetal_iqa.corrections.row_writing import (
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
+    has_calipers,
     read_bookmarks,
+    read_calipers,
     read_events,
     read_reviewed,
     read_sweeps,
@@ -112,17 +115,24 @@ class StoreFile:
         if sweep not in self._records:
             self.sweeps()
         with self._explaining():
-            rows = read_events(self._connection, self._records.get, sweep, reviewer)
+            whose = self._connection, self._records.get, sweep, reviewer
+            rows = chain(read_events(*whose), read_calipers(*whose))
             return sorted(self._sound(rows), key=lambda event: event.time)
 
     def _speakers(self, sweep: str | None = None) -> list[tuple[str, str]]:
         """Return sweeps and who spoke of them, be it soundly or not."""
         self.sweeps()
-        query = "SELECT DISTINCT sweep, reviewer FROM event"
         of_sweep = () if sweep is None else (sweep,)
+        where = " WHERE sweep = ?" if of_sweep else ""
         with self._explaining():
-            where = " WHERE sweep = ?" if of_sweep else ""
-            pairs = list(self._connection.execute(query + where, of_sweep))
+            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
+            pairs = {
+                pair
+                for table in tables
+                for pair in self._connection.execute(
+                    f"SELECT DISTINCT sweep, reviewer FROM {table}{where}", of_sweep
+                )
+            }
         return [(of, name) for of, name in pairs if of in self._records and _is_reviewer(name)]
 
     def speakers(self) -> dict[str, list[str]]:

@@ -19,6 +19,7 @@ from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.subjects import KEY_PATTERN, SALT_PATTERN, SweepSubject
 from napari_fetal_iqa.foreign_text import is_shown
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.mask_codec import check_code, encode_mask
 from napari_fetal_iqa.labels import Label
 
@@ -168,7 +169,7 @@ def readable_event(event: Event) -> Event:
     if event.answers not in (None, ""):
         sound_text(event.answers, "answers", _LONGEST_REMARK)
     if event.kind not in list(EventKind):
-        raise ValueError(f"expected label, mask, undo or redo, found {quoted(event.kind)}")
+        raise ValueError(f"expected label, mask, caliper, undo or redo, found {quoted(event.kind)}")
     kind = EventKind(event.kind)
     if event.accepted not in (False, True):
         raise ValueError(f"expected accepted as 0 or 1, found {quoted(event.accepted)}")
@@ -176,6 +177,7 @@ def readable_event(event: Event) -> Event:
         event.mask is not None and kind is not EventKind.MASK
     ):
         raise ValueError(f"expected no label or mask of this kind in an event of {kind.value}")
+    _check_caliper(event, kind)
     if event.mask is not None and not isinstance(event.mask, bytes):
         raise ValueError(f"expected a packed mask, found {type(event.mask).__name__}")
     return replace(
@@ -185,6 +187,18 @@ def readable_event(event: Event) -> Event:
         label=None if event.label is None else sound_label(event.label),
         accepted=bool(event.accepted),
     )
+
+
+def _check_caliper(event: Event, kind: EventKind) -> None:
+    if kind is not EventKind.CALIPER:
+        if event.mark or event.caliper is not None:
+            raise ValueError(f"expected no caliper in an event of {kind.value}")
+        return
+    sound_text(event.mark, "name of a caliper", _LONGEST["uid"])
+    if event.answers is not None or event.accepted:
+        raise ValueError("expected a caliper that answers no model")
+    if event.caliper is not None and not isinstance(event.caliper, Caliper):
+        raise ValueError(f"expected a caliper, found {type(event.caliper).__name__}")
 
 
 def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:
@@ -199,12 +213,25 @@ def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str 
             raise ValueError(f"expected no frame of an {event.kind}, found {quoted(event.frame)}")
         return event
     sound_frame(event.frame, record)
+    if event.caliper is not None:
+        _check_points(event.caliper, record, event.frame)
     if event.mask is not None:
         try:
             check_code(event.mask, record.shape[1:])
         except ValueError as error:
             raise ValueError(f"{_place(record, event.frame)}: {error}") from None
     return event
+
+
+def _check_points(caliper: Caliper, record: SweepRecord, frame: int) -> None:
+    """Let an ellipse reach beyond the frame, as abdomens do, but not out of all measure."""
+    sides = record.shape[1:]
+    for point in caliper.points_px:
+        if any(not -side <= at <= 2 * side for at, side in zip(point, sides, strict=True)):
+            raise ValueError(
+                f"{_place(record, frame)}: expected a caliper on or near a frame of "
+                f"{sides[0]} x {sides[1]} pixels, found {quoted(point)}"
+            )
 
 
 def _place(record: SweepRecord, frame: int) -> str:

@@ -5,7 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, now
+from napari_fetal_iqa.corrections.events import Event, now, timed_after
 from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.row_writing import told
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
@@ -98,11 +98,11 @@ class WaitingStore(SubjectStore):
         return event.uid not in self._said and event.time > self._opened
 
     def _read_history(self, key: tuple[str, str]) -> History:
-        """Replay what is stored and what waits, which is timed as late as what is stored."""
+        """Replay what is stored and what waits, which is timed after what is stored."""
         history = History(self.events(*key), self._said_elsewhere)
         for place, event in enumerate(self._waiting.events):
             if (event.sweep, event.reviewer) == key:
-                event = replace(event, time=max(event.time, history.end))
+                event = replace(event, time=timed_after(event.time, history.end))
                 self._waiting.events[place] = event
                 history.apply(event)
         return history

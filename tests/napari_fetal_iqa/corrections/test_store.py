@@ -289,6 +289,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
         connection.execute("DROP TABLE bookmark")
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
+        connection.execute("DROP TABLE caliper")
         connection.execute("PRAGMA user_version = 1")
     with CorrectionStore(store.path, "ro") as untouched:
         assert untouched.corrections(sweep.identity)[3].label is Label.OPTIMAL
@@ -304,6 +305,7 @@ def test_a_store_of_the_second_version_keeps_its_bookmarks(store, sweep):
     with sqlite3.connect(store.path) as connection:
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
+        connection.execute("DROP TABLE caliper")
         connection.execute("PRAGMA user_version = 2")
     with CorrectionStore(store.path) as reopened:
         assert reopened.bookmark(sweep.identity, "AK") == Bookmark(3)

@@ -112,6 +112,7 @@ def test_a_store_of_the_third_version_learns_of_subjects(store):
     store.close()
     with sqlite3.connect(store.path) as connection:
         connection.execute("DROP TABLE subject")
+        connection.execute("DROP TABLE caliper")
         connection.execute("PRAGMA user_version = 3")
     with CorrectionStore(store.path, "ro") as untouched:
         assert untouched.subjects() == {}

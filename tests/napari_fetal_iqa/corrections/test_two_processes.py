@@ -84,6 +84,7 @@ def first_version(path):
         connection.execute("DROP TABLE bookmark")
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
+        connection.execute("DROP TABLE caliper")
         connection.execute("PRAGMA user_version = 1")
 
 

@@ -1,0 +1,110 @@
+"""The words of the store's tables, version by version."""
+
+_TRIGGERS = {
+    "event_is_never_changed": """
+CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+    "event_is_never_deleted": """
+CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+}
+
+TABLES = (
+    """
+CREATE TABLE sweep (
+    identity TEXT PRIMARY KEY,
+    frames INTEGER NOT NULL, height INTEGER NOT NULL, width INTEGER NOT NULL,
+    row_mm REAL, column_mm REAL,
+    bounds TEXT NOT NULL
+)""",
+    """
+CREATE TABLE event (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    time TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    frame INTEGER NOT NULL,
+    kind TEXT NOT NULL CHECK (kind IN ('label', 'mask', 'undo', 'redo')),
+    action TEXT NOT NULL,
+    label INTEGER CHECK (label IN (0, 1, 2)),
+    mask BLOB,
+    accepted INTEGER NOT NULL CHECK (accepted IN (0, 1)),
+    answers TEXT,
+    tool TEXT NOT NULL
+)""",
+    "CREATE INDEX event_of_sweep ON event (sweep, reviewer)",
+    *_TRIGGERS.values(),
+)
+
+# since version 2; where a review stands is no correction: it is overwritten
+_BOOKMARKS = """
+CREATE TABLE IF NOT EXISTS bookmark (
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    reviewer TEXT NOT NULL,
+    frame INTEGER NOT NULL,
+    quality_threshold REAL, area_threshold REAL,
+    PRIMARY KEY (sweep, reviewer)
+)"""
+
+# since version 3; whose silence on the other frames of a sweep says that nothing is there
+_REVIEWED = """
+CREATE TABLE IF NOT EXISTS reviewed (
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    reviewer TEXT NOT NULL,
+    time TEXT NOT NULL,
+    PRIMARY KEY (sweep, reviewer)
+)"""
+
+# since version 4; which sweeps are one person's, who is named by a salted hash alone
+_SUBJECTS = """
+CREATE TABLE IF NOT EXISTS subject (
+    sweep TEXT PRIMARY KEY REFERENCES sweep (identity),
+    key TEXT NOT NULL,
+    salt TEXT NOT NULL
+)"""
+
+# since version 5; events like the others, in a table of their own: that of the others knows four
+# kinds, and SQLite changes no check of a table that is there
+_CALIPERS = """
+CREATE TABLE IF NOT EXISTS caliper (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    time TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    frame INTEGER NOT NULL,
+    action TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    points TEXT,
+    tool TEXT NOT NULL
+)"""
+
+_CALIPER_TRIGGERS = {
+    "caliper_is_never_changed": """
+CREATE TRIGGER caliper_is_never_changed BEFORE UPDATE ON caliper
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+    "caliper_is_never_deleted": """
+CREATE TRIGGER caliper_is_never_deleted BEFORE DELETE ON caliper
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+}
+
+ADDED = ((_BOOKMARKS,), (_REVIEWED,), (_SUBJECTS,), (_CALIPERS, *_CALIPER_TRIGGERS.values()))
+"""What each version after the first added."""
+
+OURS = {
+    words[words.index("ON" if words[1] == "INDEX" else "(") - 1]: words
+    for words in (
+        statement.replace("IF NOT EXISTS ", "").split()
+        for statement in (*TABLES[:3], *(added[0] for added in ADDED))
+    )
+} | {
+    "sqlite_sequence": ["CREATE", "TABLE", "sqlite_sequence(name,seq)"],
+    "sqlite_stat1": ["CREATE", "TABLE", "sqlite_stat1(tbl,idx,stat)"],
+    "sqlite_stat4": ["CREATE", "TABLE", "sqlite_stat4(tbl,idx,neq,nlt,ndlt,sample)"],
+}
+"""Words of each table and index that a store may have, by name; SQLite's own among them."""
+
+OUR_TRIGGERS = _TRIGGERS | _CALIPER_TRIGGERS
+
+TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed", "subject", "caliper")
