@@ -156,6 +156,13 @@ class SweepVolume:
                 return sweep, frame - start
         raise IndexError(f"frame {frame} of {len(self)}")
 
+    @property
+    def frames_per_sweep(self) -> int | None:
+        """Length of each sweep but perhaps the last; None where they differ."""
+        start, stop = self.bounds[0]
+        length = stop - start
+        return length if sweep_bounds(len(self), length) == self.bounds else None
+
     def with_bounds(self, frames_per_sweep: int | None) -> "SweepVolume":
         """Return the same frames, split into sweeps by :func:`sweep_bounds`."""
         return replace(self, bounds=sweep_bounds(len(self), frames_per_sweep))

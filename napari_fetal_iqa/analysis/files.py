@@ -4,6 +4,9 @@ import csv
 import io
 import json
 import re
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -57,8 +60,30 @@ def write_results(analysis: Analysis, folder: Path) -> None:
     AnalysisError
         Where they cannot be written.
     """
-    try:
+    with _explained(folder):
         _write(analysis, folder)
+
+
+def try_folder(folder: Path) -> None:
+    """Make a folder for results where it is missing, and try to write in it.
+
+    So that nobody waits for an analysis whose results cannot be kept.
+
+    Raises
+    ------
+    AnalysisError
+        Where nothing can be written there.
+    """
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder) as file:
+            file.write(b"0")
+
+
+@contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
     except OSError as error:
         raise AnalysisError(
             f"{folder}: the results cannot be written ({error.strerror}); choose another folder"
@@ -69,7 +94,13 @@ def _write(analysis: Analysis, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").unlink(missing_ok=True)
     write_atomically(folder / "frames.csv", _frames_csv(analysis))
-    write_volume(folder / "masks.mha", _masks(analysis), analysis.sweep.spacing_mm, compress=True)
+    sweep = analysis.sweep
+    write_volume(
+        folder / "masks.mha",
+        _masks(analysis),
+        sweep.spacing_mm,
+        frames_per_sweep=sweep.frames_per_sweep,
+    )
     draw_timeline(analysis, folder / "timeline.png")
     write_atomically(folder / "summary.json", json.dumps(summary(analysis), indent=2) + "\n")
 

@@ -66,12 +66,14 @@ def analyse(
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
     # here, for the other commands need not wait for what these import
+    from napari_fetal_iqa.analysis.files import try_folder
     from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
     from napari_fetal_iqa.review.worklist.facts import note
 
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
     analyser = AnnouncedAnalyser(cls_model, seg_model, device, batch_size, weights)
+    try_folder(out)
     job = AnalysisJob(analyser, out, overwrite)
     if device in ("cuda", "mps"):
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch

@@ -16,7 +16,7 @@ from napari_fetal_iqa.analysis import (
     analyse_sweep,
     write_results,
 )
-from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary
+from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary, try_folder
 from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.paths import read_small_text
@@ -82,6 +82,7 @@ class AnalysisJob:
                 f"{folder}: holds the results of all frames of {sweep.name}; give --overwrite to "
                 "replace them, or another --out"
             )
+        try_folder(folder)
         bar = _Bar(sweep.name)
         try:
             analysis = analyse_sweep(

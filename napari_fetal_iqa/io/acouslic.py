@@ -205,8 +205,14 @@ def write_case(
         for column, ac_mm in zip(AC_COLUMNS, ac_mm_per_sweep, strict=False)
     }
     case = _case(folder, row, line=len(rows) + 2)
-    write_volume(case.image_path, sweep.frames, sweep.spacing_mm, compress=compress)
-    write_volume(case.mask_path, masks, sweep.spacing_mm, compress=compress)
+    for volume_path, volume in ((case.image_path, sweep.frames), (case.mask_path, masks)):
+        write_volume(
+            volume_path,
+            volume,
+            sweep.spacing_mm,
+            compress=compress,
+            frames_per_sweep=sweep.frames_per_sweep,
+        )
     known = [other["uuid"] for other in rows]
     if uuid in known:
         rows[known.index(uuid)] = row

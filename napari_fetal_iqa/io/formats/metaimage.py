@@ -18,6 +18,7 @@ from napari_fetal_iqa.io.formats.plus_sequence import (
 from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
 from napari_fetal_iqa.io.formats.text_volume import open_volume
+from napari_fetal_iqa.io.write import FRAMES_PER_SWEEP_FIELD
 from napari_fetal_iqa.sweep import SweepVolume, known_spacing
 
 ELEMENT_TYPES = {
@@ -54,13 +55,19 @@ def read_metaimage(path: Path) -> SweepVolume:
         short, or elsewhere than in the folder of the header.
     """
     header, end = _read_header(path)
-    return open_volume(
+    sweep = open_volume(
         header,
         _axes(header),
         partial(_pixel_block, header, end),
         partial(_spacing, header),
         "MetaImage",
     )
+    if FRAMES_PER_SWEEP_FIELD not in header.fields:
+        return sweep
+    (frames_per_sweep,) = header.whole_numbers(FRAMES_PER_SWEEP_FIELD, 1)
+    if not 1 <= frames_per_sweep <= len(sweep):
+        raise header.wrong(FRAMES_PER_SWEEP_FIELD, f"1 to {len(sweep)}")
+    return sweep.with_bounds(frames_per_sweep)
 
 
 def _read_header(path: Path) -> tuple[TextHeader, int]:

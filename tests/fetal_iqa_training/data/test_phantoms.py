@@ -17,6 +17,7 @@ def test_a_phantom_data_set_is_the_phantoms_and_their_truth(tmp_path):
     (case,) = list_cases(tmp_path)
     truth = make_phantom(settings_of("small")[0], 5)
     assert read_sweep(case.image_path).identity == truth.sweep.identity
+    assert read_sweep(case.image_path).bounds == truth.sweep.bounds
     assert (np.asarray(read_sweep(case.mask_path).frames) == truth.masks).all()
     annotated = [truth.labels[start:stop].any() for start, stop in truth.sweep.bounds]
     assert [ac_mm is not None for ac_mm in case.ac_mm] == annotated

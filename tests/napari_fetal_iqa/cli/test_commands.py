@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from fetal_iqa_models import DeviceError
 from napari_fetal_iqa import cli
 from napari_fetal_iqa.analysis import Analyser, coarse_to_fine, write_results
+from napari_fetal_iqa.cli import batch
 from napari_fetal_iqa.cli.analyse import parse_frames
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
@@ -237,6 +238,25 @@ def test_a_device_that_is_not_there_ends_the_run_before_it_begins(
     )
     assert (code, out) == (1, "")
     assert err == "napari-fetal-iqa: this machine has no cuda device; choose auto or cpu\n"
+
+
+@pytest.mark.parametrize("blocked", ["out", "out/case_17"])
+def test_a_folder_that_takes_no_results_is_named_before_anything_is_analysed(
+    run, sweep_file, models, tmp_path, monkeypatch, blocked
+):
+    def analysed(*_, **__):
+        raise AssertionError("the sweep was analysed")
+
+    monkeypatch.setattr(batch, "analyse_sweep", analysed)
+    path = tmp_path / blocked
+    path.parent.mkdir(exist_ok=True)
+    path.write_text("a file, not a folder")
+    code, out, err = run("analyse", sweep_file, "--out", tmp_path / "out", *models)
+    assert (code, out) == (1, "")
+    assert err.endswith(
+        f"napari-fetal-iqa: {path}: the results cannot be written (File exists); choose another "
+        "folder\n"
+    )
 
 
 def test_results_stay_inside_their_folder_for_any_name(run, sweep_file, tmp_path, models):

@@ -5,6 +5,7 @@ import SimpleITK
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.storage.paths import replacing
+from napari_fetal_iqa.sweep import SweepVolume, sweep_bounds
 
 ENDINGS = [".mha", ".nii.gz", ".nrrd"]
 
@@ -26,6 +27,36 @@ def test_a_volume_comes_back_as_it_was(tmp_path, volume, ending):
 
     assert np.array_equal(sweep.frames, volume)
     assert sweep.spacing_mm == pytest.approx((0.2, 0.3), rel=1e-6)
+
+
+def test_the_length_of_the_sweeps_comes_back_and_itk_passes_over_it(tmp_path, volume):
+    path = write_volume(tmp_path / "a.mha", volume, frames_per_sweep=2)
+
+    sweep = read_sweep(path)
+    assert (len(sweep), sweep.frames_per_sweep) == (len(volume), 2)
+    assert sweep.bounds == sweep_bounds(len(volume), 2)
+    assert read_sweep(path, frames_per_sweep=3).frames_per_sweep == 3
+    image = SimpleITK.ReadImage(str(path))
+    assert np.array_equal(SimpleITK.GetArrayViewFromImage(image), volume)
+    assert image.GetMetaData("FramesPerSweep") == "2"
+
+
+@pytest.mark.parametrize("length", ["0", "-1", "1e3", "2.5", "", "1000000", "two"])
+def test_a_length_of_sweeps_that_is_none_is_one_line(tmp_path, volume, length):
+    path = write_volume(tmp_path / "a.mha", volume, frames_per_sweep=2)
+    path.write_bytes(
+        path.read_bytes().replace(b"FramesPerSweep = 2", b"FramesPerSweep = " + length.encode())
+    )
+
+    with pytest.raises(SweepError, match=r"^a.mha: expected FramesPerSweep to be .*; save"):
+        read_sweep(path)
+
+
+def test_sweeps_of_different_lengths_have_no_length():
+    frames = np.zeros((9, 2, 2), np.uint8)
+    assert SweepVolume(frames, bounds=((0, 4), (4, 8), (8, 9))).frames_per_sweep == 4
+    assert SweepVolume(frames, bounds=((0, 4), (4, 9))).frames_per_sweep is None
+    assert SweepVolume(frames).frames_per_sweep == 9
 
 
 def test_a_spacing_that_is_not_known_stays_unknown(tmp_path, volume):
