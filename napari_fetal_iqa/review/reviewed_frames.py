@@ -60,6 +60,13 @@ class ReviewedFrames:
             return Source.MODEL
         return Source.NOBODY
 
+    def packed_mask(self, frame: int) -> bytes | None:
+        """Return the mask of a frame that counts as it is kept; None where nobody drew one."""
+        correction = self._correction(frame)
+        if correction and correction.mask is not None:
+            return correction.mask
+        return self.analysis.packed_mask(frame) if self.analysis else None
+
     def mask(self, frame: int) -> NDArray[np.bool_]:
         """Return the mask of a frame that counts, (H, W); empty where nobody drew one."""
         correction = self._correction(frame)
@@ -145,13 +152,13 @@ class ReviewedFrames:
             return -1
         labels, _ = self.labels()
         positive = labels == Label.OPTIMAL
-        if self.analysis.setup.seg_model:  # a frame without an outline has nothing to measure
-            positive &= self._outlined()
+        positive &= self.outlined()  # a frame without an outline has nothing to measure
         return best_frame(self.analysis.score, positive, self.sweep.bounds)
 
-    def _outlined(self) -> NDArray[np.bool_]:
-        """Frames whose mask that counts is not empty, (T,)."""
-        assert self.analysis is not None
+    def outlined(self) -> NDArray[np.bool_]:
+        """Frames whose mask that counts is not empty, (T,); all of them where nothing outlines."""
+        if self.analysis is None or not self.analysis.setup.seg_model:
+            return np.ones(len(self.sweep), bool)
         outlined = np.nan_to_num(self.analysis.area_fraction) > 0
         for frame, correction in self.corrections().items():
             if correction.mask is not None:

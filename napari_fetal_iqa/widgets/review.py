@@ -42,6 +42,7 @@ from napari_fetal_iqa.widgets.background.tasks import (
     prepare_sweep,
 )
 from napari_fetal_iqa.widgets.background.threads import READING
+from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
 from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
@@ -121,6 +122,7 @@ class ReviewWidget(QWidget):
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
         self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock = TimelineDock(self.viewer, self)
+        self.candidates = Candidates(self.viewer, self.timeline_dock, self)
         self.worklist = Worklist(
             self.viewer,
             self.opener,
@@ -153,6 +155,9 @@ class ReviewWidget(QWidget):
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
             Action.SHOW_HELP: lambda: shortcuts.show_help(self),
             Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
+            Action.TOGGLE_CANDIDATES: self.candidates.toggle,
+            Action.NEXT_CANDIDATE: lambda: self.candidates.step(1),
+            Action.PREVIOUS_CANDIDATE: lambda: self.candidates.step(-1),
             Action.TOGGLE_WORKLIST: self.worklist.dock.toggle,
             Action.NEXT_IN_WORKLIST: lambda: self.worklist.step(1),
             Action.PREVIOUS_IN_WORKLIST: lambda: self.worklist.step(-1),
@@ -176,6 +181,7 @@ class ReviewWidget(QWidget):
         self.desk.failed.connect(self._show_error)
         self.worklist.failed.connect(self._show_error)
         self.worklist.action_requested.connect(self.do)
+        self.candidates.visibility_changed.connect(self.page.candidates.setChecked)
         self.worklist.dock.visibility_changed.connect(self.page.worklist.setChecked)
         self.keeper.watcher.news.connect(self.worklist.changed)
         self.page.settings.changed.connect(self.worklist.look_again)
@@ -252,6 +258,7 @@ class ReviewWidget(QWidget):
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
         self.timeline_dock.hide()
+        self.candidates.close()
         self.worklist.close()
         self._close_sweep()
         self.finetuning.close()
@@ -352,6 +359,7 @@ class ReviewWidget(QWidget):
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
         self.worklist.follow(session)
+        self.candidates.follow(self.presenter)
 
     def _layer_removed(self, event: Event) -> None:
         if event.value is self.layer:
@@ -390,6 +398,7 @@ class ReviewWidget(QWidget):
     def _close_sweep(self, cancel: bool = True) -> None:
         presenter, self.presenter, self.layer = self.presenter, None, None
         self._handlers = self._own_handlers
+        self.candidates.leave()
         if presenter is not None:
             presenter.close(cancel)
 
@@ -416,6 +425,7 @@ class ReviewWidget(QWidget):
         self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock.follow_theme()
         self.worklist.dock.follow_theme()
+        self.candidates.follow_theme()
 
     def _show_error(self, message: str) -> None:
         self.page.analysis.show_error(message)

@@ -62,6 +62,9 @@ class Action(StrEnum):
     CANCEL_ANALYSIS = "cancel_analysis"  # a button alone, as the next
     TOGGLE_TIMELINE = "toggle_timeline"
     TOGGLE_WORKLIST = "toggle_worklist"
+    TOGGLE_CANDIDATES = "toggle_candidates"
+    NEXT_CANDIDATE = "next_candidate"
+    PREVIOUS_CANDIDATE = "previous_candidate"
     NEXT_IN_WORKLIST = "next_in_worklist"
     PREVIOUS_IN_WORKLIST = "previous_in_worklist"
 
@@ -100,6 +103,8 @@ KEYS = (
     ),
     Key(Action.GO_NEXT_TO_REVIEW, ("N",), "Next to review"),
     Key(Action.GO_PREVIOUS_TO_REVIEW, ("Shift+N",), "Previous to review"),
+    Key(Action.PREVIOUS_CANDIDATE, ("Ctrl+Left",), "Previous candidate: best of a sweep or run"),
+    Key(Action.NEXT_CANDIDATE, ("Ctrl+Right",), "Next candidate: best of a sweep or run"),
     Key(Action.GO_BEST, ("B",), "Best frame", "preserve labels"),
     Key(Action.PAINT, ("P",), "Paint the outline"),
     Key(Action.ERASE, ("R", "E"), "Erase"),

@@ -58,3 +58,6 @@ AHEAD = Lane(1)
 
 NOTING = Lane(1)
 """For small things that are noted in order, such as what was opened last."""
+
+THUMBNAILS = Lane(1)
+"""For small pictures: one at a time is quick enough."""

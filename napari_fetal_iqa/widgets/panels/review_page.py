@@ -126,10 +126,15 @@ class ReviewPage(QWidget):
 
     def _docks_row(self) -> QHBoxLayout:
         row = QHBoxLayout()
-        self.timeline, self.worklist = (
+        self.timeline, self.candidates, self.worklist = (
             self._dock_button(text, action, tip)
             for text, action, tip in (
                 ("Timeline", Action.TOGGLE_TIMELINE, "Show or hide the timeline below the frames"),
+                (
+                    "Candidates",
+                    Action.TOGGLE_CANDIDATES,
+                    "Show or hide small pictures of the best frames, above the timeline",
+                ),
                 (
                     "Worklist",
                     Action.TOGGLE_WORKLIST,
@@ -137,8 +142,8 @@ class ReviewPage(QWidget):
                 ),
             )
         )
-        row.addWidget(self.timeline)
-        row.addWidget(self.worklist)
+        for button in (self.timeline, self.candidates, self.worklist):
+            row.addWidget(button)
         return row
 
     def _dock_button(self, text: str, action: Action, tip: str) -> QPushButton:

@@ -1,0 +1,1 @@
+"""Small pictures of the frames that are worth measuring, above the timeline."""
