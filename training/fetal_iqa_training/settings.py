@@ -1,6 +1,6 @@
 """Settings of a training; the defaults are the paper's recipe."""
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
@@ -14,6 +14,7 @@ RateSchedule = Literal["constant", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
 Recipe = Literal["ours", "published"]
 Part = Literal["training", "validation", "test"]
+LoggerName = Literal["tensorboard", "mlflow", "wandb"]
 
 
 class RunSettings(BaseModel):
@@ -32,6 +33,10 @@ class RunSettings(BaseModel):
     per_frame : bool
         Dice loss of each frame with an abdomen, and not pooled over the batch as in the paper; the
         empty frames are left to the cross-entropy.
+    class_weights : float or "balanced", optional
+        How much more a frame with an abdomen counts in the cross-entropy of frame quality;
+        balanced: as many times as there are more training frames without one. None for 1, as in
+        the paper.
     schedule : {"constant", "cosine"}
         Cosine rises for 5 % of the steps and falls to zero.
     batch_size : int
@@ -58,6 +63,7 @@ class RunSettings(BaseModel):
     head_rate: float = Field(1.0, gt=0)
     cross_entropy: float = Field(0.0, ge=0)
     per_frame: bool = False
+    class_weights: Literal["balanced"] | Annotated[float, Field(gt=0)] | None = None
     schedule: RateSchedule = "constant"
     batch_size: int = Field(32, ge=1)
     gradient_clip: float | None = Field(None, gt=0)

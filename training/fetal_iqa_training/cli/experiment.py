@@ -1,16 +1,18 @@
 """``fetal-iqa-train experiment``: the tables and figures of arXiv 2507.22802, a command each."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from fetal_iqa_training.cli.experiment_devices import run_on_devices
 from fetal_iqa_training.cli.experiment_options import ExperimentOptions, with_experiment_options
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG, TABLES
 from fetal_iqa_training.experiments.tables.plan import Weights, find_weights
-from fetal_iqa_training.experiments.tables.systems import CLS, SEG, TABLES, Row, choose_rows
+from fetal_iqa_training.experiments.tables.systems import Row, choose_rows
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -31,29 +33,44 @@ def _run(
     rows: Sequence[Row],
     weights: Weights,
     progress: "ExperimentProgress",
-    after_run: Callable[[Results], None] = lambda results: None,
+    table: Sequence[Row] = (),
+    after_run: Callable[[Callable[[], Results]], None] = lambda read_results: None,
 ) -> Results:
-    """Make all runs of rows; name the rows that fail as they do."""
+    """Make all runs of rows; name the rows that fail as they do.
+
+    ``after_run`` gets a function that reads the results so far, of whatever process.
+    """
     from fetal_iqa_training.experiments.tables.runner import Runner
 
     runner = Runner(options.plan, weights, progress.begin_run, command_line())
     named: set[str] = set()
+    chosen = {row.name for row in rows}
+    options.plan.split_cases()  # refused before anything is written
+    options.write_config()
+    if options.devices > 1:
+        run_on_devices(options.devices, options.plan.common.device)
+        runs: Iterable[Results] = [runner.results(rows, table)]
+    else:
+        runs = runner.run(rows, table)
     results: Results = ()
-    for results in runner.run(rows):
+    for results in runs:
         for result in results:
-            if result.failure is not None and result.row.name not in named:
+            if result.failure is not None and result.row.name in chosen - named:
                 named.add(result.row.name)
                 progress.failed(result.row.name, result.failure)
-        after_run(results)
+        after_run(partial(runner.results, rows, table))
+    for name in dict.fromkeys(runner.made_elsewhere):
+        progress.note(f"{name}: runs are being made by another process")
     return results
 
 
-def _end(results: Results) -> None:
+def _end(results: Results, rows: Sequence[Row]) -> None:
     """Fail where a row did."""
-    failed = [result.row.name for result in results if result.failure is not None]
+    chosen = {row.name for row in rows}
+    failed = [r.row.name for r in results if r.failure is not None and r.row.name in chosen]
     if failed:
         raise TrainingError(
-            f"{len(failed)} of {len(results)} rows failed, as named above; the same command tries "
+            f"{len(failed)} of {len(rows)} rows failed, as named above; the same command tries "
             "them again"
         )
 
@@ -67,40 +84,77 @@ def _table(name: str, options: ExperimentOptions) -> None:
     with experiment_progress(options.json_progress) as progress:
         write = partial(write_table, table, options.plan, command_line())
         weights = find_weights(options.plan, rows, paths.weights())
-        results = _run(options, rows, weights, progress, write)
+        results = _run(options, rows, weights, progress, table.rows, write)
         progress.done(table_files(table, options.plan))
-        _end(results)
+        _end(results, rows)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment table1 --data acouslic --out paper")
 @with_experiment_options
 def table1(options: ExperimentOptions) -> None:
-    """Classification: every system of the paper, and encoders of a newer benchmark."""
+    """Table 1 of the paper: classification, all systems."""
     _table("table1", options)
 
 
-@experiment.command(
-    epilog="Example: fetal-iqa-train experiment table2 --data acouslic --out paper "
-    "--rows '*-linear'"
-)
+@experiment.command(epilog="Example: fetal-iqa-train experiment table2 --data acouslic --out paper")
 @with_experiment_options
 def table2(options: ExperimentOptions) -> None:
-    """Classification by strategy: the head alone, everything, or LoRA, of every encoder."""
+    """Table 2 of the paper: FetalCLIP_CLS and FetalCLIP_SEG as classifiers of frames."""
     _table("table2", options)
 
 
-@experiment.command(epilog="Example: fetal-iqa-train experiment table3 --data acouslic --out paper")
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment table3 --data acouslic --out paper "
+    "--rows '*-linear'"
+)
 @with_experiment_options
 def table3(options: ExperimentOptions) -> None:
-    """Segmentation: FetalCLIP_SEG and the other transformers."""
+    """Table 3 of the paper: strategies of fine-tuning, the head alone, everything, or LoRA."""
     _table("table3", options)
 
 
 @experiment.command(epilog="Example: fetal-iqa-train experiment table4 --data acouslic --out paper")
 @with_experiment_options
 def table4(options: ExperimentOptions) -> None:
-    """Compare FetalCLIP_CLS with FetalCLIP_SEG as classifiers of frames."""
+    """Table 4 of the paper: whether the domain of the pretraining matters."""
     _table("table4", options)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment strategies --data acouslic --out paper "
+    "--rows '*-linear'"
+)
+@with_experiment_options
+def strategies(options: ExperimentOptions) -> None:
+    """Every strategy of every encoder of the paper, and the published code's recipe."""
+    _table("strategies", options)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment segmentation --data acouslic --out paper"
+)
+@with_experiment_options
+def segmentation(options: ExperimentOptions) -> None:
+    """Segmentation: FetalCLIP_SEG, the other transformers, and the published code's recipe."""
+    _table("segmentation", options)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment encoders --data acouslic --out paper"
+)
+@with_experiment_options
+def encoders(options: ExperimentOptions) -> None:
+    """Classification with more encoders than the paper has."""
+    _table("encoders", options)
+
+
+@experiment.command(
+    epilog="Example: fetal-iqa-train experiment initialisation --data acouslic --out paper"
+)
+@with_experiment_options
+def initialisation(options: ExperimentOptions) -> None:
+    """Adapters that start at random, or from that of the other task."""
+    _table("initialisation", options)
 
 
 @experiment.command(
@@ -108,7 +162,7 @@ def table4(options: ExperimentOptions) -> None:
 )
 @with_experiment_options
 def rank(options: ExperimentOptions) -> None:
-    """Ranks of the LoRA from 4 to 128, on its usual targets and with queries, keys and values."""
+    """Ranks of the LoRA from 8 to 128, on its usual targets and with queries, keys and values."""
     _table("rank", options)
 
 
@@ -135,9 +189,10 @@ def embeddings(
     with experiment_progress(options.json_progress) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
         results = _run(options, rows, weights, progress)
-        embedded = list(embed_rows(options.plan, weights, results, frames, progress.report))
-        progress.done(write_embeddings(options.plan, embedded, command_line()))
-        _end(results)
+        if not options.runs_only:
+            embedded = list(embed_rows(options.plan, weights, results, frames, progress.report))
+            progress.done(write_embeddings(options.plan, embedded, command_line()))
+        _end(results, rows)
 
 
 @experiment.command(
@@ -160,10 +215,13 @@ def threshold(options: ExperimentOptions) -> None:
 
     with experiment_progress(options.json_progress) as progress:
         weights, results = _run_cls_and_seg(options, progress)
+        if options.runs_only:
+            _end(results, (CLS, SEG))
+            return
         scored = score_runs(options.plan, weights, results, progress.report)
         found = study_threshold_and_rule(list(scored), options.plan.common.seed)
         progress.done(write_threshold(options.plan, results, found, command_line()))
-        _end(results)
+        _end(results, (CLS, SEG))
         if found.rule_failure is not None:
             raise TrainingError(found.rule_failure)
 
@@ -183,9 +241,12 @@ def sweeps(options: ExperimentOptions) -> None:
     list_cases(options.plan.data, must_exist=False)  # single images are no sweeps
     with experiment_progress(options.json_progress) as progress:
         weights, results = _run_cls_and_seg(options, progress)
+        if options.runs_only:
+            _end(results, (CLS, SEG))
+            return
         studied = list(study_runs(options.plan, weights, results, progress.report))
         progress.done(write_sweeps(options.plan, results, studied, command_line()))
-        _end(results)
+        _end(results, (CLS, SEG))
 
 
 def _run_cls_and_seg(

@@ -1,19 +1,24 @@
 """The options that all experiments share, written once and read into one plan."""
 
 import inspect
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from fetal_iqa_training.cli.config_file import ConfigOption, write_config
 from fetal_iqa_training.cli.options import (
+    ClassWeights,
     DeviceOption,
     JsonProgress,
+    LoggerOption,
     PrecisionOption,
     SplitOption,
     checked,
+    read_class_weights,
+    read_loggers,
 )
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.settings import FitSettings
@@ -41,11 +46,28 @@ class ExperimentOptions:
     rows : tuple of str
         Names or patterns of the rows to run; none for all.
     json_progress : bool
+    devices : int
+        Processes that make the runs.
+    runs_only : bool
+        Make the runs and nothing of what is made of them.
+    command : str
+        Name of the experiment.
+    values : mapping
+        Of all its options, as they were given.
     """
 
     plan: Plan
     rows: tuple[str, ...]
     json_progress: bool
+    devices: int = 1
+    runs_only: bool = False
+    command: str = ""
+    values: Mapping[str, Any] = field(default_factory=dict)
+
+    def write_config(self) -> None:
+        """Write what a later run can be given as ``--config``."""
+        if not self.runs_only:
+            write_config(self.plan.out / f"{self.command}.config.json", self.command, self.values)
 
 
 def _read_options(
@@ -100,6 +122,21 @@ def _read_options(
             "fetalclip-tiny. The results say so."
         ),
     ] = None,
+    class_weights: ClassWeights = None,
+    logger: LoggerOption = None,
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Processes that make the runs, a GPU each; a run is the same on any."
+        ),
+    ] = 1,
+    runs_only: Annotated[
+        bool,
+        typer.Option(
+            "--runs-only", help="Make the runs alone, as one of several jobs on a cluster."
+        ),
+    ] = False,
+    config: ConfigOption = None,
     json_progress: JsonProgress = False,
 ) -> ExperimentOptions:
     common = checked(
@@ -115,6 +152,7 @@ def _read_options(
         seed=seed,
         device=device,
         precision=precision,
+        class_weights=read_class_weights(class_weights),
     )
     plan = Plan(
         data,
@@ -126,8 +164,9 @@ def _read_options(
         split=split,
         prepared=prepared,
         stand_in=encoder,
+        loggers=read_loggers(logger),
     )
-    return ExperimentOptions(plan, tuple(rows or ()), json_progress)
+    return ExperimentOptions(plan, tuple(rows or ()), json_progress, devices, runs_only)
 
 
 def _files(named: list[str]) -> dict[str, Path]:
@@ -149,8 +188,9 @@ def with_experiment_options(command: Callable[..., None]) -> Callable[..., None]
     own = list(inspect.signature(command).parameters.values())[1:]
 
     def with_options(**values: Any) -> None:
-        options = _read_options(**{name: values.pop(name) for name in shared})
-        command(options, **values)
+        options = _read_options(**{name: values[name] for name in shared})
+        options = replace(options, command=command.__name__, values=values)
+        command(options, **{name: value for name, value in values.items() if name not in shared})
 
     parameters = [
         option.replace(kind=inspect.Parameter.KEYWORD_ONLY) for option in (*shared.values(), *own)

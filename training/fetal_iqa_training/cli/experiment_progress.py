@@ -54,6 +54,13 @@ class ExperimentProgress:
             self._lines.line(event="failed", row=row, message=message)
         typer.echo(f"{row}: {message}", err=True)
 
+    def note(self, message: str) -> None:
+        """Say something that is no failure."""
+        self._bars.close()
+        if self._lines is not None:
+            self._lines.line(event="note", message=message)
+        typer.echo(message, err=True)
+
     def done(self, files: list[str]) -> None:
         """Report which files were written."""
         if self._lines is not None:

@@ -1,12 +1,13 @@
 """Options that the commands of ``fetal-iqa-train`` share, and settings made of them."""
 
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, get_args
 
 import typer
 from pydantic import BaseModel, ValidationError
 
-from fetal_iqa_training.settings import Device, Part, Precision, Task
+from fetal_iqa_training.fitting.loggers import check_loggers
+from fetal_iqa_training.settings import Device, LoggerName, Part, Precision, Task
 
 _S = TypeVar("_S", bound=BaseModel)
 
@@ -38,9 +39,44 @@ SplitOption = Annotated[
     ),
 ]
 PartOption = Annotated[Part, typer.Option(help="Of the split; of use with --split alone.")]
+ClassWeights = Annotated[
+    str | None,
+    typer.Option(
+        metavar="NUMBER|balanced",
+        help="How much more a frame with an abdomen counts in the loss of cls; balanced: as many "
+        "times as frames without are more.",
+    ),
+]
+LoggerOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="tensorboard|mlflow|wandb",
+        help="Note the losses there, too, beside the CSV file; may be given several times.",
+    ),
+]
 JsonProgress = Annotated[
     bool, typer.Option("--json-progress", help="Write progress as JSON lines on stdout.")
 ]
+
+
+def read_loggers(given: list[str] | None) -> tuple[LoggerName, ...]:
+    """Read ``--logger``; refuse one whose package is missing."""
+    names = get_args(LoggerName)
+    if unknown := [name for name in given or () if name not in names]:
+        raise typer.BadParameter(
+            f"{unknown[0]!r} is none of {', '.join(names)}", param_hint="--logger"
+        )
+    chosen: tuple[LoggerName, ...] = tuple(dict.fromkeys(given or ()))  # type: ignore[arg-type]
+    check_loggers(chosen)
+    return chosen
+
+
+def read_class_weights(given: str | None) -> float | str | None:
+    """Read ``--class-weights``; a word that is no number is left to the settings to refuse."""
+    try:
+        return given if given is None else float(given)
+    except ValueError:
+        return given
 
 
 def checked(kind: type[_S], **values: Any) -> _S:

@@ -1,6 +1,7 @@
 """Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
 
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +29,8 @@ from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
 from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
-from fetal_iqa_training.evaluation.evaluate import judge
+from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
+from fetal_iqa_training.fitting.adapter_start import take_adapter
 from fetal_iqa_training.fitting.basis import resume_note, weights_sha256
 from fetal_iqa_training.fitting.frozen_encoder import (
     HeadLearner,
@@ -36,6 +38,8 @@ from fetal_iqa_training.fitting.frozen_encoder import (
     encoder_is_trained,
     has_frozen_encoder,
 )
+from fetal_iqa_training.fitting.loggers import Logs
+from fetal_iqa_training.fitting.losses import positive_weight
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.published_recipe import (
     hold_back_as_published,
@@ -61,12 +65,15 @@ def fit(
     *,
     weights: Path | None = None,
     start_from: Path | None = None,
+    adapter_from: Path | None = None,
     split: Path | None = None,
     prepared: Path | None = None,
     demo: bool = False,
     half_precision: bool = False,
     command: str = "",
     report: Report = silent,
+    logs: Logs | None = None,
+    on_judged: Callable[[Evaluation], None] | None = None,
 ) -> ModelCard:
     """Fit a classifier or segmenter to annotated sweeps and write its model folder.
 
@@ -86,6 +93,8 @@ def fit(
         Pretrained weights of the encoder; without it the encoder starts at random.
     start_from : Path, optional
         Model folder to start from, of either task; it becomes the parent.
+    adapter_from : Path, optional
+        Model folder, of either task, whose adapter the LoRA starts from; it becomes the parent.
     split : Path, optional
         List of who is in which part; without it the seed decides.
     prepared : Path, optional
@@ -98,6 +107,10 @@ def fit(
         Noted in the card, so that the model can be made again.
     report : callable, optional
         Hears how far it is.
+    logs : Logs, optional
+        Where the losses are noted.
+    on_judged : callable, optional
+        Gets what is found on the test part, frame by frame, before the model is written.
 
     Returns
     -------
@@ -114,12 +127,14 @@ def fit(
     chosen = choose_data(data, settings, split, prepared)
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
+    if adapter_from is not None:
+        parent = take_adapter(network, adapter_from, weights)
     work = out.parent / f".{out.name}.training"
-    enter(work, resume_note(data, settings, weights, start_from, chosen.split))
+    enter(work, resume_note(data, settings, weights, start_from or adapter_from, chosen.split))
     frames, validation = chosen.frame_sets(work, report)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
-    validated = _train(network, frames, validation, settings, work, report)
+    validated = _train(network, frames, validation, settings, work, report, logs)
     if half_precision:
         network.half().float()
     training: dict[str, JsonValue] = {
@@ -148,6 +163,8 @@ def fit(
     if chosen.cases.test:
         tested = frames_of(chosen.cases.test)
         judged = judge(network, tested, device=settings.device, report=report)
+        if on_judged is not None:
+            on_judged(judged)
         metrics["test"] = judged.as_metrics() | errors_before(judged)
     card = card.model_copy(update={"metrics": metrics})
     save_model(network, out, card, half_precision=half_precision)
@@ -223,6 +240,7 @@ def _train(
     settings: FitSettings,
     work: Path,
     report: Report,
+    logs: Logs | None,
 ) -> dict[str, JsonValue]:
     """Train in place; return the best epoch's metrics."""
     training: Dataset[Any]
@@ -241,6 +259,7 @@ def _train(
         learner = FrameLearner(network, settings)
         training, looked_at = FrameDataset(frames), FrameDataset(validation)
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
+    learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
     run_training(
         learner,
         DataLoader(
@@ -255,6 +274,7 @@ def _train(
         settings,
         Schedule(epochs=settings.epochs),
         report,
+        logs,
     )
     return learner.best_validation()
 

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional as F
@@ -10,7 +12,7 @@ from torch.nn import functional as F
 from fetal_iqa_training.settings import Task
 
 
-def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
+def label_loss(logits: Tensor, labels: Tensor, positive_weight: float = 1.0) -> Tensor:
     """Binary cross-entropy of frame quality.
 
     Parameters
@@ -18,12 +20,37 @@ def label_loss(logits: Tensor, labels: Tensor) -> Tensor:
     logits : (N, 1) float tensor
     labels : (N,) bool tensor
         True where the frame shows an abdomen that can be measured.
+    positive_weight : float
+        How much more such a frame counts.
 
     Returns
     -------
     () float32 tensor
     """
-    return F.binary_cross_entropy_with_logits(logits.float().squeeze(1), labels.float())
+    weight = None if positive_weight == 1 else logits.new_tensor(positive_weight).float()
+    return F.binary_cross_entropy_with_logits(
+        logits.float().squeeze(1), labels.float(), pos_weight=weight
+    )
+
+
+def positive_weight(class_weights: float | str | None, positive: NDArray[np.bool_]) -> float:
+    """Return how much more a frame with an abdomen counts than one without.
+
+    Parameters
+    ----------
+    class_weights : float, "balanced" or None
+    positive : (N,) bool array
+        Of the training frames.
+
+    Returns
+    -------
+    float
+        1 where no weight is asked for, or where the frames are all of one kind.
+    """
+    if not isinstance(class_weights, str):
+        return 1.0 if class_weights is None else class_weights
+    n_positive = int(np.count_nonzero(positive))
+    return (len(positive) - n_positive) / n_positive if 0 < n_positive < len(positive) else 1.0
 
 
 class MaskSums(NamedTuple):
@@ -160,11 +187,13 @@ class EpochLoss:
         # float64, which MPS does not have: a validation set has a thousand million pixels
         self._sums = torch.zeros(len(MaskSums._fields), dtype=torch.float64)
 
-    def update(self, logits: Tensor, masks: Tensor, positive: Tensor) -> None:
+    def update(
+        self, logits: Tensor, masks: Tensor, positive: Tensor, positive_weight: float = 1.0
+    ) -> None:
         """Take a batch into account."""
         if self._task == "cls":
             sums = torch.zeros(len(self._sums))
-            sums[0] = label_loss(logits, positive) * len(positive)
+            sums[0] = label_loss(logits, positive, positive_weight) * len(positive)
             sums[1] = len(positive)
         else:
             sums = torch.stack(mask_sums(logits, masks))

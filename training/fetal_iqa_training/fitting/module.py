@@ -32,6 +32,11 @@ class FrameLearner(lightning.LightningModule):
         Only its parameters that require a gradient are trained and kept in checkpoints.
     settings : RunSettings
         Its rates, schedule and loss.
+
+    Attributes
+    ----------
+    positive_weight : float
+        How much more a frame with an abdomen counts in a classifier's loss.
     """
 
     def __init__(self, model: Network, settings: RunSettings) -> None:
@@ -39,6 +44,7 @@ class FrameLearner(lightning.LightningModule):
         self.model = model
         self.strict_loading = False  # checkpoints hold only what is trained
         self._settings = settings
+        self.positive_weight = 1.0
         self._mean: Tensor
         self._std: Tensor
         spec = model.encoder.spec
@@ -82,7 +88,7 @@ class FrameLearner(lightning.LightningModule):
     def loss(self, logits: Tensor, masks: Tensor, positive: Tensor) -> Tensor:
         """Loss of the task: cross-entropy of the labels, or Dice loss of the masks."""
         if isinstance(self.model, FrameClassifier):
-            return label_loss(logits, positive)
+            return label_loss(logits, positive, self.positive_weight)
         return mask_loss(
             logits, masks, self._settings.cross_entropy, per_frame=self._settings.per_frame
         )
@@ -98,7 +104,9 @@ class FrameLearner(lightning.LightningModule):
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:
         """One step on (frames, masks, positive)."""
         frames, masks, positive = batch
-        return self.loss(self.logits(frames), masks, positive)
+        loss = self.loss(self.logits(frames), masks, positive)
+        self.log("train_loss", loss, on_step=False, on_epoch=True, batch_size=len(frames))
+        return loss
 
     def on_validation_epoch_start(self) -> None:
         """Forget the last pass."""
@@ -109,7 +117,7 @@ class FrameLearner(lightning.LightningModule):
         """Judge one batch as it is in use: thresholds of the paper, at the network's size."""
         frames, masks, positive = batch
         logits = self.logits(frames)
-        self._validation_loss.update(logits, masks, positive)
+        self._validation_loss.update(logits, masks, positive, self.positive_weight)
         if isinstance(self.model, FrameClassifier):
             self._frame_metrics.update(logits.squeeze(1) > 0, positive)
         else:
@@ -122,7 +130,9 @@ class FrameLearner(lightning.LightningModule):
         loss = self._validation_loss.compute().float()
         self.log("val_loss", loss)
         if not self.trainer.sanity_checking:
-            self.validation.append({"loss": float(loss), **self._frame_metrics.compute()})
+            found = self._frame_metrics.compute()
+            self.log_dict({f"val_{name}": value for name, value in found.items()})
+            self.validation.append({"loss": float(loss), **found})
 
     def configure_optimizers(self) -> Any:
         """AdamW over what is trainable, with the chosen schedule."""

@@ -14,6 +14,7 @@ from torch.utils.data import DataLoader
 
 from fetal_iqa_models import choose_device
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import rank, under_torchrun
 from fetal_iqa_training.progress import Progress, Report
@@ -121,6 +122,7 @@ def run_training(
     settings: RunSettings,
     schedule: Schedule,
     report: Report,
+    logs: Logs | None = None,
 ) -> None:
     """Train a learner in place.
 
@@ -137,6 +139,8 @@ def run_training(
     schedule : Schedule
     report : callable
         Hears of each step and validation.
+    logs : Logs, optional
+        Where the losses of every epoch are noted.
 
     Raises
     ------
@@ -177,7 +181,8 @@ def run_training(
         gradient_clip_val=settings.gradient_clip,
         deterministic=chosen == "cpu",
         callbacks=callbacks,
-        logger=False,
+        logger=False if logs is None else logs.loggers(),
+        log_every_n_steps=1,  # the losses are of whole epochs, and an epoch may have few steps
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,

@@ -8,10 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fetal_iqa_training.evaluation.bootstrap import spread
+from fetal_iqa_training.experiments.tables.catalogue import CLS, TABLES
 from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
 from fetal_iqa_training.experiments.tables.results import RowResult, RunResult, compare_runs
-from fetal_iqa_training.experiments.tables.systems import CLS, SYSTEMS, TABLES
 
+ROWS = TABLES["encoders"].rows
 METRIC = st.floats(0, 1)
 
 
@@ -48,7 +49,7 @@ def test_a_metric_that_one_run_lacks_is_not_known():
     st.dictionaries(st.integers(0, 8), METRIC, max_size=6),
 )
 def test_rows_are_compared_run_by_run_over_the_seeds_that_both_have(own, other):
-    found = compare_runs(result(SYSTEMS[0], own), result(CLS, other), "f1")
+    found = compare_runs(result(ROWS[0], own), result(CLS, other), "f1")
     differences = [own[seed] - other[seed] for seed in own.keys() & other.keys()]
     if not differences:
         assert found is None
@@ -62,14 +63,15 @@ def test_a_row_is_not_compared_with_itself():
 
 
 def test_csv_has_the_papers_value_beside_ours_and_leaves_empty_what_is_not_known():
-    rows = [result(SYSTEMS[0], {0: 0.5, 1: 0.6}), result(CLS, {}, failure="out of memory")]
+    rows = [result(ROWS[0], {0: 0.5, 1: 0.6}), result(CLS, {}, failure="out of memory")]
     first, second = csv.DictReader(io.StringIO(rows_as_csv(rows)))
     assert (first["f1_mean"], first["f1_std"]) == ("0.55", "0.070711")
-    assert (first["f1_paper"], first["accuracy_paper"], first["dice_mean"]) == ("0.7024", "", "")
+    assert (first["f1_paper"], first["f1_paper_std"], first["dice_mean"]) == ("0.7024", "0.028", "")
+    assert (first["f1_difference"], first["f1_within_spreads"]) == ("-0.1524", "False")
     assert (second["runs"], second["f1_mean"], second["failure"]) == ("0", "", "out of memory")
     of_runs = list(csv.DictReader(io.StringIO(runs_as_csv(rows))))
     assert [(run["row"], run["seed"], run["f1"]) for run in of_runs] == [
-        (SYSTEMS[0].name, "0", "0.5"), (SYSTEMS[0].name, "1", "0.6"),
+        (ROWS[0].name, "0", "0.5"), (ROWS[0].name, "1", "0.6"),
     ]  # fmt: skip
 
 
@@ -81,16 +83,26 @@ def cells(markdown):
     ]
 
 
-def test_markdown_has_ours_the_papers_and_the_difference_to_fetalclip():
-    rows = [result(SYSTEMS[0], {0: 0.5, 1: 0.6}), result(CLS, {0: 0.7, 1: 0.7})]
-    head, _, first, last = cells(as_markdown(TABLES["table1"], rows, ["about"]))
+def test_markdown_has_ours_the_papers_and_whether_they_agree():
+    rows = [result(ROWS[0], {0: 0.70, 1: 0.76}), result(CLS, {0: 0.71, 1: 0.71})]
+    text = as_markdown(TABLES["table1"], rows, ["about"])
+    own, beside = text.split("## Beside the paper")
+    head, _, first, last = cells(own)
     f1 = head.index("F1")
-    assert (first[f1], first[f1 + 1]) == ("0.5500 ± 0.0707", "0.7024")
-    assert (last[f1], last[f1 + 1]) == ("0.7000 ± 0.0000", "0.7570")
-    accuracy = head.index("accuracy")  # of the paper alone
-    assert (first[accuracy + 1], last[accuracy + 1]) == ("", "0.9575")
+    assert (first[f1], last[f1]) == ("0.7300 ± 0.0424", "0.7100 ± 0.0000")
     difference = head.index("F1 less that of FetalCLIP_CLS, run by run")
-    assert (first[difference], last[difference]) == ("-0.1500 ± 0.0707", "")
+    assert (first[difference], last[difference]) == ("+0.0200 ± 0.0424", "")
+    lines = [line for line in cells(beside) if line[2] == "F1"]
+    assert [line[3:] for line in lines] == [
+        ["0.7300 ± 0.0424", "0.7024 ± 0.028", "+0.0276", "yes"],
+        ["0.7100 ± 0.0000", "0.7570 ± 0.007", "-0.0470", "no"],
+    ]
+    assert len(cells(beside)) == 2 + 2 * 4  # every figure of the paper, whether we have it or not
+
+
+def test_of_a_single_run_nobody_says_whether_it_lies_within_the_spreads():
+    single = result(CLS, {0: 0.757}).beside_paper("f1")
+    assert (single.difference, single.within_spreads) == (pytest.approx(0), None)
 
 
 def test_what_is_not_the_papers_system_says_so():
@@ -100,8 +112,8 @@ def test_what_is_not_the_papers_system_says_so():
     )
     random = result(CLS, {0: 0.1}, random=True)
     assert "FetalCLIP_CLS (random weights)" in as_markdown(TABLES["table4"], [random], [])
-    newer = result(SYSTEMS[-1], {0: 0.1})
-    assert f"{SYSTEMS[-1].title} (not in the paper)" in as_markdown(TABLES["table1"], [newer], [])
+    newer = result(ROWS[-1], {0: 0.1})
+    assert f"{ROWS[-1].title} (not in the paper)" in as_markdown(TABLES["table1"], [newer], [])
     assert "stand-in" not in as_markdown(TABLES["table1"], [result(CLS, {0: 0.1})], [])
 
 

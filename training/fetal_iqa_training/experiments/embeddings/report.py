@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.experiments.embeddings.run import EmbeddedRow
-from fetal_iqa_training.experiments.tables.format import Cells, as_csv, document, markdown_table
+from fetal_iqa_training.experiments.tables.csv_text import Cells, as_csv
+from fetal_iqa_training.experiments.tables.format import document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.write import about, write_json
 

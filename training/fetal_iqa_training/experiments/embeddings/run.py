@@ -22,7 +22,7 @@ from fetal_iqa_training.experiments.embeddings.project import (
     separation,
 )
 from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
-from fetal_iqa_training.experiments.tables.format import as_csv
+from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.plots import save_png
 from fetal_iqa_training.experiments.tables.results import RowResult

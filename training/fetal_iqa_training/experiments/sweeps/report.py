@@ -10,7 +10,8 @@ from fetal_iqa_training.evaluation.bootstrap import spread
 from fetal_iqa_training.experiments.sweeps.plot import draw_smoothing, draw_success
 from fetal_iqa_training.experiments.sweeps.study import SMOOTHING_FRAMES, SweepStudy, study_sweeps
 from fetal_iqa_training.experiments.sweeps.whole_cases import analyse_cases, lines_of
-from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
+from fetal_iqa_training.experiments.tables.csv_text import as_csv
+from fetal_iqa_training.experiments.tables.format import document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
 from fetal_iqa_training.experiments.tables.results import ResultPair, paired_runs

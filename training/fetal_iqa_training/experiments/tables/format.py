@@ -1,32 +1,34 @@
 """A table as CSV for programs and as Markdown for people, beside the paper's results."""
 
-import csv
-import io
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import asdict
+from functools import partial
 
+from fetal_iqa_training.experiments.tables.csv_text import Cells, as_csv
+from fetal_iqa_training.experiments.tables.paper import PAPER, PAPER_DICE
 from fetal_iqa_training.experiments.tables.results import (
     COSTS,
     METRICS,
+    BesidePaper,
     RowResult,
     compare_runs,
 )
+from fetal_iqa_training.experiments.tables.significance import PairedTest
 from fetal_iqa_training.experiments.tables.systems import Table
-from napari_fetal_iqa.foreign_text import csv_cell
 
 NAMES = {
-    "dice": "Dice",
+    PAPER_DICE: "Dice, pooled over all pixels",
+    "dice": "Dice, mean over positive frames",
     "accuracy": "accuracy",
     "f1": "F1",
     "precision": "precision",
     "recall": "recall",
+    "specificity": "specificity",
     "average_precision": "average precision",
     "circumference_error_mm": "error of the circumference (mm)",
 }
 """The metrics, as people call them."""
 
-PAPER = "arXiv 2507.22802"
-
-Cells = Mapping[str, object]
 Column = tuple[str, Callable[[RowResult], str]]
 
 
@@ -46,15 +48,20 @@ def rows_as_csv(results: Sequence[RowResult]) -> str:
             "rank": row.lora.rank if row.strategy == "lora" else None,
             "with_qkv": row.with_qkv,
             "recipe": row.recipe,
+            "starts_from": row.starts_from,
             "trainable": result.trainable,
-            "trainable_paper": row.paper.get("trainable"),
+            "trainable_paper": row.paper_trainable,
             "runs": len(result.runs),
         }
         for name in METRICS:
             found = result.metric(name)
             cells[f"{name}_mean"] = None if found is None else found.mean
             cells[f"{name}_std"] = None if found is None else found.std
-            cells[f"{name}_paper"] = row.paper.get(name)
+            theirs, beside = row.paper.get(name), result.beside_paper(name)
+            cells[f"{name}_paper"] = None if theirs is None else theirs.mean
+            cells[f"{name}_paper_std"] = None if theirs is None else theirs.std
+            cells[f"{name}_difference"] = None if beside is None else beside.difference
+            cells[f"{name}_within_spreads"] = None if beside is None else beside.within_spreads
         return cells | {name: result.cost(name) for name in COSTS} | {"failure": result.failure}
 
     return as_csv(map(line, results))
@@ -74,23 +81,17 @@ def runs_as_csv(results: Sequence[RowResult]) -> str:
     return as_csv(lines)
 
 
-def as_csv(lines: Iterable[Cells]) -> str:
-    """Write lines of the same cells; what is not known stays empty."""
-    text = io.StringIO()
-    writer: csv.DictWriter | None = None
-    for line in lines:
-        if writer is None:
-            writer = csv.DictWriter(text, list(line), lineterminator="\n")
-            writer.writeheader()
-        writer.writerow({name: csv_cell(_rounded(value)) for name, value in line.items()})
-    return text.getvalue()
+def tests_as_csv(tests: Sequence[PairedTest]) -> str:
+    """Write a line per pair of rows."""
+    return as_csv(asdict(test) for test in tests)
 
 
-def _rounded(value: object) -> object:
-    return round(value, 6) if isinstance(value, float) else value
-
-
-def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]) -> str:
+def as_markdown(
+    table: Table,
+    results: Sequence[RowResult],
+    about: Sequence[str],
+    tests: Sequence[PairedTest] = (),
+) -> str:
     """Write a table for people.
 
     Parameters
@@ -99,6 +100,7 @@ def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]
     results : sequence of RowResult
     about : sequence of str
         Paragraphs above it.
+    tests : sequence of PairedTest
     """
     failures = [f"- {r.row.name}: {r.failure}" for r in results if r.failure is not None]
     columns = _columns(table, results)
@@ -108,12 +110,72 @@ def as_markdown(table: Table, results: Sequence[RowResult], about: Sequence[str]
             [header for header, _ in columns],
             [[cell(result) for _, cell in columns] for result in results],
         ),
-        f"Paper: {PAPER}. An empty cell of the paper: not in the facts at hand. Mean ± sample "
-        "standard deviation over the runs; the time and memory are means over them.",
+        "Mean ± sample standard deviation over the runs; the time and memory are means over them.",
+        *_beside_paper(results),
+        *_tested(table, results, tests),
     ]
     if failures:
         parts.append("Not finished:\n\n" + "\n".join(failures))
     return document(table.title, results, parts)
+
+
+def _beside_paper(results: Sequence[RowResult]) -> list[str]:
+    """Set every figure of the paper beside ours; nothing where the paper has none."""
+    lines = [
+        [
+            _system(result),
+            result.training,
+            NAMES[name],
+            _shown(result.metric(name)),
+            str(theirs),
+            *_differing(result.beside_paper(name)),
+        ]
+        for result in results
+        for name, theirs in result.row.paper.items()
+    ]
+    if not lines:
+        return []
+    headers = ["system", "training", "metric", "here", "paper", "here less paper", "within"]
+    return [
+        f"## Beside the paper, {PAPER}",
+        markdown_table(headers, lines),
+        "Within: mean ± standard deviation of the two overlap. Of a single run there is no "
+        "deviation, and so no answer.",
+    ]
+
+
+def _differing(beside: BesidePaper | None) -> tuple[str, str]:
+    if beside is None:
+        return "", ""
+    within = {True: "yes", False: "no", None: ""}[beside.within_spreads]
+    return f"{beside.difference:+.4f}", within
+
+
+def _tested(table: Table, results: Sequence[RowResult], tests: Sequence[PairedTest]) -> list[str]:
+    """Say of every row whether it differs from the reference; all pairs are in the CSV file."""
+    titles = {r.row.name: f"{r.row.title}, {r.training}" for r in results}
+    lines = []
+    for test in tests:
+        if table.reference not in (test.row, test.other):
+            continue
+        sign = 1 if test.other == table.reference else -1
+        other = test.row if sign > 0 else test.other
+        row = [titles[other], f"{sign * test.difference:+.4f}", _p(test.p), _p(test.p_holm)]
+        lines.append([*row, str(test.subjects), str(test.runs)])
+    if not lines:
+        return []
+    name = NAMES[tests[0].metric]
+    headers = ["system", f"{name} less", "p", "p, Holm", "subjects", "runs"]
+    return [
+        f"## Against {titles[table.reference]}",
+        markdown_table(headers, lines),
+        "Paired randomisation test: the results of whole subjects are swapped between the two "
+        f"systems. Holm: corrected for all {len(tests)} pairs of this table.",
+    ]
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
 
 
 def document(title: str, results: Iterable[RowResult], parts: Iterable[str]) -> str:
@@ -132,12 +194,12 @@ def _columns(table: Table, results: Sequence[RowResult]) -> list[Column]:
     columns: list[Column] = [
         ("system", _system),
         ("training", lambda r: r.training),
-        ("trainable", lambda r: _millions(r.trainable)),
-        ("paper", lambda r: _millions(r.row.paper.get("trainable"))),
+        ("trainable", lambda r: count_in_words(r.trainable)),
+        ("paper", lambda r: count_in_words(r.row.paper_trainable)),
     ]
     for name in METRICS:
-        if any(r.metric(name) or name in r.row.paper for r in results):
-            columns += _metric_columns(name, any(name in r.row.paper for r in results))
+        if any(r.metric(name) for r in results):
+            columns.append((NAMES[name], partial(_metric, name)))
     reference = next((r for r in results if r.row.name == table.reference), None)
     if reference is not None and len(results) > 1:
         columns.append(
@@ -164,11 +226,8 @@ def _system(result: RowResult) -> str:
     return result.row.title + (f" ({', '.join(remarks)})" if remarks else "")
 
 
-def _metric_columns(name: str, in_paper: bool) -> list[Column]:
-    columns: list[Column] = [(NAMES[name], lambda r: _shown(r.metric(name)))]
-    if in_paper:
-        columns.append(("paper", lambda r: _digits(r.row.paper.get(name))))
-    return columns
+def _metric(name: str, result: RowResult) -> str:
+    return _shown(result.metric(name))
 
 
 def _shown(value: object) -> str:
@@ -180,16 +239,14 @@ def _signed(value: object) -> str:
     return text if not text or text.startswith("-") else f"+{text}"
 
 
-def _digits(value: float | None) -> str:
-    return "" if value is None else f"{value:.4f}"
-
-
 def _plain(value: float | None) -> str:
     return "" if value is None else f"{value:.1f}"
 
 
-def _millions(count: float | None) -> str:
-    """Write a number of parameters as papers do; small ones in full."""
+def count_in_words(count: float | None) -> str:
+    """Write a number of parameters as the paper does: 1.0 K, 2.4 M, 134 M."""
     if count is None:
         return ""
-    return f"{count / 1e6:.1f} M" if count >= 1e5 else f"{count:.0f}"
+    if count < 1e5:
+        return f"{count / 1e3:.1f} K"
+    return f"{count / 1e6:.0f} M" if count >= 1e8 else f"{count / 1e6:.1f} M"

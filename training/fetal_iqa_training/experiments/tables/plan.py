@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 from fetal_iqa_models import encoder_spec
 from fetal_iqa_training.data.split import SPLIT, CaseSplit
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.tables.systems import CLS, Row
+from fetal_iqa_training.experiments.tables.catalogue import CLS
+from fetal_iqa_training.experiments.tables.systems import Row
 from fetal_iqa_training.fitting.pretrained import find_pretrained
-from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.settings import FitSettings, LoggerName
 
 if TYPE_CHECKING:
     from fetal_iqa_training.data.fit_data import FitData
@@ -42,6 +43,8 @@ class Plan:
         either the seed decides.
     stand_in : str, optional
         A small encoder that takes the place of every row's, at random: a trial, no result.
+    loggers : tuple of str
+        Where the losses of every run are noted, beside its CSV file.
     """
 
     data: Path
@@ -53,6 +56,7 @@ class Plan:
     split: Path | None = None
     prepared: Path | None = None
     stand_in: str | None = None
+    loggers: tuple[LoggerName, ...] = ()
 
     @property
     def seeds(self) -> range:
@@ -92,6 +96,14 @@ class Plan:
         started = f"-as-{self.stand_in}" if self.stand_in else "-at-random"
         name = row.name + (started if self.stand_in or self.from_scratch else "")
         return self.out / "models" / name / f"seed-{seed}"
+
+    def adapter_of(self, row: Row, seed: int) -> Path | None:
+        """Model folder whose adapter a run of a row starts from; None where it starts at random."""
+        if row.starts_from is None:
+            return None
+        own = self.folder_of(row, seed)
+        ending = own.parent.name.removeprefix(row.name)
+        return own.parent.with_name(row.starts_from + ending) / own.name
 
     def data_of(self, row: Row) -> "FitData":
         """Data of every run of a row.

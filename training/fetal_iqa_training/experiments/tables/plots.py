@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
+SIDE_BY_SIDE = 0.17
+"""Of a line's height, to either side of its middle."""
+
+
 def draw_rows(title: str, results: Sequence[RowResult], metric: str, path: Path) -> None:
     """Draw a metric of every row, mean and standard deviation, beside the paper's.
 
@@ -33,15 +37,24 @@ def draw_rows(title: str, results: Sequence[RowResult], metric: str, path: Path)
     axes = figure.subplots()
     for place, result in enumerate(results):
         found = result.metric(metric)
+        in_paper = result.row.paper.get(metric)
+        # one above the other: results that agree would hide each other
+        above = SIDE_BY_SIDE if in_paper else 0.0
         if found is not None:
+            at = place - above
+            axes.errorbar(found.mean, at, xerr=found.std, fmt="o", color=colours.MODEL, capsize=3)
+        if in_paper is not None:
             axes.errorbar(
-                found.mean, place, xerr=found.std, fmt="o", color=colours.MODEL, capsize=3
+                in_paper.mean,
+                place + above,
+                xerr=in_paper.std,
+                fmt="D",
+                color=colours.EXPERT,
+                fillstyle="none",
+                capsize=3,
             )
-        if metric in result.row.paper:
-            paper = result.row.paper[metric]
-            axes.plot(paper, place, "D", color=colours.EXPERT, fillstyle="none", markersize=7)
     axes.plot([], [], "o", color=colours.MODEL, label="here, mean ± standard deviation")
-    axes.plot([], [], "D", color=colours.EXPERT, fillstyle="none", label="paper")
+    axes.plot([], [], "D", color=colours.EXPERT, fillstyle="none", label="paper, likewise")
     axes.set_yticks(range(len(results)), [f"{r.row.title}, {r.training}" for r in results])
     axes.set_ylim(len(results) - 0.5, -0.5)
     axes.set_xlabel(NAMES[metric])
@@ -52,6 +65,10 @@ def draw_rows(title: str, results: Sequence[RowResult], metric: str, path: Path)
     save_png(figure, path)
 
 
+_BESIDE = 0.06
+"""Of a doubling of the rank: lines that agree would hide each other's points."""
+
+
 def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     """Draw F1 and Dice over the rank of the LoRA, with and without queries, keys and values."""
     from matplotlib.figure import Figure
@@ -60,8 +77,9 @@ def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     for axes, metric in zip(figure.subplots(1, 2), ("f1", "dice"), strict=True):
         for task, colour in (("cls", colours.MODEL), ("seg", colours.EXPERT)):
             for qkv, line, marker in ((False, "-", "o"), (True, "--", "s")):
+                shift = 2 ** (_BESIDE * ((task == "seg") - 0.5 + 2 * qkv - 1))
                 points = [
-                    (result.row.lora.rank, found.mean, found.std or 0.0)
+                    (result.row.lora.rank * shift, found.mean, found.std or 0.0)
                     for result in results
                     if (result.row.task, result.row.with_qkv) == (task, qkv)
                     and (found := result.metric(metric)) is not None
@@ -84,10 +102,10 @@ def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     save_png(figure, path)
 
 
-def mark(figure: Figure, results: Sequence[RowResult]) -> Figure:
-    """Write above a picture what its results are not, if they are no results of the paper's."""
-    if warnings := _warnings(results):
-        figure.suptitle("\n".join(warnings), fontsize=10)
+def mark(figure: Figure, results: Sequence[RowResult], title: str = "") -> Figure:
+    """Write above a picture its title and, where they are no results of the paper's, so."""
+    if lines := [*([title] if title else []), *_warnings(results)]:
+        figure.suptitle("\n".join(lines), fontsize=10)
     return figure
 
 

@@ -10,14 +10,17 @@ from pydantic import JsonValue
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.tables.cost import Cost
+from fetal_iqa_training.experiments.tables.paper import PAPER_DICE, PaperFigure
 from fetal_iqa_training.experiments.tables.systems import Row
 
 METRICS = (
+    PAPER_DICE,
     "dice",
     "accuracy",
     "f1",
     "precision",
     "recall",
+    "specificity",
     "average_precision",
     "circumference_error_mm",
 )
@@ -38,6 +41,10 @@ class RunResult:
         None where nobody measured it.
     trainable : int or None
         Parameters that were trained, as the model's card says.
+    outcomes : Path or None
+        What it said of every test frame.
+    random : bool
+        The encoder started at random.
     """
 
     seed: int
@@ -45,6 +52,8 @@ class RunResult:
     metrics: Mapping[str, float]
     cost: Cost | None
     trainable: int | None = None
+    outcomes: Path | None = None
+    random: bool = False
 
 
 @dataclass(frozen=True)
@@ -87,12 +96,19 @@ class RowResult:
         if self.row.strategy != "lora":
             return {"linear": "head alone", "full": "in full"}[self.row.strategy]
         words = f"LoRA, rank {self.row.lora.rank}" + (", with qkv" if self.row.with_qkv else "")
+        if self.row.starts_from:
+            words += f", from the adapter of {self.row.starts_from}"
         return words + (", as the published code" if self.row.recipe == "published" else "")
 
     def metric(self, name: str) -> Spread | None:
         """Summarise a metric over the runs; None where not every run has it."""
         values = [run.metrics[name] for run in self.runs if name in run.metrics]
         return spread(values) if len(values) == len(self.runs) else None
+
+    def beside_paper(self, name: str) -> "BesidePaper | None":
+        """Set a metric beside the paper's; None where either is not known."""
+        found, theirs = self.metric(name), self.row.paper.get(name)
+        return None if found is None or theirs is None else BesidePaper(found, theirs)
 
     def cost(self, name: str) -> float | None:
         """Return the mean over the runs of ``seconds``, ``epoch_seconds``, or the memory's MiB."""
@@ -112,7 +128,11 @@ class RowResult:
             "row": row.name,
             "title": row.title,
             "in_paper": row.in_paper,
-            "paper": dict(row.paper),
+            "paper": {
+                name: {"mean": theirs.mean, "std": theirs.std} for name, theirs in row.paper.items()
+            },
+            "paper_trainable_parameters": row.paper_trainable,
+            "starts_from": row.starts_from,
             "encoder": self.encoder,
             "warning": self.warning,
             "task": row.task,
@@ -125,10 +145,42 @@ class RowResult:
                 for name in METRICS
                 if (found := self.metric(name)) is not None
             },
+            "beside_paper": {
+                name: {"difference": beside.difference, "within_spreads": beside.within_spreads}
+                for name in METRICS
+                if (beside := self.beside_paper(name)) is not None
+            },
             "cost": {name: self.cost(name) for name in COSTS},
             "runs": [_run_as_json(run) for run in self.runs],
             "failure": self.failure,
         }
+
+
+@dataclass(frozen=True)
+class BesidePaper:
+    """A metric of ours and the same of the paper.
+
+    Parameters
+    ----------
+    ours : Spread
+    paper : PaperFigure
+    """
+
+    ours: Spread
+    paper: PaperFigure
+
+    @property
+    def difference(self) -> float:
+        """Ours less the paper's."""
+        return self.ours.mean - self.paper.mean
+
+    @property
+    def within_spreads(self) -> bool | None:
+        """Whether mean ± standard deviation of the two overlap; None where one has no deviation."""
+        if self.ours.std is None or self.paper.std is None:
+            return None
+        # rounding: the paper's are given to 4 and 3 digits
+        return abs(self.difference) <= self.ours.std + self.paper.std + 1e-9
 
 
 ResultPair = tuple[RowResult, RowResult]

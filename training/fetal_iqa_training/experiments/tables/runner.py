@@ -1,25 +1,28 @@
 """Run after run, row after row: finished runs are kept, a row that fails lets the others go on."""
 
 import gc
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 import torch
-from pydantic import JsonValue
+from filelock import Timeout
 
-from fetal_iqa_models import ModelCard, load_card, weights_record
+from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
-from fetal_iqa_training.experiments.tables.cost import Cost, CostMeter, read_cost
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.tables.cost import CostMeter
+from fetal_iqa_training.experiments.tables.curves import logs_of
+from fetal_iqa_training.experiments.tables.finished import FinishedRuns
+from fetal_iqa_training.experiments.tables.frame_outcomes import write_outcomes
+from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
-from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
+from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.systems import Row
 from fetal_iqa_training.fitting.fit import fit
-from fetal_iqa_training.fitting.repeat import check_is_the_same_fit
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.storage import paths
 
 
 @dataclass(frozen=True)
@@ -40,9 +43,11 @@ class RunPosition:
 BeginRun = Callable[[RunPosition], Report]
 """Called at the start of each run that has to be made; returns the listener of its progress."""
 
+Results = tuple[RowResult, ...]
+
 
 class Runner:
-    """Makes the runs of rows.
+    """Makes the runs of rows; any number of processes may do so in one folder at once.
 
     Parameters
     ----------
@@ -61,18 +66,41 @@ class Runner:
         self._weights = weights
         self._begin_run = begin_run
         self._command = command
-        self._hashes: dict[str, str | None] | None = None
+        self._finished = FinishedRuns(plan, weights)
+        self.made_elsewhere: list[str] = []
+        """Rows of which another process was making a run when this one came by."""
 
-    def run(self, rows: Sequence[Row]) -> Iterator[tuple[RowResult, ...]]:
-        """Make what is missing of all rows, and yield the results so far after every run.
+    def results(self, rows: Sequence[Row], table: Sequence[Row] = ()) -> Results:
+        """Return what there is now of some rows, and of the others of a table that have runs.
+
+        Parameters
+        ----------
+        rows : sequence of Row
+            Always among the results.
+        table : sequence of Row
+            All rows of the table, which gives the order.
+
+        Raises
+        ------
+        TrainingError
+            Where a model is no run of this experiment.
+        """
+        chosen = {row.name for row in rows}
+        every = [*table] if table else [*rows]
+        found = (self._finished.result_of(row) for row in every)
+        return tuple(one for one in found if one.runs or one.row.name in chosen)
+
+    def run(self, rows: Sequence[Row], table: Sequence[Row] = ()) -> Iterator[Results]:
+        """Make what is missing of some rows, and yield the results so far after every run.
 
         Before anything is trained, models in the way that were fitted otherwise are refused. A row
-        that fails is left with its finished runs and the reason; the next goes on.
+        that fails is left with its finished runs and the reason; the next goes on. A run that
+        another process is making is left to it.
 
         Yields
         ------
         tuple of RowResult
-            As many as ``rows``.
+            As of :meth:`results`.
 
         Raises
         ------
@@ -81,93 +109,76 @@ class Runner:
             experiment, or the process was told to end.
         """
         self._plan.split_cases()
-        results = [self._kept(row) for row in rows]
-        yield tuple(results)
+        yield self.results(rows, table)
         for index, row in enumerate(rows):
+            self._finished.failure_file(row).unlink(missing_ok=True)
             for number, seed in enumerate(self._plan.seeds):
-                if any(run.seed == seed for run in results[index].runs):
-                    continue
                 position = RunPosition(row.name, index + 1, len(rows), number + 1, self._plan.runs)
-                results[index] = self._tried(results[index], seed, position)
-                yield tuple(results)
-                if results[index].failure is not None:
+                if self._plan.folder_of(row, seed).exists():
+                    continue
+                with self._claimed(row, seed) as claimed:
+                    if not claimed:
+                        self.made_elsewhere.append(row.name)
+                        continue
+                    if self._plan.folder_of(row, seed).exists():
+                        continue  # made while this one waited for nothing
+                    failure = self._tried(row, seed, position)
+                if failure is not None:
+                    write_atomically(self._finished.failure_file(row), f"{failure}\n")
+                yield self.results(rows, table)
+                if failure is not None:
                     break
 
-    def _kept(self, row: Row) -> RowResult:
-        encoder = self._plan.encoder_of(row)
-        runs = (self._finished(row, seed) for seed in self._plan.seeds)
-        kept = tuple(run for run in runs if run)
-        return RowResult(row, encoder, self._weights[encoder] is None, kept)
-
-    def _tried(self, result: RowResult, seed: int, position: RunPosition) -> RowResult:
+    @contextmanager
+    def _claimed(self, row: Row, seed: int) -> Iterator[bool]:
+        """Hold the lock of a run; False where another process holds it."""
+        folder = self._plan.folder_of(row, seed)
+        lock = lock_of(self._plan.out, f"{folder.parent.name}-{folder.name}")
         try:
-            run = self._fitted(result.row, seed, self._begin_run(position))
+            lock.acquire(blocking=False)
+        except Timeout:
+            yield False
+            return
+        try:
+            yield True
+        finally:
+            lock.release()
+
+    def _tried(self, row: Row, seed: int, position: RunPosition) -> str | None:
+        """Make a run; return why it failed, if it did."""
+        failure = None
+        try:
+            self._fit(row, seed, self._begin_run(position))
         except (FetalIqaError, ModelError, OSError, RuntimeError, MemoryError) as error:
             if isinstance(error.__context__, SystemExit):
                 raise  # somebody ended the process
             failure = "out of memory" if is_out_of_memory(error) else _first_line(error)
-            result = replace(result, failure=failure)
-        else:
-            runs = sorted((*result.runs, run), key=lambda one: one.seed)
-            result = replace(result, runs=tuple(runs))
         _let_go_of_memory()
-        return result
+        return failure
 
-    def _fitted(self, row: Row, seed: int, report: Report) -> RunResult:
+    def _fit(self, row: Row, seed: int, report: Report) -> None:
         folder = self._plan.folder_of(row, seed)
         settings = self._plan.settings_of(row, seed)
+        adapter = self._plan.adapter_of(row, seed)
+        if adapter is not None and not adapter.is_dir():
+            raise TrainingError(f"starts from the adapter of {row.starts_from}, which has no run")
         meter = CostMeter(folder.with_name(f"{folder.name}.cost.json"), settings, report)
-        card = fit(
+        fit(
             self._plan.data,
             folder,
             settings,
             weights=self._weights[settings.encoder],
+            adapter_from=adapter,
             split=self._plan.split,
             prepared=self._plan.prepared,
             command=self._command,
             report=meter,
+            logs=replace(logs_of(folder), kinds=self._plan.loggers),
+            on_judged=lambda judged: write_outcomes(
+                folder, judged.outcomes, self._plan.split_cases().test
+            ),
         )
-        return _result(seed, folder, card, meter.finish())
-
-    def _finished(self, row: Row, seed: int) -> RunResult | None:
-        """Return a run that was made before; refuse one that was made otherwise."""
-        folder = self._plan.folder_of(row, seed)
-        if not folder.exists():
-            return None
-        card = load_card(folder)
-        settings = self._plan.settings_of(row, seed)
-        check_is_the_same_fit(folder, card, settings, self._begun_with(row, settings.encoder))
-        cost = read_cost(folder.with_name(f"{folder.name}.cost.json"))
-        return _result(seed, folder, card, cost)
-
-    def _begun_with(self, row: Row, encoder: str) -> dict[str, JsonValue]:
-        weights = self._weights[encoder]
-        record = None if weights is None else weights_record(weights, paths.weights())
-        return {**self._data(row), "weights": None if record is None else record.sha256}
-
-    def _data(self, row: Row) -> dict[str, str | None]:
-        """Hashes of the training frames and of the split, which all runs share.
-
-        Read once, and only where there is a model to compare with.
-        """
-        if self._hashes is None:
-            data = self._plan.data_of(row)
-            self._hashes = {"data": data.training_hash, "split": data.split}
-        return self._hashes
-
-
-def _result(seed: int, folder: Path, card: ModelCard, cost: Cost | None) -> RunResult:
-    trainable = card.training.get("trainable_parameters")
-    known = trainable if isinstance(trainable, int) else None
-    return RunResult(seed, folder, _test_metrics(card), cost, known)
-
-
-def _test_metrics(card: ModelCard) -> dict[str, float]:
-    """Metrics of the test part that a model's card holds, without the counts."""
-    test = card.metrics.get("test")
-    if not isinstance(test, Mapping):
-        return {}
-    return {name: value for name, value in test.items() if isinstance(value, float)}
+        meter.finish()
 
 
 def _first_line(error: BaseException) -> str:

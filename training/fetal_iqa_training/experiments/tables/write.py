@@ -1,7 +1,8 @@
 """The files of an experiment: CSV, JSON, Markdown and a picture, anew after every run."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -9,32 +10,60 @@ from pydantic import JsonValue
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.split import read_split
-from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
+from fetal_iqa_training.experiments.tables.curves import draw_curves
+from fetal_iqa_training.experiments.tables.format import (
+    as_markdown,
+    rows_as_csv,
+    runs_as_csv,
+    tests_as_csv,
+)
+from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import draw_ranks, draw_rows
 from fetal_iqa_training.experiments.tables.results import RowResult
+from fetal_iqa_training.experiments.tables.significance import paired_tests
 from fetal_iqa_training.experiments.tables.systems import Table
 from napari_fetal_iqa.version import TOOL_VERSION
 
 
 def table_files(table: Table, plan: Plan) -> list[str]:
     """Name the files of a table."""
-    ends = (".md", ".csv", "-runs.csv", ".json", ".png")
+    ends = (".md", ".csv", "-runs.csv", "-tests.csv", ".json", ".png", "-curves.png")
     return [str(plan.out / f"{table.name}{end}") for end in ends]
 
 
-def write_table(table: Table, plan: Plan, command: str, results: Sequence[RowResult]) -> None:
-    """Write what there is so far into the :func:`table_files`."""
-    markdown, by_row, by_run, everything, picture = map(Path, table_files(table, plan))
-    write_atomically(by_row, rows_as_csv(results))
-    write_atomically(by_run, runs_as_csv(results))
-    rows: list[JsonValue] = [result.as_json() for result in results]
-    write_json(everything, table.name, plan, command, {"rows": rows})
-    write_atomically(markdown, as_markdown(table, results, about(plan, command)))
-    if table.name == "rank":
-        draw_ranks(table.title, results, picture)
-    else:
-        draw_rows(table.title, results, table.metric, picture)
+def write_table(
+    table: Table, plan: Plan, command: str, read_results: Callable[[], Sequence[RowResult]]
+) -> None:
+    """Write what there is so far into the :func:`table_files`.
+
+    Parameters
+    ----------
+    table : Table
+    plan : Plan
+    command : str
+    read_results : callable
+        Called while no other process writes this table, so that the last one to write has seen
+        the runs of all.
+    """
+    with lock_of(plan.out, table.name):
+        results = read_results()
+        markdown, by_row, by_run, pairs, everything, picture, curves = map(
+            Path, table_files(table, plan)
+        )
+        tests = paired_tests(results, table.metric)
+        write_atomically(by_row, rows_as_csv(results))
+        write_atomically(by_run, runs_as_csv(results))
+        write_atomically(pairs, tests_as_csv(tests))
+        rows: list[JsonValue] = [result.as_json() for result in results]
+        tested: list[JsonValue] = [asdict(test) for test in tests]
+        write_json(everything, table.name, plan, command, {"rows": rows, "tests": tested})
+        write_atomically(markdown, as_markdown(table, results, about(plan, command), tests))
+        if table.name == "rank":
+            draw_ranks(table.title, results, picture)
+        else:
+            draw_rows(table.title, results, table.metric, picture)
+        draw_curves(table.title, results, curves)
 
 
 def write_json(

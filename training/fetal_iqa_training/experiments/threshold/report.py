@@ -8,11 +8,12 @@ from pydantic import JsonValue
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
-from fetal_iqa_training.experiments.tables.format import as_csv, document, markdown_table
+from fetal_iqa_training.experiments.tables.catalogue import SEG
+from fetal_iqa_training.experiments.tables.csv_text import as_csv
+from fetal_iqa_training.experiments.tables.format import document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
 from fetal_iqa_training.experiments.tables.results import ResultPair
-from fetal_iqa_training.experiments.tables.systems import SEG
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from fetal_iqa_training.experiments.threshold.plot import draw_threshold
 from fetal_iqa_training.experiments.threshold.rule_plot import draw_combined_rule
@@ -102,7 +103,7 @@ def _markdown(plan: Plan, results: ResultPair, found: ThresholdResults, command:
         shown = [spread([one[key] for one in of_runs]) for key in ("share_percent", *METRICS)]
         lines.append([words, *map(str, shown)])
     average = spread([run.average_precision for run in runs])
-    paper = ", ".join(f"{name} {SEG.paper[name]:.4f}" for name in METRICS)
+    paper = ", ".join(f"{name} {SEG.paper[name]}" for name in METRICS)
     parts = [
         *about(plan, command),
         markdown_table(["threshold", "share (%)", "precision", "recall", "F1"], lines),

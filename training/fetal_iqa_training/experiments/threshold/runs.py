@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 from fetal_iqa_models import FrameClassifier, FrameSegmenter, encoder_spec, load_model
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.experiments.part_frames import read_part
-from fetal_iqa_training.experiments.tables.format import as_csv
+from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.results import ResultPair, paired_runs
 from fetal_iqa_training.experiments.threshold.scored_parts import ScoredPart, score_part

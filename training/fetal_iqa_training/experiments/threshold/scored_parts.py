@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from fetal_iqa_models import FrameClassifier, FrameSegmenter
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
 from fetal_iqa_training.experiments.part_frames import PartFrames, outputs
-from fetal_iqa_training.experiments.tables.format import Cells
+from fetal_iqa_training.experiments.tables.csv_text import Cells
 from fetal_iqa_training.experiments.threshold.rule import RuleFrames
 from fetal_iqa_training.experiments.threshold.rule_features import case_features, mask_features
 from fetal_iqa_training.experiments.threshold.study import ScoredFrames
