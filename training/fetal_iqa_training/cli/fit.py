@@ -7,11 +7,14 @@ from typing import Annotated
 
 import typer
 
-from fetal_iqa_models import LoraSettings
+from fetal_iqa_models import LoraSettings, ModelCard
+from fetal_iqa_training.cli.config_file import ConfigOption
 from fetal_iqa_training.cli.options import (
+    ClassWeights,
     Data,
     DeviceOption,
     JsonProgress,
+    LoggerOption,
     Out,
     PrecisionOption,
     Seed,
@@ -19,8 +22,11 @@ from fetal_iqa_training.cli.options import (
     TaskOption,
     Weights,
     checked,
+    read_class_weights,
+    read_loggers,
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FitSettings, RateSchedule, Recipe, Strategy
 from napari_fetal_iqa.storage import paths
@@ -40,6 +46,10 @@ def fit(
         typer.Option(
             help="Model folder to start from: its encoder and, of the same task, its head."
         ),
+    ] = None,
+    adapter_from: Annotated[
+        Path | None,
+        typer.Option(help="Model folder, of either task, whose adapter the LoRA starts from."),
     ] = None,
     strategy: Annotated[
         Strategy | None,
@@ -70,6 +80,9 @@ def fit(
         float | None, typer.Option(help="Largest norm of the gradient.")
     ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    class_weights: ClassWeights = None,
+    logger: LoggerOption = None,
+    config: ConfigOption = None,
     split: SplitOption = None,
     prepared: Annotated[
         Path | None,
@@ -130,6 +143,7 @@ def fit(
         learning_rate=lr,
         head_rate=head_rate,
         cross_entropy=cross_entropy,
+        class_weights=read_class_weights(class_weights),
         schedule=schedule,
         gradient_clip=gradient_clip,
         copies=copies,
@@ -140,14 +154,16 @@ def fit(
         device=device,
         precision=precision,
     )
+    kinds = read_loggers(logger)
     with reporting(json_progress) as report:
         if weights is None and start_from is None and not from_scratch:
             weights = find_pretrained(encoder, paths.weights())
-        fit_one = partial(
+        fit_logged = partial(
             fit,
             data,
             weights=weights,
             start_from=start_from,
+            adapter_from=adapter_from,
             split=split,
             prepared=prepared,
             demo=demo,
@@ -155,6 +171,12 @@ def fit(
             command=command_line(),
             report=report,
         )
+
+        def fit_one(folder: Path, settings: FitSettings) -> ModelCard:
+            return fit_logged(
+                folder, settings, logs=Logs(folder.parent / "logs", folder.name, kinds)
+            )
+
         if repeats == 1:
             finish(out, fit_one(out, settings).metrics, json_progress)
             return
@@ -164,7 +186,7 @@ def fit(
             out,
             settings,
             repeats,
-            partial(basis, data, settings, weights, start_from, split, prepared),
+            partial(basis, data, settings, weights, start_from or adapter_from, split, prepared),
             bool(read_split(listed).test) if listed else settings.test_share > 0,
         )
         if json_progress:

@@ -13,9 +13,9 @@ from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
 from fetal_iqa_training.experiments.sweeps.report import SweepRun, write_sweeps
 from fetal_iqa_training.experiments.sweeps.study import study_sweeps
 from fetal_iqa_training.experiments.sweeps.whole_cases import analyse_cases
+from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
-from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG
 from fetal_iqa_training.experiments.threshold.report import (
     study_threshold_and_rule,
     write_threshold,
