@@ -3,7 +3,9 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from napari_fetal_iqa.contributions import unopened
 from napari_fetal_iqa.contributions.layers import LayerData, sweep_layer
+from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import find_reader, is_dicom, is_picture, look_into
 from napari_fetal_iqa.io.read import read_sweep
 
@@ -14,6 +16,9 @@ Fewer than :data:`~napari_fetal_iqa.io.discovery.MAX_FILES`, as napari's window 
 """
 
 ReadFunction = Callable[[str | list[str]], list[LayerData]]
+
+NO_LAYER: LayerData = (None,)  # type: ignore[assignment]
+"""What npe2 takes for "read, and there is nothing to show"."""
 
 
 def get_reader(path: str | list[str]) -> ReadFunction | None:
@@ -35,13 +40,21 @@ def get_reader(path: str | list[str]) -> ReadFunction | None:
 def read_layers(path: str | list[str]) -> list[LayerData]:
     """Open a sweep as one layer.
 
+    Where it cannot be read and somebody opens it in a window, that is told to the window, and
+    there is no layer.
+
     Raises
     ------
     SweepError
-        Where it cannot be read; napari shows its one line.
+        Where it cannot be read, and a script opens it.
     """
     paths = [path] if isinstance(path, str) else path
-    return [sweep_layer(read_sweep(one)) for one in paths]
+    try:
+        return [sweep_layer(read_sweep(one)) for one in paths]
+    except SweepError as error:
+        if unopened.tell(str(error)):
+            return [NO_LAYER]
+        raise
 
 
 def _is_sweep(path: Path) -> bool:

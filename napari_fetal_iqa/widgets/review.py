@@ -55,6 +55,7 @@ from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window, unwrapped
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
+from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 from napari_fetal_iqa.widgets.worklist.controller import Worklist
 
@@ -113,6 +114,7 @@ class ReviewWidget(QWidget):
         self.finetuning.find()
         for layer in list(self.viewer.layers):
             self._open(layer)
+        self._leave_opening = tell_unopened(self.viewer, self._show_error)
 
     # The parts -----------------------------------------------------------------------------
 
@@ -139,7 +141,7 @@ class ReviewWidget(QWidget):
             self._use_model,
             self,
         )
-        scroll = QScrollArea()
+        scroll = self._scroll = QScrollArea()
         scroll.setWidgetResizable(True)
         scroll.setFrameShape(QScrollArea.Shape.NoFrame)
         scroll.setWidget(self.page)
@@ -253,8 +255,9 @@ class ReviewWidget(QWidget):
         if self._closed:
             return
         self._closed = True
+        self._leave_opening()
         self.close_guard.remove()
-        del self.close_guard  # which holds on to the window
+        del self.close_guard, self._leave_opening  # which hold on to the window
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
         self.timeline_dock.hide()
@@ -294,6 +297,7 @@ class ReviewWidget(QWidget):
         if self._closed:
             return
         self.welcome.message.setText("")
+        self.welcome.error.show_error("")
         before = self.layer
         data, attributes, _ = sweep_layer(sweep)
         self.viewer.add_image(data, **attributes)
@@ -429,5 +433,12 @@ class ReviewWidget(QWidget):
 
     def _show_error(self, message: str) -> None:
         self.page.analysis.show_error(message)
-        self.welcome.message.setText(message)
+        self.welcome.message.setText("")
+        self.welcome.error.show_error(message)
+        # once the message has its height: it may lie below what is seen
+        QTimer.singleShot(0, self._show_error_box)
         self.error_occurred.emit(message)
+
+    def _show_error_box(self) -> None:
+        if not self._closed and self.page.analysis.error_box.isVisible():
+            self._scroll.ensureWidgetVisible(self.page.analysis.error_box)

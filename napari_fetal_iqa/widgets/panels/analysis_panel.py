@@ -4,7 +4,6 @@ import time
 
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
-    QApplication,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -16,6 +15,7 @@ from qtpy.QtWidgets import (
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.finetuning.progress import duration
+from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 
 
@@ -63,33 +63,12 @@ class AnalysisPanel(QWidget):
         self._first: tuple[float, int] | None = None  # when results came first, and how many
 
     def _build_error_box(self) -> None:
-        self.error = QLabel()
-        self.error.setWordWrap(True)
-        self.error.setStyleSheet(f"color: {colours.ERROR}")
-        copy = QPushButton("Copy")
-        copy.setToolTip("Copy the message")
-        copy.clicked.connect(self._copy_error)
+        self.error_box = ErrorBox()
+        self.error = self.error_box.message
         self.front = QPushButton("Bring the sweep to the front")
         self.front.setToolTip("Show the sweep above all other layers, frame by frame")
         self.front.clicked.connect(self.front_requested)
-        away = QPushButton("Dismiss")
-        away.setToolTip("Hide the message")
-        away.clicked.connect(lambda: self.show_error(""))
-        self.error_box = QWidget()
-        grid = QVBoxLayout(self.error_box)
-        grid.setContentsMargins(0, 0, 0, 0)
-        grid.addWidget(self.error)
-        row = QHBoxLayout()
-        row.addWidget(copy)
-        row.addWidget(away)
-        grid.addWidget(self.front)
-        grid.addLayout(row)
-        self.error_box.hide()
-
-    def _copy_error(self) -> None:
-        clipboard = QApplication.clipboard()
-        if clipboard is not None:
-            clipboard.setText(self.error.text())
+        self.error_box.column.insertWidget(1, self.front)
 
     def begin(self, doing: str, cancellable: bool = True) -> None:
         """Show that something runs whose length is not known yet."""
@@ -141,5 +120,4 @@ class AnalysisPanel(QWidget):
     def show_error(self, message: str, unseen: bool = False) -> None:
         """Show one line of what went wrong, or hide it; with a way out where nothing was seen."""
         self.front.setVisible(unseen)
-        self.error.setText(message)
-        self.error_box.setVisible(bool(message))
+        self.error_box.show_error(message)

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidge
 
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.recent import Recent
+from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.panels.open_button import plain
 from napari_fetal_iqa.widgets.panels.reader_notice import ReaderNotice
 
@@ -50,12 +51,16 @@ class WelcomePage(QWidget):
         phantom.clicked.connect(self.phantom_requested)
         self.message = QLabel()
         self.message.setWordWrap(True)
+        self.error = ErrorBox()
         self.readers = ReaderNotice()
         self._recent = QVBoxLayout()
         self._recent.setSpacing(2)
 
         column = QVBoxLayout(self)
-        for part in (welcome, self.go_on, opening, folder, phantom, self.message, self.readers):
+        for part in (
+            *(welcome, self.go_on, opening, folder, phantom),
+            *(self.message, self.error, self.readers),
+        ):
             column.addWidget(part)
         column.addLayout(self._recent)
         column.addStretch()

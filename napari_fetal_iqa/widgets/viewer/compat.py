@@ -4,6 +4,7 @@ A test of each drives a real viewer (``tests/gui/test_compat.py``); what breaks 
 breaks here alone.
 """
 
+from collections.abc import Callable
 from typing import Any
 
 from napari.layers import Labels
@@ -52,3 +53,22 @@ def close_polygon(layer: Labels) -> bool:
         return False
     polygon.add_polygon_to_labels(layer)
     return True
+
+
+def replace_open(
+    viewer: Viewer, around: Callable[[Callable[..., Any]], Callable[..., Any]]
+) -> Callable[[], None]:
+    """Put a function around the one by which napari's window opens files; return what undoes it.
+
+    Drop, paste and the menu File come through it, and its errors end in a traceback (napari 0.9.2,
+    ``QtViewer._qt_open``).
+    """
+    qt_viewer: Any = viewer.window._qt_viewer
+    ours = around(qt_viewer._qt_open)
+    qt_viewer._qt_open = ours
+
+    def undo() -> None:
+        if qt_viewer.__dict__.get("_qt_open") is ours:
+            del qt_viewer._qt_open
+
+    return undo
