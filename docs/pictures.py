@@ -149,6 +149,44 @@ def corrected(widget) -> None:
     show_section(widget, widget.page.finetuning)
 
 
+def worklist(widget) -> None:
+    """A folder of sweeps is worked through: the second is open, the first is reviewed."""
+    from napari_fetal_iqa.contributions.sample_data import demo_sweep
+    from napari_fetal_iqa.io import write_volume
+
+    phantom = demo_sweep()
+    folder = Path(os.environ["FETAL_IQA_HOME"]) / "clinic_12_May"
+    for number, (start, stop) in enumerate(phantom.bounds, start=1):
+        write_volume(folder / f"case_{number:02}.mha", phantom.frames[start:stop], (0.3, 0.3))
+    (folder / "case_07.mha").write_bytes(b"not a sweep")
+    widget.worklist.open_folder(folder)
+    wait_until(lambda: analysed(widget))
+    widget.presenter.actions.go_best()
+    widget.presenter.actions.label_optimal()
+    widget.presenter.actions.next_frame()
+    widget.presenter.actions.label_suboptimal()
+    widget.page.reviewed.click()
+    rows = widget.worklist.widget.model.rows
+    wait_until(lambda: rows[1].facts is not None and rows[1].facts.analysed == 1)
+    wait_until(lambda: rows[0].facts is not None and bool(rows[0].facts.reviewed))
+    widget.worklist.step(1)
+    wait_until(lambda: widget.worklist.widget.model.in_front == 1 and analysed(widget))
+    widget.presenter.actions.go_best()
+    wait_until(lambda: rows[1].facts is not None and rows[1].facts.best_frame is not None)
+    wait_until(lambda: rows[2].facts is not None and rows[2].facts.analysed == 1)
+
+
+def candidates(widget) -> None:
+    """The best frames stand beside each other, above the timeline."""
+    phantom(widget)
+    if not widget.candidates.visible:
+        widget.page.candidates.click()
+    shown = widget.candidates.strip.model
+    wait_until(lambda: bool(shown.candidates))
+    wait_until(lambda: all(shown.index(n, 0).data(1) for n in range(len(shown.candidates))))
+    wait_until(lambda: "…" not in (shown.index(0, 0).data(4) or ""))
+
+
 def show_section(widget, section) -> None:
     """Scroll the panel so that a section is seen."""
     settle(0.3)
@@ -183,6 +221,8 @@ STATES = {
     "phantom": phantom,
     "ellipse": ellipse,
     "reviewers": reviewers,
+    "candidates": candidates,
+    "worklist": worklist,
     "learn": corrected,
     "learning": learning,
     "learnt": learnt,

@@ -33,9 +33,10 @@ def test_an_empty_review_says_what_to_do(window, tiny_settings):
     widget = window()
     assert widget._pages.currentWidget() is widget.welcome
     assert widget.timeline_dock.dock is None
-    buttons = widget.welcome.findChildren(QAbstractButton)
-    texts = [button.text() for button in buttons if button.isVisibleTo(widget)]
-    assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom"]
+    offered = widget.welcome.findChildren(QAbstractButton)
+    texts = [button.text() for button in offered if button.isVisibleTo(widget.welcome)]
+    asked = ["Yes, always", "No, ask me"]  # once, which reader napari shall use
+    assert texts == ["Open a sweep…", "Open a folder…", "Try the phantom", *asked]
 
 
 def test_every_control_has_a_tooltip(review):

@@ -179,7 +179,7 @@ def test_without_a_folder_the_list_says_how_to_begin(window, tiny_settings):
 def test_a_folder_without_sweeps_is_told_in_the_panel(window, tiny_settings, tmp_path, qtbot):
     widget = window()
     widget.worklist.open_folder(tmp_path)
-    qtbot.waitUntil(lambda: "found none" in widget.welcome.message.text(), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: "found none" in widget.welcome.error.text(), timeout=20 * SECONDS)
 
 
 def test_every_control_of_the_list_has_a_tooltip_and_a_name(desk):
