@@ -95,7 +95,8 @@ class SweepActions:
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:
         """Take a stroke on the overlay for the expert's mask of its frame."""
-        self._correct(lambda session, _: session.set_mask(frame, mask))
+        if not self._correct(lambda session, _: session.set_mask(frame, mask)):
+            self._view.paint([frame])  # which need not be that on the screen
 
     def take_ellipse(self, ellipse: Ellipse) -> None:
         """Take an ellipse for the expert's mask of the frame."""

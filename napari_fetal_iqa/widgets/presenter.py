@@ -40,7 +40,8 @@ class _Emitter(Protocol):
 class SweepPresenter(QObject):
     """Draws one open sweep in the viewer, the panel and the timeline, until :meth:`close`.
 
-    ``error_occurred`` tells in one line what went wrong.
+    ``error_occurred`` tells in one line what went wrong, ``stopped`` why the review cannot go on:
+    somebody changed what it stands on.
 
     Parameters
     ----------
@@ -54,6 +55,7 @@ class SweepPresenter(QObject):
     """
 
     error_occurred = Signal(str)
+    stopped = Signal(str)
 
     def __init__(
         self,
@@ -96,6 +98,7 @@ class SweepPresenter(QObject):
             (view.viewer.dims.events.current_step, self._frame_changed),
             (view.viewer.events.help, self._show_keys),
             (view.tool_changed, self._show_tool),
+            (view.changes.noticed, self._changed_by_others),
             (self.session.frames_changed, self._paint),
             (self.session.frames_computed, self._paint_in_turns),
             (self._timeline.frame_chosen, actions.go),
@@ -124,7 +127,7 @@ class SweepPresenter(QObject):
         StoreError
             Where the corrections cannot be read.
         """
-        self._page.frame.setEnabled(True)
+        self._page.set_reviewed(True)
         self._offer_reviewers()
         self._show_saved()
         self._paint(self.session.corrections())
@@ -154,7 +157,7 @@ class SweepPresenter(QObject):
         self._keeper.watcher.stop()
         self._when_still.stop()
         self.idle_queue.clear()
-        self._page.frame.setEnabled(False)
+        self._page.set_reviewed(False)
         self._page.stale.check(None, self._settings)
         self.view.leave()
         self.deleteLater()
@@ -181,6 +184,25 @@ class SweepPresenter(QObject):
 
     def _show_all_frames(self) -> None:
         self._timeline.show_data(TimelineData.of(self.session))
+
+    def _changed_by_others(self) -> None:
+        self.idle_queue.add(self._check_view)  # once napari is done with the change
+
+    def _check_view(self) -> None:
+        """Say why the review waits or stops, and no longer once it can go on."""
+        panel, overlay = self._page.analysis, self.view.overlay
+        if not overlay.is_ours:
+            overlay.take_back()
+            panel.show_error(
+                "Somebody replaced the outlines in the viewer: those of the review are shown "
+                "again, nothing was stored"
+            )
+        if reason := self.view.changes.reason:
+            self.stopped.emit(reason)
+        elif reason := self.view.unseen_because():
+            panel.show_error(f"The review waits: {reason}", unseen=True)
+        elif not panel.front.isHidden():
+            panel.show_error("")
 
     def _bring_to_front(self) -> None:
         self.view.bring_to_front()

@@ -49,10 +49,16 @@ from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.stopped_review import StoppedReview
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.caption import Caption
-from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window, unwrapped
+from napari_fetal_iqa.widgets.viewer.compat import (
+    delete_in_own_context,
+    hide_when_closed,
+    main_window,
+    unwrapped,
+)
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
@@ -98,6 +104,7 @@ class ReviewWidget(QWidget):
     ) -> None:
         super().__init__()
         self.viewer = unwrapped(napari_viewer)
+        delete_in_own_context(self.viewer)
         self.settings_file = SettingsFile(settings)
         self.keeper = StoreKeeper(store, self)
         analyser = analyser or RemoteAnalyser()
@@ -107,6 +114,8 @@ class ReviewWidget(QWidget):
         self.close_guard = CloseGuard(main_window(self.viewer), self.keeper, self.shut_down)
         self.presenter: SweepPresenter | None = None
         self.layer: Image | None = None
+        self._stopped: StoppedReview | None = None
+        self._last: SweepVolume | None = None
         self._closed = False
         self._dock: QDockWidget | None = None
         self._build()
@@ -187,6 +196,8 @@ class ReviewWidget(QWidget):
         self.worklist.dock.visibility_changed.connect(self.page.worklist.setChecked)
         self.keeper.watcher.news.connect(self.worklist.changed)
         self.page.settings.changed.connect(self.worklist.look_again)
+        self.welcome.again_requested.connect(self._open_last)
+        self.page.analysis.reopen_requested.connect(self._reopen)
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._show_error)
         self.opener.ended.connect(lambda: self.welcome.phantom.setEnabled(True))
@@ -317,8 +328,9 @@ class ReviewWidget(QWidget):
         if sweep is None or not isinstance(layer, Image):
             return
         self._close_sweep()
-        self.layer = layer
-        self.page.frame.setEnabled(False)
+        self.layer, self._last = layer, None
+        layer.visible = True  # a sweep that was opened after it hid it
+        self.page.set_reviewed(False)
         self.page.show_sweep(sweep)
         self.page.analysis.show_error("")
         self.page.analysis.begin("Reading the sweep…", cancellable=False)
@@ -360,6 +372,7 @@ class ReviewWidget(QWidget):
             settings,
         )
         self.presenter.error_occurred.connect(self._show_error)
+        self.presenter.stopped.connect(self._stop_soon)
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
         self.worklist.follow(session)
@@ -367,6 +380,9 @@ class ReviewWidget(QWidget):
 
     def _layer_removed(self, event: Event) -> None:
         if event.value is self.layer:
+            opened = self._stopped or (self.presenter and self.presenter.session)
+            # one that lies in a file is offered as what was open last
+            self._last = opened.sweep if opened and opened.sweep.path is None else None
             self._close_sweep()
             QTimer.singleShot(0, self._open_what_is_left)
         elif self.presenter is not None and event.value in self.presenter.view.needed_layers:
@@ -381,6 +397,7 @@ class ReviewWidget(QWidget):
             self._pages.setCurrentIndex(0)
             self.worklist.show_front(None)
             self.desk.look_again()
+            self.welcome.offer_again(self._last.name if self._last else "")
             # After the overlay is gone: a labels layer alone, drawn while a dock goes, crashes
             # napari 0.9.2 on software OpenGL.
             self.timeline_dock.hide()
@@ -395,12 +412,41 @@ class ReviewWidget(QWidget):
             self._lay_out(layer, presenter.session.sweep, presenter.session.analysis)
             QTimer.singleShot(0, self._name_layers)  # once those that still lie there are gone
 
+    def _stop_soon(self, reason: str) -> None:
+        presenter = self.presenter  # which may be in the middle of something
+        QTimer.singleShot(0, lambda: self._stop_review(presenter, reason))
+
+    def _stop_review(self, presenter: SweepPresenter | None, reason: str) -> None:
+        """Store nothing more for what is no longer the sweep; offer to open it again."""
+        layer = self.layer
+        if presenter is None or presenter is not self.presenter or layer is None:
+            return
+        stopped = StoppedReview(presenter.session.sweep, layer, presenter.view.changes.place)
+        self._close_sweep()
+        self.layer, self._stopped = layer, stopped
+        self.page.analysis.end("The review has stopped")
+        self.page.analysis.show_error(
+            f"The review has stopped: {reason}. What was corrected before is saved; nothing more "
+            "is stored until the sweep is opened again.",
+            stopped=True,
+        )
+
+    def _reopen(self) -> None:
+        if self._stopped is not None:
+            self._stopped.reopen(self.viewer, self._open, self._show_sweep)
+
+    def _open_last(self) -> None:
+        """Open the sweep again that was taken off the viewer last."""
+        if self._last is not None:
+            self._show_sweep(self._last)
+
     def _name_layers(self) -> None:
         if self.presenter is not None:
             self.presenter.view.name_layers()
 
     def _close_sweep(self, cancel: bool = True) -> None:
         presenter, self.presenter, self.layer = self.presenter, None, None
+        self._stopped = None
         self._handlers = self._own_handlers
         self.candidates.leave()
         if presenter is not None:

@@ -54,3 +54,24 @@ def test_without_a_polygon_nothing_is_closed(layer):
 def test_a_polygon_that_is_being_drawn_is_seen_through(layer):
     compat.see_through_polygon(layer, 0.3)
     assert layer._overlays["polygon"].opacity == 0.3
+
+
+def test_what_a_removed_layer_had_on_the_graphics_card_is_deleted_in_the_canvas_own_context(
+    review, qtbot
+):
+    from qtpy.QtGui import QOpenGLContext
+
+    canvas = review.viewer.window._qt_viewer.canvas
+    current = []
+    finish = canvas._scene_canvas.context.finish
+
+    def watched():
+        current.append(QOpenGLContext.currentContext())
+        finish()
+
+    canvas._scene_canvas.context.finish = watched
+    picture = review.viewer.add_image(np.zeros((4, 5)), opacity=0.1)
+    qtbot.wait(1)  # Qt puts the window together, in a context of its own
+    canvas.native.doneCurrent()
+    review.viewer.layers.remove(picture)
+    assert current == [canvas.native.context()]

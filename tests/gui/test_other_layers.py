@@ -104,3 +104,171 @@ def test_an_analysis_goes_on_while_a_layer_is_put_back(review, qtbot, analyser, 
     qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
     assert review.presenter.session.analysis.complete
     assert review.page.analysis.doing.text().startswith("Analysed")
+
+
+def replace_pixels(review):
+    review.layer.data = review.layer.data[::-1].copy()
+
+
+def replace_pixels_by_others(review):
+    review.layer.data = np.zeros((4, 5, 6), np.float32)
+
+
+def scale(review):
+    review.layer.scale = (1, 2, 2)
+
+
+def turn(review):
+    review.layer.rotate = 15
+
+
+def shift(review):
+    review.layer.translate = (0, 5, 5)
+
+
+def scale_outlines(review):
+    review.presenter.view.overlay.layer.scale = (1, 2, 2)
+
+
+def say_again(review):
+    """A stroke as it is reported when somebody changed the layers just before."""
+    presenter = review.presenter
+    if presenter is not None:
+        presenter.actions.stroke(7, np.ones(presenter.session.sweep.shape[1:], bool))
+    for action in (Action.LABEL_OPTIMAL, Action.CLEAR_MASK, Action.ACCEPT_AND_NEXT):
+        review.do(action)
+
+
+STOPS = (
+    (scale, "its layer was moved, turned or scaled"),
+    (turn, "its layer was moved, turned or scaled"),
+    (shift, "its layer was moved, turned or scaled"),
+    (scale_outlines, "the outlines over it were moved, turned or scaled"),
+    (replace_pixels, "the pixels of its layer were replaced"),
+    (replace_pixels_by_others, "the pixels of its layer were replaced"),
+)
+
+
+def test_a_review_stops_when_somebody_changes_what_it_stands_on_and_is_opened_again(
+    review, store, phantom, qtbot
+):
+    panel, identity = review.page.analysis, phantom.sweep.identity
+    for times, (disturb, reason) in enumerate(STOPS):
+        review.presenter.actions.go(20 + times)
+        disturb(review)
+        say_again(review)
+        qtbot.waitUntil(lambda: review.presenter is None, timeout=20 * SECONDS)
+        say_again(review)
+        assert len(store.events()) == times
+        assert panel.error.text().startswith(f"The review has stopped: {reason}")
+        assert not review.page.frame.isEnabled()
+        assert not panel.analyse.isEnabled()
+
+        panel.reopen.click()
+        qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+        assert not panel.error_box.isVisibleTo(review.page)
+        assert review.presenter.session.sweep.identity == identity
+        assert review.layer.data is phantom.sweep.frames
+        assert review.layer.visible
+        assert tuple(review.layer.scale) == (1.0, *phantom.sweep.spacing_mm)
+        assert review.presenter.view.navigator.frame == 20 + times
+        assert not review.presenter.view.unseen_because()
+        review.do(Action.LABEL_OPTIMAL)
+        assert sorted(store.corrections(identity)) == list(range(20, 21 + times))
+
+
+def test_a_stack_of_others_is_opened_again_as_it_is_now(window, tiny_settings, qtbot, phantom):
+    review = window()
+    stack = phantom.sweep.frames.copy()
+    layer = review.viewer.add_image(stack, units=("pixel", "mm", "mm"), scale=(1, 0.5, 0.5))
+    qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+    layer.scale = (1, 0.25, 0.25)
+    qtbot.waitUntil(lambda: review.presenter is None, timeout=20 * SECONDS)
+    review.page.analysis.reopen.click()
+    qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+    assert review.layer is layer
+    assert review.presenter.session.sweep.spacing_mm == (0.25, 0.25)
+
+
+def test_no_stroke_goes_to_the_frames_beside_the_one_that_is_seen(review, store, phantom, qtbot):
+    overlay = review.presenter.view.overlay
+    overlay.layer.n_edit_dimensions = 3
+    assert overlay.layer.n_edit_dimensions == 2
+    review.viewer.dims.order = (1, 0, 2)
+    overlay.layer.mode = "paint"
+    overlay.layer.paint((9, 50, 60), 2)
+    overlay.report_strokes()
+    assert store.events() == []
+    assert not overlay.layer.data.any()
+
+
+def test_outlines_that_a_script_replaces_are_shown_again_and_not_stored(
+    review, store, phantom, qtbot
+):
+    review.do(Action.LABEL_OPTIMAL)
+    overlay = review.presenter.view.overlay
+    ours = overlay.layer.data
+    overlay.layer.name = "mine"
+    overlay.layer.data = np.ones_like(ours)
+    qtbot.waitUntil(lambda: overlay.layer.data is ours, timeout=20 * SECONDS)
+    assert "replaced the outlines" in review.page.analysis.error.text()
+    overlay.layer.data_setitem((np.array([0]), np.array([5]), np.array([6])), 2)
+    qtbot.waitUntil(lambda: review.presenter.session.mask(0).sum() == 1, timeout=20 * SECONDS)
+    assert len(store.events()) == 2
+
+
+def test_a_sweep_over_its_outlines_waits_until_it_is_put_below(review, store):
+    layers = review.viewer.layers
+    layers.move(0, len(layers))
+    review.do(Action.LABEL_OPTIMAL)
+    assert "the sweep lies over its outlines" in review.page.analysis.error.text()
+    assert store.events() == []
+    review.page.analysis.front.click()
+    review.do(Action.LABEL_OPTIMAL)
+    assert len(store.events()) == 1
+
+
+def test_why_the_review_waits_is_said_at_once_and_no_longer_than_true(review, qtbot):
+    panel = review.page.analysis
+    review.viewer.dims.order = (1, 0, 2)
+    qtbot.waitUntil(lambda: panel.error.text().startswith("The review waits: the axes"))
+    review.viewer.dims.order = (0, 1, 2)
+    qtbot.waitUntil(lambda: panel.error_box.isHidden())
+
+
+def test_a_foreign_layer_that_is_chosen_takes_no_key_from_the_review(review, store, press):
+    from qtpy.QtCore import Qt
+
+    foreign = review.viewer.add_labels(np.zeros((40, 50), np.uint8), name="theirs")
+    review.viewer.layers.selection.active = foreign
+    press(review, Qt.Key.Key_1)
+    press(review, Qt.Key.Key_P)
+    assert len(store.events()) == 1
+    assert review.viewer.layers.selection.active is review.presenter.view.overlay.layer
+
+
+def test_place_and_sweep_are_kept_when_all_layers_are_cleared(review, phantom, qtbot):
+    review.presenter.actions.go(23)
+    review.viewer.layers.clear()
+    qtbot.waitUntil(lambda: review.welcome.again.isVisible(), timeout=20 * SECONDS)
+    assert review.welcome.again.text() == f"Open {phantom.sweep.name} again"
+    review.welcome.again.click()
+    qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+    assert review.presenter.view.navigator.frame == 23
+
+
+def test_the_first_sweep_is_seen_again_when_the_second_is_removed(review, show, phantom, qtbot):
+    from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+
+    first, before = review.layer, review.presenter
+    second = make_phantom(PhantomSettings.small(), seed=4).sweep
+    layer = show(review, second)
+    qtbot.waitUntil(lambda: review.presenter not in (None, before), timeout=20 * SECONDS)
+    assert not first.visible
+    review.viewer.layers.remove(layer)
+    qtbot.waitUntil(
+        lambda: review.presenter is not None and review.layer is first, timeout=20 * SECONDS
+    )
+    assert first.visible
+    assert review.presenter.view.unseen_because() == ""
+    assert review.presenter.session.sweep.identity == phantom.sweep.identity

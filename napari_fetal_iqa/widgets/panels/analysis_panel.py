@@ -25,6 +25,7 @@ class AnalysisPanel(QWidget):
     analyse_requested = Signal()
     cancel_requested = Signal()
     front_requested = Signal()
+    reopen_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -69,6 +70,12 @@ class AnalysisPanel(QWidget):
         self.front.setToolTip("Show the sweep above all other layers, frame by frame")
         self.front.clicked.connect(self.front_requested)
         self.error_box.column.insertWidget(1, self.front)
+        self.reopen = QPushButton("Open the sweep again")
+        self.reopen.setToolTip("Review the sweep as it was read; corrections and place are kept")
+        self.reopen.clicked.connect(self.reopen_requested)
+        self.error_box.column.insertWidget(2, self.reopen)
+        self.front.hide()
+        self.reopen.hide()
 
     def begin(self, doing: str, cancellable: bool = True) -> None:
         """Show that something runs whose length is not known yet."""
@@ -117,7 +124,11 @@ class AnalysisPanel(QWidget):
         self.models.setText(f"{named}, {setup.device}")
         self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
 
-    def show_error(self, message: str, unseen: bool = False) -> None:
-        """Show one line of what went wrong, or hide it; with a way out where nothing was seen."""
+    def show_error(self, message: str, unseen: bool = False, stopped: bool = False) -> None:
+        """Show one line of what went wrong, or hide it.
+
+        With a way out where the frame is not seen, or where the review has stopped.
+        """
         self.front.setVisible(unseen)
+        self.reopen.setVisible(stopped)
         self.error_box.show_error(message)

@@ -159,6 +159,11 @@ class ReviewPage(QWidget):
         button.clicked.connect(lambda: self.action_requested.emit(action))
         return button
 
+    def set_reviewed(self, reviewed: bool) -> None:
+        """Let the parts be used that correct and analyse the sweep, while a review goes on."""
+        for part in (self.frame, self.reviewed, self.reviewers, self.analysis.analyse):
+            part.setEnabled(reviewed)
+
     def show_sweep(self, sweep: SweepVolume) -> None:
         """Show which sweep this is."""
         frames, _, _ = sweep.shape

@@ -22,6 +22,7 @@ class WelcomePage(QWidget):
     folder_requested = Signal()
     phantom_requested = Signal()
     recent_requested = Signal(object)  # Recent
+    again_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -49,6 +50,10 @@ class WelcomePage(QWidget):
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_requested)
+        self.again = QPushButton()
+        self.again.setToolTip("Open the sweep that was taken off the viewer; its place is kept")
+        self.again.clicked.connect(self.again_requested)
+        self.again.hide()
         self.message = QLabel()
         self.message.setWordWrap(True)
         self.error = ErrorBox()
@@ -58,7 +63,7 @@ class WelcomePage(QWidget):
 
         column = QVBoxLayout(self)
         for part in (
-            *(welcome, self.go_on, opening, folder, phantom),
+            *(welcome, self.go_on, self.again, opening, folder, phantom),
             *(self.message, self.error, self.readers),
         ):
             column.addWidget(part)
@@ -93,3 +98,8 @@ class WelcomePage(QWidget):
         button.setAccessibleName(text)
         if button is not self.go_on:
             button.clicked.connect(lambda: self.recent_requested.emit(recent))
+
+    def offer_again(self, name: str) -> None:
+        """Offer to open a sweep again; none where the name is empty."""
+        self.again.setText(f"Open {shown(name)[:40]} again".replace("&", "&&"))
+        self.again.setVisible(bool(name))

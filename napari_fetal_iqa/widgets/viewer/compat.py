@@ -72,3 +72,24 @@ def replace_open(
             del qt_viewer._qt_open
 
     return undo
+
+
+def delete_in_own_context(viewer: Viewer) -> None:
+    """Let what a removed layer had on the graphics card be deleted in the canvas's own context.
+
+    napari 0.9.2 deletes it with whatever OpenGL context is current, mostly that in which Qt puts
+    the window together. vispy then believes a program to be in use that is not, and the next
+    drawing may end the process inside the driver (seen in Mesa's glDrawArrays, where no vertex
+    shader was bound).
+    """
+    canvas: Any = viewer.window._qt_viewer.canvas
+    delete = canvas._clean_and_update_scenegraph
+    if getattr(delete, "in_own_context", False):
+        return  # by an earlier review widget of this viewer
+
+    def delete_here() -> None:
+        canvas._scene_canvas.set_current()
+        delete()
+
+    delete_here.in_own_context = True  # type: ignore[attr-defined]
+    canvas._clean_and_update_scenegraph = delete_here

@@ -13,7 +13,8 @@ from napari_fetal_iqa.sweep import SweepVolume
 def sweep_of(layer: Layer) -> SweepVolume | None:
     """Return the sweep that a layer shows, or None where it shows something else.
 
-    Our own reader leaves the sweep in the layer's metadata; any other stack of 8-bit frames,
+    Our own reader leaves the sweep in the layer's metadata, which holds for the pixels that it
+    brought and no others; any other stack of 8-bit frames,
     whoever opened it, is taken as a sweep whose spacing is the layer's scale where that is in
     millimetres.
     """
@@ -21,7 +22,7 @@ def sweep_of(layer: Layer) -> SweepVolume | None:
         return None
     sweep = layer.metadata.get(METADATA_KEY)
     data = layer.data
-    if isinstance(sweep, SweepVolume) and tuple(data.shape) == sweep.shape:
+    if isinstance(sweep, SweepVolume) and data is sweep.frames:
         return sweep
     if layer.rgb or layer.multiscale or data.ndim != 3 or data.dtype != np.uint8:
         return None

@@ -66,9 +66,25 @@ class MaskOverlay:
         self.layer.selected_label = EXPERT_VALUE
         self.layer.brush_size = max(5, round(shape[2] / 40))
         self.layer.events.paint.connect(self._on_paint)
+        self.layer.events.n_edit_dimensions.connect(self._edit_one_frame)
         self.layer.mouse_drag_callbacks.append(self._watch_drag)
         see_through_polygon(self.layer, _FILLED_OPACITY)
         self.layer.paint_polygon = self._take_polygon  # napari would add it to what is there
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether the layer still shows what is painted here; a script may replace it."""
+        return self.layer.data is self._data
+
+    def take_back(self) -> None:
+        """Show our outlines where somebody replaced them."""
+        if not self.is_ours:
+            self.layer.data = self._data
+
+    def _edit_one_frame(self, event: object = None) -> None:
+        """Let no stroke go to the frames beside the one on the screen."""
+        if self.layer.n_edit_dimensions != 2:
+            self.layer.n_edit_dimensions = 2
 
     def show(self, frame: int, mask: NDArray[np.bool_], source: Source) -> None:
         """Put a mask on a frame; call :meth:`refresh` when all are put."""
@@ -149,6 +165,7 @@ class MaskOverlay:
     def remove(self) -> None:
         """Take the layer off the viewer, once napari is done with what it is doing."""
         self.layer.events.paint.disconnect(self._on_paint)
+        self.layer.events.n_edit_dimensions.disconnect(self._edit_one_frame)
         remove_soon(self._viewer, self.layer)
 
 

@@ -18,6 +18,7 @@ from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.widgets.viewer.calipers import CALIPERS_NAME, Calipers
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
+from napari_fetal_iqa.widgets.viewer.foreign_changes import ForeignChanges
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
@@ -73,6 +74,9 @@ class SweepView:
         self._shown_tool = self.tool
         place = session.place
         self.navigator.go(self.navigator.frame if place is None else place)
+        self._looked_at = self.navigator.frame
+        viewer.dims.events.current_step.connect(self._look_at)
+        self.changes = ForeignChanges(viewer, layer, self.overlay)
 
     @property
     def layers(self) -> list[Layer]:
@@ -92,6 +96,10 @@ class SweepView:
     def unseen_because(self) -> str:
         """Why the frame that would be corrected is not seen; empty where it is seen."""
         dims, layers = self.viewer.dims, self.viewer.layers
+        if self._layer not in layers:
+            return ""  # what was drawn before it went was seen
+        if reason := self.changes.reason:
+            return reason
         if dims.ndisplay != 2:
             return "the 3D view shows no single frame"
         if tuple(dims.order) != tuple(sorted(dims.order)):
@@ -100,7 +108,10 @@ class SweepView:
             return "no frame of this sweep is on the screen"
         if not self._layer.visible or self._layer.opacity < _SEEN:
             return "the sweep is hidden"
-        above = layers[layers.index(self._layer) + 1 :]
+        place = layers.index(self._layer)
+        if any(layers.index(ours) < place for ours in self.layers if ours in layers):
+            return "the sweep lies over its outlines"
+        above = layers[place + 1 :]
         if any(_covers(layer) for layer in above if layer not in self.layers):
             return "another image lies over the sweep"
         return ""
@@ -172,7 +183,14 @@ class SweepView:
     def _remember(self) -> None:
         """Keep the place; where that fails, the corrections' own error is reported."""
         with suppress(StoreError):
-            self.session.remember(self.navigator.frame)
+            self.session.remember(self._looked_at)
+
+    def _look_at(self, event: object = None) -> None:
+        """Note which frame of the sweep is looked at, while it is one."""
+        dims = self.viewer.dims
+        is_seen = dims.ndisplay == 2 and tuple(dims.order) == tuple(sorted(dims.order))
+        if is_seen and self._layer in self.viewer.layers and not self.changes.reason:
+            self._looked_at = self.navigator.frame
 
     @staticmethod
     def _ellipse(view: FrameView) -> Ellipse | None:
@@ -234,6 +252,8 @@ class SweepView:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
         self._when_left_alone.stop()
+        self.changes.end()
+        self.viewer.dims.events.current_step.disconnect(self._look_at)
         self.viewer.layers.selection.events.active.disconnect(self._report_tool)
         self.overlay.layer.events.mode.disconnect(self._report_tool)
         self._remember()
