@@ -8,15 +8,16 @@ from typing import Annotated, Any
 
 import typer
 
-from fetal_iqa_models import ModelCard, model_id
+from fetal_iqa_models import model_id
 from fetal_iqa_models.cards import Task
-from fetal_iqa_models.errors import ModelError, printable
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
+from napari_fetal_iqa.model_library.wording import in_words, metrics_table, plain
 
 app = typer.Typer(
     help="Models on this machine: list them, use them, go back, delete, send and receive them.",
@@ -31,14 +32,7 @@ Model = Annotated[
 ]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
-_SIDES = {
-    "hold_out": "On the hold-out",
-    "corrections": "On the corrections it learnt from",
-    "validation": "On the validation set",
-    "test": "On the test set",
-}
 _LONGEST_NAME = 40
-_LONGEST_TEXT = 500  # a card may have a megabyte of them
 
 
 @app.command("list")
@@ -74,7 +68,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
     elif entry.card is None:
         raise ModelError(entry.damaged or "")
     else:
-        for text in (*_in_words(entry, entry.card, line), *_metrics(entry.card)):
+        for text in (*in_words(entry, entry.card, line), *metrics_table(entry.card)):
             echo(text)
 
 
@@ -131,9 +125,9 @@ def pack(
         raise ModelError(entry.damaged or "")
     written = pack_model(entry.reference, file)
     size = written.stat().st_size / 1e6
-    echo(f"{entry.id}: packed into {written} ({size:.1f} MB), licence {_plain(entry.card.licence)}")
+    echo(f"{entry.id}: packed into {written} ({size:.1f} MB), licence {plain(entry.card.licence)}")
     if entry.card.encoder_weights != "own":
-        echo(f"Whoever adds it needs the pretrained weights of {_plain(entry.card.encoder)}, too")
+        echo(f"Whoever adds it needs the pretrained weights of {plain(entry.card.encoder)}, too")
 
 
 @app.command()
@@ -156,8 +150,8 @@ def add(
     if entry.card is None:
         raise ModelError(entry.damaged or "")
     what = "is here already" if added.was_here else "added"
-    echo(f"{entry.id} ({entry.hash[:12]}, {_plain(entry.card.name)}): {what}")
-    echo(f"licence {_plain(entry.card.licence)}")
+    echo(f"{entry.id} ({entry.hash[:12]}, {plain(entry.card.name)}): {what}")
+    echo(f"licence {plain(entry.card.licence)}")
     if entry.card.demo:
         echo("A demo model, trained on phantoms only: not for clinical use.")
     if added.lacking:
@@ -180,7 +174,7 @@ def delete(
     if not yes:
         if not sys.stdin.isatty():
             raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
-        typer.confirm(f"Delete {entry.id} ({_plain(entry.reference)}) for good?", abort=True)
+        typer.confirm(f"Delete {entry.id} ({plain(entry.reference)}) for good?", abort=True)
     library.delete(entry)
     echo(f"{entry.id}: deleted")
 
@@ -188,7 +182,7 @@ def delete(
 def _report(entry: ModelEntry) -> None:
     if entry.card is not None:
         echo(
-            f"{entry.id} ({entry.hash[:12]}, {_plain(entry.card.name)}) is in use for "
+            f"{entry.id} ({entry.hash[:12]}, {plain(entry.card.name)}) is in use for "
             f"{entry.card.task}; close and reopen the window if it is open"
         )
 
@@ -215,8 +209,8 @@ def _row(entry: ModelEntry) -> tuple[str, ...]:
     mark = "*" if entry.in_use else ""
     card = entry.card
     if card is None:
-        return (mark, _plain(entry.id), f"damaged: {entry.damaged}", "", "", "")
-    name = _plain(card.name)
+        return (mark, plain(entry.id), f"damaged: {entry.damaged}", "", "", "")
+    name = plain(card.name)
     short = name if len(name) <= _LONGEST_NAME else f"{name[: _LONGEST_NAME - 1]}…"
     parent = model_id(card.task, card.parent) if card.parent else "-"
     judged = hold_out(card)
@@ -233,72 +227,3 @@ def _aligned(rows: Sequence[tuple[str, ...]]) -> Iterator[str]:
     widths[0], widths[1] = 1, max(len(row[1]) for row in rows)
     for row in rows:
         yield "  ".join(f"{cell:{width}}" for cell, width in zip(row, widths, strict=True)).rstrip()
-
-
-def _in_words(
-    entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str]
-) -> Iterator[str]:
-    does = {"cls": "scores the quality of frames", "seg": "outlines the abdomen"}[card.task]
-    facts = {
-        "name": _plain(card.name),
-        "id": entry.id,
-        "hash": entry.hash,
-        "task": f"{card.task}, {does}",
-        "in use": "yes" if entry.in_use else "no",
-        "kept": "comes with the program" if entry.shipped else _plain(entry.reference),
-        "encoder": f"{_plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
-        "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
-        "licence": _plain(card.licence),
-        "made from": " < ".join(map(_ancestor, line[1:])) or "no other model",
-        "data": f"sha256 {card.training_data[:12]}…" if card.training_data else "not recorded",
-        "made with": f"napari-fetal-iqa {_plain(card.tool_version) or 'of unknown version'}",
-    }
-    for name, text in facts.items():
-        yield f"{name + ':':12}{text}"
-    if card.demo:
-        yield "A demo model, trained on phantoms only: not for clinical use."
-    if worse := is_worse(card):
-        yield f"It is {worse}."
-
-
-def _ancestor(known: ModelEntry | str) -> str:
-    if isinstance(known, str) or known.card is None:
-        return str(known)
-    return f"{known.id} ({_plain(known.card.name)})"
-
-
-def _metrics(card: ModelCard) -> Iterator[str]:
-    """Write what was measured as a table: of parent and child, or of a model without parent."""
-    parent, child = (_group(card.metrics, whose) for whose in ("parent", "child"))
-    for side, where in _SIDES.items():
-        columns = {"before": _group(parent, side), "after": _group(child, side)}
-        if not any(columns.values()):
-            columns = {"": _group(card.metrics, side)}
-        names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
-        numbers = {
-            name: [_number(metrics.get(name)) for metrics in columns.values()] for name in names
-        }
-        shown = {name: row for name, row in numbers.items() if any(row)}
-        if shown:
-            heads = "".join(f"{column:>10}" for column in columns)
-            yield f"\n{where + ':':36}{heads}".rstrip()
-            for name, row in shown.items():
-                yield f"    {_plain(name):32}" + "".join(f"{cell or '-':>10}" for cell in row)
-
-
-def _group(metrics: dict[str, Any], name: str) -> dict[str, Any]:
-    found = metrics.get(name)
-    return found if isinstance(found, dict) else {}
-
-
-def _number(value: object) -> str:
-    """Write a number; nothing for what is none."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return ""
-    return str(value) if isinstance(value, int) else f"{value:.4f}"
-
-
-def _plain(text: str) -> str:
-    """Return a text from a card, which may be a stranger's, in one line that moves no cursor."""
-    line = " ".join(printable(text[:_LONGEST_TEXT]).split())
-    return line if len(text) <= _LONGEST_TEXT else f"{line}…"

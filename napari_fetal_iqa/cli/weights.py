@@ -8,9 +8,10 @@ from tqdm import tqdm
 
 import fetal_iqa_models
 from fetal_iqa_models import StoredWeights, WeightsStore
-from fetal_iqa_models.errors import WeightsError, shown
-from fetal_iqa_models.registry import EncoderSpec
+from fetal_iqa_models.errors import WeightsError
 from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.model_library.command import print_progress
+from napari_fetal_iqa.model_library.weights_overview import in_words, weights_rows
 from napari_fetal_iqa.storage import paths as places
 
 app = typer.Typer(
@@ -27,13 +28,9 @@ def list_weights() -> None:
 
     Example: napari-fetal-iqa weights list
     """
-    here = _store().entries()
-    for name in fetal_iqa_models.list_encoders():
-        spec = fetal_iqa_models.encoder_spec(name)
-        kept = [stored for stored in here if stored.header.encoder == name]
-        if kept or spec.source is not None:
-            state = ", ".join(_in_words(stored) for stored in kept) or "not here"
-            typer.echo(f"{name:20}{spec.licence:16}{_size(spec):>12}  {_origin(spec)}\n    {state}")
+    for row in weights_rows():
+        echo(f"{row.name:20}{row.licence:16}{row.size:>12}  {row.origin}")
+        echo(f"    {row.state}")
 
 
 @app.command()
@@ -42,6 +39,7 @@ def fetch(
     accept_licence: Annotated[
         bool, typer.Option("--accept-licence", help="You have read the licence and accept it.")
     ] = False,
+    json_progress: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Download an encoder's published weights, check them and keep them.
 
@@ -50,9 +48,11 @@ def fetch(
 
     Example: napari-fetal-iqa weights fetch fetalclip --accept-licence
     """
-    with tqdm(desc=name, unit="B", unit_scale=True, disable=None) as bar:
+    with tqdm(desc=name, unit="B", unit_scale=True, disable=json_progress or None) as bar:
 
         def show(done: int, total: int) -> None:
+            if json_progress:
+                print_progress(done, total)
             bar.total = total
             bar.update(done - bar.n)
 
@@ -91,7 +91,7 @@ def verify(
     for path in paths:
         try:
             stored = fetal_iqa_models.verify_weights(path)
-            echo(f"{stored.header.encoder}: intact, {_in_words(stored)}")
+            echo(f"{stored.header.encoder}: intact, {in_words(stored)}")
         except WeightsError as error:
             damaged += 1
             echo(f"napari-fetal-iqa: {error}", err=True)
@@ -105,28 +105,8 @@ def _store() -> WeightsStore:
 
 def _report(stored: StoredWeights) -> None:
     header = stored.header
-    echo(f"{header.encoder}: {_in_words(stored)}")
+    echo(f"{header.encoder}: {in_words(stored)}")
     echo(f"sha256 {header.source_sha256}")
     if stored.published:
         echo(f"licence {fetal_iqa_models.encoder_spec(header.encoder).terms}")
     echo(f"kept as {stored.path}")
-
-
-def _in_words(stored: StoredWeights) -> str:
-    what = "the published file" if stored.published else "not the published file"
-    header = stored.header
-    size = f"{header.source_size / 1e6:.1f} MB"
-    return f"{what} ({shown([header.source_file])}, {size}, sha256 {header.source_sha256[:12]}…)"
-
-
-def _origin(spec: EncoderSpec) -> str:
-    source = spec.source
-    if source is None:
-        return ""
-    sha256 = "" if source.sha256 is None else f", sha256 {source.sha256[:12]}…"
-    return f"{source.repository} {source.file} ({source.revision}{sha256})"
-
-
-def _size(spec: EncoderSpec) -> str:
-    size = spec.source.size if spec.source else None
-    return f"{size / 1e6:.0f} MB" if size else "size unknown"

@@ -71,7 +71,13 @@ class ModelForm(QWidget, Generic[Model]):
         return self._value.model_copy(update=shown)
 
     def set_field(self, name: str, value: Any) -> None:
-        """Change a field as if somebody had."""
+        """Change a field as if somebody had; one that is not shown, too."""
+        if name not in self.controls:
+            changed = self.value.model_copy(update={name: value})
+            if changed != self._value:
+                self._value = changed
+                self.changed.emit(changed)
+            return
         control = self.controls[name]
         line = text_line(control)
         if line is not None:

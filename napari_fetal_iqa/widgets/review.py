@@ -44,6 +44,7 @@ from napari_fetal_iqa.widgets.background.tasks import (
 from napari_fetal_iqa.widgets.background.threads import READING
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
+from napari_fetal_iqa.widgets.models.dialog import ModelsDialog
 from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
@@ -205,6 +206,7 @@ class ReviewWidget(QWidget):
         self.keeper.moved.connect(self._lay_out_again)
         self.page.action_requested.connect(self.do)
         self.page.settings.changed.connect(self.settings_file.keep)
+        self.page.settings.models_requested.connect(self.show_models)
         self.timeline_dock.visibility_changed.connect(self.page.timeline.setChecked)
         self.page.finetuning.frame_requested.connect(self._go_to)
         self.finetuning.about_to_start.connect(self.runner.release)
@@ -276,6 +278,8 @@ class ReviewWidget(QWidget):
         self.worklist.close()
         self._close_sweep()
         self.finetuning.close()
+        if "models" in self.__dict__:  # it was shown
+            self.models.close_for_good()
         self.page.export.close_process()
         self.runner.close()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
@@ -470,6 +474,19 @@ class ReviewWidget(QWidget):
         path = paths.known_location(identity)
         where = f"{path.name}; open it" if path else f"{identity[:8]}, which is not known here"
         self.page.finetuning.show_message(f"Frame {frame} is one of another sweep: {where}")
+
+    @cached_property
+    def models(self) -> ModelsDialog:
+        """The dialog of the models on this machine."""
+        dialog = ModelsDialog(lambda: self.settings_file.settings, self.settings_file.own, self)
+        dialog.chosen.connect(self.page.settings.choose_model)
+        return dialog
+
+    def show_models(self) -> None:
+        """Show which models there are, beside the window."""
+        self.models.show()
+        self.models.raise_()
+        self.models.activateWindow()
 
     def _follow_theme(self, event: Event | None = None) -> None:
         self.page.finetuning.set_palette(palette_of(self.viewer.theme))

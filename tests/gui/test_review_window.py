@@ -141,7 +141,7 @@ def test_an_analysis_can_be_cancelled_and_run_again(review, qtbot):
 
 
 def test_a_model_that_is_not_there_is_one_line_of_trouble(review, qtbot):
-    review.page.settings.form.set_field("cls_model", "no-such-model")
+    review.page.settings.choose_model("cls", "no-such-model")
     assert load_settings().cls_model == "no-such-model"
     review.presenter.analyse()
     qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)

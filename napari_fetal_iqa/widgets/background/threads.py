@@ -61,3 +61,6 @@ NOTING = Lane(1)
 
 THUMBNAILS = Lane(1)
 """For small pictures: one at a time is quick enough."""
+
+MODELS = Lane(1)
+"""For the list of models, which are hashed: one look after the other."""

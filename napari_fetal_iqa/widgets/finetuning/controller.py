@@ -212,8 +212,8 @@ class FinetuningController(QObject):
         if report is not None:
             self._decided(
                 task,
-                f"Kept for later: {report.folder.name}; to use it, choose its folder in Models "
-                "and reviewer",
+                f"Kept for later: {model_id(task, report.hash)} ({report.folder.name}) is in the "
+                "list of models; to use it, press Models… in Models and reviewer",
             )
 
     def discard(self, task: str) -> None:

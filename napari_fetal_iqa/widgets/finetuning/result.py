@@ -119,7 +119,7 @@ class ComparisonView(QWidget):
         keep = QPushButton("Keep for later")
         keep.setToolTip(
             f"The model in use stays; this one stays in the folder {self.report.folder.name} "
-            "and can be chosen in Models and reviewer"
+            "and in the list of models, from which it can be used at any time"
         )
         keep.clicked.connect(self.keep_requested)
         discard = QPushButton("Discard")

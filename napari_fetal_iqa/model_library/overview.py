@@ -1,0 +1,103 @@
+"""All models of this machine at a glance: what a list of them shows."""
+
+from dataclasses import dataclass
+
+from fetal_iqa_models.cards import Task, model_id
+from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
+from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
+from napari_fetal_iqa.model_library.soundness import missing_weights
+from napari_fetal_iqa.model_library.wording import in_words, metrics_table, plain
+
+
+@dataclass(frozen=True)
+class ModelRow:
+    """One model, in words.
+
+    Parameters
+    ----------
+    id, reference : str
+        As :class:`~napari_fetal_iqa.model_library.library.ModelEntry` has them.
+    task : {"cls", "seg"} or None
+        None where the folder is damaged.
+    in_use : bool
+    name, figure, parent, licence : str
+        For people; empty where there is none.
+    problem : str
+        Why it cannot be used, in one line; empty where it can.
+    worse : str
+        How much worse than its parent it is; empty where it is not.
+    why_kept : str
+        Why it must not be deleted; empty where it may be.
+    details : tuple of str
+        All that is known of it, a line each.
+    """
+
+    id: str
+    reference: str
+    task: Task | None
+    in_use: bool
+    name: str
+    figure: str = ""
+    parent: str = ""
+    licence: str = ""
+    problem: str = ""
+    worse: str = ""
+    why_kept: str = ""
+    details: tuple[str, ...] = ()
+
+
+def model_rows(library: ModelLibrary) -> list[ModelRow]:
+    """Return a row for each model; reads and hashes all of them, which may take seconds.
+
+    Raises
+    ------
+    ModelError
+        Where the folder of models cannot be read.
+    """
+    return [_row(library, entry) for entry in library.entries()]
+
+
+def _row(library: ModelLibrary, entry: ModelEntry) -> ModelRow:
+    card = entry.card
+    kept = library.why_kept(entry) or ""
+    if card is None:
+        problem = entry.damaged or "damaged"
+        return ModelRow(
+            entry.id,
+            entry.reference,
+            None,
+            entry.in_use,
+            plain(entry.id),
+            problem=problem,
+            why_kept=kept,
+            details=(problem,),
+        )
+    judged = hold_out(card)
+    figure = f"{IN_WORDS[card.task]} {judged.child:.3g}" if judged else ""
+    if judged:
+        figure += f" (parent {judged.parent:.3g})"
+    return ModelRow(
+        entry.id,
+        entry.reference,
+        card.task,
+        entry.in_use,
+        plain(card.name),
+        figure=figure or _tested(card.metrics.get("test"), card.task),
+        parent=model_id(card.task, card.parent) if card.parent else "",
+        licence=plain(card.licence),
+        problem=_lacking(entry),
+        worse=is_worse(card) or "",
+        why_kept=kept,
+        details=(*in_words(entry, card, library.lineage(entry)), *metrics_table(card)),
+    )
+
+
+def _lacking(entry: ModelEntry) -> str:
+    lacking = missing_weights(entry.card) if entry.card else None
+    return f"{entry.id}: {lacking}" if lacking else ""
+
+
+def _tested(measured: object, task: Task) -> str:
+    """Return the main metric of a model that has no parent, on its own test set."""
+    value = measured.get(IN_WORDS[task].lower()) if isinstance(measured, dict) else None
+    return f"{IN_WORDS[task]} {value:.3g}, own test" if isinstance(value, float) else ""

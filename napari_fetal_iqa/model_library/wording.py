@@ -1,0 +1,113 @@
+"""A model in words: what it is, what it is good for, where it comes from, how well it does."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from fetal_iqa_models.cards import ModelCard
+from fetal_iqa_models.errors import ModelError, printable
+from fetal_iqa_models.registry import encoder_spec
+from napari_fetal_iqa.model_library.hold_out import is_worse
+from napari_fetal_iqa.model_library.library import ModelEntry
+
+_SIDES = {
+    "hold_out": "On the hold-out",
+    "corrections": "On the corrections it learnt from",
+    "validation": "On the validation set",
+    "test": "On the test set",
+}
+DOES = {"cls": "scores the quality of frames", "seg": "outlines the abdomen"}
+
+_LONGEST_TEXT = 500  # a card may have a megabyte of them
+
+
+def good_for(card: ModelCard) -> str:
+    """Say in one line which frames a model knows, and what it must not be used for."""
+    if card.demo:
+        return "simulated sweeps (phantoms), to try the program; not for clinical use"
+    frames = card.training.get("frames")
+    known = f"frames like the {frames} that it learnt from" if isinstance(frames, int) else ""
+    known = known or "frames like those that it learnt from, which its card does not count"
+    try:
+        spec = encoder_spec(card.encoder)
+    except ModelError:
+        return known
+    restricted = spec.restricted and card.encoder_weights is not None
+    return f"{known}; its encoder is {spec.terms}" if restricted else known
+
+
+def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str]) -> Iterator[str]:
+    """Write the facts of a model, a line each.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+    card : ModelCard
+        That of the entry.
+    line : sequence of ModelEntry or str
+        Its lineage, from itself to the oldest.
+    """
+    facts = {
+        "name": plain(card.name),
+        "id": entry.id,
+        "hash": entry.hash,
+        "task": f"{card.task}, {DOES[card.task]}",
+        "in use": "yes" if entry.in_use else "no",
+        "kept": "comes with the program" if entry.shipped else plain(entry.reference),
+        "encoder": f"{plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
+        "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
+        "good for": good_for(card),
+        "licence": plain(card.licence),
+        "made from": " < ".join(map(_ancestor, line[1:])) or "no other model",
+        "data": f"sha256 {card.training_data[:12]}…" if card.training_data else "not recorded",
+        "made with": f"napari-fetal-iqa {plain(card.tool_version) or 'of unknown version'}",
+    }
+    for name, text in facts.items():
+        yield f"{name + ':':12}{text}"
+    if card.demo:
+        yield "A demo model, trained on phantoms only: not for clinical use."
+    if worse := is_worse(card):
+        yield f"It is {worse}."
+
+
+def _ancestor(known: ModelEntry | str) -> str:
+    if isinstance(known, str) or known.card is None:
+        return str(known)
+    return f"{known.id} ({plain(known.card.name)})"
+
+
+def metrics_table(card: ModelCard) -> Iterator[str]:
+    """Write what was measured as a table: of parent and child, or of a model without parent."""
+    parent, child = (_group(card.metrics, whose) for whose in ("parent", "child"))
+    for side, where in _SIDES.items():
+        columns = {"before": _group(parent, side), "after": _group(child, side)}
+        if not any(columns.values()):
+            columns = {"": _group(card.metrics, side)}
+        names = dict.fromkeys(name for metrics in columns.values() for name in metrics)
+        numbers = {
+            name: [_number(metrics.get(name)) for metrics in columns.values()] for name in names
+        }
+        shown = {name: row for name, row in numbers.items() if any(row)}
+        if shown:
+            heads = "".join(f"{column:>10}" for column in columns)
+            yield ""
+            yield f"{where + ':':36}{heads}".rstrip()
+            for name, row in shown.items():
+                yield f"    {plain(name):32}" + "".join(f"{cell or '-':>10}" for cell in row)
+
+
+def _group(metrics: dict[str, Any], name: str) -> dict[str, Any]:
+    found = metrics.get(name)
+    return found if isinstance(found, dict) else {}
+
+
+def _number(value: object) -> str:
+    """Write a number; nothing for what is none."""
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return ""
+    return str(value) if isinstance(value, int) else f"{value:.4f}"
+
+
+def plain(text: str) -> str:
+    """Return a text from a card, which may be a stranger's, in one line that moves no cursor."""
+    line = " ".join(printable(text[:_LONGEST_TEXT]).split())
+    return line if len(text) <= _LONGEST_TEXT else f"{line}…"
