@@ -51,7 +51,7 @@ from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
-from napari_fetal_iqa.widgets.theme import palette_of
+from napari_fetal_iqa.widgets.theme import dye, palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.compat import (
@@ -121,6 +121,7 @@ class ReviewWidget(QWidget):
         self._dock: QDockWidget | None = None
         self._build()
         self._connect()
+        self._follow_theme()
         self.finetuning.find()
         for layer in list(self.viewer.layers):
             self._open(layer)
@@ -132,7 +133,6 @@ class ReviewWidget(QWidget):
         self.welcome = WelcomePage()
         self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
-        self.page.finetuning.set_palette(palette_of(self.viewer.theme))
         self.timeline_dock = TimelineDock(self.viewer, self)
         self.candidates = Candidates(self.viewer, self.timeline_dock, self)
         self.worklist = Worklist(
@@ -489,7 +489,9 @@ class ReviewWidget(QWidget):
         self.models.activateWindow()
 
     def _follow_theme(self, event: Event | None = None) -> None:
-        self.page.finetuning.set_palette(palette_of(self.viewer.theme))
+        palette = palette_of(self.viewer.theme)
+        dye(self, palette)
+        self.page.finetuning.set_palette(palette)
         self.timeline_dock.follow_theme()
         self.worklist.dock.follow_theme()
         self.candidates.follow_theme()

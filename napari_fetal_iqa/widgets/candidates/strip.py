@@ -227,7 +227,9 @@ class _Delegate(QStyledItemDelegate):
             area.moveCenter(place.center())
             painter.drawImage(area, picture)
         chosen = index.row() == self._current_row(option)
-        pen = QPen(QColor(self.palette.text if chosen else _FRAMES[candidate.kind]))
+        pen = QPen(
+            QColor(self.palette.text if chosen else self.palette.mark(_FRAMES[candidate.kind]))
+        )
         pen.setWidth(3 if chosen else 1)
         painter.setPen(pen)
         painter.drawRect(place)

@@ -101,6 +101,9 @@ class FinetuningCurves(QWidget):
         """Follow the viewer's theme."""
         self._palette = palette
         self._view.setBackground(palette.background)
+        self._loss_curve.setPen(pg.mkPen(palette.mark(colours.MODEL), width=2))
+        self._figure_curve.setPen(pg.mkPen(palette.mark(colours.OPTIMAL), width=2))
+        self._figure_curve.setSymbolBrush(palette.mark(colours.OPTIMAL))
         for plot in (self._loss, self._figure):
             for side in ("left", "bottom"):
                 plot.getAxis(side).setPen(palette.muted)

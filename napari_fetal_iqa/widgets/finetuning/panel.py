@@ -12,7 +12,7 @@ from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
 from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
 from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
 from napari_fetal_iqa.widgets.focus import with_own_keys
-from napari_fetal_iqa.widgets.theme import Palette
+from napari_fetal_iqa.widgets.theme import Palette, dye_anew, write_in
 
 _ANY_HEIGHT = 16777215  # Qt's QWIDGETSIZE_MAX
 
@@ -76,7 +76,7 @@ class FinetuningPanel(QCollapsible):
     def show_message(self, message: str, is_error: bool = False) -> None:
         """Show one line at the top; nothing hides it."""
         self.message.setText(message)
-        self.message.setStyleSheet(f"color: {colours.ERROR}" if is_error else "")
+        write_in(self.message, colours.ERROR if is_error else "")
         self.message.setVisible(bool(message))
 
     def show_form(self) -> None:
@@ -104,6 +104,7 @@ class FinetuningPanel(QCollapsible):
             result.frame_requested.connect(self.frame_requested)
             self.results[task] = result
             self._results.addWidget(result)
+            dye_anew(result)
             result.show()
         before: QWidget = self.toggleButton()
         for control in (part for result in self.results.values() for part in result.controls):

@@ -20,6 +20,7 @@ from napari_fetal_iqa.finetuning.progress import TASK_WORDS
 from napari_fetal_iqa.finetuning.report import ComparisonReport, FrameSet, MetricChange
 from napari_fetal_iqa.model_library.comparison import ChangedFrame
 from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.theme import show_rich, write_in
 
 _LINES_SHOWN = 6
 _FRAME = Qt.ItemDataRole.UserRole
@@ -57,9 +58,10 @@ class ComparisonView(QWidget):
             "quality, Dice for outlines."
         )
         if report.is_worse:
-            self.verdict.setStyleSheet(f"color: {colours.ERROR}; font-weight: bold")
+            write_in(self.verdict, colours.ERROR, "bold")
         column.addWidget(self.verdict)
-        self.table = QLabel(_table(report.sets))
+        self.table = QLabel()
+        show_rich(self.table, _table(report.sets))
         self.table.setTextFormat(Qt.TextFormat.RichText)
         self.table.setToolTip(
             "The old model, the new one, and their difference with its 95 % interval; ▲ better "

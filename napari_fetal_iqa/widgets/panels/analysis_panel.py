@@ -17,6 +17,7 @@ from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.finetuning.progress import duration
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
+from napari_fetal_iqa.widgets.theme import write_in
 
 
 class AnalysisPanel(QWidget):
@@ -47,7 +48,7 @@ class AnalysisPanel(QWidget):
         self.models.setWordWrap(True)
         self.notice = QLabel()
         self.notice.setWordWrap(True)
-        self.notice.setStyleSheet(f"color: {colours.ERROR}; font-weight: bold")
+        write_in(self.notice, colours.ERROR, "bold")
         self._build_error_box()
 
         buttons = QHBoxLayout()

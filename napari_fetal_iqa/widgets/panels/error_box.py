@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import QApplication, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.widgets.theme import write_in
 
 _BREAK = "\u200b"  # a place where a line may end, which nobody sees
 _LONGEST_RUN = 24
@@ -42,7 +43,7 @@ class ErrorBox(QWidget):
         super().__init__()
         self.message = MessageLabel()
         self.message.setAccessibleName("What went wrong")
-        self.message.setStyleSheet(f"color: {colours.ERROR}")
+        write_in(self.message, colours.ERROR)
         self.copy = QPushButton("Copy")
         self.copy.setToolTip("Copy the message")
         self.copy.clicked.connect(self._copy)

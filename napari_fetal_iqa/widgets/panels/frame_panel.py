@@ -17,6 +17,7 @@ from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestation
 from napari_fetal_iqa.review.session import FrameView, Source
 from napari_fetal_iqa.widgets.panels.score_bar import ScoreBar
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
+from napari_fetal_iqa.widgets.theme import show_rich
 
 _LABELS = (
     (Label.OPTIMAL, "Optimal", Action.LABEL_OPTIMAL, "The plane to measure in"),
@@ -151,21 +152,21 @@ class FramePanel(QWidget):
     def show_moving(self) -> None:
         """Show no measurement while frames go by."""
         if self.diameters.text() != _MOVING:
-            self.circumference.setText(_NO_AC)
-            self.diameters.setText(_MOVING)
+            show_rich(self.circumference, _NO_AC)
+            show_rich(self.diameters, _MOVING)
 
     def show_measurement(self, view: FrameView) -> None:
         """Show what the outline of a frame measures, and whose it is."""
         measured = view.measurement
         if measured is None:
-            self.circumference.setText(_NO_AC)
-            self.diameters.setText(f"not measured: {view.not_measured}")
+            show_rich(self.circumference, _NO_AC)
+            show_rich(self.diameters, f"not measured: {view.not_measured}")
             return
         weeks = gestational_age_weeks(measured.circumference_mm)
         age = format_gestational_age(weeks) if weeks is not None else "age out of range"
-        self.circumference.setText(
-            _LARGE.format(f"AC {measured.circumference_mm:.1f} mm") + f"&nbsp;&nbsp;&nbsp;{age}"
-        )
+        large = _LARGE.format(f"AC {measured.circumference_mm:.1f} mm")
+        show_rich(self.circumference, f"{large}&nbsp;&nbsp;&nbsp;{age}")
         longer, shorter = measured.diameters_mm
         cut = ", cut by the edge" if measured.truncated else ""
-        self.diameters.setText(f"{longer:.1f} × {shorter:.1f} mm{cut}, {_WHOSE[view.mask_source]}")
+        whose = _WHOSE[view.mask_source]
+        show_rich(self.diameters, f"{longer:.1f} × {shorter:.1f} mm{cut}, {whose}")

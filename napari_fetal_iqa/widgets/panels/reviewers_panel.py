@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections.agreement import Agreement
 from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.widgets.theme import show_rich
 
 
 class ReviewersPanel(QWidget):
@@ -69,7 +70,7 @@ class ReviewersPanel(QWidget):
         """Describe how far two reviewers agree; nothing where nobody is compared."""
         self.agreement.setVisible(agreement is not None)
         if agreement is not None:
-            self.agreement.setText(_described(agreement))
+            show_rich(self.agreement, _described(agreement))
 
 
 def _described(agreement: Agreement) -> str:

@@ -5,8 +5,10 @@ from qtpy.QtGui import QColor, QPainter, QPaintEvent
 from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.widgets.theme import palette_around
 
 _HEIGHT_EM = 1.7
+_END_PX = 3
 
 
 class ScoreBar(QWidget):
@@ -36,8 +38,8 @@ class ScoreBar(QWidget):
         ink = self.palette().color(self.foregroundRole())
         trough = QColor(ink)
         trough.setAlpha(40)
-        filled = QColor(colours.MODEL)
-        filled.setAlpha(150)
+        palette = palette_around(self)
+        filled = QColor(palette.fill(colours.MODEL))
         painter.setPen(Qt.PenStyle.NoPen)
         whole = QRectF(self.rect())
         part = QRectF(whole)
@@ -45,5 +47,10 @@ class ScoreBar(QWidget):
         for area, colour in ((whole, trough), (part, filled)):
             painter.setBrush(colour)
             painter.drawRoundedRect(area, 3, 3)
+        if self._score:  # where it ends is seen in every theme
+            painter.fillRect(
+                QRectF(max(0.0, part.right() - _END_PX), 0, _END_PX, whole.height()),
+                QColor(palette.mark(colours.MODEL)),
+            )
         painter.setPen(ink)
         painter.drawText(whole, Qt.AlignmentFlag.AlignCenter, self.text)

@@ -12,6 +12,7 @@ from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
+from napari_fetal_iqa.widgets.theme import write_in
 
 Checked = tuple[AnalysisSetup, Settings]
 
@@ -30,7 +31,7 @@ class StaleNotice(QWidget):
         self._checking: Checked | None = None
         self.message = QLabel()
         self.message.setWordWrap(True)
-        self.message.setStyleSheet(f"color: {colours.ERROR}")
+        write_in(self.message, colours.ERROR)
         self.message.setToolTip(
             "The scores and outlines on the screen are of other models than those that are chosen"
         )

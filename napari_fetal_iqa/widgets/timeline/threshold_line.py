@@ -40,6 +40,9 @@ class ThresholdLine(pg.InfiniteLine):
 
     def set_palette(self, palette: Palette) -> None:
         """Follow the viewer's theme."""
+        grey = palette.mark(colours.NONE)
+        self.setPen(pg.mkPen(grey, style=Qt.PenStyle.DashLine))
+        self.setHoverPen(pg.mkPen(grey, width=3))
         self.label.setColor(palette.text)
         behind = pg.mkColor(palette.background)
         behind.setAlpha(_BEHIND_ALPHA)  # the curve goes on below the number

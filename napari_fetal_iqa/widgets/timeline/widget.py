@@ -223,12 +223,30 @@ class Timeline(QWidget):
             plot.getAxis("left").setLabel(plot.getAxis("left").labelText)
         for cursor in self._cursors:
             cursor.setPen(pg.mkPen(palette.text, width=2))
+        self._dye_marks(palette)
         for line in self._thresholds.values():
             line.set_palette(palette)
         hatch = QBrush(QColor(palette.muted), Qt.BrushStyle.BDiagPattern)
         self._hatch.setBrush(hatch)
         if self._data is not None:
             self._draw_edges(self._data.bounds)
+
+    def _dye_marks(self, palette: Palette) -> None:
+        """Draw curves, bars and marks so that they are seen on the theme's background."""
+        model = palette.mark(colours.MODEL)
+        for curve in self._curves.values():
+            curve.setPen(pg.mkPen(model, width=2))
+        for dots in self._dots.values():
+            dots.setBrush(model)
+        for star in self._stars.values():
+            star.setBrush(palette.mark(colours.OPTIMAL))
+            star.setPen(pg.mkPen(palette.text, width=0.5))
+        for bars, colour in zip(self._strip, _LABEL_COLOURS.values(), strict=True):
+            bars.setOpts(brush=palette.mark(colour))
+        self._by_expert.setBrush(palette.mark(colours.EXPERT))
+        self._disagreements.setBrush(palette.mark(colours.ERROR))
+        for edge in self._range.lines:
+            edge.setPen(pg.mkPen(model))
 
     def clear(self) -> None:
         """Show no axis: there are no frames."""

@@ -4,15 +4,12 @@ from functools import cached_property
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Signal
-from qtpy.QtGui import QColor
 from qtpy.QtWidgets import QDockWidget
 
+from napari_fetal_iqa import colours
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, hide_when_closed
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
-
-_TROUBLE = {False: "#f59356", True: "#a34700"}
-"""Vermillion, lighter or darker by whether the theme is light: as text it needs contrast 4.5."""
 
 
 class WorklistDock(QObject):
@@ -85,4 +82,4 @@ class WorklistDock(QObject):
 
 
 def _trouble(theme_name: str) -> str:
-    return _TROUBLE[QColor(palette_of(theme_name).background).lightnessF() > 0.5]
+    return palette_of(theme_name).ink(colours.ERROR)
