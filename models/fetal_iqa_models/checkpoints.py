@@ -3,19 +3,18 @@
 import logging
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor
 
 from fetal_iqa_models import mobile, ultrasam, usfm
 from fetal_iqa_models.errors import WeightsError, shown, unreadable
 from fetal_iqa_models.untrusted.checkpoint_file import check_checkpoint
 from fetal_iqa_models.untrusted.regular import open_regular
-from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.tensors import read_safetensors
 from fetal_iqa_models.untrusted.verdicts import RefusedError
 
 logger = logging.getLogger(__name__)
@@ -30,7 +29,11 @@ _RESAMPLED = ("pos_embed", "patch_embed.proj.weight", "relative_position_bias_ta
 """What timm would resample to its own size; here another size is another encoder."""
 
 
-def read_checkpoint(path: Path) -> dict[str, Tensor]:
+Check = Callable[[dict[str, Tensor]], object]
+"""Refuses tensors by their names, shapes and types."""
+
+
+def read_checkpoint(path: Path, check: Check | None = None) -> dict[str, Tensor]:
     """Read the tensors of a checkpoint without running anything that it holds.
 
     Parameters
@@ -38,22 +41,32 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     path : Path
         ``.safetensors``, or a file of ``torch.save`` that holds tensors by name, perhaps under
         ``state_dict`` and perhaps with the prefix ``module.``, as training leaves them.
+    check : callable, optional
+        Called with the tensors before they are read, so that what it refuses costs little memory;
+        their values must not be looked at. Files of the layout before torch 1.6 are read first.
 
     Returns
     -------
     dict of str to Tensor
-        On the CPU, memory-mapped where the file allows it.
+        On the CPU, in memory: where a mapped file is shortened, the program would be killed.
 
     Raises
     ------
     WeightsError
         Where the file is missing, damaged, or holds anything but tensors by name; a pickle
-        that would run code is refused, never run.
+        that would run code is refused, never run. And whatever ``check`` raises.
     """
     if not path.exists():
         raise WeightsError(f"{path}: no such weights file")
+
+    def look(outline: object) -> None:
+        if check is not None:
+            check(_named_tensors(outline, path))
+
     try:
-        content = _load(path)
+        content = _load(path, look)
+    except WeightsError:
+        raise
     except RefusedError as refusal:
         raise WeightsError(f"{path}: {refusal}") from refusal
     except OSError as error:
@@ -61,6 +74,11 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     except Exception as error:  # torch may find fault with what passed our own checks
         logger.debug("%s: not readable", path.name, exc_info=True)
         raise unreadable(path) from error
+    return _named_tensors(content, path)
+
+
+def _named_tensors(content: object, path: Path) -> dict[str, Tensor]:
+    """Return what a file holds, if that is tensors by name."""
     if isinstance(content, Mapping) and isinstance(content.get("state_dict"), Mapping):
         content = content["state_dict"]
     if not isinstance(content, Mapping) or not content:
@@ -80,14 +98,20 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     return tensors
 
 
-def _load(path: Path) -> object:
+def _load(path: Path, look: Callable[[object], None]) -> object:
     """Look at what a file claims, within bounds, and only then have its tensors made."""
     if path.suffix == ".safetensors":
-        read_tensor_header(path)
-        return load_file(path)
+        return read_safetensors(path, look)
     with open_regular(path) as file:
-        mapped = check_checkpoint(file)
-    return torch.load(path, map_location="cpu", weights_only=True, mmap=mapped)
+        can_be_mapped = check_checkpoint(file)
+        if can_be_mapped:
+            # Mapped, no value is read: there is nothing to look at that could be gone.
+            look(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        file.seek(0)
+        content = torch.load(file, map_location="cpu", weights_only=True)
+    if not can_be_mapped:
+        look(content)
+    return content
 
 
 def load_pretrained(trunk: Any, path: Path) -> None:
@@ -105,10 +129,34 @@ def load_pretrained(trunk: Any, path: Path) -> None:
     WeightsError
         Where the file cannot be read, or a key is missing, unexpected or of the wrong shape.
     """
-    tensors = match_trunk(trunk, read_checkpoint(path), path)
-    # copies: the file may be memory-mapped, and may change
-    state = {key: tensors[key].to(own.dtype, copy=True) for key, own in trunk.state_dict().items()}
+
+    def match(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return match_trunk(trunk, tensors, path)
+
+    tensors = apart(match(read_checkpoint(path, match)))
+    # one by one, so that no more than one is held twice
+    state = {key: tensors.pop(key).to(own.dtype) for key, own in trunk.state_dict().items()}
     trunk.load_state_dict(state, assign=True)
+
+
+def apart(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Return the same values, each tensor contiguous and in memory of its own.
+
+    One that is so already is not copied: a large encoder would be held twice.
+    """
+    seen: set[int] = set()
+    alone = {}
+    for name, tensor in tensors.items():
+        tensor = tensor.detach()
+        memory = tensor.untyped_storage()
+        owns = tensor.is_contiguous() and memory.nbytes() == tensor.nbytes
+        alone[name] = (
+            tensor
+            if owns and memory.data_ptr() not in seen
+            else tensor.clone(memory_format=torch.contiguous_format)
+        )
+        seen.add(memory.data_ptr())
+    return alone
 
 
 def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[str, Tensor]:

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import torch
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.torch import save_file
 from torch import Tensor, nn
 
@@ -40,7 +40,9 @@ from fetal_iqa_models.lora import (
 )
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
 from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
-from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
+from fetal_iqa_models.untrusted.tensor_bytes import opened_tensors
+from fetal_iqa_models.untrusted.tensor_header import TensorEntry
+from fetal_iqa_models.untrusted.tensors import read_named
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from fetal_iqa_models.weights.recording import bytes_record, weights_record
 from fetal_iqa_models.weights.store import WeightsStore
@@ -291,30 +293,31 @@ def _load_into(module: nn.Module, path: Path) -> None:
 def _read_tensors(path: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read tensors of exactly these names and shapes; nothing is allocated before the check."""
     try:
-        found = read_tensor_header(path, LARGEST_MODEL_FILE).tensors
-        if odd := sorted(found.keys() ^ expected.keys()):
-            raise ModelError(
-                f"{path}: {len(odd)} tensors are missing or foreign, such as {shown(odd[:1])}"
-            )
-        for name, own in expected.items():
-            shape, dtype = found[name].shape, found[name].dtype
-            if shape != tuple(own.shape):
-                raise ModelError(
-                    f"{path}: {name} has shape {list(shape)}, expected {list(own.shape)}"
-                )
-            if dtype not in (_FLOATS if own.is_floating_point() else _INTEGERS):
-                raise ModelError(f"{path}: {name} holds {dtype}, expected {own.dtype}")
-        with safe_open(path, framework="pt") as file:
-            # copies: the file is memory-mapped, and may change
+        with opened_tensors(path, LARGEST_MODEL_FILE) as file:
+            _check_entries(file.header.tensors, expected, path)
             tensors = {
-                name: file.get_tensor(name).to(own.dtype, copy=True)
-                for name, own in expected.items()
+                name: read_named(file, [name])[name].to(own.dtype) for name, own in expected.items()
             }
-    except (OSError, SafetensorError, DamagedError, RefusedError) as error:
+    except (OSError, DamagedError, RefusedError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        ending = f" ({reason})" if str(reason) and not isinstance(error, SafetensorError) else ""
+        ending = f" ({reason})" if str(reason) else ""
         raise ModelError(f"{path}: missing or damaged{ending}; get the folder anew") from error
     for name, tensor in tensors.items():
         if not torch.isfinite(tensor).all():
             raise ModelError(f"{path}: {name} holds values that are no numbers")
     return tensors
+
+
+def _check_entries(
+    found: Mapping[str, TensorEntry], expected: Mapping[str, Tensor], path: Path
+) -> None:
+    if odd := sorted(found.keys() ^ expected.keys()):
+        raise ModelError(
+            f"{path}: {len(odd)} tensors are missing or foreign, such as {shown(odd[:1])}"
+        )
+    for name, own in expected.items():
+        shape, dtype = found[name].shape, found[name].dtype
+        if shape != tuple(own.shape):
+            raise ModelError(f"{path}: {name} has shape {list(shape)}, expected {list(own.shape)}")
+        if dtype not in (_FLOATS if own.is_floating_point() else _INTEGERS):
+            raise ModelError(f"{path}: {name} holds {dtype}, expected {own.dtype}")

@@ -9,13 +9,16 @@ import json
 import logging
 from dataclasses import asdict, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 from safetensors.numpy import save_file
 
 from fetal_iqa_models.atomic_file import atomic_file
+from fetal_iqa_models.untrusted.tensor_bytes import TensorBytes, opened_tensors
+from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
@@ -25,6 +28,14 @@ logger = logging.getLogger(__name__)
 
 _LARGEST = 256 * 2**20
 """Bytes. A packed mask takes about two kilobytes: what is larger was not written here."""
+
+
+_DTYPES = {
+    "BOOL": "?",
+    **{f"{kind.upper()}{8 * size}": f"<{kind}{size}" for kind in "iu" for size in (1, 2, 4, 8)},
+    **{f"F{8 * size}": f"<f{size}" for size in (2, 4, 8)},
+}
+"""numpy's by the names of safetensors."""
 
 
 def save(analysis: Analysis) -> None:
@@ -81,11 +92,9 @@ def load_partial(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
 
 def _read(path: Path, sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
     try:
-        if path.stat().st_size > _LARGEST:
-            return None
-        with safe_open(path, framework="numpy") as file:
-            facts = file.metadata() or {}
-            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+        with opened_tensors(path, _LARGEST) as file:
+            facts = dict(file.header.metadata)
+            tensors = {name: _array(file, name) for name in file.header.tensors}
         if facts.pop("digest") != _digest(tensors, facts):
             raise ValueError("not what was written")
         if json.loads(facts["made"]) != _made(sweep, setup):
@@ -94,9 +103,17 @@ def _read(path: Path, sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | No
         return _analysis(sweep, setup, tensors, computed)
     except FileNotFoundError:
         return None
-    except (OSError, SafetensorError, KeyError, ValueError, TypeError):
+    except (OSError, DamagedError, RefusedError, KeyError, ValueError, TypeError):
         logger.warning("a cached analysis is damaged; analysing again")
         return None
+
+
+def _array(file: TensorBytes, name: str) -> NDArray[Any]:
+    entry = file.header.tensors[name]
+    array = np.empty(entry.shape, _DTYPES[entry.dtype])
+    if array.size:
+        file.read_into(name, array.reshape(-1).view(np.uint8).data)
+    return array
 
 
 def _path(sweep: SweepVolume, setup: AnalysisSetup) -> Path:

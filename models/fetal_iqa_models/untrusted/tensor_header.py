@@ -8,7 +8,7 @@ import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from fetal_iqa_models.untrusted.bounds import (
     LARGEST_CHECKPOINT,
@@ -84,16 +84,21 @@ def read_tensor_header(path: Path, largest: int = LARGEST_CHECKPOINT) -> TensorH
     RefusedError
     """
     with open_regular(path) as file:
-        size = file.seek(0, 2)
-        if size > largest:
-            raise RefusedError(f"is larger than {largest >> 30} GiB")
-        file.seek(0)
-        length = int.from_bytes(file.read(8), "little")
-        if length > size - 8:
-            raise DamagedError
-        if length > LARGEST_HEADER:
-            raise RefusedError("lists more than any genuine checkpoint holds")
-        content = file.read(length)
+        return tensor_header_of(file, largest)
+
+
+def tensor_header_of(file: BinaryIO, largest: int = LARGEST_CHECKPOINT) -> TensorHeader:
+    """Read and check the header of an open safetensors file, as :func:`read_tensor_header`."""
+    size = file.seek(0, 2)
+    if size > largest:
+        raise RefusedError(f"is larger than {largest >> 30} GiB")
+    file.seek(0)
+    length = int.from_bytes(file.read(8), "little")
+    if length > size - 8:
+        raise DamagedError
+    if length > LARGEST_HEADER:
+        raise RefusedError("lists more than any genuine checkpoint holds")
+    content = file.read(length)
     try:
         header = json.loads(content, object_pairs_hook=_each_once)
         return _checked(header, 8 + length, size)

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from fetal_iqa_models.atomic_file import atomic_file, clear_abandoned
-from fetal_iqa_models.checkpoints import match_trunk, read_checkpoint
+from fetal_iqa_models.checkpoints import apart, match_trunk, read_checkpoint
 from fetal_iqa_models.encoders import blank_encoder
 from fetal_iqa_models.errors import StoreError, WeightsError, shown
 from fetal_iqa_models.untrusted.regular import open_regular
@@ -59,8 +59,12 @@ def import_weights(
     """
     file = Path(file)
     trunk = blank_encoder(encoder).trunk
-    tensors = read_checkpoint(file)
-    for name, tensor in match_trunk(trunk, tensors, file).items():
+
+    def match(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+        return match_trunk(trunk, tensors, file)
+
+    tensors = read_checkpoint(file, match)
+    for name, tensor in match(tensors).items():
         if tensor.is_floating_point() and not torch.isfinite(tensor).all():
             raise WeightsError(f"{file}: {shown([name])} holds values that are no numbers")
     source_sha256, source_size = _fingerprint(file)
@@ -94,12 +98,11 @@ def _fingerprint(file: Path) -> tuple[str, int]:
 
 def _keep(tensors: Mapping[str, Tensor], header: WeightsHeader, path: Path) -> None:
     """Write a file of the store, whole or not at all."""
-    # clones: safetensors writes no tensor that is a view of another
-    apart = {name: tensor.detach().clone().contiguous() for name, tensor in tensors.items()}
     described = {name: str(value) for name, value in header.model_dump().items()}
     # flushed: gigabytes would wait in the write cache long after success was reported
     with atomic_file(path, flush=True) as new:
-        save_file(apart, new, metadata={"format": "pt", **described})
+        # safetensors writes no tensor that is a view of another
+        save_file(apart(tensors), new, metadata={"format": "pt", **described})
 
 
 def verify_weights(path: Path) -> StoredWeights:

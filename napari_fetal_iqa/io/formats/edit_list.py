@@ -54,12 +54,18 @@ def frames_shown(name: str, file: BinaryIO) -> Mapping[int, int]:
     Raises
     ------
     SweepError
-        Where an edit list is longer than that of any sweep.
+        Where an edit list is longer than that of any sweep, or the header is compressed, so that
+        neither edit lists nor turns can be seen.
     """
     place = file.tell()
     movie_ticks, tracks = 0, [_Track()]
     try:
         for n, (kind, start) in enumerate(boxes(file, CONTAINERS, MAX_BOXES), 1):
+            if kind == b"cmov":  # FFmpeg inflates it, so that the picture alone would be read
+                raise SweepError(
+                    f"{name}: expected a plain header, found a compressed one (cmov), which hides "
+                    f"how the video is turned and trimmed; export it again as MP4"
+                )
             if kind == b"mvhd":
                 movie_ticks = _time_scale(file, start)[0]
             elif kind == b"trak":

@@ -1,6 +1,7 @@
 import gc
 import struct
 import time
+import zlib
 from fractions import Fraction
 from pathlib import Path
 
@@ -249,6 +250,27 @@ def test_the_turn_is_that_of_ffmpeg(tmp_path, smooth_volume):
         turned = np.rot90(frame.reformat(format="gray").to_ndarray(), frame.rotation // 90)
 
     assert np.corrcoef(turned.ravel(), read_sweep(path).frames[0].ravel())[0, 1] > 0.999
+
+
+def test_a_compressed_header_hides_no_turn(tmp_path, smooth_volume):
+    path = write_video(tmp_path / "a.mov", smooth_volume)
+    put_matrix(path, 0, 1, -1, 0)
+    data = path.read_bytes()
+    start, end = find_box(data, b"moov")
+    header = data[start:end]
+
+    def box(kind, content):
+        return struct.pack(">I4s", 8 + len(content), kind) + content
+
+    size = struct.pack(">I", len(header))
+    packed = box(b"dcom", b"zlib") + box(b"cmvd", size + zlib.compress(header))
+    hidden = box(b"moov", box(b"cmov", packed))
+    path.write_bytes(data[:start] + hidden + data[end:])
+    with av.open(path) as video:  # it is no damaged file
+        assert sum(1 for _ in video.decode(video=0)) == len(smooth_volume)
+
+    with pytest.raises(SweepError, match=r"^a\.mov: expected a plain header, .* \(cmov\)"):
+        read_sweep(path)
 
 
 def test_a_slanted_video_is_refused(tmp_path, smooth_volume):
