@@ -253,7 +253,7 @@ def test_the_turn_is_that_of_ffmpeg(tmp_path, smooth_volume):
 
 
 def test_a_compressed_header_hides_no_turn(tmp_path, smooth_volume):
-    path = write_video(tmp_path / "a.mov", smooth_volume)
+    path = write_video(tmp_path / "a.mov", smooth_volume, "libx264", "yuv420p")
     put_matrix(path, 0, 1, -1, 0)
     data = path.read_bytes()
     start, end = find_box(data, b"moov")
