@@ -16,6 +16,7 @@ from pydantic import (
 )
 
 from fetal_iqa_models.errors import ModelError, shown
+from fetal_iqa_models.taught import Taught
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
 from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
 from fetal_iqa_models.untrusted.regular import check_regular, open_regular
@@ -140,6 +141,8 @@ class ModelCard(BaseModel):
         Hash of the data that it was trained on.
     training : dict
         Settings of the training: command, seed, epochs and so on.
+    taught : Taught or None
+        What it and its ancestors learnt from, by identity; None where nobody recorded it.
     metrics : dict
         What was measured, on what.
     demo : bool
@@ -170,6 +173,7 @@ class ModelCard(BaseModel):
     training: Annotated[dict[str, JsonValue], AfterValidator(_with_numbers_that_can_be_written)] = (
         Field(default_factory=dict)
     )
+    taught: Taught | None = None
     metrics: Annotated[dict[str, JsonValue], AfterValidator(_with_numbers_that_can_be_written)] = (
         Field(default_factory=dict)
     )
@@ -181,6 +185,20 @@ class ModelCard(BaseModel):
         if self.task != "cls" and self.temperature != 1.0:
             raise ValueError(f"temperature {self.temperature} of a {self.task} model: only cls has")
         return self
+
+    def lineage(self, model: str) -> Taught:
+        """Return what taught this model, for the card of a child to go on with.
+
+        Parameters
+        ----------
+        model : str
+            Hash of this model.
+        """
+        if self.taught is not None:
+            return self.taught
+        begun = Taught.salted(model)
+        # a parent that is nowhere recorded may have been fine-tuned on any corrections
+        return begun.model_copy(update={"complete": self.parent is None, "unrecorded": (model,)})
 
 
 def resolve_model(folder_or_name: Path | str) -> Path:

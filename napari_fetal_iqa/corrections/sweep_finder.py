@@ -13,6 +13,17 @@ from napari_fetal_iqa.sweep import SweepVolume
 logger = logging.getLogger(__name__)
 
 
+def is_where_it_was(record: SweepRecord) -> bool:
+    """Return whether a sweep of that shape lies where it was last opened; reads no frame."""
+    place = known_location(record.identity)
+    if place is None:
+        return False
+    try:
+        return read_sweep(place).shape == record.shape
+    except SweepError:
+        return False
+
+
 class SweepFinder:
     """Finds sweeps by content: where they were last opened, else in the given folders.
 
@@ -61,6 +72,23 @@ class SweepFinder:
         raise SweepError(
             f"{known}: {what} ({facts}); give the folder of the original with --sweeps"
         )
+
+    def check(self, records: Iterable[SweepRecord]) -> None:
+        """Find every sweep, or name all those that are not found.
+
+        Raises
+        ------
+        SweepError
+        """
+        wrong = []
+        for record in records:
+            try:
+                self.find(record)
+            except SweepError as error:
+                wrong.append(str(error))
+        if wrong:
+            several = f"{len(wrong)} sweeps are not found: " if len(wrong) > 1 else ""
+            raise SweepError(several + "; ".join(wrong))
 
     def _opens_as(self, path: Path) -> str | None:
         """Content identity of a file, noted for later; None where it is no sweep."""

@@ -69,6 +69,11 @@ class SummaryEvent(FrameCounts):
         Who corrected these frames.
     hold_out : FrameCounts
         What the new model is compared on and not trained on.
+    set_aside : FrameCounts
+        Held out and of no use yet: too few, or an ancestor learnt from it.
+    unknown_subjects : int
+        Sweeps of both sides of which nobody said whose they are: another one may be the same
+        person's.
     problem : str, optional
         What there is too little of.
     note : str, optional
@@ -79,6 +84,8 @@ class SummaryEvent(FrameCounts):
     task: str
     reviewers: tuple[str, ...] = ()
     hold_out: FrameCounts = FrameCounts()
+    set_aside: FrameCounts = FrameCounts()
+    unknown_subjects: int = 0
     problem: str | None = None
     note: str | None = None
 

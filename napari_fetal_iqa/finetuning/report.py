@@ -1,5 +1,6 @@
 """Is the child better than its parent: the trainer's metrics as rows, a verdict, and frames."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from math import isfinite
 from pathlib import Path
@@ -16,6 +17,7 @@ from napari_fetal_iqa.model_library.comparison import (
     ModelComparison,
 )
 from napari_fetal_iqa.model_library.hold_out import MAIN_METRIC
+from napari_fetal_iqa.model_library.judgement import JUDGED_BY, Judgement, judge_child
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
 
@@ -100,7 +102,7 @@ class ComparisonReport:
     verdict : str
         One line in words.
     is_worse : bool
-        On the hold-out, by the main metric of the task.
+        On the hold-out, in F1, Dice or the error of the circumference; or surely on the reference.
     """
 
     task: str
@@ -122,7 +124,7 @@ def comparison_report(done: DoneEvent) -> ComparisonReport:
     """Compare a new model with its parent; what is not known of them is left out."""
     task, comparison = str(done.task), done.comparison
     held, reference = _frame_sets(comparison)
-    main = _main(task, held)
+    judgement = judge_child(comparison, task)
     changed = comparison.changed
     return ComparisonReport(
         task=task,
@@ -131,8 +133,8 @@ def comparison_report(done: DoneEvent) -> ComparisonReport:
         sets=tuple(found for found in (held, reference) if found is not None),
         better=_known(changed.better if changed else None),
         worse=_known(changed.worse if changed else None),
-        verdict=_verdict(main, comparison.note),
-        is_worse=main is not None and main.gain < 0,
+        verdict=_verdict(task, held, reference, judgement, comparison.note),
+        is_worse=judgement.verdict is not None,
     )
 
 
@@ -181,23 +183,54 @@ def _frame_set(
     return FrameSet(name, int(frames or 0), tuple(metrics)) if metrics else None
 
 
-def _main(task: str, held: FrameSet | None) -> MetricChange | None:
-    metrics = held.metrics if held else ()
-    return next((metric for metric in metrics if metric.name == MAIN_METRIC.get(task)), None)
+def _verdict(
+    task: str,
+    held: FrameSet | None,
+    reference: FrameSet | None,
+    judgement: Judgement,
+    note: str | None,
+) -> str:
+    forgotten = _changes(reference, [move.name for move in judgement.forgotten])
+    lost = f"Worse on the reference set: {_listed(forgotten)}" if forgotten else ""
+    judged = _changes(held, JUDGED_BY.get(task, ()))
+    if not judged:
+        unjudged = f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"
+        return "; ".join(filter(None, (unjudged, lost)))
+    worse = [metric for metric in judged if metric.gain < 0]
+    better = [metric for metric in judged if metric.gain > 0]
+    first = next((metric for metric in judged if metric.name == MAIN_METRIC.get(task)), judged[0])
+    if not worse and not better:
+        text = f"As good on the hold-out: {first.label} {first.shown(first.after)}"
+    elif worse:
+        text = f"Worse on the hold-out: {_listed(worse)}"
+        text += f", though better: {_listed(better)}" if better else ""
+    else:
+        text = f"Better on the hold-out: {_listed(sorted(better, key=lambda m: m is not first))}"
+    units = judgement.units
+    if units is not None and not units.enough:
+        text += f"; {units.count} {units.unit}: too few to tell"
+    elif any(one.interval and not one.sure for one in worse or better):
+        text += ", which may be chance"
+    return "; ".join(filter(None, (text, lost)))
 
 
-def _verdict(main: MetricChange | None, note: str | None) -> str:
-    if main is None:
-        return f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"
-    if not main.gain:
-        return f"As good on the hold-out: {main.label} {main.shown(main.after)}"
-    digits = next((n for n in (2, 3, 4) if round(main.before, n) != round(main.after, n)), 6)
-    before, after = f"{main.before:.{digits}f}", f"{main.after:.{digits}f}"
-    word = "Better" if main.gain > 0 else "Worse"
-    chance = ""
-    if main.interval is not None and not main.sure:
-        chance = ", which may be chance"
-    return f"{word} on the hold-out: {main.label} {before} → {after}{chance}"
+def _changes(frames: FrameSet | None, names: Sequence[str]) -> list[MetricChange]:
+    return [metric for metric in (frames.metrics if frames else ()) if metric.name in names]
+
+
+def _listed(changes: Iterable[MetricChange]) -> str:
+    return ", ".join(
+        f"{one.label} {one.before:.{digits}f} → {one.after:.{digits}f}"
+        for one in changes
+        for digits in [_telling_digits(one)]
+    )
+
+
+def _telling_digits(change: MetricChange) -> int:
+    """Return as many decimals as it takes to see the change."""
+    enough = range(change.digits, 5)
+    differ = (n for n in enough if round(change.before, n) != round(change.after, n))
+    return next(differ, 6)
 
 
 def _known(frames: tuple[Lenient[ChangedFrame], ...] | None) -> tuple[ChangedFrame, ...]:

@@ -73,6 +73,29 @@ class IntervalsBySet(_Part):
     reference: Lenient[Intervals] = None
 
 
+class Units(_Part):
+    """What the intervals of a set resample: subjects, or sweeps where whose they are is unknown.
+
+    Parameters
+    ----------
+    unit : str
+    count : int
+    enough : bool
+        Five or more; of fewer there is no interval, as they are too few to tell.
+    """
+
+    unit: str
+    count: int
+    enough: bool = True
+
+
+class UnitsBySet(_Part):
+    """The units of each set that was not trained on."""
+
+    hold_out: Lenient[Units] = None
+    reference: Lenient[Units] = None
+
+
 class ChangedFrame(_Part):
     """A frame of which the child says something clearly better or worse.
 
@@ -105,6 +128,7 @@ class ModelComparison(_Part):
     ----------
     parent, child : MetricsBySet
     intervals : IntervalsBySet
+    units : UnitsBySet
     sweeps : dict
         Metrics on each sweep of the hold-out.
     changed : ChangedFrames
@@ -115,6 +139,7 @@ class ModelComparison(_Part):
     parent: Lenient[MetricsBySet] = None
     child: Lenient[MetricsBySet] = None
     intervals: Lenient[IntervalsBySet] = None
+    units: Lenient[UnitsBySet] = None
     sweeps: Lenient[dict[str, JsonValue]] = None
     changed: Lenient[ChangedFrames] = None
     note: Lenient[str] = None

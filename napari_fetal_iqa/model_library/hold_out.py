@@ -5,9 +5,10 @@ from typing import NamedTuple
 
 from fetal_iqa_models.cards import ModelCard
 from napari_fetal_iqa.model_library.comparison import MetricsBySet, ModelComparison
+from napari_fetal_iqa.model_library.judgement import judge_child
 
 MAIN_METRIC = {"cls": "f1", "seg": "dice"}
-"""The metric on the hold-out by which a child is compared with its parent."""
+"""The metric on the hold-out that is shown first of a child and its parent."""
 
 IN_WORDS = {"cls": "F1", "seg": "Dice"}
 
@@ -35,12 +36,23 @@ def _main_metric(side: MetricsBySet | None, task: str) -> float | None:
 
 
 def is_worse(card: ModelCard) -> str | None:
-    """Explain that a model is worse on the hold-out than its parent; None where it is not.
+    """Explain in what a model is worse than its parent; None where it is not, or nothing is known.
 
-    Where there is no hold-out nothing is known, which is None, too.
+    On the hold-out any of F1, Dice and the error of the circumference counts; on the reference what
+    is surely worse.
     """
-    found = hold_out(card)
-    if found is None or found.child >= found.parent:
+    return judge_child(ModelComparison.model_validate(card.metrics), card.task).verdict
+
+
+def doubtful(card: ModelCard) -> str | None:
+    """Explain why what a card says of the hold-out may say more than is known; None where not."""
+    if hold_out(card) is None:
         return None
-    metric = IN_WORDS[card.task]
-    return f"worse than its parent on the hold-out: {metric} {found.child}, before {found.parent}"
+    if card.taught is None:
+        return (
+            "judged by an earlier version, whose hold-out may hold sweeps that it or an ancestor "
+            "learnt from"
+        )
+    judged = judge_child(ModelComparison.model_validate(card.metrics), card.task)
+    few = judged.units is not None and not judged.units.enough
+    return f"judged on {judged.doubt}" if few else None

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fetal_iqa_models.cards import DEMO_MODELS, ModelCard, model_hash, model_id
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.model_library.hold_out import hold_out, is_worse
+from napari_fetal_iqa.model_library.hold_out import doubtful, hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import Task, UseHistory, locate, references_in_use
 from napari_fetal_iqa.model_library.soundness import check_usable, sound_card
 from napari_fetal_iqa.storage import paths
@@ -113,7 +113,7 @@ class ModelLibrary:
         Returns
         -------
         str or None
-            A remark on it: that it is worse than its parent, or was never judged.
+            A remark on it: that it is worse than its parent, was never judged, or on too little.
 
         Raises
         ------
@@ -128,7 +128,7 @@ class ModelLibrary:
         self._history.take(card.task, entry.reference)
         if worse:
             return worse
-        return NOT_JUDGED if card.parent and hold_out(card) is None else None
+        return NOT_JUDGED if card.parent and hold_out(card) is None else doubtful(card)
 
     def rollback(self, task: Task) -> ModelEntry:
         """Take what was in use for a task before into use again; once more, one step further.

@@ -15,6 +15,8 @@ Precision = Literal["auto", "bf16", "fp32"]
 Recipe = Literal["ours", "published"]
 Part = Literal["training", "validation", "test"]
 LoggerName = Literal["tensorboard", "mlflow", "wandb"]
+OwnPart = Literal["training", "validation", "test", "all"]
+"""Of a list, or of a model's own split; all for both and what is in no part."""
 
 
 class RunSettings(BaseModel):

@@ -48,7 +48,8 @@ class DryRun(QObject):
         events = parsed(lines)
         found = [event for event in events if isinstance(event, SummaryEvent)]
         error = next((event.message for event in events if isinstance(event, ErrorEvent)), None)
-        if found and error is None:
+        # what there is too little of ends the dry run, too, and its summary says it better
+        if found and (error is None or any(one.problem for one in found)):
             self.answered.emit(found)
         else:
             self.failed.emit(error or _NO_ANSWER)

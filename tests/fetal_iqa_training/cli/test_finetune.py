@@ -64,9 +64,34 @@ def test_a_dry_run_reports_what_there_is_too_little_of(tmp_path, command):
     code, _, err = command("finetune", "--corrections", store, "--task", "cls", "--out",
         tmp_path / "m", "--dry-run",
     )  # fmt: skip
-    assert code == 0
+    assert code == 1
     assert "0 frames with and 1 frame without an abdomen" in err
     assert "1 frames of 1 sweeps, 0 with an abdomen, by AK; held out: 0 frames" in err
+
+
+def test_a_dry_run_fails_where_the_training_would(bases, corrected, tmp_path, command):
+    store, _, _ = corrected
+    frames, masks = disc_volume(52)
+    correct(tmp_path, frames, masks, range(12), name="another")
+    (tmp_path / "taken").mkdir()
+    options = ["--corrections", store, "--task", "seg", "--dry-run"]
+    cases = [
+        (["--out", tmp_path / "taken"], "taken: exists already"),
+        (["--out", tmp_path / "m", "--base", bases / "cls"], "is a cls model"),
+        (["--out", tmp_path / "m", "--base", tmp_path / "none"], "no such model folder"),
+        (["--out", tmp_path / "m", "--reference", tmp_path], "found none; choose the folder"),
+        (["--out", tmp_path / "m", "--sweeps", tmp_path / "none"], "no such folder of sweeps"),
+    ]
+    for more, message in cases:
+        code, out, err = command("finetune", *options, *more)
+        assert (code, out) == (1, "")
+        assert message in err
+    for path in tmp_path.glob("*.mha"):
+        path.unlink()
+    code, _, err = command("finetune", *options, "--out", tmp_path / "m")
+    assert code == 1
+    assert "2 sweeps are not found" in err
+    assert err.count("is gone") == 2
 
 
 def test_both_tasks_are_finetuned_from_the_models_in_use(bases, corrected, tmp_path, command):

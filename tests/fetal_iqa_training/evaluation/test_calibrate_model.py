@@ -117,7 +117,9 @@ def test_a_calibrated_model_is_a_new_folder_with_the_same_weights_and_decisions(
     metrics = card.metrics["calibration"]
     assert metrics["ece"] < metrics["ece_before"]
     assert metrics["temperature_before"] == 1
-    assert card.training["calibrated_on"]["part"] == "validation"
+    calibrated_on = card.training["calibrated_on"]
+    assert calibrated_on["what"] == "the validation part of the list"
+    assert (calibrated_on["learnt_from"], calibrated_on["chosen_by"]) == (0.0, 1.0)
     assert len(card.training["calibrated_on"]["data_hash"]) == 64
     assert card.training["started_from"] == load_card(unsure).training
     assert card.training_data == load_card(unsure).training_data

@@ -12,6 +12,7 @@ from fetal_iqa_training.evaluation.comparison import (
     intervals,
     metrics,
     per_sweep,
+    resampled_units,
 )
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
 
@@ -52,7 +53,7 @@ def test_metrics_are_those_of_torchmetrics(seed, count, right):
 def test_an_interval_holds_its_figure_and_shrinks_with_more_frames():
     widths = []
     for count in (40, 640):
-        parent, child = outcomes(1, count, right=0.6), outcomes(1, count, right=0.9)
+        parent, child = (outcomes(1, count, count // 2, right) for right in (0.6, 0.9))
         found = intervals(parent, child)
         for side, of in (("parent", parent), ("child", child)):
             low, high = found["f1"][side]
@@ -64,6 +65,28 @@ def test_an_interval_holds_its_figure_and_shrinks_with_more_frames():
     assert found == intervals(parent, child)
 
 
+@pytest.mark.parametrize("sweeps", [1, 3, 4])
+def test_fewer_than_five_sweeps_are_too_few_to_tell(sweeps):
+    """Resampled by frame, hundreds of frames of three sweeps would give a narrow interval."""
+    parent, child = outcomes(1, 640, sweeps, 0.6), outcomes(1, 640, sweeps, 0.9)
+    assert intervals(parent, child) == {}
+    assert resampled_units(parent) == {"unit": "sweeps", "count": sweeps, "enough": False}
+
+
+def test_sweeps_of_one_subject_are_resampled_together():
+    """Oracle: a sweep of the same frames for each subject, and nothing else."""
+    apart = outcomes(4, 120, sweeps=12)
+    whose = [replace(one, subject=str(int(one.sweep) % 6)) for one in apart]
+    merged = [replace(one, sweep=str(int(one.sweep) % 6)) for one in apart]
+    assert intervals(whose, whose) == intervals(merged, merged)
+    assert intervals(whose, whose) != intervals(apart, apart)
+    assert resampled_units(whose) == {"unit": "subjects", "count": 6, "enough": True}
+    few = [replace(one, subject=str(int(one.sweep) % 4)) for one in apart]
+    assert intervals(few, few) == {}
+    mixed = [*whose[:1], *apart[1:]]
+    assert resampled_units(mixed)["unit"] == "subjects, and sweeps of unknown ones"
+
+
 def test_frames_of_many_sweeps_are_resampled_by_sweep():
     """Twenty copies of one frame tell no more than that frame."""
     one = outcomes(2, 12, sweeps=12)
@@ -73,7 +96,7 @@ def test_frames_of_many_sweeps_are_resampled_by_sweep():
 
 
 def test_a_child_like_its_parent_differs_by_nothing():
-    same = outcomes(3, 50)
+    same = outcomes(3, 50, sweeps=8)
     assert intervals(same, same)["dice"]["difference"] == [0, 0]
     assert changed(same, same, "seg") == {"better": [], "worse": []}
 

@@ -133,6 +133,19 @@ def test_a_smaller_error_of_the_circumference_is_better():
     }
 
 
+def test_the_verdict_names_what_got_worse_beside_a_better_dice_and_how_few_judged():
+    few = {"hold_out": {"unit": "sweeps", "count": 3, "enough": False}}
+    event = done(0.82, 0.96, units=few)
+    for side, f1, error in (("parent", 0.8, 8.0), ("child", 0.7, 9.5)):
+        event.metrics[side]["hold_out"] |= {"f1": f1, "circumference_error_mm": error}
+    found = comparison_report(event)
+    assert found.is_worse
+    assert found.verdict == (
+        "Worse on the hold-out: AC error, mm 8.0 → 9.5, F1 0.80 → 0.70, though better: "
+        "Dice 0.82 → 0.96; 3 sweeps: too few to tell"
+    )
+
+
 def test_frames_that_changed_are_listed_and_nonsense_is_not():
     frame = {"sweep": "abc", "frame": 3, "before": 0.2, "after": 0.9}
     event = done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None})

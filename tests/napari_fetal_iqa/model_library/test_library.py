@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fetal_iqa_models import ModelCard, ModelError, model_hash
+from fetal_iqa_models.taught import Taught
 from napari_fetal_iqa.model_library.hold_out import HoldOut, hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 from napari_fetal_iqa.model_library.library import NOT_JUDGED, ModelEntry, ModelLibrary
@@ -346,9 +347,66 @@ def test_a_worse_child_is_used_only_by_saying_so(library, kept, task, figure):
 
 
 def test_a_better_or_equal_child_needs_no_word(library, kept):
+    taught = Taught.salted("demo")
     for after in (0.9, 0.95):
-        kept(f"at {after}", parent="demo-cls", metrics=judged(0.9, after))
+        kept(f"at {after}", parent="demo-cls", metrics=judged(0.9, after), taught=taught)
         assert library.use(library.find(f"at {after}")) is None
+
+
+def test_what_an_earlier_version_judged_is_used_with_a_remark(library, kept):
+    kept("old", parent="demo-cls", metrics=judged(0.9, 0.95))
+    assert "judged by an earlier version" in library.use(library.find("old"))
+
+
+def test_a_child_judged_on_too_few_is_used_with_a_remark(library, kept):
+    units = {"hold_out": {"unit": "sweeps", "count": 3, "enough": False}}
+    metrics = judged(0.9, 0.95) | {"units": units}
+    kept("few", parent="demo-cls", metrics=metrics, taught=Taught.salted("demo"))
+    assert library.use(library.find("few")) == "judged on 3 sweeps: too few to tell"
+
+
+SEG = {"f1": 0.8, "dice": 0.82, "circumference_error_mm": 8.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"dice": 0.96}, None),
+        ({"dice": 0.96, "f1": 0.7}, "F1 0.7, before 0.8"),
+        ({"dice": 0.96, "circumference_error_mm": 9.5}, "AC error in mm 9.5, before 8.0"),
+        ({"dice": 0.8, "f1": 0.9, "circumference_error_mm": 7.0}, "Dice 0.8, before 0.82"),
+    ],
+)
+def test_a_segmenter_is_judged_by_frames_outlines_and_circumference_together(
+    library, kept, changes, words
+):
+    metrics = {"parent": {"hold_out": SEG}, "child": {"hold_out": SEG | changes}}
+    kept("mine", task="seg", parent="demo-seg", metrics=metrics)
+    entry = library.find("mine")
+    worse = is_worse(entry.card)
+    assert (worse is None) == (words is None)
+    if words is not None:
+        assert words in worse
+        assert "Dice 0.96" not in worse
+        with pytest.raises(ModelError, match="give --although-worse"):
+            library.use(entry)
+
+
+def test_what_is_surely_forgotten_of_the_reference_counts_too(kept, library):
+    def of(difference):
+        worse = SEG | {"circumference_error_mm": 12.0}
+        ends = {"circumference_error_mm": {"difference": difference}}
+        return {
+            "parent": {"hold_out": SEG, "reference": SEG},
+            "child": {"hold_out": SEG, "reference": worse},
+            "intervals": {"reference": ends},
+        }
+
+    kept("sure", task="seg", parent="demo-seg", metrics=of([1.0, 7.0]))
+    kept("unsure", task="seg", parent="demo-seg", metrics=of([-1.0, 7.0]))
+    sure, unsure = (is_worse(library.find(name).card) for name in ("sure", "unsure"))
+    assert sure == "worse than its parent on the reference: AC error in mm 12.0, before 8.0"
+    assert unsure is None
 
 
 @pytest.mark.parametrize(

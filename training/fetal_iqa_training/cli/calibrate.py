@@ -13,7 +13,7 @@ from fetal_iqa_training.cli.options import (
     SplitOption,
     Weights,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.cli.reporting import command_line, finish, reporting, warn_of_known_frames
 
 
 def calibrate(
@@ -21,16 +21,16 @@ def calibrate(
     data: Data,
     out: Out,
     split: SplitOption = None,
-    part: PartOption = "validation",
+    part: PartOption = None,
     weights: Weights = None,
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
     """Calibrate a cls model: in the new model, a quality of 0.8 means 80 %.
 
-    The temperature is found on frames that the model was not trained on: the validation part of
-    its split, or all annotated sweeps of other data. Weights stay as they are, and so does every
-    decision.
+    The temperature is found on the validation part of the model's own split, or of the list of
+    --split, or on all annotated sweeps of other data; if some of these frames taught the model,
+    their share is told and in the card. Weights stay as they are, and so does every decision.
     """
     from fetal_iqa_training.evaluation.calibrate_model import calibrate
 
@@ -46,4 +46,5 @@ def calibrate(
             command=command_line(),
             report=report,
         )
+        warn_of_known_frames(card.training.get("calibrated_on"))
         finish(out, {"temperature": round(card.temperature, 4), **card.metrics}, json_progress)

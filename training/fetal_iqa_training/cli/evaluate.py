@@ -17,9 +17,9 @@ from fetal_iqa_training.cli.options import (
     SplitOption,
     Weights,
 )
-from fetal_iqa_training.cli.reporting import reporting
+from fetal_iqa_training.cli.reporting import reporting, warn_of_known_frames
 from fetal_iqa_training.progress import JsonLines
-from fetal_iqa_training.settings import Device, Part
+from fetal_iqa_training.settings import Device, OwnPart
 
 
 def evaluate(
@@ -28,7 +28,7 @@ def evaluate(
         str | None, typer.Option(help="Model folder, demo-cls or demo-seg.", show_default=False)
     ] = None,
     split: SplitOption = None,
-    part: PartOption = "test",
+    part: PartOption = None,
     weights: Weights = None,
     json_file: Annotated[
         Path | None, typer.Option("--json", help="Write the metrics to this file.")
@@ -56,8 +56,10 @@ def evaluate(
     device: DeviceOption = "auto",
     json_progress: JsonProgress = False,
 ) -> None:
-    """Judge a model as it is in use, on all annotated sweeps of a data set or a part of a split.
+    """Judge a model as it is in use, on the test part of its own split or on other data.
 
+    Of a data set that holds none of its split, on all annotated sweeps. How many of the frames
+    taught the model, or chose its epoch, is told beside the figures and in the picture.
     Accuracy, F1, precision, recall and average precision of its frame decision; for cls also the
     expected calibration error (ece) and the Brier score of its quality; for seg, which decides by
     the area of its mask, also Dice and the error of the circumference in mm over the positive
@@ -118,6 +120,10 @@ def evaluate(
         )
         named = {"model": model, "hash": model_hash(model), "demo": card.demo}
         metrics = {**named, **evaluation.as_metrics()}
+        if evaluation.judged_on is not None:
+            judged_on = evaluation.judged_on.as_json()
+            metrics["judged_on"] = judged_on
+            warn_of_known_frames(judged_on)
         if reliability is not None:
             draw_quality(evaluation, reliability)
         if json_file is not None:
@@ -134,7 +140,7 @@ def _challenge(
     cls: str | None,
     seg: str | None,
     split: Path | None,
-    part: Part,
+    part: OwnPart | None,
     weights: Path | None,
     rules: Rules,
     field_of_view: Path | None,
@@ -146,7 +152,10 @@ def _challenge(
     from fetal_iqa_training.challenge.scored_folder import read_field_of_view
     from fetal_iqa_training.data.split import names_of_part
 
-    only = None if split is None else names_of_part(data, split, part)
+    if part == "all":
+        split = None
+    chosen = "test" if part is None or part == "all" else part
+    only = None if split is None else names_of_part(data, split, chosen)
     view = None if field_of_view is None else read_field_of_view(field_of_view)
     with reporting(json_progress) as report:
         scored, setup = score_models(

@@ -1,12 +1,13 @@
 """``fetal-iqa-train finetune``: from corrections to a child of the model."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from fetal_iqa_models import LoraSettings, load_card
+from fetal_iqa_models import LoraSettings, load_card, model_hash
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_training.cli.options import (
     DeviceOption,
     JsonProgress,
@@ -17,9 +18,12 @@ from fetal_iqa_training.cli.options import (
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, reporting
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
+from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting.work_folder import check_is_free
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
+from napari_fetal_iqa.corrections.sweep_finder import SweepFinder, is_where_it_was
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
 from napari_fetal_iqa.model_library.in_use import reference_in_use
@@ -48,7 +52,11 @@ def finetune(
     ] = None,
     preset: Annotated[Preset, typer.Option(help=help_of(FinetuningChoices, "preset"))] = "quick",
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Only report what there is to learn from.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Only report what there is to learn from; fails where the training would.",
+        ),
     ] = False,
     sweeps: Annotated[
         list[Path] | None,
@@ -119,13 +127,20 @@ def finetune(
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
-    sets = {one: read_correction_set(corrections, one, reviewer, negatives) for one in tasks}
+    based = dict(_bases(base, tasks))
+    taught = {one: _lineage(of_task, one) for one, of_task in based.items()}
+    sets = {
+        one: read_correction_set(corrections, one, reviewer, negatives, taught[one])
+        for one in tasks
+    }
     for correction_set in sets.values():
         _report_summary(correction_set, json_progress)
-    if dry_run:
-        return
+    outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
+    for into in outs.values():
+        check_is_free(into)
     for correction_set in sets.values():
         correction_set.check()
+    _check_are_there(sets.values(), sweeps or ())
     chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
     chosen = {key: value for key, value in chosen.items() if value is not None}
     if epochs is not None:
@@ -146,14 +161,15 @@ def finetune(
         )
         for one in tasks
     }
+    for folder in (reference, rehearse):
+        if folder is not None:
+            list_annotated(folder)
+    if dry_run:
+        return
     from fetal_iqa_training.fitting.finetune import EarlierData, finetune
     from fetal_iqa_training.fitting.trainer import Schedule
-    from fetal_iqa_training.fitting.work_folder import check_is_free
 
-    outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
-    for into in outs.values():
-        check_is_free(into)
-    for one, of_task in list(_bases(base, tasks)):
+    for one, of_task in based.items():
         into = outs[one]
         with reporting(json_progress, one) as report:
             card = finetune(
@@ -172,6 +188,27 @@ def finetune(
             )
             if card is not None:
                 finish(into, card.metrics, json_progress, one)
+
+
+def _lineage(base: str, task: Task) -> Taught:
+    """Return what taught a base; refuse one of the other task."""
+    card = load_card(base)
+    if card.task != task:
+        raise TrainingError(
+            f"{base}: is a {card.task} model and the task is {task}; choose a base of the task"
+        )
+    return card.lineage(model_hash(base))
+
+
+def _check_are_there(sets: Iterable[CorrectionSet], folders: Sequence[Path]) -> None:
+    """Refuse sweeps that are nowhere, all at once; their content is checked when they are read."""
+    records = {
+        sweep.record.identity: sweep.record
+        for one in sets
+        for sweep in (*one.split.training, *one.split.hold_out)
+    }
+    gone = [record for record in records.values() if not is_where_it_was(record)]
+    SweepFinder(folders).check(gone)
 
 
 def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[Task, str]]:
@@ -200,7 +237,8 @@ def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
     typer.echo(
         f"{summary.task}: {summary.frames} frames of {summary.sweeps} sweeps, "
         f"{summary.positives} with an abdomen, by {', '.join(summary.reviewers) or 'nobody'}; "
-        f"held out: {held.frames} frames of {held.sweeps} sweeps",
+        f"held out: {held.frames} frames of {held.sweeps} sweeps; "
+        f"whose they are is unknown of {summary.unknown_subjects} sweeps",
         err=True,
     )
     for remark in (summary.problem, summary.note):

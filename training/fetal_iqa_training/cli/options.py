@@ -7,7 +7,7 @@ import typer
 from pydantic import BaseModel, ValidationError
 
 from fetal_iqa_training.fitting.loggers import check_loggers
-from fetal_iqa_training.settings import Device, LoggerName, Part, Precision, Task
+from fetal_iqa_training.settings import Device, LoggerName, OwnPart, Precision, Task
 
 _S = TypeVar("_S", bound=BaseModel)
 
@@ -38,7 +38,10 @@ SplitOption = Annotated[
         help="Who is in which part: what fetal-iqa-train prepare acouslic --out wrote.",
     ),
 ]
-PartOption = Annotated[Part, typer.Option(help="Of the split; of use with --split alone.")]
+PartOption = Annotated[
+    OwnPart | None,
+    typer.Option(help="Of the list of --split, or of the model's own split; all for everything."),
+]
 ClassWeights = Annotated[
     str | None,
     typer.Option(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import typer
+from pydantic import JsonValue
 
 from fetal_iqa_training.progress import Bars, JsonLines, Report
 from napari_fetal_iqa.finetuning.events import DoneEvent
@@ -39,6 +40,19 @@ def finish(
         JsonLines().write(done)
     else:
         typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
+
+
+def warn_of_known_frames(judged_on: JsonValue) -> None:
+    """Say on stderr what a model knew of the frames that it was judged or calibrated on."""
+    if not isinstance(judged_on, dict):
+        return
+    shares = {"learnt_from": "taught it or an ancestor", "chosen_by": "chose its epoch"}
+    for name, words in shares.items():
+        share = judged_on.get(name)
+        if isinstance(share, float) and share > 0:
+            typer.echo(f"{share:.0%} of these frames {words} ({judged_on['what']})", err=True)
+    if not judged_on.get("recorded", True):
+        typer.echo("what taught the model is not in its card: it may know these frames", err=True)
 
 
 def command_line() -> str:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_training.data.corrections import count_usable, read_corrections
 from fetal_iqa_training.data.hold_out import LEAST_OF_EACH, CorrectionSplit, split_hold_out
 from fetal_iqa_training.errors import TrainingError
@@ -32,6 +33,12 @@ class CorrectionSet:
     def problem(self) -> str | None:
         """What there is too little of, and how much is needed; None where there is enough."""
         positives, negatives = count_usable(self.split.training, self.task)
+        held = sum(count_usable((*self.split.hold_out, *self.split.set_aside), self.task))
+        if not positives + negatives and held:
+            return (
+                f"{_frames(held)} corrected, all of sweeps that are held out to judge models and "
+                "never learnt from, as one in five is: correct frames of another sweep"
+            )
         if not positives + negatives:
             return (
                 "no corrections to learn from: label or outline some frames first"
@@ -55,10 +62,26 @@ class CorrectionSet:
         """Why nothing is held out to judge by, and what is needed; None where there is."""
         if self.split.hold_out:
             return None
-        return (
-            f"no hold-out: one sweep in five is held out, once it has {LEAST_OF_EACH} corrected "
-            "frames with an abdomen" + (" and as many without" if self.task == "cls" else "")
+        if not self.split.lineage_known:
+            return (
+                "no hold-out: the base was fine-tuned by an earlier version, which does not say "
+                "on which sweeps, so that any may have taught it; begin from a model that was not"
+            )
+        kept = "one subject in five, or sweep of an unknown one, is held out and never learnt from"
+        needed = f"{LEAST_OF_EACH} corrected frames with an abdomen" + (
+            " and as many without" if self.task == "cls" else ""
         )
+        seen = ", and none that the base or its ancestors learnt from"
+        return (
+            f"no hold-out: {kept}; it judges once it has {needed}"
+            f"{seen if self.split.taught_before else ''}"
+        )
+
+    @property
+    def unknown_subjects(self) -> int:
+        """How many of the sweeps are of a subject that nobody named."""
+        sides = (*self.split.training, *self.split.hold_out)
+        return sum(sweep.subject is None for sweep in sides)
 
     def check(self) -> None:
         """Refuse what is too little.
@@ -78,13 +101,19 @@ class CorrectionSet:
             **_count(self.split.training, self.task).model_dump(),
             reviewers=tuple(sorted(names)),
             hold_out=_count(self.split.hold_out, self.task),
+            set_aside=_count(self.split.set_aside, self.task),
+            unknown_subjects=self.unknown_subjects,
             problem=self.problem,
             note=self.note,
         )
 
 
 def read_correction_set(
-    stores: Sequence[Path], task: Task, reviewer: str | None = None, negatives: int = 0
+    stores: Sequence[Path],
+    task: Task,
+    reviewer: str | None = None,
+    negatives: int = 0,
+    taught: Taught | None = None,
 ) -> CorrectionSet:
     """Gather the corrections of some stores for a task.
 
@@ -97,13 +126,16 @@ def read_correction_set(
     negatives : int
         Frames to take from each sweep marked as fully reviewed, see
         :func:`~napari_fetal_iqa.corrections.corrected_sweeps.gather_corrections`.
+    taught : Taught, optional
+        What the base and its ancestors learnt from; none of it judges.
 
     Raises
     ------
     TrainingError, StoreError
         Where a store is not there or unusable, or a stored mask is damaged.
     """
-    return CorrectionSet(task, split_hold_out(read_corrections(stores, reviewer, negatives), task))
+    sweeps = read_corrections(stores, reviewer, negatives)
+    return CorrectionSet(task, split_hold_out(sweeps, task, taught))
 
 
 def _count(sweeps: Sequence[CorrectedSweep], task: Task) -> FrameCounts:

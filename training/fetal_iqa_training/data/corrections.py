@@ -1,12 +1,13 @@
 """Training frames from corrections: the stores, and the sweeps they are of."""
 
+import logging
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from fetal_iqa_training.data.labelled_frames import LabelledFrames
+from fetal_iqa_training.data.labelled_frames import LabelledFrames, content_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.settings import Task
 from napari_fetal_iqa.corrections import (
@@ -16,8 +17,13 @@ from napari_fetal_iqa.corrections import (
     SweepRecord,
 )
 from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep, gather_corrections
+from napari_fetal_iqa.corrections.subject_sources import fill_subjects
+from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE
 from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
 
 _CHUNK = 32
 
@@ -54,6 +60,10 @@ def _opened(paths: Iterable[Path]) -> Iterator[CorrectionStore]:
         if not path.is_file():
             raise TrainingError(f"{path}: there is no corrections store; check the path")
         with CorrectionStore(path) as store:
+            try:
+                fill_subjects(store)
+            except StoreUnwritableError as error:  # it can be read, and that is what counts
+                logger.warning("whose sweeps these are cannot be noted: %s", error)
             yield store
 
 
@@ -127,7 +137,20 @@ def corrected_frames(
             spacing_mm=volume.spacing_mm,
             field_of_view=volume.field_of_view,
             numbers=np.array([c.frame for c in chunk]),
+            subject=sweep.subject,
         )
+
+
+def contents_of(sweep: CorrectedSweep, volume: SweepVolume) -> Iterator[str]:
+    """Hash each sweep of a volume as a data set that holds it would have it.
+
+    By the bounds that the store knows, and as six sweeps, as data sets in the ACOUSLIC-AI layout
+    are read.
+    """
+    length, rest = divmod(len(volume), SWEEPS_PER_CASE)
+    six = () if rest else volume.with_bounds(length).bounds
+    for start, stop in sorted({*sweep.record.bounds, *six}):
+        yield content_of(np.asarray(volume.frames[start:stop]))
 
 
 def _is_positive(correction: FrameCorrection, mask: NDArray[np.bool_], task: Task) -> bool:

@@ -1,7 +1,7 @@
 """Training frames at the network's own size, memory-mapped: never the whole set in memory."""
 
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -33,12 +33,15 @@ class FrameSet:
     positive : (N,) bool array
     data_hash : str
         sha256 of the frames as they came from their files, their masks and labels, in order.
+    contents : tuple of str
+        Hashes of the sources' frames, by which a sweep is known again under any name.
     """
 
     frames: NDArray[np.uint8]
     masks: NDArray[np.bool_]
     positive: NDArray[np.bool_]
     data_hash: str
+    contents: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.positive)
@@ -72,12 +75,14 @@ def build_frame_set(
     folder.mkdir(parents=True, exist_ok=True)
     positive: list[NDArray[np.bool_]] = []
     data_hash = DataHash()
+    contents: list[str] = []
     with (
         (folder / "frames").open("wb") as frames_file,
         (folder / "masks").open("wb") as masks_file,
     ):
         for done, source in enumerate(sources, start=1):
             data_hash.take_in(source)
+            contents.append(source.content)
             for frames, masks in _chunks(source):
                 frames_file.write(resize_frames(frames, image_size).tobytes())
                 masks_file.write(resize_masks(masks, image_size).tobytes())
@@ -85,10 +90,12 @@ def build_frame_set(
             report(done)
     labels = np.concatenate(positive) if positive else np.zeros(0, bool)
     (folder / "positive").write_bytes(labels.tobytes())
-    return open_frame_set(folder, image_size, data_hash.hexdigest())
+    return open_frame_set(folder, image_size, data_hash.hexdigest(), contents)
 
 
-def open_frame_set(folder: Path, image_size: int, data_hash: str) -> FrameSet:
+def open_frame_set(
+    folder: Path, image_size: int, data_hash: str, contents: Sequence[str] = ()
+) -> FrameSet:
     """Open what :func:`build_frame_set` made, memory-mapped.
 
     Raises
@@ -103,6 +110,7 @@ def open_frame_set(folder: Path, image_size: int, data_hash: str) -> FrameSet:
         masks=_mapped(folder / "masks", np.bool_, shape),
         positive=positive,
         data_hash=data_hash,
+        contents=tuple(contents),
     )
 
 

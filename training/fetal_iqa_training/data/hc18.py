@@ -67,7 +67,7 @@ def _case(folder: Path, name: str, pixel_mm: float) -> AnnotatedCase:
     image = _find(folder, _IMAGES, name)
     outline = _find(folder, _OUTLINES, f"{Path(name).stem}_Annotation{Path(name).suffix}")
     read = partial(_frames, image, outline, pixel_mm)
-    return AnnotatedCase(image.stem, image.name.split("_")[0], 1, read)
+    return AnnotatedCase(image.stem, _subject(image), 1, read)
 
 
 def _find(folder: Path, places: tuple[str, ...], name: str) -> Path:
@@ -90,7 +90,13 @@ def _frames(image: Path, outline: Path, pixel_mm: float) -> Iterator[LabelledFra
         masks=mask[None],
         positive=np.array([mask.any()]),
         spacing_mm=(pixel_mm, pixel_mm),
+        subject=_subject(image),
+        case=image.stem,
     )
+
+
+def _subject(image: Path) -> str:
+    return image.name.split("_")[0]
 
 
 def fill_outline(line: NDArray[np.bool_]) -> NDArray[np.bool_]:

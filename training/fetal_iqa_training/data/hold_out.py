@@ -1,9 +1,11 @@
 """Which corrected sweeps judge a model and never train it: the same ones in every run."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from fetal_iqa_models.cards import Taught
+from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.corrections import count_usable
 from fetal_iqa_training.settings import Task
 from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
@@ -16,40 +18,94 @@ _ONE_IN = 5
 
 @dataclass(frozen=True)
 class CorrectionSplit:
-    """Corrected sweeps to train on, and those to be judged by; the latter may be none."""
+    """Corrected sweeps to train on, and those to be judged by.
+
+    Parameters
+    ----------
+    training : tuple of CorrectedSweep
+    hold_out : tuple of CorrectedSweep
+        Never trained on, and neither was an ancestor; none where they are too few to judge by.
+    set_aside : tuple of CorrectedSweep
+        Held out, and of no use: too few, or known to an ancestor of an earlier version's.
+    taught_before : bool
+        Whether some of these were left out because an ancestor learnt from them.
+    lineage_known : bool
+        False where an ancestor's card does not say which corrections taught it: nothing judges.
+    """
 
     training: tuple[CorrectedSweep, ...]
     hold_out: tuple[CorrectedSweep, ...]
+    set_aside: tuple[CorrectedSweep, ...] = ()
+    taught_before: bool = False
+    lineage_known: bool = True
 
 
 def is_held_out(identity: str) -> bool:
-    """Return whether a sweep is for judging, from its content identity alone.
+    """Return whether a subject, or a sweep of an unknown one, is for judging.
 
-    One sweep in five is, and stays so as the store grows, on every machine.
+    From the subject's salted hash or the sweep's content identity alone: one in five is, and stays
+    so as the store grows, on every machine and for every model that is ever made from it.
     """
     return int(hashlib.sha256(identity.encode()).hexdigest(), 16) % _ONE_IN == 0
 
 
-def split_hold_out(sweeps: Sequence[CorrectedSweep], task: Task) -> CorrectionSplit:
-    """Set sweeps aside to judge by, where both sides get enough frames.
+def unit_of(sweep: CorrectedSweep) -> str:
+    """Return what is never divided: the subject whose sweep it is, else the sweep."""
+    return sweep.subject or sweep.record.identity
 
-    Neighbouring frames are alike, so a sweep is never divided. Where the hold-out or what is
-    left to train on would have fewer than 5 positive frames (or, for frame quality, fewer
-    than 5 negative ones), all sweeps are trained on and there is no hold-out.
+
+def things_of(sweep: CorrectedSweep) -> Iterator[Thing]:
+    """Name what a corrected sweep is to a card that records what taught."""
+    yield "sweep", sweep.record.identity
+    if sweep.subject is not None:
+        yield "subject", sweep.subject
+
+
+def split_hold_out(
+    sweeps: Sequence[CorrectedSweep],
+    task: Task,
+    taught: Taught | None = None,
+    contents: Mapping[str, Collection[str]] | None = None,
+) -> CorrectionSplit:
+    """Set sweeps aside to judge by.
+
+    Neighbouring frames are alike, and so are the sweeps of one subject: neither is ever divided.
+    What is held out never trains, however few they are; where they have fewer than 5 positive
+    frames (or, for frame quality, fewer than 5 negative ones), nothing judges.
 
     Parameters
     ----------
     sweeps : sequence of CorrectedSweep
     task : {"cls", "seg"}
+    taught : Taught, optional
+        What the base and its ancestors learnt from: that judges none of their children.
+    contents : mapping of str to collection of str, optional
+        Hashes of each volume's single sweeps, by its identity, where they are known: the base may
+        have been fitted to a data set that holds them.
 
     Returns
     -------
     CorrectionSplit
     """
-    hold_out = tuple(s for s in sweeps if is_held_out(s.record.identity))
-    training = tuple(s for s in sweeps if not is_held_out(s.record.identity))
-    for side in (hold_out, training):
-        positives, negatives = count_usable(side, task)
-        if positives < LEAST_OF_EACH or (task == "cls" and negatives < LEAST_OF_EACH):
-            return CorrectionSplit(tuple(sweeps), ())
-    return CorrectionSplit(training, hold_out)
+    held = [sweep for sweep in sweeps if is_held_out(unit_of(sweep))]
+    training = tuple(sweep for sweep in sweeps if not is_held_out(unit_of(sweep)))
+    known = {unit_of(s) for s in sweeps if taught and _has_taught(s, taught, contents or {})}
+    unseen = tuple(sweep for sweep in held if unit_of(sweep) not in known)
+    positives, negatives = count_usable(unseen, task)
+    enough = positives >= LEAST_OF_EACH and (task == "seg" or negatives >= LEAST_OF_EACH)
+    lineage_known = taught is None or taught.complete
+    judging = unseen if enough and lineage_known else ()
+    return CorrectionSplit(
+        training,
+        judging,
+        tuple(sweep for sweep in held if sweep not in judging),
+        len(unseen) < len(held),
+        lineage_known,
+    )
+
+
+def _has_taught(
+    sweep: CorrectedSweep, taught: Taught, contents: Mapping[str, Collection[str]]
+) -> bool:
+    frames = contents.get(sweep.record.identity, ())
+    return taught.learnt_from([*things_of(sweep), *(("frames", content) for content in frames)])

@@ -1,5 +1,6 @@
 """Frames and what is known of them: where every training set and every evaluation begins."""
 
+import hashlib
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
@@ -30,6 +31,10 @@ class LabelledFrames:
         Outlines end at its edge.
     numbers : (n,) int array, optional
         The frames' numbers in the sweep; 0, 1, 2... where not given.
+    subject : str, optional
+        Whose sweep it is, where known.
+    case : str
+        Name of the case in its data set; empty where it is of none.
     """
 
     sweep: str
@@ -39,6 +44,21 @@ class LabelledFrames:
     spacing_mm: tuple[float, float] | None = None
     field_of_view: NDArray[np.bool_] | None = None
     numbers: NDArray[np.intp] | None = None
+    subject: str | None = None
+    case: str = ""
+
+    @property
+    def content(self) -> str:
+        """Hash of the frames, whatever the names of their files."""
+        return content_of(self.frames)
+
+
+def content_of(frames: NDArray[np.uint8]) -> str:
+    """Hash (n, H, W) frames of one sweep: equal content is the same sweep, wherever it lies."""
+    digest = hashlib.sha256(repr(tuple(frames.shape)).encode())
+    for frame in frames:
+        digest.update(np.ascontiguousarray(frame).tobytes())
+    return digest.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -131,5 +151,7 @@ def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
                 positive=np.asarray(abdomen.any(axis=(1, 2))),
                 spacing_mm=volume.spacing_mm,
                 field_of_view=volume.field_of_view,
+                subject=case.subject_id,
+                case=case.uuid,
             )
         del volume, masks  # a volume is large: not beside the next

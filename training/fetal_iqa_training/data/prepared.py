@@ -35,13 +35,17 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
 class PreparedPart(BaseModel):
-    """One part: how many frames, the hash of the data they come from, and of the files here."""
+    """One part: how many frames, hashes of the data they come from and of the files here.
+
+    ``contents`` are those of each sweep's frames; folders of earlier versions have none.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     frames: int = Field(ge=0)
     data_hash: _Sha256
     content: _Sha256
+    contents: tuple[_Sha256, ...] = ()
 
 
 class Prepared(BaseModel):
@@ -120,7 +124,10 @@ def build_prepared(
 
             built = build_frame_set(frames_of(of_part), image_size, building / part, written)
             parts[part] = PreparedPart(
-                frames=len(built), data_hash=built.data_hash, content=_content(building / part)
+                frames=len(built),
+                data_hash=built.data_hash,
+                content=_content(building / part),
+                contents=built.contents,
             )
             del built  # its files are open, and move
             done += sum(case.n_sources for case in of_part)
@@ -193,7 +200,7 @@ def open_part(folder: Path, note: Prepared, part: Literal["training", "validatio
     try:
         if _content(folder / part) != expected.content:
             raise OSError(None, "not as it was built")
-        return open_frame_set(folder / part, note.image_size, expected.data_hash)
+        return open_frame_set(folder / part, note.image_size, expected.data_hash, expected.contents)
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise TrainingError(f"{folder / part}: damaged ({reason}); build it again") from None

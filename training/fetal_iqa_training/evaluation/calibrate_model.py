@@ -16,10 +16,11 @@ from fetal_iqa_models import (
     save_with_card,
 )
 from fetal_iqa_models.cards import CARD_FILE
-from fetal_iqa_training.data.datasets import list_annotated, origin
+from fetal_iqa_models.taught import Thing
+from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.frame_set import DataHash, FrameSet
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
-from fetal_iqa_training.data.split import cases_of_part, read_split
+from fetal_iqa_training.data.split import read_split
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibration import (
     TEMPERATURES,
@@ -29,8 +30,9 @@ from fetal_iqa_training.evaluation.calibration import (
     fit_temperature,
 )
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
+from fetal_iqa_training.evaluation.known_frames import Watched, cases_to_judge
 from fetal_iqa_training.progress import Report, silent
-from fetal_iqa_training.settings import Part
+from fetal_iqa_training.settings import OwnPart
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -130,7 +132,7 @@ def calibrate(
     out: Path,
     *,
     split: Path | None = None,
-    part: Part = "validation",
+    part: OwnPart | None = None,
     encoder_weights: Path | None = None,
     device: str = "auto",
     command: str = "",
@@ -146,14 +148,15 @@ def calibrate(
     model : path or str
         Model folder or the name of a shipped one; it becomes the parent.
     data : Path
-        Folder in the ACOUSLIC-AI or the HC18 layout, with frames that the model did not learn
-        from.
+        Folder in the ACOUSLIC-AI or the HC18 layout. What share of its frames taught the model is
+        in the card's ``calibrated_on``.
     out : Path
         Model folder to make.
     split : Path, optional
-        List of who is in which part; without it all annotated sweeps are used.
-    part : {"training", "validation", "test"}
-        Of that list.
+        List of who is in which part; without it the model's own split decides.
+    part : {"training", "validation", "test", "all"}, optional
+        Of the split; validation by default, and all of data that hold none of the model's own
+        split.
     encoder_weights : Path, optional
         Where the model folder does not hold its encoder; else those fetched before.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -172,10 +175,15 @@ def calibrate(
     old = load_card(model)
     if old.task != "cls":
         raise TrainingError(f"{model}: outlines frames; calibration is of frame quality, task cls")
-    cases = list_annotated(data) if split is None else cases_of_part(data, split, part)
+    cases, what = cases_to_judge(old.taught, data, split, part, "validation")
     network = load_model(model, encoder_weights, paths.weights())
-    seen = DataHash()
-    judged = judge(network, _passing(frames_of(cases), seen), device=device, report=report)
+    seen, watched = DataHash(), Watched(old.taught)
+    contents: list[str] = []
+    passing = _passing(watched.passing(frames_of(cases)), seen, contents)
+    judged = judge(network, passing, device=device, report=report)
+    judged_on = watched.judged_on(what)
+    chose: list[Thing] = [("case", case.name) for case in cases]
+    chose += [("frames", content) for content in contents]
     temperature = find_temperature(judged)
     training: dict[str, JsonValue] = {
         "command": command,
@@ -183,7 +191,7 @@ def calibrate(
             "data": origin(data),
             "data_hash": seen.hexdigest(),
             "split": None if split is None else read_split(split).sha256,
-            "part": None if split is None else part,
+            **judged_on.as_json(),
         },
         "started_from": old.training,
     }
@@ -200,6 +208,7 @@ def calibrate(
             "quality_threshold": _same_decisions(old, temperature),
             "parent": model_hash(model),
             "training": training,
+            "taught": old.lineage(model_hash(model)).having(chose=chose),
             "metrics": {"calibration": metrics},
             "tool_version": TOOL_VERSION,
         }
@@ -227,7 +236,10 @@ def _same_decisions(old: ModelCard, temperature: float) -> float:
     return float(expit(threshold))
 
 
-def _passing(sources: Iterable[LabelledFrames], seen: DataHash) -> Iterator[LabelledFrames]:
+def _passing(
+    sources: Iterable[LabelledFrames], seen: DataHash, contents: list[str]
+) -> Iterator[LabelledFrames]:
     for source in sources:
         seen.take_in(source)
+        contents.append(source.content)
         yield source

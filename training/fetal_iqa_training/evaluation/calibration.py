@@ -6,6 +6,7 @@ A library on numbers; :mod:`~fetal_iqa_training.evaluation.calibrate_model` is a
 from dataclasses import dataclass
 from math import exp, log
 from pathlib import Path
+from textwrap import wrap
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -164,7 +165,9 @@ def calibrated(logits: ArrayLike, temperature: float) -> NDArray[np.float64]:
     return np.asarray(expit(np.asarray(logits, np.float64) / temperature))
 
 
-def draw_reliability(before: Reliability, path: Path, after: Reliability | None = None) -> None:
+def draw_reliability(
+    before: Reliability, path: Path, after: Reliability | None = None, remark: str | None = None
+) -> None:
     """Draw a reliability diagram as PNG: observed share over promised probability.
 
     Parameters
@@ -173,6 +176,8 @@ def draw_reliability(before: Reliability, path: Path, after: Reliability | None 
     path : Path
     after : Reliability, optional
         Drawn beside it: the same frames after calibration.
+    remark : str, optional
+        What must be known of the frames; written over the diagram.
     """
     from matplotlib.figure import Figure
 
@@ -193,6 +198,8 @@ def draw_reliability(before: Reliability, path: Path, after: Reliability | None 
             label=f"{name}, expected error {found.expected_error:.3f}",
         )
     axes.legend(loc="upper left", frameon=False)
+    if remark is not None:
+        axes.set_title("\n".join(wrap(remark, 60)), fontsize=8)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, format="png", dpi=120)
 

@@ -12,8 +12,8 @@ from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.settings import Task
 
 RESAMPLES = 1000
-CLUSTERS = 5
-"""From as many sweeps on, sweeps are resampled; of fewer, their frames."""
+FEWEST_UNITS = 5
+"""Subjects or sweeps; of fewer no interval is given, for their resamples show nothing."""
 NAMED = 20
 """At most as many frames are named as better, and as worse."""
 NOTABLE = 0.02
@@ -40,6 +40,8 @@ class FrameOutcome:
         Of a segmenter's mask, where the frame has a true one.
     circumference_error_mm : float, optional
         Absolute difference of the circumferences, where both masks can be measured.
+    subject : str, optional
+        Whose sweep it is, where known.
     """
 
     sweep: str
@@ -49,6 +51,12 @@ class FrameOutcome:
     decision: bool
     dice: float | None = None
     circumference_error_mm: float | None = None
+    subject: str | None = None
+
+    @property
+    def unit(self) -> str:
+        """What is resampled: the subject, else the sweep."""
+        return self.sweep if self.subject is None else self.subject
 
 
 Outcomes = Sequence[FrameOutcome]
@@ -67,8 +75,9 @@ def metrics(outcomes: Outcomes) -> dict[str, float]:
 def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, JsonValue]:
     """Return 95 % intervals of each metric of parent and child, and of their difference.
 
-    Paired percentile bootstrap: both are judged on the same 1000 resamples, of sweeps where
-    there are 5 or more, since frames of one sweep are alike, else of frames.
+    Paired percentile bootstrap: both are judged on the same 1000 resamples of subjects, or of
+    sweeps where it is not known whose they are, since frames of one subject are alike. Of fewer
+    than 5 there are no intervals: they would be narrow for want of variety.
 
     Parameters
     ----------
@@ -79,12 +88,15 @@ def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, Jso
     Returns
     -------
     dict
-        ``{"f1": {"parent": [low, high], "child": [...], "difference": [...]}, ...}``.
+        ``{"f1": {"parent": [low, high], "child": [...], "difference": [...]}, ...}``; empty where
+        there are too few to tell.
 
     References
     ----------
     Efron and Tibshirani, An Introduction to the Bootstrap, 1993, chapter 13.
     """
+    if len({outcome.unit for outcome in parent}) < FEWEST_UNITS:
+        return {}
     weights = _resampled(parent, np.random.default_rng(seed))
     before, after = _weighted(parent, weights), _weighted(child, weights)
     found: dict[str, JsonValue] = {}
@@ -97,6 +109,16 @@ def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, Jso
         ends = {side: np.nanpercentile(values, [2.5, 97.5]) for side, values in sides.items()}
         found[name] = {side: [round(float(end), 4) for end in of] for side, of in ends.items()}
     return dict(sorted(found.items()))
+
+
+def resampled_units(outcomes: Outcomes) -> dict[str, JsonValue]:
+    """Say what intervals resample: ``unit`` in words, ``count`` of them, whether ``enough``."""
+    units = {outcome.unit for outcome in outcomes}
+    known = [outcome.subject is not None for outcome in outcomes]
+    unit = "sweeps" if not any(known) else "subjects"
+    if any(known) and not all(known):
+        unit = "subjects, and sweeps of unknown ones"
+    return {"unit": unit, "count": len(units), "enough": len(units) >= FEWEST_UNITS}
 
 
 def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
@@ -153,8 +175,7 @@ def _rounded(outcomes: Outcomes) -> dict[str, JsonValue]:
 
 def _resampled(outcomes: Outcomes, random: np.random.Generator) -> NDArray[np.float64]:
     """How often each frame is in each resample, (RESAMPLES, N)."""
-    sweeps = np.unique([outcome.sweep for outcome in outcomes], return_inverse=True)[1]
-    clusters = sweeps if sweeps.max() + 1 >= CLUSTERS else np.arange(len(outcomes))
+    clusters = np.unique([outcome.unit for outcome in outcomes], return_inverse=True)[1]
     n_clusters = int(clusters.max()) + 1
     drawn = random.multinomial(n_clusters, np.full(n_clusters, 1 / n_clusters), RESAMPLES)
     return drawn[:, clusters].astype(np.float64)

@@ -1,7 +1,7 @@
 """Judging a model as it is in use: the same prediction, on the sweep's own grid."""
 
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,13 +14,12 @@ from fetal_iqa_models import (
     FramePredictor,
     FrameSegmenter,
     PredictionBatch,
+    load_card,
     load_model,
 )
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
-from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
-from fetal_iqa_training.data.split import cases_of_part
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibration import (
     brier_score,
@@ -30,9 +29,10 @@ from fetal_iqa_training.evaluation.calibration import (
     reliability,
 )
 from fetal_iqa_training.evaluation.comparison import FrameOutcome
+from fetal_iqa_training.evaluation.known_frames import JudgedOn, Watched, cases_to_judge
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
 from fetal_iqa_training.progress import Progress, Report, silent
-from fetal_iqa_training.settings import Part
+from fetal_iqa_training.settings import OwnPart
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.storage import paths
@@ -59,6 +59,8 @@ class Evaluation:
         Frame by frame.
     logits : (N,) float32 array
         Of a classifier, before the temperature; empty for a segmenter.
+    judged_on : JudgedOn, optional
+        What the model knew of these frames, where that was asked.
     """
 
     frames: int
@@ -69,6 +71,7 @@ class Evaluation:
     logits: NDArray[np.float32] = field(
         default_factory=lambda: np.zeros(0, np.float32), repr=False, compare=False
     )
+    judged_on: JudgedOn | None = None
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -174,7 +177,9 @@ def _outcomes(
             assert batch.quality is not None
             score = float(batch.quality[row])
             decision = score > quality_threshold
-            yield FrameOutcome(source.sweep, number, positive, score, decision)
+            yield FrameOutcome(
+                source.sweep, number, positive, score, decision, subject=source.subject
+            )
             continue
         mask, truth = batch.masks[row], source.masks[frame]
         score = float(batch.area_fraction[row])
@@ -186,6 +191,7 @@ def _outcomes(
             score >= area_threshold,
             dice(mask, truth, of_nothing=None) if truth.any() else None,
             _circumference_error_mm(source, int(frame), mask),
+            source.subject,
         )
 
 
@@ -207,12 +213,12 @@ def evaluate(
     data: Path,
     *,
     split: Path | None = None,
-    part: Part = "test",
+    part: OwnPart | None = None,
     encoder_weights: Path | None = None,
     device: str = "auto",
     report: Report = silent,
 ) -> Evaluation:
-    """Judge a model folder on all annotated sweeps of a data set, or on a part of them.
+    """Judge a model folder on the test part of its own split, or on other data.
 
     Parameters
     ----------
@@ -221,9 +227,9 @@ def evaluate(
     data : Path
         Folder in the ACOUSLIC-AI or the HC18 layout.
     split : Path, optional
-        List of who is in which part.
-    part : {"training", "validation", "test"}
-        Of that list.
+        List of who is in which part; without it the model's own split decides.
+    part : {"training", "validation", "test", "all"}, optional
+        Of the split; test by default, and all of data that hold none of the model's own split.
     encoder_weights : Path, optional
         Where the model folder does not hold its encoder; else those fetched before.
     device : {"auto", "cuda", "mps", "cpu"}
@@ -232,15 +238,19 @@ def evaluate(
     Returns
     -------
     Evaluation
+        With ``judged_on``, which says how many of the frames the model has seen before.
 
     Raises
     ------
     ModelError, SweepError, TrainingError
         Where the model or the data cannot be used.
     """
-    cases = list_annotated(data) if split is None else cases_of_part(data, split, part)
+    taught = load_card(model).taught
+    cases, what = cases_to_judge(taught, data, split, part, "test")
     network = load_model(model, encoder_weights, paths.weights())
-    return judge(network, frames_of(cases), device=device, report=report)
+    watched = Watched(taught)
+    judged = judge(network, watched.passing(frames_of(cases)), device=device, report=report)
+    return replace(judged, judged_on=watched.judged_on(what))
 
 
 def draw_quality(judged: Evaluation, path: Path) -> None:
@@ -257,4 +267,5 @@ def draw_quality(judged: Evaluation, path: Path) -> None:
     plain = calibrated(judged.logits, 1.0)
     same = np.allclose(plain, judged.scores, atol=1e-6)
     before, after = (reliability(scores, judged.labels) for scores in (plain, judged.scores))
-    draw_reliability(before, path, None if same else after)
+    remark = judged.judged_on.remark if judged.judged_on else None
+    draw_reliability(before, path, None if same else after, remark)

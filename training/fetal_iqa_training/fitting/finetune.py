@@ -12,11 +12,18 @@ from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
 from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
+from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.comparison import changed, intervals, per_sweep
+from fetal_iqa_training.evaluation.comparison import (
+    changed,
+    intervals,
+    per_sweep,
+    resampled_units,
+)
 from fetal_iqa_training.evaluation.evaluate import Evaluation
 from fetal_iqa_training.fitting.finetune_context import (
     EarlierData,
@@ -24,6 +31,7 @@ from fetal_iqa_training.fitting.finetune_context import (
     with_phantoms,
 )
 from fetal_iqa_training.fitting.frozen_encoder import encoder_is_trained
+from fetal_iqa_training.fitting.kept_back import kept_back
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame, rank
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
@@ -38,8 +46,6 @@ from napari_fetal_iqa.version import TOOL_VERSION
 
 _SHOWN = 64
 """Without patience the progress shows the metrics on as many of the training frames."""
-_KEPT_BACK = 5
-"""With patience, one corrected frame in five chooses when to stop."""
 
 
 def finetune(
@@ -96,7 +102,9 @@ def finetune(
         Of the child; None in all processes but the first. ``metrics`` has ``parent`` and
         ``child`` on the ``corrections`` that it was fine-tuned on, on the ``hold_out`` and on the
         ``reference``, as far as there are such; for the latter two ``intervals``, for the
-        hold-out also ``sweeps`` and ``changed``; and ``note``, why nothing was held out.
+        hold-out also ``sweeps`` and ``changed``; ``units``, what was resampled for them; and
+        ``note``, why nothing was held out. ``taught`` of the card says what the child and all its
+        ancestors learnt from.
 
     Raises
     ------
@@ -120,20 +128,27 @@ def finetune(
             f"batches of {settings.batch_size} frames cannot be shared by {schedule.processes} "
             "processes; choose a multiple of them"
         )
-    corrections = read_correction_set(stores, settings.task, reviewer, negatives)
+    assert network.card is not None
+    assert network.hash is not None
+    corrections = read_correction_set(
+        stores, settings.task, reviewer, negatives, network.card.lineage(network.hash)
+    )
     corrections.check()
     finder = SweepFinder(sweep_folders)
     context = FinetuneContext(network, corrections, finder, settings, report)
+    context, taught = context.told_apart()
+    corrections = context.corrections
     folders = with_phantoms(network, settings, earlier_data or EarlierData(), report)
     first = rank() == 0
     # now, because the training changes the network in place
     parent = context.judged(folders.reference) if first else {}
     work = out.parent / f".{out.name}.training"
-    frames, n_corrected = context.frame_set(folders.rehearsal, work / f"frames-{rank()}")
+    frames, whose = context.frame_set(folders.rehearsal, work / f"frames-{rank()}")
+    n_corrected = len(whose)
     run = work / "run"
     if first:
         enter(run, f"{network.hash}\n{frames.data_hash}\n{settings.model_dump_json()}\n")
-    _train(network, frames, n_corrected, settings, run, schedule, report)
+    back = _train(network, frames, whose, settings, run, schedule, report)
     if not first:
         return None
     training: dict[str, JsonValue] = {
@@ -143,11 +158,17 @@ def finetune(
         "frames": n_corrected,
         "positives": int(frames.positive[:n_corrected].sum()),
         "rehearsed": len(frames) - n_corrected,
+        "kept_back": back,
+        "set_aside": len(corrections.split.set_aside),
+        "unknown_subjects": corrections.unknown_subjects,
     }
+    if folders.rehearsal is not None and len(frames) > n_corrected:
+        cases = list_annotated(folders.rehearsal)
+        taught = taught.having(("case", case.name) for case in cases)
     data_hash = frames.data_hash
     del frames  # its files are open, and go with the work folder
     metrics = _compared(parent, context.judged(folders.reference), corrections)
-    save_model(network, out, _card_of_child(network, training, data_hash, metrics))
+    save_model(network, out, _card_of_child(network, training, data_hash, taught, metrics))
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
 
@@ -155,18 +176,22 @@ def finetune(
 def _train(
     network: Network,
     frames: FrameSet,
-    n_corrected: int,
+    whose: list[str],
     settings: FinetuneSettings,
     folder: Path,
     schedule: Schedule,
     report: Report,
-) -> None:
+) -> int:
+    """Train in place; return how many corrected frames chose when to stop."""
+    n_corrected = len(whose)
     takes_lora = network.lora is not None or network.encoder.spec.lora_targets is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         set_strategy(network, "lora" if takes_lora else "full", settings.lora)
     before = {name: p.detach().clone() for name, p in _trained(network)}
-    trained, kept_back = _kept_back(frames.positive[:n_corrected], settings.patience is not None)
+    wanted = settings.patience is not None
+    back = kept_back(frames.positive[:n_corrected], whose) if wanted else np.zeros(0, np.intp)
+    trained = np.setdiff1d(np.arange(n_corrected), back)
     sampler: Sampler[Sample]
     if settings.steps is None:
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
@@ -174,7 +199,7 @@ def _train(
         kinds = _kinds(frames.positive, trained, n_corrected, settings.rehearsal)
         n_samples = min(settings.steps, STEPS_A_ROUND) * settings.batch_size
         sampler = BalancedSampler(kinds, n_samples, settings.seed)
-    shown = kept_back if len(kept_back) else trained[:_SHOWN]
+    shown = back if len(back) else trained[:_SHOWN]
     dataset = FrameDataset(frames, Augmentation(magnification=settings.magnification))
     run_training(
         FrameLearner(network, settings),
@@ -192,29 +217,19 @@ def _train(
             schedule,
             epochs=settings.epochs if settings.steps is None else None,
             steps=settings.steps,
-            keep_best=len(kept_back) > 0,
-            patience=settings.patience if len(kept_back) else None,
+            keep_best=len(back) > 0,
+            patience=settings.patience if len(back) else None,
         ),
         report,
     )
     with torch.no_grad():
         for name, parameter in _trained(network):
             parameter.lerp_(before[name], 1 - settings.blend)
+    return len(back)
 
 
 def _trained(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
     return [(name, p) for name, p in network.named_parameters() if p.requires_grad]
-
-
-def _kept_back(
-    positive: NDArray[np.bool_], wanted: bool
-) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """Divide corrected frames into those to learn from and one in five of each kind."""
-    kinds = np.flatnonzero(positive), np.flatnonzero(~positive)
-    # from the middle of each five: of one or two frames none can be spared
-    back = [kind[_KEPT_BACK // 2 :: _KEPT_BACK] for kind in kinds]
-    kept_back = np.sort(np.concatenate(back)) if wanted else np.zeros(0, np.intp)
-    return np.setdiff1d(np.arange(len(positive)), kept_back), kept_back
 
 
 def _kinds(
@@ -237,10 +252,10 @@ def _compared(
         side: {name: evaluation.as_metrics() for name, evaluation in judged.items()}
         for side, judged in (("parent", parent), ("child", child))
     }
+    judging = [name for name in parent if name != "corrections"]
+    metrics["units"] = {name: resampled_units(parent[name].outcomes) for name in judging}
     metrics["intervals"] = {
-        name: intervals(parent[name].outcomes, child[name].outcomes)
-        for name in parent
-        if name != "corrections"
+        name: intervals(parent[name].outcomes, child[name].outcomes) for name in judging
     }
     if "hold_out" in parent:
         held = parent["hold_out"].outcomes, child["hold_out"].outcomes
@@ -255,6 +270,7 @@ def _card_of_child(
     network: Network,
     training: dict[str, JsonValue],
     data_hash: str,
+    taught: Taught,
     metrics: dict[str, JsonValue],
 ) -> ModelCard:
     """Take over what the parent's card says but for what the training changed."""
@@ -269,6 +285,7 @@ def _card_of_child(
             "parent": network.hash,
             "training_data": data_hash,
             "training": training,
+            "taught": taught,
             "metrics": metrics,
             "tool_version": TOOL_VERSION,
         }

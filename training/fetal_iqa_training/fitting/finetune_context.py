@@ -6,10 +6,12 @@ from pathlib import Path
 
 import numpy as np
 
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import CorrectionSet
-from fetal_iqa_training.data.corrections import CorrectedSweep, corrected_frames
+from fetal_iqa_training.data.corrections import CorrectedSweep, contents_of, corrected_frames
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set
+from fetal_iqa_training.data.hold_out import split_hold_out, things_of
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.data.phantoms import (
     balanced_frames,
@@ -74,16 +76,15 @@ class FinetuneContext:
             if frames is not None
         }
 
-    def frame_set(self, rehearsal: Path | None, folder: Path) -> tuple[FrameSet, int]:
-        """Build the training frames, corrected ones first; return also how many those are."""
-        corrected = 0
+    def frame_set(self, rehearsal: Path | None, folder: Path) -> tuple[FrameSet, list[str]]:
+        """Build the training frames, corrected ones first; return also whose each of those is."""
+        whose: list[str] = []
         levels = GreyLevels(self.settings.seed)
         random = np.random.default_rng(self.settings.seed)
 
         def frames() -> Iterator[LabelledFrames]:
-            nonlocal corrected
             for source in self._frames_of(self.corrections.split.training):
-                corrected += len(source.positive)
+                whose.extend([source.subject or source.sweep] * len(source.positive))
                 levels.see(source.frames)
                 yield source
             for source in balanced_frames(rehearsal) if rehearsal else ():
@@ -97,7 +98,45 @@ class FinetuneContext:
         frame_set = build_frame_set(
             frames(), size, folder, lambda done: report(Progress("reading", done))
         )
-        return frame_set, corrected
+        return frame_set, whose
+
+    def told_apart(self) -> tuple["FinetuneContext", Taught]:
+        """Open every sweep, leave out what taught the base, and say what teaches the child.
+
+        Returns
+        -------
+        context : FinetuneContext
+            As this, of the hold-out only what neither the base nor an ancestor learnt from.
+        taught : Taught
+            For the child's card, without its rehearsal.
+
+        Raises
+        ------
+        SweepError
+            Names all sweeps that are not found.
+        """
+        card = self.network.card
+        assert card is not None
+        assert self.network.hash is not None
+        taught = card.lineage(self.network.hash)
+        split = self.corrections.split
+        sides = (*split.training, *split.hold_out, *split.set_aside)
+        self.finder.check([sweep.record for sweep in (*split.training, *split.hold_out)])
+        contents = {
+            sweep.record.identity: set(contents_of(sweep, self.finder.find(sweep.record)))
+            for sweep in (*split.training, *split.hold_out)
+        }
+        task = self.corrections.task
+        apart = split_hold_out(sides, task, taught, contents)
+        learnt = [
+            thing
+            for sweep in apart.training
+            for thing in (
+                *things_of(sweep),
+                *(("frames", content) for content in sorted(contents[sweep.record.identity])),
+            )
+        ]
+        return replace(self, corrections=CorrectionSet(task, apart)), taught.having(learnt)
 
     def _frames_of(self, side: Sequence[CorrectedSweep]) -> Iterator[LabelledFrames]:
         for sweep in side:

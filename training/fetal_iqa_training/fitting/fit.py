@@ -1,7 +1,7 @@
 """Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +22,14 @@ from fetal_iqa_models import (
     trainable_parameters,
     weights_record,
 )
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
+from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
-from fetal_iqa_training.data.labelled_frames import frames_of
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.data.split import CaseSplit
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
@@ -156,7 +159,9 @@ def fit(
         temperature = calibration.temperature
         validated |= calibration.errors
         training["calibration"] = calibration.note
+    taught = _taught(chosen.cases, frames, validation, parent)
     card = _card(network, weights, frames.data_hash, training, demo, parent, temperature)
+    card = card.model_copy(update={"taught": taught})
     del frames, validation  # their files are open, and go with the work folder
     metrics: dict[str, JsonValue] = {"validation": validated}
     network.card = card
@@ -277,6 +282,26 @@ def _train(
         logs,
     )
     return learner.best_validation()
+
+
+def _taught(
+    cases: CaseSplit, frames: FrameSet, validation: FrameSet, parent: Network | None
+) -> Taught:
+    """Record who is on which side: cases by name, and their frames by content."""
+    if parent is not None and parent.card is not None and parent.hash is not None:
+        before = parent.card.lineage(parent.hash)
+    else:
+        before = Taught.salted(frames.data_hash)
+
+    def things(of: Sequence[AnnotatedCase], contents: Sequence[str] = ()) -> Iterator[Thing]:
+        yield from (("case", case.name) for case in of)
+        yield from (("frames", content) for content in contents)
+
+    return before.having(
+        things(cases.training, frames.contents),
+        things(cases.validation, validation.contents),
+        things(cases.test),
+    )
 
 
 def _card(

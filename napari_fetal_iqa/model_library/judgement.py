@@ -1,0 +1,131 @@
+"""Is a child worse than its parent: by frames, outlines and circumference together."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from napari_fetal_iqa.model_library.comparison import (
+    Intervals,
+    IntervalsBySet,
+    Metrics,
+    MetricsBySet,
+    ModelComparison,
+    Units,
+    UnitsBySet,
+)
+
+JUDGED_BY: Mapping[str, tuple[str, ...]] = {
+    "cls": ("f1",),
+    "seg": ("f1", "dice", "circumference_error_mm"),
+}
+"""The metrics that a child is judged by, all of them: a better Dice may hide a worse AC."""
+
+LESS_IS_BETTER = frozenset({"circumference_error_mm"})
+
+_IN_WORDS = {"f1": "F1", "dice": "Dice", "circumference_error_mm": "AC error in mm"}
+
+
+@dataclass(frozen=True)
+class Move:
+    """One metric of a child beside its parent's, on the same frames.
+
+    Parameters
+    ----------
+    name : str
+    before, after : float
+    sure : bool
+        The 95 % interval of the difference is known and leaves 0 out.
+    """
+
+    name: str
+    before: float
+    after: float
+    sure: bool
+
+    @property
+    def worse(self) -> bool:
+        """Whether the child does worse."""
+        less = self.name in LESS_IS_BETTER
+        return self.after > self.before if less else self.after < self.before
+
+    def __str__(self) -> str:
+        """Write as ``F1 0.7, before 0.8``."""
+        return f"{_IN_WORDS[self.name]} {self.after}, before {self.before}"
+
+
+@dataclass(frozen=True)
+class Judgement:
+    """How a child compares with its parent.
+
+    Parameters
+    ----------
+    hold_out, reference : tuple of Move
+        The metrics by which it is judged, on what neither learnt from and on what the parent knew.
+    units : Units or None
+        What the intervals of the hold-out resample.
+    """
+
+    hold_out: tuple[Move, ...]
+    reference: tuple[Move, ...]
+    units: Units | None = None
+
+    @property
+    def worse(self) -> tuple[Move, ...]:
+        """What got worse on the hold-out, be it by chance."""
+        return tuple(move for move in self.hold_out if move.worse)
+
+    @property
+    def forgotten(self) -> tuple[Move, ...]:
+        """What surely got worse on the reference; a little of it is always forgotten."""
+        return tuple(move for move in self.reference if move.worse and move.sure)
+
+    @property
+    def doubt(self) -> str:
+        """Why the hold-out may mislead: too few units, or intervals around 0; empty where not."""
+        if self.units is not None and not self.units.enough:
+            return f"{self.units.count} {self.units.unit}: too few to tell"
+        return "" if any(move.sure for move in self.worse) else "which may be chance"
+
+    @property
+    def verdict(self) -> str | None:
+        """What is worse, in words; None where nothing is, or nothing is known."""
+        parts = []
+        if self.worse:
+            known = self.units is not None or any(move.sure for move in self.hold_out)
+            doubt = f" ({self.doubt})" if known and self.doubt else ""
+            moves = "; ".join(map(str, self.worse))
+            parts.append(f"worse than its parent on the hold-out: {moves}{doubt}")
+        if self.forgotten:
+            moves = "; ".join(map(str, self.forgotten))
+            parts.append(f"worse than its parent on the reference: {moves}")
+        return ", and ".join(parts) or None
+
+
+def judge_child(comparison: ModelComparison, task: str) -> Judgement:
+    """Judge a child by what its card says of itself and its parent."""
+    parent, child = comparison.parent or MetricsBySet(), comparison.child or MetricsBySet()
+    intervals = comparison.intervals or IntervalsBySet()
+    units = comparison.units or UnitsBySet()
+    return Judgement(
+        _moves(task, parent.hold_out, child.hold_out, intervals.hold_out),
+        _moves(task, parent.reference, child.reference, intervals.reference),
+        units.hold_out,
+    )
+
+
+def _moves(
+    task: str, before: Metrics | None, after: Metrics | None, intervals: Intervals | None
+) -> tuple[Move, ...]:
+    moves = []
+    for name in JUDGED_BY.get(task, ()):
+        was, now = _finite((before or {}).get(name)), _finite((after or {}).get(name))
+        if was is not None and now is not None:
+            of_metric = (intervals or {}).get(name)
+            ends = of_metric.difference if of_metric else None
+            sure = ends is not None and all(map(math.isfinite, ends))
+            moves.append(Move(name, was, now, bool(sure and ends and not ends[0] <= 0 <= ends[1])))
+    return tuple(moves)
+
+
+def _finite(value: float | None) -> float | None:
+    return float(value) if value is not None and math.isfinite(value) else None
