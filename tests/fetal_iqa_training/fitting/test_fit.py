@@ -100,7 +100,7 @@ def test_the_fitted_folder_is_a_model_and_nothing_else_is_left(fitted):
 
 def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     folder, _, _ = fitted
-    judged = evaluate(folder, data, device="cpu")
+    judged = evaluate(folder, data, part="all", device="cpu")
     positives = sum(int(s.positive.sum()) for s in acouslic_frames(list_cases(data)))
     assert (judged.frames, judged.positives) == (300, positives)
     assert judged.metrics["dice"] > 0.7
