@@ -4,6 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from fetal_iqa_models.untrusted.tensor_bytes import TensorBytes
 from napari_fetal_iqa.analysis import Analyser, Analysis, analyse_sweep, cache, choose_models
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import FrameResults
@@ -165,6 +166,22 @@ def test_a_flipped_bit_anywhere_gives_the_same_analysis_or_none(analysis, sweep,
         assert found is None or everything(found) == everything(analysis)
     path.write_bytes(sound)
     assert everything(cache.load(sweep, setup)) == everything(analysis)
+
+
+def test_a_cache_that_is_shortened_while_it_is_read_is_none(
+    analysis, sweep, setup, monkeypatch, caplog
+):
+    cache.save(analysis)
+    read, path = TensorBytes.read_into, cached_file()
+
+    def cut_and_read(self, name, memory):
+        with path.open("r+b") as file:
+            file.truncate(300)
+        read(self, name, memory)
+
+    monkeypatch.setattr(TensorBytes, "read_into", cut_and_read)
+    assert cache.load(sweep, setup) is None
+    assert "damaged" in caplog.text
 
 
 def test_a_cache_that_cannot_be_written_only_warns(analysis, sweep, setup, caplog):
