@@ -77,6 +77,7 @@ class Worklist(QObject):
         self.ahead.read.connect(self._was_read_ahead)
         self.ahead.analysed.connect(self._look_at_source)
         self.ahead.failed.connect(self._failed_ahead)
+        self.ahead.gave_way.connect(self._begin_ahead)
         runner.ended.connect(self._begin_ahead)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
@@ -218,6 +219,8 @@ class Worklist(QObject):
             NOTING.start(worker)
         if self._rows:
             path = sweep.path if sweep is not None and self.holds(sweep) else None
+            if path is None:
+                self.ahead.stop()  # nobody goes on from here
             self.widget.show_front(self._row_at[path] if path else None)
             self.widget.say("")
 
@@ -261,7 +264,8 @@ class Worklist(QObject):
             self.failed.emit(message)
 
     def _begin_ahead(self) -> None:
-        if self._session is None or not self._rows or self.widget.model.in_front is None:
+        waits = self._runner.running and self.ahead.has_read  # its end is told
+        if waits or self._session is None or not self._rows or self.widget.model.in_front is None:
             return
         number = self.widget.beside(1)
         if number is not None:

@@ -3,6 +3,7 @@
 import logging
 import threading
 from collections.abc import Callable, Generator
+from enum import Enum, auto
 
 import psutil
 from qtpy.QtCore import QObject, Signal
@@ -30,8 +31,17 @@ MOST_BYTES = 2 << 30
 _PART_OF_FREE_MEMORY = 0.5
 
 
+class Outcome(Enum):
+    """What came of the analysis of the next sweep."""
+
+    ANALYSED = auto()
+    GAVE_WAY = auto()  # to the sweep on the screen; it goes on later
+    LEFT = auto()  # not wanted, or not possible
+
+
 class ReadAhead(QObject):
-    """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read.
+    """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read,
+    ``gave_way`` tells that its analysis waits for the one of the sweep on the screen.
 
     Its analysis goes into the cache. It gives way whenever the sweep on the screen is analysed,
     and stops when another sweep is wanted.
@@ -44,6 +54,7 @@ class ReadAhead(QObject):
 
     read = Signal(object)  # SweepSource
     analysed = Signal(object)  # SweepSource
+    gave_way = Signal()
     failed = Signal(object, str)  # SweepSource, why
 
     def __init__(self, runner: AnalysisRunner, parent: QObject | None = None) -> None:
@@ -72,9 +83,14 @@ class ReadAhead(QObject):
             lambda: self._runner.running,
         )
         worker.yielded.connect(lambda sweep: self._take(stop, sweep))
-        worker.returned.connect(lambda done: self._end(stop, bool(done)))
+        worker.returned.connect(lambda outcome: self._end(stop, outcome))
         worker.errored.connect(lambda error: self._fail(stop, error))
         AHEAD.start(worker)
+
+    @property
+    def has_read(self) -> bool:
+        """Whether a sweep is ready here."""
+        return self._sweep is not None
 
     def is_reading(self, source: SweepSource) -> bool:
         """Whether this sweep is being read right now."""
@@ -97,12 +113,14 @@ class ReadAhead(QObject):
             self._sweep = sweep
             self.read.emit(self._source)
 
-    def _end(self, stop: threading.Event, done: bool) -> None:
-        if stop is self._stop and self._source is not None:
-            if done:
-                self.analysed.emit(self._source)
-            if self._sweep is None or not done:
-                stop.set()  # may begin again
+    def _end(self, stop: threading.Event, outcome: Outcome) -> None:
+        if stop is not self._stop or self._source is None:
+            return
+        if outcome is Outcome.ANALYSED:
+            self.analysed.emit(self._source)
+        elif outcome is Outcome.GAVE_WAY:
+            stop.set()  # may begin again
+            self.gave_way.emit()
 
     def _fail(self, stop: threading.Event, error: Exception) -> None:
         if stop is self._stop and self._source is not None:
@@ -121,8 +139,8 @@ def prepare(
     models: tuple[str, str] | None,
     stopped: Callable[[], bool],
     busy: Callable[[], bool],
-) -> Generator[SweepVolume, None, bool]:
-    """Give the sweep once it is read, and return whether its analysis is in the cache.
+) -> Generator[SweepVolume, None, Outcome]:
+    """Give the sweep once it is read, and return what came of its analysis.
 
     Nothing where it is larger than there is room for, or another is wanted before; no analysis
     while the networks are busy with the sweep on the screen.
@@ -133,15 +151,18 @@ def prepare(
         frames, rows, columns = sweep.shape
         free = psutil.virtual_memory().available * _PART_OF_FREE_MEMORY
         if frames * rows * columns > min(MOST_BYTES, free):
-            return False
+            return Outcome.LEFT
         if isinstance(sweep.frames, InflatingFrames):
             for number in range(frames):  # bit by bit, so that it can be stopped
                 _ = sweep.frames[number]
                 if stopped():
-                    return False
+                    return Outcome.LEFT
         prepare_sweep(sweep)
         yield sweep
-    return models is not None and _analyse(sweep, analyser, models, lambda: stopped() or busy())
+    if models is None or stopped():
+        return Outcome.LEFT
+    complete = _analyse(sweep, analyser, models, lambda: stopped() or busy())
+    return Outcome.ANALYSED if complete else Outcome.GAVE_WAY
 
 
 def _analyse(
