@@ -65,6 +65,7 @@ from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 from napari_fetal_iqa.widgets.worklist.controller import Worklist
+from napari_fetal_iqa.widgets.worklist.dropped_folder import list_dropped
 
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
@@ -125,7 +126,9 @@ class ReviewWidget(QWidget):
         self.finetuning.find()
         for layer in list(self.viewer.layers):
             self._open(layer)
-        self._leave_opening = tell_unopened(self.viewer, self._show_error)
+        leave_telling = tell_unopened(self.viewer, self._show_error)
+        leave_listing = list_dropped(self.viewer, self.worklist.open_folder)
+        self._leave_opening = lambda: (leave_listing(), leave_telling())
 
     # The parts -----------------------------------------------------------------------------
 

@@ -189,3 +189,10 @@ def test_every_control_of_the_list_has_a_tooltip_and_a_name(desk):
         assert control.accessibleName()
     for button in listed.findChildren(QPushButton):
         assert button.toolTip()
+
+
+def test_a_folder_that_is_dropped_on_the_window_is_listed(window, exam, tiny_settings, qtbot):
+    widget = window()
+    widget.viewer.window._qt_viewer._qt_open([str(exam)], stack=False)
+    wait_for(qtbot, widget, "case_1")
+    assert len(rows(widget)) == 4

@@ -40,11 +40,11 @@ class Outcome(Enum):
 
 
 class ReadAhead(QObject):
-    """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read,
-    ``gave_way`` tells that its analysis waits for the one of the sweep on the screen.
+    """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read.
 
-    Its analysis goes into the cache. It gives way whenever the sweep on the screen is analysed,
-    and stops when another sweep is wanted.
+    ``gave_way`` tells that its analysis waits for the one of the sweep on the screen, as it
+    does whenever that is analysed. Its analysis goes into the cache. It stops when another sweep is
+    wanted.
 
     Parameters
     ----------
