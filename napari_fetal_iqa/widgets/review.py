@@ -44,6 +44,7 @@ from napari_fetal_iqa.widgets.background.tasks import (
 from napari_fetal_iqa.widgets.background.threads import READING
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
+from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.models.dialog import ModelsDialog
 from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
@@ -137,9 +138,11 @@ class ReviewWidget(QWidget):
         self.opener = SweepOpener(self)
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
         self.timeline_dock = TimelineDock(self.viewer, self)
-        self.candidates = Candidates(self.viewer, self.timeline_dock, self)
+        corner = LowerCorner(self.viewer, self)
+        self.candidates = Candidates(self.viewer, corner, self.timeline_dock, self)
         self.worklist = Worklist(
             self.viewer,
+            corner,
             self.opener,
             self.runner,
             lambda: self.settings_file.settings,

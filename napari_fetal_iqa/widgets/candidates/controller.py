@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QDockWidget
 from napari_fetal_iqa.review.candidate_strip import beside, candidate_strip
 from napari_fetal_iqa.widgets.candidates.strip import CandidateStrip
 from napari_fetal_iqa.widgets.candidates.thumbnails import Thumbnails
+from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
@@ -20,6 +21,11 @@ _SOON_MS = 400
 _ROOMY = 900
 """Pixels of the window's height from which on there is room for the strip without asking."""
 
+_TIMELINE_HEIGHT = 200
+"""Pixels that the timeline keeps below the strip."""
+_WORTH_SHOWING = 2
+"""As many candidates bring the strip up by themselves: one alone is the frame on the screen."""
+
 
 class Candidates(QObject):
     """The dock of the strip, above the timeline; on a low screen it waits until it is wanted.
@@ -29,9 +35,12 @@ class Candidates(QObject):
 
     visibility_changed = Signal(bool)
 
-    def __init__(self, viewer: Viewer, timeline: TimelineDock, parent: QObject) -> None:
+    def __init__(
+        self, viewer: Viewer, corner: LowerCorner, timeline: TimelineDock, parent: QObject
+    ) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._corner = corner
         self._timeline = timeline
         self.dock: QDockWidget | None = None
         self._presenter: SweepPresenter | None = None
@@ -45,6 +54,7 @@ class Candidates(QObject):
     @cached_property
     def strip(self) -> CandidateStrip:
         """The strip in its dock."""
+        self._corner.need("candidates", True)  # before a low window grows for the strip
         strip = CandidateStrip()
         strip.set_palette(palette_of(self._viewer.theme))
         strip.frame_chosen.connect(self._go)
@@ -77,11 +87,18 @@ class Candidates(QObject):
 
     def _set_visible(self, visible: bool) -> None:
         _ = self.strip
+        timeline = self._timeline.dock
         if self.dock is not None:
             self.dock.setVisible(visible)
+            if visible and timeline is not None and not timeline.isHidden():  # room for both
+                heights = [self.strip.minimumHeight(), _TIMELINE_HEIGHT]
+                main_window(self._viewer).resizeDocks(
+                    [self.dock, timeline], heights, Qt.Orientation.Vertical
+                )
         self._soon.start(0)
 
     def _visibility_changed(self, visible: bool) -> None:
+        self._corner.need("candidates", visible)
         if visible:
             self._soon.start(0)
         elif self.dock is not None and self.dock.isHidden() and self._presenter is not None:
@@ -134,7 +151,7 @@ class Candidates(QObject):
         if not self.visible:
             if self._asked or not roomy or session.analysis is None:
                 return
-            if not candidate_strip(session):
+            if len(candidate_strip(session)) < _WORTH_SHOWING:
                 return
             self._set_visible(True)
             return

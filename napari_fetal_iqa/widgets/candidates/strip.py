@@ -167,6 +167,7 @@ class _Row(QListView):
         self.setWrapping(False)
         self.setUniformItemSizes(True)
         self.setSpacing(0)
+        self.setStyleSheet("QListView { background: transparent; border: 0 }")
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)

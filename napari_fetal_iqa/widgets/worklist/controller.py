@@ -20,6 +20,7 @@ from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.threads import LISTING, NOTING
+from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.worklist.dock import WorklistDock
 from napari_fetal_iqa.widgets.worklist.read_ahead import ReadAhead
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
@@ -37,6 +38,7 @@ class Worklist(QObject):
     Parameters
     ----------
     viewer : napari.viewer.Viewer
+    corner : LowerCorner
     opener : SweepOpener
     runner : AnalysisRunner
     settings : callable
@@ -53,6 +55,7 @@ class Worklist(QObject):
     def __init__(
         self,
         viewer: Viewer,
+        corner: LowerCorner,
         opener: SweepOpener,
         runner: AnalysisRunner,
         settings: Callable[[], Settings],
@@ -71,7 +74,7 @@ class Worklist(QObject):
         self._wanted: SweepSource | None = None
         self._session: ReviewSession | None = None
         self._lookup: object | None = None
-        self.dock = WorklistDock(viewer, self)
+        self.dock = WorklistDock(viewer, corner, self)
         self.dock.made.connect(self._connect)
         self.ahead = ReadAhead(runner, self)
         self.ahead.read.connect(self._was_read_ahead)

@@ -3,12 +3,13 @@
 from functools import cached_property
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.theme import palette_of
-from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, hide_when_closed, main_window
+from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, hide_when_closed
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
 
 
@@ -22,9 +23,10 @@ class WorklistDock(QObject):
     visibility_changed = Signal(bool)
     made = Signal(object)  # WorklistWidget
 
-    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+    def __init__(self, viewer: Viewer, corner: LowerCorner, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
+        self._corner = corner
         self.dock: QDockWidget | None = None
 
     @cached_property
@@ -47,11 +49,7 @@ class WorklistDock(QObject):
         return widget
 
     def _tell(self) -> None:
-        # down to the window's edge while the list is there, and the timeline beside it: else a
-        # low window would show two sweeps of it
-        left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-        corner = left if self.shown else below
-        main_window(self._viewer).setCorner(Qt.Corner.BottomLeftCorner, corner)
+        self._corner.need("worklist", self.shown)
         self.visibility_changed.emit(self.shown)
 
     @property
