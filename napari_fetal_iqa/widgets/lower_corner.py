@@ -17,11 +17,12 @@ class LowerCorner(QObject):
 
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
-        self._window = main_window(viewer)
+        self._viewer = viewer
         self._who: set[Hashable] = set()
 
     def need(self, who: Hashable, needed: bool) -> None:
         """Note that somebody needs the corner for the left column, or does so no longer."""
         (self._who.add if needed else self._who.discard)(who)
         left, below = Qt.DockWidgetArea.LeftDockWidgetArea, Qt.DockWidgetArea.BottomDockWidgetArea
-        self._window.setCorner(Qt.Corner.BottomLeftCorner, left if self._who else below)
+        window = main_window(self._viewer)
+        window.setCorner(Qt.Corner.BottomLeftCorner, left if self._who else below)
