@@ -13,8 +13,10 @@ SUBOPTIMAL = "#F0E442"
 NONE = "#808080"
 ERROR = "#D55E00"
 OTHER = "#CC79A7"
+FREE = "#C9BBFF"
+"""Free calipers; paler than any of the palette, and told by their solid lines and numbers."""
 
-ALL = (MODEL, EXPERT, OPTIMAL, SUBOPTIMAL, NONE, ERROR, OTHER)
+ALL = (MODEL, EXPERT, OPTIMAL, SUBOPTIMAL, NONE, ERROR, OTHER, FREE)
 
 TEXT_CONTRAST, MARK_CONTRAST = 4.5, 3.0
 """What text, and what a mark, needs against what is behind it (WCAG 2.2, 1.4.3 and 1.4.11)."""

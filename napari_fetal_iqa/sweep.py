@@ -105,6 +105,10 @@ class SweepVolume:
     spacing_note : str
         One line on where the spacing comes from, or why there is none, where a reader must know;
         never part of the identity.
+    frames_per_second : float, optional
+        At which the frames were taken; None where the file does not say.
+    rate_source : str
+        What of the file says so, in a few words.
 
     Raises
     ------
@@ -120,6 +124,8 @@ class SweepVolume:
     source_format: str = "array"
     path: Path | None = None
     spacing_note: str = ""
+    frames_per_second: float | None = None
+    rate_source: str = ""
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 3 or 0 in self.frames.shape or self.frames.dtype != np.uint8:
@@ -196,6 +202,13 @@ class SweepVolume:
             return np.asarray(whole, bool)
         # What the opening took off the corners comes back.
         return np.asarray(scipy.ndimage.binary_dilation(_largest_part(opened), disc) & whole, bool)
+
+    @cached_property
+    def fan_box(self) -> tuple[int, int, int, int]:
+        """Where the field of view lies: rows from and to, columns from and to, half-open."""
+        rows = np.flatnonzero(self.field_of_view.any(1))
+        columns = np.flatnonzero(self.field_of_view.any(0))
+        return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
 
 
 def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:

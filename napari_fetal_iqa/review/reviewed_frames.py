@@ -1,5 +1,6 @@
 """What counts of each frame of a sweep: the expert's word, or else the models'."""
 
+from dataclasses import replace
 from functools import lru_cache, partial
 
 import numpy as np
@@ -125,6 +126,24 @@ class ReviewedFrames:
             measure=partial(self._measure, frame),
         )
 
+    def models_mask(self, frame: int) -> NDArray[np.bool_] | None:
+        """Return the model's mask of a frame, (H, W), whoever corrected it; None without one."""
+        if self.analysis is None or self.analysis.packed_mask(frame) is None:
+            return None
+        return self.analysis.mask(frame)
+
+    def models_view(self, frame: int) -> FrameView:
+        """Return all there is to show of one frame as it was before the expert corrected it."""
+        label, label_source = self._label(frame, None)
+        mask = self.models_mask(frame)
+        return replace(
+            self.view(frame),
+            label=label,
+            label_source=label_source,
+            mask_source=Source.NOBODY if mask is None else Source.MODEL,
+            measure=partial(self._measure_mask, label, mask),
+        )
+
     def _label(self, frame: int, correction: FrameCorrection | None) -> tuple[Label | None, Source]:
         if correction and (label := self._expert_label(correction)) is not None:
             return label, Source.EXPERT
@@ -134,10 +153,14 @@ class ReviewedFrames:
 
     def _measure(self, frame: int) -> AbdomenMeasurement | str:
         label, _ = self._label(frame, self._correction(frame))
+        return self._measure_mask(label, None if label is Label.NONE else self.mask(frame))
+
+    def _measure_mask(
+        self, label: Label | None, mask: NDArray[np.bool_] | None
+    ) -> AbdomenMeasurement | str:
         if label is Label.NONE:
             return "no abdomen here"
-        mask = self.mask(frame)
-        if not mask.any():
+        if mask is None or not mask.any():
             return "no outline"
         if self.sweep.spacing_mm is None:
             return "the sweep has no spacing"

@@ -15,6 +15,7 @@ from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.review.comparison import Comparison
 from napari_fetal_iqa.review.frame_view import FrameView, Source
+from napari_fetal_iqa.review.free_calipers import FreeCalipers
 from napari_fetal_iqa.review.interpolation import fill_gaps
 from napari_fetal_iqa.review.queue import ReviewQueue
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
@@ -44,6 +45,9 @@ class ReviewSession(ReviewedFrames):
         super().__init__(sweep, store, reviewer)
         self._reviewer = reviewer
         self.comparison: Comparison | None = None
+        self.free = FreeCalipers(
+            sweep, store, lambda: self._history, lambda: self._reviewer, self._changing
+        )
         self._queue = ReviewQueue(self._candidates)
         self.frames_changed.connect(self._forget)
         self.frames_computed.connect(self._forget)
@@ -89,10 +93,11 @@ class ReviewSession(ReviewedFrames):
 
     def show_reviewer(self, name: str) -> None:
         """Show another reviewer's corrections of the sweep, or the reviewer's own again."""
-        changed = set(self.corrections())
+        changed = set(self.corrections()) | self.free.frames()
         self._shown, self.comparison = name, None
         self._queue.restart()
-        self.frames_changed.emit(tuple(sorted(changed | set(self.corrections()))))
+        changed |= set(self.corrections()) | self.free.frames()
+        self.frames_changed.emit(tuple(sorted(changed)))
 
     def other_reviewers(self) -> list[str]:
         """Name those who corrected this sweep, but for the reviewer."""

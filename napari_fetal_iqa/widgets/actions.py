@@ -4,8 +4,9 @@ from collections.abc import Callable, Mapping
 
 import numpy as np
 
-from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.corrections import Label, PlacedCaliper
 from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.widgets.shortcuts import Action
@@ -102,6 +103,14 @@ class SweepActions:
         """Take an ellipse for the expert's mask of the frame."""
         mask = self._view.mask_of(ellipse)
         self._correct(lambda session, frame: session.set_mask(frame, mask))
+
+    def place_caliper(self, caliper: Caliper, mark: str | None) -> None:
+        """Put a free caliper on the frame, or move the one that is named."""
+        self._correct(lambda session, frame: session.free.place(frame, caliper, mark))
+
+    def remove_caliper(self, placed: PlacedCaliper) -> None:
+        """Take a free caliper away, wherever it lies."""
+        self._correct(lambda session, _: session.free.remove(placed))
 
     def copy_previous(self) -> None:
         """Take the outline of the frame before."""

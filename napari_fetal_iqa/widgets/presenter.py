@@ -18,6 +18,7 @@ from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.shortcuts import Action, status_hint
+from napari_fetal_iqa.widgets.sweep_tools import SweepTools
 from napari_fetal_iqa.widgets.timeline.data import TimelineData
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
@@ -81,8 +82,10 @@ class SweepPresenter(QObject):
         self._when_still.setInterval(_STILL_MS)
         self._when_still.timeout.connect(self._show_still)
         self.actions = SweepActions(view, self._corrected)
+        self.tools = SweepTools(view, view.image, self.actions, page.tools, self._say, self)
         self.handlers: Mapping[Action, Callable[[], None]] = {
             **self.actions.handlers,
+            **self.tools.handlers,
             Action.ANALYSE: self.analyse,
             Action.CANCEL_ANALYSIS: runner.cancel,
         }
@@ -99,6 +102,7 @@ class SweepPresenter(QObject):
             (view.viewer.events.help, self._show_keys),
             (view.tool_changed, self._show_tool),
             (view.changes.noticed, self._changed_by_others),
+            (view.beside.before_changed, self._show_still),
             (self.session.frames_changed, self._paint),
             (self.session.frames_computed, self._paint_in_turns),
             (self._timeline.frame_chosen, actions.go),
@@ -156,6 +160,7 @@ class SweepPresenter(QObject):
             emitter.disconnect(slot)
         self._keeper.watcher.stop()
         self._when_still.stop()
+        self.tools.close()
         self.idle_queue.clear()
         self._page.set_reviewed(False)
         self._page.stale.check(None, self._settings)
@@ -210,6 +215,7 @@ class SweepPresenter(QObject):
 
     def _show_tool(self, tool: str) -> None:
         self._page.frame.show_tool(tool)
+        self._page.tools.show_tool(tool)
         self._show_keys()
 
     def _show_keys(self, event: Event | None = None) -> None:
@@ -219,11 +225,13 @@ class SweepPresenter(QObject):
             self.view.viewer.help = hint
 
     def _show_next(self) -> None:
+        self.tools.show_calipers()
         self._page.show_next(self.session.best_frame(), len(self.session.to_review()))
 
     def _frame_changed(self, event: Event | None = None) -> None:
         frame = self.view.navigator.frame
         self.view.selection.leave(frame)
+        self.view.beside.frame_left()
         self._runner.look_at(frame)
         self._show_frame()
         if self.view.ellipse.active:
@@ -239,11 +247,12 @@ class SweepPresenter(QObject):
         self._timeline.set_frame(frame)
         self._page.frame.show_frame(self.session.view(frame))
 
-    def _show_still(self) -> None:
+    def _show_still(self, event: object = None) -> None:
         """Measure the frame and draw on it what is slow to draw."""
-        view = self.session.view(self.view.navigator.frame)
+        view = self.view.beside.view(self.view.navigator.frame)
         self._page.frame.show_measurement(view)
         self.view.show(view)
+        self.tools.show_calipers()
 
     # Analysis ------------------------------------------------------------------------------
 
@@ -280,7 +289,14 @@ class SweepPresenter(QObject):
 
     # Corrections and reviewers ---------------------------------------------------------------
 
+    def _say(self, line: str) -> None:
+        """Say something that is no fault of the store; an empty line takes it away."""
+        self._page.analysis.show_error(line)
+
     def _corrected(self, problem: str | None) -> None:
+        self.tools.cine.stop()
+        self.view.beside.before = False
+        self.tools.show_calipers()
         self.idle_queue.now()
         if problem is not None:
             self.error_occurred.emit(problem)

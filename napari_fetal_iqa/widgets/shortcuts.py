@@ -55,6 +55,15 @@ class Action(StrEnum):
     HIDE_WHILE_HELD = "hide_while_held"
     TOGGLE_OVERLAY = "toggle_overlay"
     TOGGLE_FILL = "toggle_fill"
+    MEASURE_DISTANCE = "measure_distance"
+    MEASURE_ELLIPSE = "measure_ellipse"
+    BEFORE_AND_AFTER = "before_and_after"
+    CINE_FORWARD = "cine_forward"
+    CINE_BACKWARD = "cine_backward"
+    CINE_TO_AND_FRO = "cine_to_and_fro"  # in a menu alone, as the next
+    CINE_STOP = "cine_stop"
+    NEXT_GAIN = "next_gain"
+    NEXT_ZOOM = "next_zoom"
     UNDO = "undo"
     REDO = "redo"
     ANALYSE = "analyse"
@@ -132,6 +141,13 @@ KEYS = (
     ),
     Key(Action.TOGGLE_OVERLAY, ("H",), "Hide or show all that lies on the frame"),
     Key(Action.TOGGLE_FILL, ("O",), "Outlines, or see-through masks"),
+    Key(Action.BEFORE_AND_AFTER, ("S",), "Before and after: the model's outline, and yours"),
+    Key(Action.MEASURE_DISTANCE, ("M",), "Measure a distance", "new label"),
+    Key(Action.MEASURE_ELLIPSE, ("Shift+M",), "Measure an ellipse"),
+    Key(Action.CINE_FORWARD, ("J",), "Cine forward, and stop"),
+    Key(Action.CINE_BACKWARD, ("Shift+J",), "Cine backward, and stop"),
+    Key(Action.NEXT_GAIN, ("W",), "Next gain"),
+    Key(Action.NEXT_ZOOM, ("Z",), "Zoom: the fan, 1:1, the whole frame", "move the picture"),
     Key(Action.UNDO, ("Ctrl+Z",), "Undo", repeats=True),
     Key(Action.REDO, ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)", repeats=True),
     Key(Action.ANALYSE, ("A",), "Analyse the sweep"),
@@ -155,6 +171,8 @@ _HINTS = {
     "fill": (Action.PAINT, Action.ERASE, Action.LOOK),
     "polygon": (Action.ACCEPT_AND_NEXT, Action.LOOK),
     "ellipse": (Action.ACCEPT_AND_NEXT, Action.LOOK),
+    "measure_distance": (Action.MEASURE_ELLIPSE, Action.UNDO, Action.LOOK),
+    "measure_ellipse": (Action.MEASURE_DISTANCE, Action.UNDO, Action.LOOK),
 }
 _LOOKING = (Action.ACCEPT_AND_NEXT, Action.GO_NEXT_TO_REVIEW, Action.GO_BEST, Action.ELLIPSE)
 _ALWAYS = (Action.LABEL_OPTIMAL, Action.LABEL_SUBOPTIMAL, Action.LABEL_NONE)
@@ -171,6 +189,9 @@ _SHORT = {
     Action.LARGER_BRUSH: "larger",
     Action.SMALLER_BRUSH: "smaller",
     Action.LOOK: "stop",
+    Action.UNDO: "undo",
+    Action.MEASURE_DISTANCE: "distance",
+    Action.MEASURE_ELLIPSE: "ellipse to measure",
     Action.SHOW_HELP: "all keys",
 }
 

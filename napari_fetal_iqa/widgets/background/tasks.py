@@ -32,6 +32,7 @@ def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     """Compute what takes long of a sweep: its content identity and its field of view."""
     identity = sweep.identity
     _ = sweep.field_of_view
+    _ = sweep.fan_box
     if sweep.path is not None:
         try:
             paths.remember_location(identity, sweep.path)

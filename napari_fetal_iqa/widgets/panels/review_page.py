@@ -27,6 +27,7 @@ from napari_fetal_iqa.widgets.panels.open_button import OpenButton
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
+from napari_fetal_iqa.widgets.panels.view_tools import ViewTools
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 
@@ -43,6 +44,8 @@ class ReviewPage(QWidget):
         self.open = OpenButton()
         self.frame = FramePanel()
         self.frame.action_requested.connect(self.action_requested)
+        self.tools = ViewTools()
+        self.tools.action_requested.connect(self.action_requested)
         self.best = QLabel()
         self.waiting = QLabel()
         self.reviewed = QCheckBox("Sweep fully reviewed")
@@ -78,6 +81,7 @@ class ReviewPage(QWidget):
         column.addLayout(self._top_row())
         column.addWidget(_rule())
         column.addWidget(self.frame)
+        column.addWidget(self.tools)
         column.addWidget(_rule())
         column.addLayout(self._row(self.best, "Go", Action.GO_BEST, "Go to the frame to measure"))
         column.addLayout(

@@ -25,6 +25,7 @@ class Caption:
 
     def __init__(self, viewer: ViewerModel, soon: str = "") -> None:
         self.text = ""
+        self._parts = ["", ""]
         self._overlay = viewer.canvas.overlays.text
         self._undrawn = dict.fromkeys((_LETTERS + soon).replace("\n", ""))
         self._letters = QTimer()
@@ -40,7 +41,15 @@ class Caption:
 
     def show(self, text: str) -> None:
         """Show this text in place of the last; an empty one shows nothing."""
-        self.text = text
+        self._put(0, text)
+
+    def add(self, text: str) -> None:
+        """Show this text below the other, in place of what was added last."""
+        self._put(1, text)
+
+    def _put(self, part: int, text: str) -> None:
+        self._parts[part] = text
+        self.text = text = "\n".join(filter(None, self._parts))
         if not self._ready:
             self._letters.start()
         # napari draws all anew for a text that is the same, too
@@ -50,7 +59,7 @@ class Caption:
     def end(self) -> None:
         """Show nothing more, until the next beginning."""
         self._letters.stop()
-        self.text = ""
+        self.text, self._parts = "", ["", ""]
         self._overlay.text, self._overlay.color, self._overlay.visible = "", _COLOUR, False
 
     @property

@@ -12,6 +12,7 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.geometry.caliper import CaliperKind
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.session import ReviewSession
@@ -20,12 +21,13 @@ from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.viewer.foreign_changes import ForeignChanges
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
+from napari_fetal_iqa.widgets.viewer.marks_beside import MarksBeside
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
 from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
-_NO_TOOL = "pan_zoom"
+NO_TOOL = "pan_zoom"
 _SEEN = 0.2
 """Opacity from which on a layer is seen, or hides what lies below it."""
 _SEE_THROUGH = ("additive", "minimum", "multiplicative")
@@ -46,8 +48,9 @@ class SweepView:
     ) -> None:
         self.viewer = viewer
         self.session = session
-        self._layer = layer
+        self.image = self._layer = layer
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
+        self.beside = MarksBeside(viewer, layer, session, caption)
         self.overlay = MaskOverlay(viewer, layer, session.sweep.shape)
         self.overlay.released.connect(self._paint_held)
         self.calipers = Calipers(viewer, layer, caption)
@@ -57,6 +60,7 @@ class SweepView:
         self._hidden = False
         self._measured_frame = -1
         self.overlay.pressed.connect(self._show_marks)
+        self.beside.before_changed.connect(self._show_overlay)
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
         self._when_idle = QTimer()  # without an interval it fires whenever there is time
@@ -82,16 +86,18 @@ class SweepView:
     def layers(self) -> list[Layer]:
         """The layers that are ours, from the lowest to the highest."""
         drawn = (self.overlay.layer, self.reviewer_outline.layer, self.calipers.layer)
-        return [self._layer, *(layer for layer in drawn if layer is not None)]
+        drawn_last = (layer for layer in drawn if layer is not None)
+        return [self._layer, *self.beside.layers, *drawn_last]
 
     def name_layers(self) -> None:
         """Give our layers their names, which others had when they came."""
         self.overlay.layer.name, self.calipers.layer.name = MASK_NAME, CALIPERS_NAME
+        self.beside.name_layers()
 
     @property
-    def needed_layers(self) -> tuple[Layer, Layer]:
+    def needed_layers(self) -> tuple[Layer, ...]:
         """Layers without which there is no review: they come back where somebody deletes them."""
-        return self.overlay.layer, self.calipers.layer
+        return self.overlay.layer, self.calipers.layer, *self.beside.layers
 
     def unseen_because(self) -> str:
         """Why the frame that would be corrected is not seen; empty where it is seen."""
@@ -173,6 +179,7 @@ class SweepView:
             self.reviewer_outline.show(None)
         else:
             self.reviewer_outline.show(comparison.mask(view.frame), comparison.other)
+        self.beside.show(view.frame)
         if self.ellipse.in_hand and view.frame == self._measured_frame:
             return  # what came in meanwhile is shown when the expert lets go
         self._measured_frame = view.frame
@@ -201,8 +208,10 @@ class SweepView:
         """What the mouse does: ``"ellipse"``, or the mode of the overlay while it is active."""
         if self.ellipse.active:
             return "ellipse"
+        if self.beside.tool:
+            return self.beside.tool
         active = self.viewer.layers.selection.active is self.overlay.layer
-        return str(self.overlay.layer.mode) if active else _NO_TOOL
+        return str(self.overlay.layer.mode) if active else NO_TOOL
 
     def _report_tool(self, event: object = None) -> None:
         if self.tool != self._shown_tool:
@@ -211,11 +220,18 @@ class SweepView:
 
     def use_ellipse(self) -> None:
         """Take the ellipse tool."""
-        self.use_tool(_NO_TOOL)
+        self.use_tool(NO_TOOL)
         self.hide_marks(False)
         view = self.session.view(self.navigator.frame)
         self._measured_frame = view.frame
         self.ellipse.start(self._ellipse(view))
+        self._report_tool()
+
+    def use_caliper(self, kind: CaliperKind) -> None:
+        """Take the tool for a free caliper."""
+        self.use_tool(NO_TOOL)
+        self.hide_marks(False)
+        self.beside.caliper_tool.start(kind)
         self._report_tool()
 
     def mask_of(self, ellipse: Ellipse) -> NDArray[np.bool_]:
@@ -225,7 +241,13 @@ class SweepView:
         return filled & sweep.field_of_view
 
     def _show_marks(self) -> None:
+        self.beside.before = False
         self.hide_marks(False)
+
+    def _show_overlay(self, event: object = None) -> None:
+        visible = not (self._hidden or self.beside.before)
+        if self.overlay.layer.visible != visible:
+            self.overlay.layer.visible = visible
 
     @property
     def marks_hidden(self) -> bool:
@@ -235,15 +257,17 @@ class SweepView:
     def hide_marks(self, hidden: bool) -> None:
         """Hide all that lies on the frame, or show it again."""
         self._hidden = hidden
-        self.overlay.layer.visible = not hidden
+        self._show_overlay()
+        self.beside.set_hidden(hidden)
         self.calipers.set_hidden(hidden)
         self.reviewer_outline.set_hidden(hidden)
 
     def use_tool(self, mode: str) -> None:
         """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
-        if mode != _NO_TOOL:
-            self.hide_marks(False)  # nobody draws on what is not seen
+        if mode != NO_TOOL:
+            self._show_marks()  # nobody draws on what is not seen
         self.ellipse.stop()
+        self.beside.caliper_tool.stop()
         self.viewer.layers.selection.active = self.overlay.layer
         self.overlay.layer.mode = mode
         self._report_tool()
@@ -258,6 +282,7 @@ class SweepView:
         self.overlay.layer.events.mode.disconnect(self._report_tool)
         self._remember()
         self.ellipse.stop()
+        self.beside.remove()
         self.reviewer_outline.remove()
         self.calipers.remove()
         self.overlay.remove()

@@ -1,0 +1,148 @@
+"""Free calipers: what a person drags, reads, deletes and finds again."""
+
+import sqlite3
+
+import numpy as np
+from qtpy.QtCore import Qt
+
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.geometry.caliper import CaliperKind
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
+from napari_fetal_iqa.sweep import SweepVolume
+
+SECONDS = 1000
+
+
+class Press:
+    """One event of the mouse, as napari hands it to its callbacks."""
+
+    def __init__(self, kind, row, column, layer):
+        self.type, self.button = kind, 1
+        self.position = (0.0, row * layer.scale[1], column * layer.scale[2])
+
+
+def drag(widget, begin, end):
+    """Press, move and let go; begin and end are rows and columns in pixels."""
+    tool, layer = widget.presenter.view.beside.caliper_tool, widget.layer
+    press = Press("mouse_press", *begin, layer)
+    following = tool._pressed(widget.viewer, press)
+    try:
+        next(following)
+        for share in (0.5, 1.0):
+            at = np.add(begin, share * np.subtract(end, begin))
+            press.__init__("mouse_move", *at, layer)
+            next(following)
+        press.__init__("mouse_release", *end, layer)
+        next(following)
+    except StopIteration:
+        pass
+
+
+def lines(widget):
+    shown = widget.page.tools.calipers.list
+    return [shown.item(row).text() for row in range(shown.count())]
+
+
+def layer_of(widget):
+    return widget.presenter.view.beside.free.layer
+
+
+def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
+    """Two distances and an ellipse on two frames: read, moved, deleted, undone, hidden, kept."""
+    widget, identity = review, phantom.sweep.identity
+    mm = phantom.sweep.spacing_mm[0]
+    actions, tools = widget.presenter.actions, widget.page.tools
+    actions.go(20)
+    assert tools.calipers.isHidden()
+    press(widget, Qt.Key.Key_M)
+    assert tools.distance.isChecked()
+    assert "M distance" not in widget.viewer.help
+    assert "stop" in widget.viewer.help
+    assert not widget.viewer.scene.camera.mouse_pan
+    drag(widget, (40, 40), (40, 90))
+    assert lines(widget) == [f"Sweep 2, frame 0, 1: {50 * mm:.1f} mm"]
+    assert f"1: {50 * mm:.1f} mm" in widget.caption.text
+    drag(widget, (60, 40), (60, 40))  # two clicks
+    drag(widget, (90, 80), (90, 80))
+    assert lines(widget)[1] == f"Sweep 2, frame 0, 2: {50 * mm:.1f} mm"
+    assert store.corrections(identity) == {}
+    assert "0 frames corrected" in widget.page.saved.text()
+
+    drag(widget, (40, 90), (40, 70))  # its end is moved, not a third one begun
+    assert lines(widget)[0] == f"Sweep 2, frame 0, 1: {30 * mm:.1f} mm"
+    assert len(lines(widget)) == 2
+
+    actions.go(25)
+    press(widget, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
+    assert tools.ellipse.isChecked()
+    assert not tools.distance.isChecked()
+    qtbot.waitUntil(lambda: "diameter" in widget.caption.text, timeout=20 * SECONDS)
+    drag(widget, (80, 60), (80, 120))
+    drag(widget, (60, 90), (100, 90))
+    around = ramanujan_perimeter(30 * mm, 20 * mm)
+    expected = f"{around:.1f} mm around, {60 * mm:.1f} × {40 * mm:.1f} mm"
+    assert lines(widget)[2] == f"Sweep 2, frame 5, 1: {expected}"
+    assert widget.presenter.session.view(25).measurement is None
+
+    press(widget, Qt.Key.Key_Escape)
+    assert not tools.ellipse.isChecked()
+    assert widget.viewer.scene.camera.mouse_pan
+    assert layer_of(widget).visible
+    actions.hide_while_held()
+    assert not layer_of(widget).visible
+    assert "mm around" not in widget.caption.text
+    actions.toggle_overlay()
+    assert layer_of(widget).visible
+
+    tools.calipers.list.itemClicked.emit(tools.calipers.list.item(0))
+    assert widget.presenter.view.navigator.frame == 20
+    tools.calipers.list.setCurrentRow(0)
+    tools.calipers.delete.click()
+    assert len(lines(widget)) == 2
+    press(widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert len(lines(widget)) == 3
+    actions.undo()
+    assert widget.presenter.view.navigator.frame == 25  # the ellipse goes
+    assert len(lines(widget)) == 2
+    actions.redo()
+
+    layer = widget.layer
+    widget.viewer.layers.remove(layer)
+    qtbot.waitUntil(lambda: widget.presenter is None, timeout=20 * SECONDS)
+    widget.viewer.add_layer(layer)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: len(lines(widget)) == 3, timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: layer_of(widget).visible, timeout=20 * SECONDS)  # at frame 25
+    assert len(store.calipers(identity, "AK")) == 3
+
+
+def test_without_a_spacing_pixels_are_shown_as_pixels_and_a_line_says_so(
+    window, show, tiny_settings, phantom, store
+):
+    widget = window()
+    plain = SweepVolume(phantom.sweep.frames, name="no spacing")
+    show(widget, plain)
+    widget.presenter.tools.measure(CaliperKind.DISTANCE)
+    assert "no millimetres" in widget.page.analysis.error.text()
+    drag(widget, (40, 40), (40, 90))
+    assert lines(widget)[0].endswith("50.0 px")
+    assert "no millimetres" in widget.page.analysis.error.text()
+    # the same caliper in a file that says its spacing
+    widget.viewer.layers.remove(widget.layer)
+    show(widget, phantom.sweep)
+    assert lines(widget)[0].endswith(f"{50 * phantom.sweep.spacing_mm[1]:.1f} mm")
+
+
+def test_a_caliper_waits_where_the_store_is_locked(review, store, phantom, qtbot):
+    other = sqlite3.connect(store.path, isolation_level=None)
+    store._connection.execute("PRAGMA busy_timeout = 20")
+    other.execute("BEGIN IMMEDIATE")
+    review.presenter.tools.measure(CaliperKind.DISTANCE)
+    drag(review, (40, 40), (40, 90))
+    assert len(lines(review)) == 1
+    assert "not saved" in review.page.saved.text()
+    other.execute("ROLLBACK")
+    other.close()
+    qtbot.waitUntil(lambda: review.page.saved.text().endswith("saved"), timeout=20 * SECONDS)
+    with CorrectionStore(store.path, "ro") as on_disk:
+        assert len(on_disk.calipers(phantom.sweep.identity, "AK")) == 1
