@@ -27,6 +27,7 @@ from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
+from napari_fetal_iqa.geometry.caliper import CaliperKind
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, SettingsFile
@@ -54,6 +55,7 @@ from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
 from napari_fetal_iqa.widgets.theme import dye, palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
+from napari_fetal_iqa.widgets.viewer.caliper_tool import CALIPER_HINTS
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.compat import (
     delete_in_own_context,
@@ -192,7 +194,7 @@ class ReviewWidget(QWidget):
     @cached_property
     def caption(self) -> Caption:
         """The words below the frame."""
-        return Caption(self.viewer, soon=HINT)
+        return Caption(self.viewer, soon=HINT + CALIPER_HINTS[CaliperKind.DISTANCE])
 
     def _connect(self) -> None:
         self.desk.phantom_requested.connect(self.open_phantom)

@@ -171,8 +171,8 @@ _HINTS = {
     "fill": (Action.PAINT, Action.ERASE, Action.LOOK),
     "polygon": (Action.ACCEPT_AND_NEXT, Action.LOOK),
     "ellipse": (Action.ACCEPT_AND_NEXT, Action.LOOK),
-    "measure_distance": (Action.MEASURE_ELLIPSE, Action.UNDO, Action.LOOK),
-    "measure_ellipse": (Action.MEASURE_DISTANCE, Action.UNDO, Action.LOOK),
+    "measure_distance": (Action.MEASURE_ELLIPSE, Action.LOOK),
+    "measure_ellipse": (Action.MEASURE_DISTANCE, Action.LOOK),
 }
 _LOOKING = (Action.ACCEPT_AND_NEXT, Action.GO_NEXT_TO_REVIEW, Action.GO_BEST, Action.ELLIPSE)
 _ALWAYS = (Action.LABEL_OPTIMAL, Action.LABEL_SUBOPTIMAL, Action.LABEL_NONE)
@@ -189,9 +189,8 @@ _SHORT = {
     Action.LARGER_BRUSH: "larger",
     Action.SMALLER_BRUSH: "smaller",
     Action.LOOK: "stop",
-    Action.UNDO: "undo",
     Action.MEASURE_DISTANCE: "distance",
-    Action.MEASURE_ELLIPSE: "ellipse to measure",
+    Action.MEASURE_ELLIPSE: "ellipse",
     Action.SHOW_HELP: "all keys",
 }
 

@@ -105,10 +105,8 @@ class SweepTools(QObject):
         listed = []
         for one in self._session.free.everywhere():
             numbers[one.frame] = number = numbers.get(one.frame, 0) + 1
-            sweep, place = self._session.sweep.locate(one.frame)
-            where = f"Sweep {sweep + 1}, frame {place}"
             size = str(self._session.free.size(one.caliper))
-            listed.append(ListedCaliper(one, number, where, size))
+            listed.append(ListedCaliper(one, number, f"Frame {one.frame}", size))
         self._panel.calipers.show_calipers(listed, self._view.navigator.frame)
 
     # The film ------------------------------------------------------------------------------

@@ -55,42 +55,40 @@ def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
     actions.go(20)
     assert tools.calipers.isHidden()
     press(widget, Qt.Key.Key_M)
-    assert tools.distance.isChecked()
-    assert "M distance" not in widget.viewer.help
-    assert "stop" in widget.viewer.help
+    assert tools.measure.main.isChecked()
+    assert "Shift+M ellipse, Escape stop" in widget.viewer.help
     assert not widget.viewer.scene.camera.mouse_pan
     drag(widget, (40, 40), (40, 90))
-    assert lines(widget) == [f"Sweep 2, frame 0, 1: {50 * mm:.1f} mm"]
-    assert f"1: {50 * mm:.1f} mm" in widget.caption.text
+    assert lines(widget) == [f"Frame 20, 1: {50 * mm:.1f} mm"]
+    assert widget.caption.text.endswith(f"1: {50 * mm:.1f} mm")
     drag(widget, (60, 40), (60, 40))  # two clicks
     drag(widget, (90, 80), (90, 80))
-    assert lines(widget)[1] == f"Sweep 2, frame 0, 2: {50 * mm:.1f} mm"
+    assert lines(widget)[1] == f"Frame 20, 2: {50 * mm:.1f} mm"
     assert store.corrections(identity) == {}
     assert "0 frames corrected" in widget.page.saved.text()
 
     drag(widget, (40, 90), (40, 70))  # its end is moved, not a third one begun
-    assert lines(widget)[0] == f"Sweep 2, frame 0, 1: {30 * mm:.1f} mm"
+    assert lines(widget)[0] == f"Frame 20, 1: {30 * mm:.1f} mm"
     assert len(lines(widget)) == 2
 
     actions.go(25)
     press(widget, Qt.Key.Key_M, Qt.KeyboardModifier.ShiftModifier)
-    assert tools.ellipse.isChecked()
-    assert not tools.distance.isChecked()
+    assert tools.measure.main.text().startswith("Ellipse")
     qtbot.waitUntil(lambda: "diameter" in widget.caption.text, timeout=20 * SECONDS)
     drag(widget, (80, 60), (80, 120))
     drag(widget, (60, 90), (100, 90))
     around = ramanujan_perimeter(30 * mm, 20 * mm)
     expected = f"{around:.1f} mm around, {60 * mm:.1f} × {40 * mm:.1f} mm"
-    assert lines(widget)[2] == f"Sweep 2, frame 5, 1: {expected}"
+    assert lines(widget)[2] == f"Frame 25, 1: {expected}"
     assert widget.presenter.session.view(25).measurement is None
 
     press(widget, Qt.Key.Key_Escape)
-    assert not tools.ellipse.isChecked()
+    assert not tools.measure.main.isChecked()
     assert widget.viewer.scene.camera.mouse_pan
     assert layer_of(widget).visible
     actions.hide_while_held()
     assert not layer_of(widget).visible
-    assert "mm around" not in widget.caption.text
+    assert widget.caption.text == ""
     actions.toggle_overlay()
     assert layer_of(widget).visible
 

@@ -1,29 +1,33 @@
 """One row of tools that correct nothing: free calipers, film, gain, zoom."""
 
-from collections.abc import Callable, Iterable
-from typing import TypeVar
+from functools import partial
 
-from qtpy.QtCore import Qt, Signal
-from qtpy.QtGui import QAction, QActionGroup
-from qtpy.QtWidgets import QHBoxLayout, QMenu, QSizePolicy, QToolButton, QVBoxLayout, QWidget
+from qtpy.QtCore import Signal
+from qtpy.QtGui import QAction
+from qtpy.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from napari_fetal_iqa.review.cine import CineMode
 from napari_fetal_iqa.widgets.panels.caliper_list import CaliperList
+from napari_fetal_iqa.widgets.panels.split_button import SplitButton, add_choices, menu_button
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 from napari_fetal_iqa.widgets.viewer.gain import AS_STORED, PRESETS, Gain
 from napari_fetal_iqa.widgets.viewer.zoom import Zoom
 
-_Choice = TypeVar("_Choice")
+_MEASURE = (
+    (Action.MEASURE_DISTANCE, "Distance", "A distance that belongs to no label"),
+    (Action.MEASURE_ELLIPSE, "Ellipse", "An ellipse that belongs to no label"),
+)
 _CINE = (
-    (CineMode.FORWARD, "Forward", Action.CINE_FORWARD),
-    (CineMode.BACKWARD, "Backward", Action.CINE_BACKWARD),
-    (CineMode.TO_AND_FRO, "To and fro", Action.CINE_TO_AND_FRO),
+    (CineMode.FORWARD, Action.CINE_FORWARD, f"Forward\t{key_of(Action.CINE_FORWARD)}"),
+    (CineMode.BACKWARD, Action.CINE_BACKWARD, f"Backward\t{key_of(Action.CINE_BACKWARD)}"),
+    (CineMode.TO_AND_FRO, Action.CINE_TO_AND_FRO, "To and fro"),
 )
 _ZOOM = (
     (Zoom.FIT, "Whole frame", "Fit the frame into the canvas"),
     (Zoom.FAN, "Fan", "Fit what the probe saw into the canvas, without the black around it"),
     (Zoom.ONE_TO_ONE, "1:1", "One pixel of the frame is one pixel of the screen"),
 )
+_GAINS = (AS_STORED, *PRESETS)
 
 
 class ViewTools(QWidget):
@@ -46,114 +50,90 @@ class ViewTools(QWidget):
         super().__init__()
         self.gain, self.whole = AS_STORED, False
         self.calipers = CaliperList()
-        self.distance = self._tool(
-            "Distance", Action.MEASURE_DISTANCE, "Measure a distance that belongs to no label"
-        )
-        self.ellipse = self._tool(
-            "Ellipse", Action.MEASURE_ELLIPSE, "Measure an ellipse that belongs to no label"
-        )
-        self.tool_buttons = {
-            Action.MEASURE_DISTANCE: self.distance,
-            Action.MEASURE_ELLIPSE: self.ellipse,
-        }
+        self.measure = self._measure_button()
         self.cine = self._cine_button()
-        self.gain_button = self._menu_button(
+        gain, gain_menu = menu_button(
             "Gain",
             with_key(
                 "How bright frames are shown; the models see them as stored", Action.NEXT_GAIN
             ),
+            "Gain",
         )
-        self._gains = self._choices(
-            self.gain_button,
-            ((gain, gain.name, gain.tip) for gain in (*PRESETS, AS_STORED)),
-            self.choose_gain,
+        zoom, zoom_menu = menu_button(
+            "Zoom",
+            with_key("Zoom to the whole frame, to the fan, or 1:1", Action.NEXT_ZOOM),
+            "Zoom",
         )
-        self._gains[AS_STORED].setChecked(True)
-        self.zoom_button = self._menu_button(
-            "Zoom", with_key("Whole frame, fan, or 1:1", Action.NEXT_ZOOM)
+        self._gain_actions = add_choices(
+            gain_menu,
+            [(one.name, one.tip, partial(self.choose_gain, one)) for one in _GAINS],
+            checkable=True,
         )
-        self._choices(self.zoom_button, _ZOOM, self.zoom_chosen.emit, checkable=False)
+        self._gain_actions[0].setChecked(True)
+        add_choices(
+            zoom_menu,
+            [(text, tip, partial(self.zoom_chosen.emit, to)) for to, text, tip in _ZOOM],
+        )
         row = QHBoxLayout()
-        row.setSpacing(3)
-        for button in (
-            *(self.distance, self.ellipse, self.cine, self.gain_button, self.zoom_button),
-        ):
-            row.addWidget(button)
+        row.setSpacing(4)
+        for button, stretch in ((self.measure, 3), (self.cine, 2), (gain, 1), (zoom, 1)):
+            row.addWidget(button, stretch)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(3)
         column.addLayout(row)
         column.addWidget(self.calipers)
 
-    def _button(self, text: str, tip: str) -> QToolButton:
-        button = QToolButton()
-        button.setText(text)
-        button.setToolTip(tip)
-        button.setAccessibleName(tip.partition(" [")[0])
-        button.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
-        return button
-
-    def _tool(self, text: str, action: Action, tip: str) -> QToolButton:
-        button = self._button(f"{text} {key_of(action)}", with_key(tip, action))
-        button.setCheckable(True)
-        # a tool is not put down by taking it again: its button stays lit
-        button.clicked.connect(lambda: button.setChecked(True))
-        button.clicked.connect(lambda: self.action_requested.emit(action))
-        return button
-
-    def _menu_button(self, text: str, tip: str) -> QToolButton:
-        button = self._button(text, tip)
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
-        menu = QMenu(button)
-        menu.setToolTipsVisible(True)
-        button.setMenu(menu)
-        return button
-
-    def _choices(
-        self,
-        button: QToolButton,
-        choices: Iterable[tuple[_Choice, str, str]],
-        chosen: Callable[[_Choice], object],
-        checkable: bool = True,
-    ) -> dict[_Choice, QAction]:
-        group, made = QActionGroup(button), {}
-        menu = button.menu()
-        assert menu is not None
-        for choice, text, tip in choices:
-            action = QAction(text, menu)
-            action.setToolTip(tip)
-            action.setCheckable(checkable)
-            action.triggered.connect(lambda _=False, choice=choice: chosen(choice))
-            group.addAction(action)
-            menu.addAction(action)
-            made[choice] = action
-        return made
-
-    def _cine_button(self) -> QToolButton:
-        button = self._menu_button("Cine", "")
-        button.setPopupMode(QToolButton.ToolButtonPopupMode.MenuButtonPopup)
-        button.setCheckable(True)
-        button.clicked.connect(self._cine_pressed)
-        self._modes = self._choices(
-            button,
-            ((mode, f"{text}\t{_key(action)}", text) for mode, text, action in _CINE),
-            lambda mode: self.action_requested.emit(_action(mode)),
+    def _measure_button(self) -> SplitButton:
+        key = key_of(Action.MEASURE_DISTANCE)
+        button = SplitButton(
+            f"Measure  {key}",
+            f"A distance that belongs to no label, kept with the review [{key}]; its ends can be "
+            "dragged",
+            "Measure a distance or an ellipse",
         )
-        menu = button.menu()
-        assert menu is not None
-        menu.addSeparator()
-        self.whole_action = QAction("Through all sweeps", menu)
+        button.main.setAccessibleName("Measure")
+        # lit while the mouse has one of its tools, which is not put down by taking it again
+        button.main.clicked.connect(lambda: button.main.setChecked(True))
+        button.main.clicked.connect(lambda: self.action_requested.emit(Action.MEASURE_DISTANCE))
+        self.measure_actions = add_choices(
+            button.menu,
+            [
+                (
+                    f"{text}\t{key_of(action)}",
+                    tip,
+                    partial(self.action_requested.emit, action),
+                )
+                for action, text, tip in _MEASURE
+            ],
+            checkable=True,
+        )
+        return button
+
+    def _cine_button(self) -> SplitButton:
+        button = SplitButton(f"Cine  {key_of(Action.CINE_FORWARD)}", "", "More ways to play")
+        button.main.setAccessibleName("Play the sweep")
+        button.main.clicked.connect(self._cine_pressed)
+        self._cine_actions = add_choices(
+            button.menu,
+            [
+                (text, text, partial(self.action_requested.emit, action))
+                for _, action, text in _CINE
+            ],
+            checkable=True,
+        )
+        button.menu.addSeparator()
+        self.whole_action = QAction("Through all sweeps", button.menu)
         self.whole_action.setToolTip("Play the whole volume instead of this sweep")
         self.whole_action.setCheckable(True)
         self.whole_action.toggled.connect(self._choose_whole)
-        menu.addAction(self.whole_action)
+        button.menu.addAction(self.whole_action)
         return button
 
     def _cine_pressed(self) -> None:
         # lit by show_cine alone, once it plays
-        playing = not self.cine.isChecked()
-        self.cine.setChecked(playing)
+        playing = not self.cine.main.isChecked()
+        self.cine.main.setChecked(playing)
         self.action_requested.emit(Action.CINE_STOP if playing else Action.CINE_FORWARD)
 
     def _choose_whole(self, whole: bool) -> None:
@@ -162,38 +142,30 @@ class ViewTools(QWidget):
 
     def show_rate(self, words: str) -> None:
         """Show at which rate the film runs, and who says so."""
-        tip = f"Play the sweep at {words}; the arrow has backward, to and fro, and all sweeps"
-        self.cine.setToolTip(with_key(tip, Action.CINE_FORWARD))
-        self.cine.setAccessibleName("Play the sweep")
+        self.cine.main.setToolTip(with_key(f"Play the sweep: {words}", Action.CINE_FORWARD))
 
     def show_cine(self, mode: CineMode | None) -> None:
         """Light the button while the film runs."""
-        self.cine.setChecked(mode is not None)
-        self.cine.setText("Cine" if mode is None else "Stop")
-        for one, action in self._modes.items():
+        self.cine.main.setChecked(mode is not None)
+        for (one, _, _), action in zip(_CINE, self._cine_actions, strict=True):
             action.setChecked(one is mode)
 
     def show_tool(self, tool: str) -> None:
         """Light the tool that the mouse has; none for one that has no button here."""
-        for action, button in self.tool_buttons.items():
-            button.setChecked(action == tool)
+        for (one, _, _), action in zip(_MEASURE, self.measure_actions, strict=True):
+            action.setChecked(one == tool)
+        name = next((text for one, text, _ in _MEASURE if one == tool), "Measure")
+        self.measure.main.setChecked(name != "Measure")
+        action = Action.MEASURE_ELLIPSE if name == "Ellipse" else Action.MEASURE_DISTANCE
+        self.measure.main.setText(f"{name}  {key_of(action).replace('Shift+', '⇧')}")
 
     def choose_gain(self, gain: Gain) -> None:
         """Show this sweep and the next ones with a gain."""
         self.gain = gain
-        self._gains[gain].setChecked(True)
-        self.gain_button.setText("Gain" if gain == AS_STORED else "Gain ●")
+        for one, action in zip(_GAINS, self._gain_actions, strict=True):
+            action.setChecked(one == gain)
         self.gain_chosen.emit(gain)
 
     def next_gain(self) -> None:
         """Choose the gain after the one that is chosen; after the last, as stored."""
-        order = (AS_STORED, *PRESETS)
-        self.choose_gain(order[(order.index(self.gain) + 1) % len(order)])
-
-
-def _action(mode: CineMode) -> Action:
-    return next(action for one, _, action in _CINE if one is mode)
-
-
-def _key(action: Action) -> str:
-    return "" if action is Action.CINE_TO_AND_FRO else key_of(action)
+        self.choose_gain(_GAINS[(_GAINS.index(self.gain) + 1) % len(_GAINS)])

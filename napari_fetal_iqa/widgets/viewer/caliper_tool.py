@@ -10,17 +10,26 @@ from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_fetal_iqa.corrections import PlacedCaliper
-from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind, CaliperSize
 from napari_fetal_iqa.geometry.ellipse import Ellipse, Handle
 from napari_fetal_iqa.widgets.viewer.free_calipers import FreeCaliperLayer
 
 _REACH_PX = 12
 """How near, on the canvas, the pointer must be to an end to take it."""
+_MOST_SHOWN = 4
+"""Values below the frame; the list in the panel has them all."""
 _NEEDED = {CaliperKind.DISTANCE: 2, CaliperKind.ELLIPSE: 4}
 CALIPER_HINTS = {
-    CaliperKind.DISTANCE: "Drag or click a distance",
-    CaliperKind.ELLIPSE: "Drag or click one diameter, then the other",
+    CaliperKind.DISTANCE: "Click or drag\na distance",
+    CaliperKind.ELLIPSE: "Click or drag\none diameter,\nthen the other",
 }
+
+
+def _in_one_line(sizes: Sequence[CaliperSize]) -> str:
+    """Return the last of some values, each with its number."""
+    first = max(0, len(sizes) - _MOST_SHOWN)
+    values = [f"{place + 1}: {sizes[place].length:.1f}" for place in range(first, len(sizes))]
+    return "   ".join(values) + (f" {sizes[-1].unit}" if sizes else "")
 
 
 class CaliperTool:
@@ -84,10 +93,10 @@ class CaliperTool:
         calipers = [changed if changed and one.mark == mark else one.caliper for one in self._there]
         if changed is not None and not mark:
             calipers.append(changed)
-        sizes = [f"{place}: {one.size(self.spacing_mm)}" for place, one in enumerate(calipers, 1)]
-        if self.kind is not None and changed is None:
-            sizes.append(CALIPER_HINTS[self.kind])
-        self._layer.show(calipers, [] if changed else self._clicked, "\n".join(sizes))
+        text = _in_one_line([one.size(self.spacing_mm) for one in calipers])
+        if self.kind is not None and not calipers:
+            text = CALIPER_HINTS[self.kind]
+        self._layer.show(calipers, [] if changed else self._clicked, text)
 
     def _pressed(self, viewer: ViewerModel, event: Any) -> Iterator[None]:
         """Follow one press of the mouse to its release."""

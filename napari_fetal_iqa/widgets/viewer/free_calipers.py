@@ -14,7 +14,7 @@ from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 FREE_CALIPERS_NAME = "Free calipers"
 _OUTLINE_LINES = 72
-_LINES_ACROSS, _CROSSES_ACROSS, _DIGITS_ACROSS = 400, 90, 50
+_LINES_ACROSS, _CROSSES_ACROSS, _DIGITS_ACROSS = 320, 90, 36
 """How many lines, crosses and digits side by side would be as wide as a frame."""
 
 _STROKES = ((0, 0, 0, 1), (0, 1, 1, 1), (1, 1, 2, 1), (2, 0, 2, 1), (1, 0, 2, 0), (0, 0, 1, 0))
