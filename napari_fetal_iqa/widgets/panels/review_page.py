@@ -165,7 +165,7 @@ class ReviewPage(QWidget):
 
     def set_reviewed(self, reviewed: bool) -> None:
         """Let the parts be used that correct and analyse the sweep, while a review goes on."""
-        for part in (self.frame, self.reviewed, self.reviewers, self.analysis.analyse):
+        for part in (self.frame, self.tools, self.reviewed, self.reviewers, self.analysis.analyse):
             part.setEnabled(reviewed)
 
     def show_sweep(self, sweep: SweepVolume) -> None:
