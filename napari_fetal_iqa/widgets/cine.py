@@ -51,7 +51,7 @@ class Cine(QObject):
         """The rate, and where it comes from."""
         sweep = self._sweep
         own = sweep.frames_per_second is not None and self.rate == sweep.frames_per_second
-        source = sweep.rate_source if own else "the file says no rate"
+        source = sweep.rate_source if own else "usual, as the file says none"
         return f"{self.rate:.3g} frames a second ({source})"
 
     def toggle(self, mode: CineMode) -> None:

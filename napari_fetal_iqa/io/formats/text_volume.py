@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from napari_fetal_iqa.io.formats.axes import Axes
+from napari_fetal_iqa.io.formats.frame_rate import rate_of_timestamps
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.formats.plus_sequence import orientation_of, turned
 from napari_fetal_iqa.io.formats.spacing import Spacing
@@ -39,6 +40,7 @@ def open_volume(
     block = block_along(axes.swapped() if orientation.swapped else axes)
     block = replace(block, flipped=(orientation.flip_rows, orientation.flip_columns))
     spacing = spacing_along(axes)
+    rate = rate_of_timestamps(header.fields)
     return SweepVolume(
         block.open(),
         spacing_mm=turned(spacing.mm, orientation),
@@ -46,4 +48,6 @@ def open_volume(
         source_format=f"{kind}, {block.encoding}",
         path=header.path,
         spacing_note=spacing.note,
+        frames_per_second=rate.per_second,
+        rate_source=rate.source,
     )

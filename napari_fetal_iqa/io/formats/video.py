@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.display_matrix import Turn, turn_of_track
 from napari_fetal_iqa.io.formats.edit_list import frames_shown
+from napari_fetal_iqa.io.formats.frame_rate import FrameRate
 from napari_fetal_iqa.io.frames.frame_stack import (
     MAX_FRAME_PIXELS,
     FrameStack,
@@ -48,7 +49,23 @@ def read_video(path: Path) -> SweepVolume:
     stack = FrameStack(path.name)
     with path.open("rb") as file:
         append_video_frames(stack, file, CONTAINERS[path.suffix.lower()])
-    return SweepVolume(stack.frames(), name=path.stem, source_format="video", path=path)
+        rate = _rate_of(file, CONTAINERS[path.suffix.lower()])
+    return SweepVolume(
+        stack.frames(),
+        name=path.stem,
+        source_format="video",
+        path=path,
+        frames_per_second=rate.per_second,
+        rate_source=rate.source,
+    )
+
+
+def _rate_of(file: BinaryIO, container: str) -> FrameRate:
+    """Return the rate at which a player shows a video that was read to its end."""
+    file.seek(0)
+    with av.open(file, "r", format=container) as video:
+        rate = video.streams.video[0].average_rate
+    return FrameRate.of_file(None if rate is None else float(rate), "rate of the video")
 
 
 def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> None:

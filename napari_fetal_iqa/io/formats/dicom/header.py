@@ -13,7 +13,9 @@ from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.calibration import SOURCES, Calibration, read_calibration
 from napari_fetal_iqa.io.formats.dicom.elements import DataSet, Element
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, is_explicit
+from napari_fetal_iqa.io.formats.dicom.frame_rate import RATE_TAGS, read_frame_rate
 from napari_fetal_iqa.io.formats.dicom.palette import MAX_ENTRIES, Palette
+from napari_fetal_iqa.io.formats.frame_rate import FrameRate
 from napari_fetal_iqa.io.frames.frame_stack import check_frame_size
 
 PIXEL_DATA = 0x7FE00010
@@ -38,6 +40,7 @@ _WANTED = frozenset(
         *(_BITS_ALLOCATED, _BITS_STORED, _HIGH_BIT, _REPRESENTATION, _PADDING, _PADDING_LIMIT),
         *(_DESCRIPTOR, *_TABLES, *_SEGMENTED, _OFFSETS, _LENGTHS, PIXEL_DATA),
         *SOURCES,
+        *RATE_TAGS,
     }
 )
 
@@ -67,6 +70,7 @@ class ImageHeader:
     pixels : Element
         Of the pixel data.
     calibration : Calibration
+    rate : FrameRate
     instance, series : str
         Identities of the image and of its series; only to sort and compare files.
     series_number, instance_number : int or None
@@ -87,6 +91,7 @@ class ImageHeader:
     offsets: tuple[tuple[int, int], ...]
     pixels: Element
     calibration: Calibration
+    rate: FrameRate
     instance: str = field(repr=False)
     series: str = field(repr=False)
     series_number: int | None = field(repr=False)
@@ -156,6 +161,7 @@ def read_header(file: DicomFile) -> ImageHeader:
         offsets=_extended_offsets(header, found),
         pixels=found[PIXEL_DATA],
         calibration=_calibration(header, found, end),
+        rate=read_frame_rate(header, found),
         instance=header.text(found.get(_SOP_INSTANCE)) or file.sop_instance,
         series=header.text(found.get(_SERIES)),
         series_number=_number_if_any(header, found, _SERIES_NUMBER),

@@ -73,6 +73,8 @@ def read_dicom(path: Path) -> SweepVolume:
         source_format="DICOM",
         path=path,
         spacing_note=spacing_note,
+        frames_per_second=header.rate.per_second,
+        rate_source=header.rate.source,
     )
 
 

@@ -6,6 +6,10 @@ A file in implicit VR does not say how its numbers are stored: only the dictiona
 REPRESENTATIONS = {
     0x00080016: "UI",  # SOP class
     0x00080018: "UI",  # SOP instance
+    0x00082144: "IS",  # recommended display frame rate
+    0x00180040: "IS",  # cine rate
+    0x00181063: "DS",  # frame time
+    0x00181065: "DS",  # frame time vector
     0x00186011: "SQ",  # ultrasound regions
     0x00186012: "US",  # format of a region
     0x00186018: "UL",  # its first column
