@@ -1,7 +1,14 @@
 import numpy as np
 import pytest
+import scipy
 
-from fetal_iqa_training.data.labelled_frames import acouslic_cases, acouslic_frames, frames_of
+from fetal_iqa_training.data.labelled_frames import (
+    acouslic_cases,
+    acouslic_frames,
+    filled,
+    frames_of,
+)
+from fetal_iqa_training.data.validate_acouslic import check_data_set
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.io.write import write_volume
@@ -60,3 +67,28 @@ def test_a_damaged_volume_is_one_line(tmp_path):
     with pytest.raises(SweepError) as caught:
         list(acouslic_frames([case]))
     assert "\n" not in str(caught.value)
+
+
+def test_a_mask_that_is_an_outline_is_filled(tmp_path):
+    """Oracle: the disc that the outline was drawn around, and one that is filled already."""
+    frames, masks = disc_volume(0)
+    hollow = masks.copy()
+    for frame in np.flatnonzero(masks.any(axis=(1, 2))):
+        inside = scipy.ndimage.binary_erosion(masks[frame] > 0, iterations=2)
+        hollow[frame][inside] = 0
+    assert (hollow > 0).sum() < (masks > 0).sum() / 2
+    found = {}
+    for name, drawn in (("filled", masks), ("outlined", hollow)):
+        folder = tmp_path / name
+        write_case(folder, "a", SweepVolume(frames, (1.0, 1.0)), drawn, [90.0] * 6, "s")
+        found[name] = [source.masks for source in acouslic_frames(list_cases(folder))]
+        (check,) = check_data_set(folder).cases
+        told = [text for text in check.remarks if "not filled" in text]
+        assert bool(told) == (name == "outlined")
+    assert np.array_equal(found["filled"], found["outlined"])
+
+
+def test_an_open_line_and_a_notch_stay_as_they_are():
+    mask = np.zeros((1, 9, 9), bool)
+    mask[0, 2, 1:8] = mask[0, 2:7, 1] = True
+    assert (filled(mask) == mask).all()

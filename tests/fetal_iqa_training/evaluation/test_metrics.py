@@ -4,6 +4,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
+from torchmetrics.functional.classification import binary_f1_score
 
 from fetal_iqa_training.evaluation.metrics import FrameMetrics, precision_recall_f1
 
@@ -43,6 +44,22 @@ def test_dice_is_the_mean_over_frames_that_show_an_abdomen(masks, truth):
     ]
     dice = metrics.compute()["dice"]
     assert dice == pytest.approx(np.mean(expected) if expected else 0.0, abs=1e-6)
+    # as the paper: the F1 of all pixels at once, false paint on empty frames included
+    pooled = binary_f1_score(torch.from_numpy(masks).flatten(), torch.from_numpy(truth).flatten())
+    some = masks.any() or truth.any()
+    assert metrics.compute()["dice_pooled"] == pytest.approx(float(pooled) if some else 1.0)
+
+
+def test_paint_on_empty_frames_lowers_the_papers_dice_alone():
+    truth = torch.zeros(10, 8, 8, dtype=torch.bool)
+    truth[0, 2:6, 2:6] = True
+    masks = truth.clone()
+    masks[1:, :2, :2] = True
+    metrics = FrameMetrics()
+    metrics.update(masks.flatten(1).any(1), truth.flatten(1).any(1), masks, truth)
+    found = metrics.compute()
+    assert found["dice"] == 1
+    assert found["dice_pooled"] == pytest.approx(2 * 16 / (16 + 16 + 36))
 
 
 def test_a_missed_abdomen_counts_as_no_overlap():

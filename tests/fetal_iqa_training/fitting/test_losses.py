@@ -140,3 +140,39 @@ def test_the_loss_of_an_epoch_of_labels_is_the_mean_over_frames():
     for part in (slice(0, 5), slice(5, 7)):
         metric.update(logits[part], torch.zeros(0), labels[part])
     assert float(metric.compute()) == pytest.approx(float(label_loss(logits, labels)), rel=1e-6)
+
+
+def part_of_a_step(process, processes, address, whole, found):
+    """One process's gradient of a Dice loss, as DDP averages it over the processes."""
+    torch.distributed.init_process_group(
+        "gloo", init_method=address, rank=process, world_size=processes
+    )
+    features, masks, start = whole
+    weight = start.clone().requires_grad_()
+    logits = features[process::processes] * weight
+    mask_loss(logits[:, None], masks[process::processes]).backward()
+    torch.distributed.all_reduce(weight.grad)
+    if process == 0:
+        found.put((weight.grad / processes).numpy())
+    torch.distributed.barrier()
+    torch.distributed.destroy_process_group()
+
+
+def test_two_processes_take_the_dice_of_the_whole_batch(tmp_path):
+    """Oracle: the gradient of one process. A Dice of each half has another one."""
+    random = torch.Generator().manual_seed(0)
+    features, weight = torch.randn(4, 6, 6, generator=random), torch.tensor([0.7])
+    masks = torch.zeros(4, 6, 6, dtype=torch.bool)
+    masks[::2] = features[::2] > 0  # one process has every abdomen
+    alone = weight.clone().requires_grad_()
+    mask_loss((features * alone)[:, None], masks).backward()
+    halves = weight.clone().requires_grad_()
+    for part in (slice(0, None, 2), slice(1, None, 2)):
+        (mask_loss((features[part] * halves)[:, None], masks[part]) / 2).backward()
+    context = torch.multiprocessing.get_context("spawn")
+    found = context.Queue()
+    address = f"file://{tmp_path / 'meet'}"
+    arguments = (2, address, (features, masks, weight), found)
+    torch.multiprocessing.spawn(part_of_a_step, arguments, nprocs=2, join=True)
+    assert found.get() == pytest.approx(alone.grad.numpy(), rel=1e-5)
+    assert halves.grad.numpy() != pytest.approx(alone.grad.numpy(), rel=0.05)

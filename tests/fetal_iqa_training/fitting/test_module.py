@@ -76,6 +76,22 @@ def test_the_validation_loss_does_not_hang_on_how_frames_fell_into_batches(encod
     assert losses == pytest.approx([whole] * 3, rel=1e-4)
 
 
+def test_each_process_draws_its_own_dropout_and_the_same_step_the_same(encoder, monkeypatch):
+    learner = FrameLearner(FrameClassifier(encoder), CLS)
+
+    def drawn():
+        learner.on_train_batch_start(None, 0)
+        return torch.rand(4).tolist()
+
+    alone = drawn()
+    monkeypatch.setenv("RANK", "0")
+    assert drawn() == alone
+    monkeypatch.setenv("RANK", "1")
+    other = drawn()
+    assert other != alone
+    assert drawn() == other
+
+
 def test_a_checkpoint_holds_only_what_is_trained(encoder):
     model = FrameClassifier(load_encoder("fetalclip-tiny"))
     set_strategy(model, "linear")

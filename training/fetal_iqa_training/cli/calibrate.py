@@ -13,7 +13,13 @@ from fetal_iqa_training.cli.options import (
     SplitOption,
     Weights,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, reporting, warn_of_known_frames
+from fetal_iqa_training.cli.reporting import (
+    command_line,
+    finish,
+    report_done,
+    reporting,
+    warn_of_known_frames,
+)
 
 
 def calibrate(
@@ -47,4 +53,7 @@ def calibrate(
             report=report,
         )
         warn_of_known_frames(card.training.get("calibrated_on"))
-        finish(out, {"temperature": round(card.temperature, 4), **card.metrics}, json_progress)
+        metrics = {"temperature": round(card.temperature, 4), **card.metrics}
+        if json_progress:
+            report_done(out, metrics)
+        finish({out: metrics}, json_progress)

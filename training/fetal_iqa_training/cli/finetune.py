@@ -16,10 +16,11 @@ from fetal_iqa_training.cli.options import (
     Weights,
     checked,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.cli.reporting import command_line, finish, report_done, reporting
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.fitting.work_folder import check_is_free
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
@@ -169,6 +170,7 @@ def finetune(
     from fetal_iqa_training.fitting.finetune import EarlierData, finetune
     from fetal_iqa_training.fitting.trainer import Schedule
 
+    made: dict[Path, dict[str, Any]] = {}
     for one, of_task in based.items():
         into = outs[one]
         with reporting(json_progress, one) as report:
@@ -187,7 +189,10 @@ def finetune(
                 report=report,
             )
             if card is not None:
-                finish(into, card.metrics, json_progress, one)
+                made[into] = card.metrics
+            if card is not None and json_progress:
+                report_done(into, card.metrics, one)
+    finish(made, json_progress)
 
 
 def _lineage(base: str, task: Task) -> Taught:
@@ -229,6 +234,8 @@ def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[T
 
 
 def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
+    if rank():
+        return  # the first process says it
     summary = correction_set.summary()
     if json_progress:
         JsonLines().write(summary)

@@ -25,7 +25,7 @@ from fetal_iqa_training.cli.options import (
     read_class_weights,
     read_loggers,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, reporting
+from fetal_iqa_training.cli.reporting import command_line, finish, report_done, reporting
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FitSettings, RateSchedule, Recipe, Strategy
@@ -178,7 +178,10 @@ def fit(
             )
 
         if repeats == 1:
-            finish(out, fit_one(out, settings).metrics, json_progress)
+            metrics = fit_one(out, settings).metrics
+            if json_progress:
+                report_done(out, metrics)
+            finish({out: metrics}, json_progress)
             return
         listed = split or (prepared and prepared / SPLIT)
         summary = repeat_fit(

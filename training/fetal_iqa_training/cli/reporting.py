@@ -12,13 +12,20 @@ from typing import Any
 import typer
 from pydantic import JsonValue
 
-from fetal_iqa_training.progress import Bars, JsonLines, Report
+from fetal_iqa_training.fitting.processes import rank
+from fetal_iqa_training.progress import Bars, JsonLines, Report, silent
 from napari_fetal_iqa.finetuning.events import DoneEvent
 
 
 @contextmanager
 def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
-    """Yield the listener of a piece of work; lines name the task where it is given."""
+    """Yield the listener of a piece of work; lines name the task where it is given.
+
+    Of several processes of one training the first alone reports.
+    """
+    if rank():
+        yield silent
+        return
     if json_progress:
         yield JsonLines(task=task)
         return
@@ -29,17 +36,27 @@ def reporting(json_progress: bool, task: str | None = None) -> Iterator[Report]:
         bars.close()
 
 
-def finish(
-    out: Path, metrics: Mapping[str, Any], json_progress: bool, task: str | None = None
-) -> None:
-    """Report which model was made, and how well it does."""
+def finish(made: Mapping[Path, Mapping[str, Any]], json_progress: bool) -> None:
+    """Report which models were made, and how well they do, as one JSON document on stdout.
+
+    With JSON lines, each was reported by :func:`report_done` when it was made.
+    """
     from fetal_iqa_models import model_hash
 
-    if json_progress:
-        done = DoneEvent(model=str(out), hash=model_hash(out), metrics=dict(metrics), task=task)
-        JsonLines().write(done)
-    else:
-        typer.echo(f"{out}: {json.dumps(metrics, indent=2)}")
+    found = [
+        {"model": str(out), "hash": model_hash(out), "metrics": metrics}
+        for out, metrics in made.items()
+    ]
+    if found and not json_progress:
+        typer.echo(json.dumps(found[0] if len(found) == 1 else found, indent=2))
+
+
+def report_done(out: Path, metrics: Mapping[str, Any], task: str | None = None) -> None:
+    """Write the JSON line of a model that was made."""
+    from fetal_iqa_models import model_hash
+
+    done = DoneEvent(model=str(out), hash=model_hash(out), metrics=dict(metrics), task=task)
+    JsonLines().write(done)
 
 
 def warn_of_known_frames(judged_on: JsonValue) -> None:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.ndimage import binary_fill_holes
 
 from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames, open_masks
 
@@ -82,6 +83,26 @@ class AnnotatedCase:
     read: Callable[[], Iterator[LabelledFrames]] = field(compare=False)
 
 
+def filled(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Fill masks that are closed outlines, as the published code does; others stay as they are.
+
+    Parameters
+    ----------
+    masks : (n, H, W) bool array
+
+    Returns
+    -------
+    (n, H, W) bool array
+        Every background pixel that no way over neighbours leads out from is inside.
+    """
+    whole = masks.copy()
+    for frame in np.flatnonzero(masks.any(axis=(1, 2))):
+        rows, columns = (np.flatnonzero(masks[frame].any(axis=axis)) for axis in (1, 0))
+        box = slice(rows[0], rows[-1] + 1), slice(columns[0], columns[-1] + 1)
+        whole[frame][box] = binary_fill_holes(masks[frame][box])
+    return whole
+
+
 def frames_of(cases: Iterable[AnnotatedCase]) -> Iterator[LabelledFrames]:
     """Read the frames of cases, in their order."""
     for case in cases:
@@ -119,7 +140,7 @@ def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
 
     Sweeps without an annotated circumference are left out, as in the paper: nobody looked for
     an abdomen there. A frame is positive where its mask is not empty, whether its plane is
-    optimal (1) or suboptimal (2).
+    optimal (1) or suboptimal (2). A mask that is an outline is filled.
 
     Parameters
     ----------
@@ -143,7 +164,7 @@ def acouslic_frames(cases: Iterable[AcouslicCase]) -> Iterator[LabelledFrames]:
         masks = open_masks(case, volume.shape)
         for number in case.annotated_sweeps:
             start, stop = volume.bounds[number]
-            abdomen = np.asarray(masks.frames[start:stop]) > 0
+            abdomen = filled(np.asarray(masks.frames[start:stop]) > 0)
             yield LabelledFrames(
                 sweep=f"{case.uuid}, sweep {number + 1}",
                 frames=np.asarray(volume.frames[start:stop]),

@@ -53,8 +53,9 @@ class Prepared(BaseModel):
 
     Parameters
     ----------
-    schema_version : 1
-        Another one where frames are resized or data are hashed by another rule.
+    schema_version : 2
+        Another one where frames are resized or data are hashed by another rule: since 2 outlines
+        are filled, and sweeps known by their content.
     image_size : int
         Side of the square frames in pixels.
     split : str
@@ -67,7 +68,7 @@ class Prepared(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    schema_version: Literal[1] = 1
+    schema_version: Literal[2] = 2
     image_size: int = Field(ge=16, le=4096)
     split: _Sha256
     cases: dict[str, _Sha256]

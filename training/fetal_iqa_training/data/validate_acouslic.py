@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import SimpleITK
 
+from fetal_iqa_training.data.labelled_frames import filled
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import SweepError
@@ -155,12 +156,12 @@ def check_case(case: AcouslicCase) -> CaseCheck:
     """Read one case to its end; one of its two volumes is in memory at a time."""
     try:
         frames = _check_frames(case)
-        planes = _check_masks(case, frames.shape)
+        planes, hollow = _check_masks(case, frames.shape)
     except (SweepError, TrainingError) as error:
         return CaseCheck(case, str(error))
     return CaseCheck(
         case,
-        remarks=tuple(_remarks(case, frames, planes)),
+        remarks=tuple(_remarks(case, frames, planes, hollow)),
         frames=len(planes),
         optimal=int((planes == Label.OPTIMAL).sum()),
         suboptimal=int((planes == Label.SUBOPTIMAL).sum()),
@@ -187,11 +188,15 @@ def _check_frames(case: AcouslicCase) -> _Frames:
     return _Frames(volume.shape, volume.spacing_mm, volume.bounds, identity)
 
 
-def _check_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> np.ndarray:
-    """Return the plane of each frame, (T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated."""
+def _check_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> tuple[np.ndarray, int]:
+    """Return the plane of each frame, and how many masks have a hole.
+
+    Planes are (T,) uint8: 1 optimal, 2 suboptimal, 0 not annotated.
+    """
     _check_is_uint8(case.mask_path)
     masks = open_masks(case, shape)
     planes = np.zeros(len(masks), np.uint8)
+    hollow = 0
     for frame, labels in enumerate(masks.frames):
         largest = int(np.max(labels))
         if largest > max(Label):
@@ -205,7 +210,9 @@ def _check_masks(case: AcouslicCase, shape: tuple[int, int, int]) -> np.ndarray:
                 f"frame {frame}; correct the mask"
             )
         planes[frame] = largest
-    return planes
+        abdomen = np.asarray(labels)[None] > 0
+        hollow += bool(largest and (filled(abdomen) != abdomen).any())
+    return planes, hollow
 
 
 def _check_is_uint8(path: Path) -> None:
@@ -221,7 +228,9 @@ def _check_is_uint8(path: Path) -> None:
         raise TrainingError(f"{path.name}: expected pixels of uint8, found {found}; copy it again")
 
 
-def _remarks(case: AcouslicCase, frames: _Frames, planes: np.ndarray) -> Iterator[str]:
+def _remarks(case: AcouslicCase, frames: _Frames, planes: np.ndarray, hollow: int) -> Iterator[str]:
+    if hollow:
+        yield "masks are outlines that are not filled, or have holes; training fills them"
     if frames.shape != SHAPE:
         yield f"not {' x '.join(map(str, SHAPE))} frames, rows and columns"
     if frames.spacing_mm is None or not np.allclose(frames.spacing_mm, SPACING_MM, atol=1e-3):

@@ -50,7 +50,8 @@ class Evaluation:
         ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
         decision. For a classifier also ``ece``, the expected calibration error of its quality, and
         ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
-        the mean over the positive frames, and ``circumference_error_mm``, the mean absolute
+        the mean over the positive frames, ``dice_pooled`` over the pixels of all frames, as in
+        arXiv 2507.22802, and ``circumference_error_mm``, the mean absolute
         difference of the circumferences of the two masks, over the positive frames that both can
         be measured in.
     curve : dict

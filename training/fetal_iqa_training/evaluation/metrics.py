@@ -25,8 +25,10 @@ class FrameMetrics:
 
     Where scores are given, also the curve of precision over recall and the area under it.
 
-    Dice is the mean over the frames that do show an abdomen; a frame whose abdomen is missed
-    counts as 0. Frames without one are judged by the decision alone.
+    ``dice`` is the mean over the frames that do show an abdomen; a frame whose abdomen is missed
+    counts as 0, and what is painted on one without is left to the decision. ``dice_pooled`` is one
+    Dice over the pixels of all frames, false paint on empty ones included, as arXiv 2507.22802
+    reports it: a large abdomen counts more there than a small one.
 
     Parameters
     ----------
@@ -48,6 +50,7 @@ class FrameMetrics:
         self._curve = BinaryPrecisionRecallCurve(**alone).to(device)
         self._average_precision = BinaryAveragePrecision(**alone).to(device)
         self._dice = MeanMetric(**alone).to(device)
+        self._overlap = self._both = 0  # Python's integers: a test set has 10^10 pixels
         self.frames = 0
         self.positives = 0
         self._has_masks = False
@@ -83,19 +86,23 @@ class FrameMetrics:
         masks, truth = masks.flatten(1), truth.flatten(1)
         shown = truth.any(dim=1)
         overlap, both = (masks & truth).sum(dim=1), masks.sum(dim=1) + truth.sum(dim=1)
+        self._overlap += int(overlap.sum())
+        self._both += int(both.sum())
         if shown.any():  # as geometry.overlap's dice, of a batch of tensors where they lie
             self._dice.update(2 * overlap[shown] / both[shown])
 
     def compute(self) -> dict[str, float]:
         """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and what else there is to say.
 
-        That is ``average_precision`` where there are scores, and ``dice`` for masks.
+        That is ``average_precision`` where there are scores, and ``dice`` and ``dice_pooled`` for
+        masks; where no mask, true or found, has a pixel, the latter is 1.
         """
         metrics = {name: float(value) for name, value in self._decisions.compute().items()}
         if self._average_precision.update_called:
             metrics["average_precision"] = float(self._average_precision.compute())
         if self._has_masks:
             metrics["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
+            metrics["dice_pooled"] = 2 * self._overlap / self._both if self._both else 1.0
         return metrics
 
     def curve(self) -> dict[str, list[float]]:

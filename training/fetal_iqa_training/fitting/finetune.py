@@ -11,7 +11,14 @@ from numpy.typing import NDArray
 from pydantic import JsonValue
 from torch.utils.data import DataLoader, Sampler
 
-from fetal_iqa_models import ModelCard, load_card, load_model, save_model, set_strategy
+from fetal_iqa_models import (
+    ModelCard,
+    choose_device,
+    load_card,
+    load_model,
+    save_model,
+    set_strategy,
+)
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
@@ -33,7 +40,8 @@ from fetal_iqa_training.fitting.finetune_context import (
 from fetal_iqa_training.fitting.frozen_encoder import encoder_is_trained
 from fetal_iqa_training.fitting.kept_back import kept_back
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame, rank
+from fetal_iqa_training.fitting.processes import rank
+from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
@@ -116,6 +124,7 @@ def finetune(
         Where a file is no corrections store, or a sweep is not found.
     """
     check_is_free(out)
+    choose_device(settings.device)  # now, and not after the sweeps were read
     network = load_model(base, encoder_weights, paths.weights())
     if network.task != settings.task:
         raise TrainingError(

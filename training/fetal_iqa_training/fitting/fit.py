@@ -13,6 +13,7 @@ from fetal_iqa_models import (
     FrameClassifier,
     FrameSegmenter,
     ModelCard,
+    choose_device,
     encoder_spec,
     load_card,
     load_encoder,
@@ -127,6 +128,7 @@ def fit(
         Where the encoder, its weights or the data cannot be used.
     """
     check_is_free(out)
+    choose_device(settings.device)  # now, and not after the data were read
     chosen = choose_data(data, settings, split, prepared)
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)

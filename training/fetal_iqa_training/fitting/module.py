@@ -17,6 +17,7 @@ from fetal_iqa_models.networks import Network
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
 from fetal_iqa_training.fitting.losses import EpochLoss, label_loss, mask_loss
+from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.settings import RunSettings
 
 WARMUP_SHARE = 0.05
@@ -96,9 +97,11 @@ class FrameLearner(lightning.LightningModule):
     def on_train_batch_start(self, batch: Any, index: int) -> None:
         """Seed what is random in the network: a step is the same after a cut as without.
 
-        At every step, because Lightning starts no epoch anew that it goes on with.
+        At every step, because Lightning starts no epoch anew that it goes on with. Of several
+        processes each draws its own: one dropout for all parts of a batch would be less of it.
         """
-        step = np.random.SeedSequence([self._settings.seed, self.global_step])
+        own = [rank()] if rank() else []
+        step = np.random.SeedSequence([self._settings.seed, self.global_step, *own])
         torch.manual_seed(int(step.generate_state(1, np.uint64)[0]))
 
     def training_step(self, batch: tuple[Tensor, Tensor, Tensor], index: int) -> Tensor:

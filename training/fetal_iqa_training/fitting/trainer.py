@@ -16,7 +16,7 @@ from fetal_iqa_models import choose_device
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.samplers import rank, under_torchrun
+from fetal_iqa_training.fitting.processes import rank, under_torchrun
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
 
@@ -126,7 +126,10 @@ def run_training(
 ) -> None:
     """Train a learner in place.
 
-    With several processes each of them calls this, and all end with the same weights.
+    With several processes each of them calls this, and all end with the same weights. These are
+    those of one process, but for rounding, where nothing is drawn in the network and no layer
+    takes statistics of a batch (or CUDA shares them): each process draws a dropout of its own,
+    and on the CPU a batch norm sees the process's own part of the batch.
 
     Parameters
     ----------
@@ -174,6 +177,8 @@ def run_training(
         devices=devices,
         num_nodes=num_nodes,
         strategy="ddp" if schedule.processes > 1 else "auto",
+        # statistics of the whole batch, where torch can share them: not on the CPU
+        sync_batchnorm=schedule.processes > 1 and chosen == "cuda",
         use_distributed_sampler=False,  # the samplers share the batches themselves
         precision=choose_precision(settings.precision, chosen),
         max_epochs=-1 if schedule.epochs is None else schedule.epochs,
