@@ -132,7 +132,7 @@ def reviewers(widget) -> None:
     choice = widget.page.reviewers.choice
     choice.setCurrentIndex(choice.findText("Where BM disagrees"))
     choice.activated.emit(choice.currentIndex())
-    show_section(widget, widget.page.saved)
+    show_section(widget, widget.page.reviewers)
 
 
 def corrected(widget) -> None:
@@ -190,7 +190,7 @@ def candidates(widget) -> None:
 def show_section(widget, section) -> None:
     """Scroll the panel so that a section is seen."""
     settle(0.3)
-    bar = widget._pages.currentWidget().verticalScrollBar()
+    bar = widget.page.scroll_area.verticalScrollBar()
     bar.setValue(min(bar.maximum(), section.y()))
 
 

@@ -9,11 +9,10 @@ from napari.layers import Image, Layer
 from napari.utils.events import Event
 from napari.utils.notifications import show_error
 from napari.viewer import Viewer
-from qtpy.QtCore import QEvent, QTimer, Signal
+from qtpy.QtCore import QEvent, QSize, QTimer, Signal
 from qtpy.QtGui import QCloseEvent, QHideEvent, QShowEvent
 from qtpy.QtWidgets import (
     QDockWidget,
-    QScrollArea,
     QSizePolicy,
     QStackedWidget,
     QVBoxLayout,
@@ -45,13 +44,16 @@ from napari_fetal_iqa.widgets.background.tasks import (
 from napari_fetal_iqa.widgets.background.threads import READING
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
+from napari_fetal_iqa.widgets.focus_ring import FocusRing
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.models.dialog import ModelsDialog
 from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
+from napari_fetal_iqa.widgets.panels.keys_page import KeysPage
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.small_screen import make_room
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
 from napari_fetal_iqa.widgets.theme import dye, palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
@@ -64,6 +66,7 @@ from napari_fetal_iqa.widgets.viewer.compat import (
     unwrapped,
 )
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
+from napari_fetal_iqa.widgets.viewer.frame_fit import FrameFit
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
@@ -74,6 +77,8 @@ if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
 
 logger = logging.getLogger(__name__)
+
+_WIDTH = 330
 
 
 class ReviewWidget(QWidget):
@@ -127,6 +132,7 @@ class ReviewWidget(QWidget):
         self._connect()
         self._follow_theme()
         self.finetuning.find()
+        self.page.open_sections()
         for layer in list(self.viewer.layers):
             self._open(layer)
         leave_telling = tell_unopened(self.viewer, self._show_error)
@@ -159,21 +165,21 @@ class ReviewWidget(QWidget):
             self._use_model,
             self,
         )
-        scroll = self._scroll = QScrollArea()
-        scroll.setWidgetResizable(True)
-        scroll.setFrameShape(QScrollArea.Shape.NoFrame)
-        scroll.setWidget(self.page)
+        self.keys_page = KeysPage()
         self._pages = QStackedWidget()
-        self._pages.addWidget(self.welcome)
-        self._pages.addWidget(scroll)
+        for page in (self.welcome, self.page, self.keys_page):
+            self._pages.addWidget(page)
+        self._page_before: QWidget = self.welcome
+        self.frame_fit = FrameFit(self.viewer, self)
+        self._focus_ring = FocusRing(main_window(self.viewer))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._pages)
-        self.setMinimumWidth(330)
+        self.setMinimumWidth(_WIDTH)
         # so that napari leaves the whole height of the dock to the panel
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
-            Action.SHOW_HELP: lambda: shortcuts.show_help(self),
+            Action.SHOW_HELP: self.toggle_keys,
             Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
             Action.TOGGLE_CANDIDATES: self.candidates.toggle,
             Action.NEXT_CANDIDATE: lambda: self.candidates.step(1),
@@ -213,6 +219,7 @@ class ReviewWidget(QWidget):
         self.keeper.error_occurred.connect(self._show_error)
         self.keeper.moved.connect(self._lay_out_again)
         self.page.action_requested.connect(self.do)
+        self.keys_page.closed.connect(self.toggle_keys)
         self.page.settings.changed.connect(self.settings_file.keep)
         self.page.settings.models_requested.connect(self.show_models)
         self.timeline_dock.visibility_changed.connect(self.page.timeline.setChecked)
@@ -228,11 +235,24 @@ class ReviewWidget(QWidget):
         if handler := self._handlers.get(action):
             handler()
 
+    def toggle_keys(self) -> None:
+        """Show the table of keys in place of the panel, or the panel again."""
+        shown = self._pages.currentWidget()
+        if shown is self.keys_page:
+            self._pages.setCurrentWidget(self._page_before)
+        elif shown is not None:
+            self._page_before = shown
+            self._pages.setCurrentWidget(self.keys_page)
+
     def _released(self, action: Action) -> None:
         if self.presenter is not None:
             self.presenter.actions.released(action)
 
     # Showing, hiding, closing --------------------------------------------------------------
+
+    def sizeHint(self) -> QSize:
+        """Leave the width to the frame."""
+        return QSize(_WIDTH, super().sizeHint().height())
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Take the keys while the widget is in use."""
@@ -249,6 +269,7 @@ class ReviewWidget(QWidget):
         if dock is not None and dock is not self._dock:
             self._dock = dock
             hide_when_closed(dock)
+            make_room(self.viewer, dock)
             action = dock.toggleViewAction()
             if action is not None:
                 self.viewer.window.window_menu.addAction(action)
@@ -294,6 +315,8 @@ class ReviewWidget(QWidget):
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.events.theme.disconnect(self._follow_theme)
         self._keys.remove()
+        self._focus_ring.remove()
+        self.frame_fit.remove()
         if not_saved := self.keeper.close():
             logger.warning(not_saved)  # for the terminal, if the window is gone
             show_error(not_saved)
@@ -332,6 +355,13 @@ class ReviewWidget(QWidget):
         other = sweep_of(layer)
         return other is not None and self.worklist.holds(other) and self.worklist.holds(sweep)
 
+    def _show_page(self, page: QWidget) -> None:
+        """Show this page, below the keys where somebody reads them."""
+        if self._pages.currentWidget() is self.keys_page:
+            self._page_before = page
+        else:
+            self._pages.setCurrentWidget(page)
+
     def _layer_inserted(self, event: Event) -> None:
         self._open(event.value)
 
@@ -346,7 +376,7 @@ class ReviewWidget(QWidget):
         self.page.show_sweep(sweep)
         self.page.analysis.show_error("")
         self.page.analysis.begin("Reading the sweep…", cancellable=False)
-        self._pages.setCurrentIndex(1)
+        self._show_page(self.page)
         self.timeline_dock.begin()
         self.worklist.show_front(sweep)
         self._warm_up()
@@ -387,6 +417,8 @@ class ReviewWidget(QWidget):
         self.presenter.stopped.connect(self._stop_soon)
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
+        if analysis is None:
+            self.frame_fit.fit()
         self.worklist.follow(session)
         self.candidates.follow(self.presenter)
 
@@ -406,7 +438,7 @@ class ReviewWidget(QWidget):
             if self.layer is None and not self._closed:
                 self._open(layer)
         if self.layer is None and not self._closed:
-            self._pages.setCurrentIndex(0)
+            self._show_page(self.welcome)
             self.worklist.show_front(None)
             self.desk.look_again()
             self.welcome.offer_again(self._last.name if self._last else "")
@@ -514,4 +546,4 @@ class ReviewWidget(QWidget):
 
     def _show_error_box(self) -> None:
         if not self._closed and self.page.analysis.error_box.isVisible():
-            self._scroll.ensureWidgetVisible(self.page.analysis.error_box)
+            self.page.scroll_area.ensureWidgetVisible(self.page.analysis.error_box)

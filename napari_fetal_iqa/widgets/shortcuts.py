@@ -11,7 +11,6 @@ from qtpy.QtWidgets import (
     QAbstractSpinBox,
     QApplication,
     QLineEdit,
-    QMessageBox,
     QPlainTextEdit,
     QShortcut,
     QTextEdit,
@@ -308,13 +307,3 @@ class KeyBindings(QObject):
             shortcut.deleteLater()
         self._shortcuts = []
         self.deleteLater()
-
-
-def show_help(parent: QWidget) -> None:
-    """Show the table of keys in a window that leaves the review usable."""
-    box = QMessageBox(parent)
-    box.setWindowTitle("Keys")
-    box.setText(help_html())
-    box.setModal(False)
-    box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
-    box.show()

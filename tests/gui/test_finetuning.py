@@ -279,13 +279,13 @@ def test_everything_is_reached_and_pressed_by_keyboard(review, qtbot, trainer, p
 
 def test_nothing_is_wider_than_the_narrowest_panel(review, qtbot, trainer):
     trainer("--worse")
-    scroll = review._pages.currentWidget()
+    scroll = review.page.scroll_area
     narrowest = review.minimumWidth() - scroll.verticalScrollBar().sizeHint().width()
     unfold(review, qtbot)
-    assert review.page.minimumSizeHint().width() <= narrowest
+    assert scroll.widget().minimumSizeHint().width() <= narrowest
     learnt(review, qtbot, "both")
     QApplication.processEvents()
-    assert review.page.minimumSizeHint().width() <= narrowest
+    assert scroll.widget().minimumSizeHint().width() <= narrowest
 
 
 def test_every_control_says_what_it_does(review, qtbot, trainer):

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -17,6 +16,7 @@ from napari_fetal_iqa.finetuning.progress import describe, task_name
 from napari_fetal_iqa.finetuning.request import FinetuningChoices
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.forms import ModelForm
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 
 _WHAT_COUNTS = (
     "Corrected frames that can be learnt from. Those held out are not: they judge the new model "
@@ -34,8 +34,7 @@ class FinetuningForm(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._summaries: tuple[SummaryEvent, ...] = ()
-        self.summary = QLabel(_WAIT)
-        self.summary.setWordWrap(True)
+        self.summary = ElidingLabel(_WAIT)
         self.summary.setToolTip(_WHAT_COUNTS)
         self.refresh = QPushButton("Refresh")
         self.refresh.setToolTip("Count the corrections again")

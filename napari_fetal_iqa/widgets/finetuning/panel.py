@@ -3,29 +3,19 @@
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QLabel, QVBoxLayout, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.finetuning.report import ComparisonReport
 from napari_fetal_iqa.widgets.finetuning.form import FinetuningForm
 from napari_fetal_iqa.widgets.finetuning.monitor import FinetuningMonitor
 from napari_fetal_iqa.widgets.finetuning.result import ComparisonView
-from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
+from napari_fetal_iqa.widgets.panels.folded_section import FoldedSection
 from napari_fetal_iqa.widgets.theme import Palette, dye_anew, write_in
 
-_ANY_HEIGHT = 16777215  # Qt's QWIDGETSIZE_MAX
 
-
-def without_margins(folded: QCollapsible) -> None:
-    """Let what is folded be as wide as what is not."""
-    for part in (folded, folded.content()):
-        layout = part.layout()
-        if layout is not None:
-            layout.setContentsMargins(0, 0, 0, 0)
-
-
-class FinetuningPanel(QCollapsible):
+class FinetuningPanel(FoldedSection):
     """Shows one of three states: the form, a training on its way, or what came of it.
 
     ``use_requested`` gives task and whether it was chosen although worse, ``keep_requested`` and
@@ -39,14 +29,9 @@ class FinetuningPanel(QCollapsible):
     frame_requested = Signal(str, int)
 
     def __init__(self) -> None:
-        super().__init__("Learn")
-        self.toggleButton().setToolTip("Let the models learn from the corrections")
-        with_own_keys(self.toggleButton())
-        # The height of the content changes with its state; superqt fixes it when it unfolds.
-        self.setDuration(0)
-        self.toggled.connect(self._unfold)
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        super().__init__("Learn", "Let the models learn from the corrections")
+        self.toggled.connect(lambda unfolded: unfolded and self.unfolded.emit())
+        self.message = ElidingLabel()
         self.message.hide()
         self.form = FinetuningForm()
         self.monitor = FinetuningMonitor()
@@ -54,24 +39,14 @@ class FinetuningPanel(QCollapsible):
         self.results: dict[str, ComparisonView] = {}
         self._results = QVBoxLayout()
         self._results.setSpacing(12)
-        self._body = QWidget()
-        column = QVBoxLayout(self._body)
+        body = QWidget()
+        column = QVBoxLayout(body)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.message)
         column.addWidget(self.monitor)
         column.addLayout(self._results)
         column.addWidget(self.form)
-        layout = self.content().layout()
-        assert layout is not None
-        layout.addWidget(self._body)
-        without_margins(self)
-        self._body.hide()
-
-    def _unfold(self, unfolded: bool) -> None:
-        self._body.setVisible(unfolded)  # else Tab goes to what nobody sees
-        if unfolded:
-            self.content().setMaximumHeight(_ANY_HEIGHT)
-            self.unfolded.emit()
+        self.addWidget(body)
 
     def show_message(self, message: str, is_error: bool = False) -> None:
         """Show one line at the top; nothing hides it."""

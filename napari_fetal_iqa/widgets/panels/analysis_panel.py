@@ -5,7 +5,6 @@ import time
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QLabel,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -15,6 +14,7 @@ from qtpy.QtWidgets import (
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.finetuning.progress import duration
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
@@ -30,8 +30,7 @@ class AnalysisPanel(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self.doing = QLabel()
-        self.doing.setWordWrap(True)
+        self.doing = ElidingLabel()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setToolTip("Frames analysed")
@@ -43,11 +42,10 @@ class AnalysisPanel(QWidget):
         self.cancel.setToolTip("Stop the analysis; what is computed stays")
         self.cancel.clicked.connect(self.cancel_requested)
         self.cancel.hide()
-        self.models = QLabel()
+        self.models = ElidingLabel()
         self.models.setToolTip("Models and device of the analysis on the screen")
-        self.models.setWordWrap(True)
-        self.notice = QLabel()
-        self.notice.setWordWrap(True)
+        self.notice = ElidingLabel()
+        self.notice.hide()
         write_in(self.notice, colours.ERROR, "bold")
         self._build_error_box()
 
@@ -124,6 +122,7 @@ class AnalysisPanel(QWidget):
         named = ", ".join(model.id for model in setup.models)
         self.models.setText(f"{named}, {setup.device}")
         self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
+        self.notice.setVisible(setup.demo)
 
     def show_error(self, message: str, unseen: bool = False, stopped: bool = False) -> None:
         """Show one line of what went wrong, or hide it.

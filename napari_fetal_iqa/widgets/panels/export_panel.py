@@ -10,6 +10,7 @@ from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidge
 from napari_fetal_iqa.corrections.export_request import ExportRequest
 from napari_fetal_iqa.process_priority import give_way
 from napari_fetal_iqa.widgets.forms import ModelForm
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 
 _ABOUT = (
     "Every corrected sweep as a case of the ACOUSLIC-AI layout: frames, masks and circumferences, "
@@ -46,8 +47,7 @@ class ExportPanel(QWidget):
         self.cancel.setToolTip("Stop; the sweeps that are written stay")
         self.cancel.clicked.connect(self._cancel)
         self.cancel.hide()
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = ElidingLabel()
         buttons = QHBoxLayout()
         buttons.addWidget(self.export)
         buttons.addWidget(self.cancel)

@@ -15,6 +15,7 @@ from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
 from napari_fetal_iqa.review.session import FrameView, Source
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.score_bar import ScoreBar
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 from napari_fetal_iqa.widgets.theme import show_rich
@@ -77,7 +78,7 @@ class FramePanel(QWidget):
         self.circumference.setToolTip(
             "Abdominal circumference of the outline, and the gestational age by Hadlock 1984"
         )
-        self.diameters = QLabel()
+        self.diameters = ElidingLabel()
         self.diameters.setToolTip(
             "The two diameters of the fitted ellipse, and whose outline it is"
         )
@@ -94,7 +95,19 @@ class FramePanel(QWidget):
         accept = QPushButton(f"Accept and next   {key_of(Action.ACCEPT_AND_NEXT)}")
         accept.setToolTip("Confirm label and outline, go on to the next frame to review")
         accept.clicked.connect(lambda: self.action_requested.emit(Action.ACCEPT_AND_NEXT))
-        column.addWidget(accept)
+        row = QHBoxLayout()
+        row.addWidget(accept, stretch=1)
+        for text, action, tip in (
+            ("Undo", Action.UNDO, "Take back the last correction"),
+            ("Redo", Action.REDO, "Bring back what was undone"),
+        ):
+            button = QPushButton(text)
+            button.setToolTip(with_key(tip, action))
+            button.clicked.connect(
+                lambda _=False, action=action: self.action_requested.emit(action)
+            )
+            row.addWidget(button)
+        column.addLayout(row)
 
     def _label_row(self) -> QHBoxLayout:
         row = QHBoxLayout()

@@ -11,17 +11,20 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
+    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
-from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel, without_margins
+from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel
 from napari_fetal_iqa.widgets.panels.analysis_panel import AnalysisPanel
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
+from napari_fetal_iqa.widgets.panels.folded_section import FoldedSection
+from napari_fetal_iqa.widgets.panels.footer import Footer
 from napari_fetal_iqa.widgets.panels.frame_panel import FramePanel
 from napari_fetal_iqa.widgets.panels.open_button import OpenButton
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
@@ -39,8 +42,7 @@ class ReviewPage(QWidget):
 
     def __init__(self, settings: Settings, store: Callable[[], Path]) -> None:
         super().__init__()
-        self.about = QLabel()
-        self.about.setWordWrap(True)
+        self.about = ElidingLabel()
         self.open = OpenButton()
         self.frame = FramePanel()
         self.frame.action_requested.connect(self.action_requested)
@@ -62,22 +64,22 @@ class ReviewPage(QWidget):
         self.stale = StaleNotice()
         self.stale.analyse_requested.connect(lambda: self.action_requested.emit(Action.ANALYSE))
         self.stale.shown.connect(self._offer_once)
-        self.saved = QLabel()
         self.reviewers = ReviewersPanel()
-        self.saved.setToolTip("Every correction is on disk before it is shown as saved")
+        self.footer = Footer()
+        self.footer.action_requested.connect(self.action_requested)
+        self.saved, self.timeline = self.footer.saved, self.footer.timeline
+        self.candidates, self.worklist = self.footer.candidates, self.footer.worklist
         self.settings = SettingsPanel(settings)
-        folded = QCollapsible("Models and reviewer")
-        folded.toggleButton().setToolTip("Which models to use, and who reviews")
-        folded.addWidget(self.settings)
-        without_margins(folded)
+        choices = FoldedSection("Models and reviewer", "Which models to use, and who reviews")
+        choices.addWidget(self.settings)
         self.finetuning = FinetuningPanel()
         self.export = ExportPanel(store)
-        exporting = QCollapsible("Export")
-        exporting.toggleButton().setToolTip("Write all corrections as a data set")
+        exporting = FoldedSection("Export", "Write all corrections as a data set")
         exporting.addWidget(self.export)
-        without_margins(exporting)
+        self.sections = (choices, self.finetuning, exporting)
 
-        column = QVBoxLayout(self)
+        content = QWidget()
+        column = QVBoxLayout(content)
         column.addLayout(self._top_row())
         column.addWidget(_rule())
         column.addWidget(self.frame)
@@ -92,15 +94,26 @@ class ReviewPage(QWidget):
         column.addWidget(_rule())
         column.addWidget(self.stale)
         column.addWidget(self.analysis)
-        column.addWidget(self.saved)
         column.addWidget(self.reviewed)
         column.addWidget(self.reviewers)
-        column.addWidget(folded)
-        column.addWidget(self.finetuning)
-        column.addWidget(exporting)
-        column.addLayout(self._bottom_row())
-        column.addLayout(self._docks_row())
+        for section in self.sections:
+            column.addWidget(section)
         column.addStretch()
+        self.scroll_area = QScrollArea()
+        self.scroll_area.setWidgetResizable(True)
+        self.scroll_area.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.scroll_area.setWidget(content)
+        whole = QVBoxLayout(self)
+        whole.setContentsMargins(0, 0, 0, 0)
+        whole.setSpacing(0)
+        whole.addWidget(self.scroll_area, stretch=1)
+        whole.addWidget(self.footer)
+
+    def open_sections(self) -> None:
+        """Unfold the sections that were open when the last window was left."""
+        for section in self.sections:
+            section.open_as_it_was()
 
     def _row(self, label: QLabel, text: str, action: Action, tip: str) -> QHBoxLayout:
         row = QHBoxLayout()
@@ -117,45 +130,6 @@ class ReviewPage(QWidget):
         row.addWidget(self.about, stretch=1)
         row.addWidget(self.open, alignment=Qt.AlignmentFlag.AlignTop)
         return row
-
-    def _bottom_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        for text, action, tip in (
-            ("Undo", Action.UNDO, "Take back the last correction"),
-            ("Redo", Action.REDO, "Bring back what was undone"),
-            ("Keys  ?", Action.SHOW_HELP, "Show all keys"),
-        ):
-            row.addWidget(self._button(text, action, tip))
-        return row
-
-    def _docks_row(self) -> QHBoxLayout:
-        row = QHBoxLayout()
-        self.timeline, self.candidates, self.worklist = (
-            self._dock_button(text, action, tip)
-            for text, action, tip in (
-                ("Timeline", Action.TOGGLE_TIMELINE, "Show or hide the timeline below the frames"),
-                (
-                    "Candidates",
-                    Action.TOGGLE_CANDIDATES,
-                    "Show or hide small pictures of the best frames, above the timeline",
-                ),
-                (
-                    "Worklist",
-                    Action.TOGGLE_WORKLIST,
-                    "Show or hide the list of sweeps, beside napari's list of layers",
-                ),
-            )
-        )
-        for button in (self.timeline, self.candidates, self.worklist):
-            row.addWidget(button)
-        return row
-
-    def _dock_button(self, text: str, action: Action, tip: str) -> QPushButton:
-        button = QPushButton(text)
-        button.setToolTip(tip)
-        button.setCheckable(True)
-        button.clicked.connect(lambda: self.action_requested.emit(action))
-        return button
 
     def _button(self, text: str, action: Action, tip: str) -> QPushButton:
         button = QPushButton(text)
@@ -183,17 +157,14 @@ class ReviewPage(QWidget):
             + (f"<br>{sweep.spacing_note}" if sweep.spacing_note else "")
         )
 
+    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
+        """Show whether everything is on disk."""
+        self.footer.show_saved(reviewer, corrected, saved)
+
     def show_next(self, best: int, waiting: int) -> None:
         """Show where to go next."""
         self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
         self.waiting.setText(f"<b>{waiting}</b> to review")
-
-    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
-        """Show whether everything is on disk."""
-        frames = "frame" if corrected == 1 else "frames"
-        state = "saved" if saved else "<b>not saved</b> yet, trying again"
-        name = html.escape(shown(reviewer))
-        self.saved.setText(f"Reviewer {name}: {corrected} {frames} corrected, {state}")
 
 
 def _rule() -> QFrame:

@@ -4,11 +4,12 @@ import html
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QComboBox, QLabel, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.corrections.agreement import Agreement
 from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.theme import show_rich
 
 
@@ -29,8 +30,7 @@ class ReviewersPanel(QWidget):
         self.choice.setAccessibleName("Whose corrections are shown")
         self.choice.setToolTip("Show your corrections, another reviewer's, or where you disagree")
         self.choice.activated.connect(self._ask)
-        self.agreement = QLabel()
-        self.agreement.setWordWrap(True)
+        self.agreement = ElidingLabel()
         self.agreement.setToolTip(
             "Cohen's kappa of the labels and mean Dice of the outlines of the frames that both "
             "corrected; a Dice below 0.8 is a disagreement"

@@ -1,7 +1,7 @@
 """A thin notice where the predictions on the screen are of other models than those chosen."""
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QPushButton, QWidget
 from superqt.utils import create_worker
 
 from fetal_iqa_models.errors import ModelError
@@ -11,6 +11,7 @@ from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
@@ -29,8 +30,7 @@ class StaleNotice(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self._checking: Checked | None = None
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = ElidingLabel()
         write_in(self.message, colours.ERROR)
         self.message.setToolTip(
             "The scores and outlines on the screen are of other models than those that are chosen"

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QLabel, QPushButton, QSizePolicy, QVBoxLayout, QWidge
 
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.recent import Recent
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.panels.open_button import plain
 from napari_fetal_iqa.widgets.panels.reader_notice import ReaderNotice
@@ -54,8 +55,7 @@ class WelcomePage(QWidget):
         self.again.setToolTip("Open the sweep that was taken off the viewer; its place is kept")
         self.again.clicked.connect(self.again_requested)
         self.again.hide()
-        self.message = QLabel()
-        self.message.setWordWrap(True)
+        self.message = ElidingLabel()
         self.error = ErrorBox()
         self.readers = ReaderNotice()
         self._recent = QVBoxLayout()

@@ -4,7 +4,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING
 
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_fetal_iqa.widgets.theme import palette_of
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
 
 _HEIGHT = 220
-_LAID_OUT_MS = 50
-"""By then the window has made room for the timeline; a narrow one grows."""
 
 
 class TimelineDock(QObject):
@@ -30,10 +28,6 @@ class TimelineDock(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self.dock: QDockWidget | None = None
-        self._fit_soon = QTimer(self)
-        self._fit_soon.setSingleShot(True)
-        self._fit_soon.setInterval(_LAID_OUT_MS)
-        self._fit_soon.timeout.connect(viewer.reset_view)
 
     @cached_property
     def timeline(self) -> "Timeline":
@@ -61,13 +55,10 @@ class TimelineDock(QObject):
         return self.dock is not None and self.dock.isVisible()
 
     def show(self) -> None:
-        """Show the timeline, and the whole frame in the room that it leaves."""
-        was_visible = self.visible
+        """Show the timeline."""
         _ = self.timeline
         if self.dock is not None:
             self.dock.show()
-        if not was_visible:
-            self._fit_soon.start()
 
     def begin(self) -> None:
         """Show the timeline of a sweep that is being read: nothing is left of the one before."""
@@ -76,7 +67,6 @@ class TimelineDock(QObject):
 
     def hide(self) -> None:
         """Hide the timeline, where there is one."""
-        self._fit_soon.stop()
         if self.dock is not None:
             self.dock.hide()
 

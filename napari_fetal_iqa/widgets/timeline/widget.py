@@ -33,7 +33,7 @@ _LABEL_COLOURS = {
 }
 _RANGE_FILL = (86, 180, 233, 90)
 _EMPTY = "Quality, area and labels of every frame stand here once the sweep is read"
-_LEAST_HEIGHT = 150
+_LEAST_HEIGHT = 170
 _AXIS_WIDTH, _MARGIN = 58, 4
 _ROUNDING = 1e-3
 _STRIP_HEIGHT = {Label.NONE: 0.25, Label.OPTIMAL: 1.0, Label.SUBOPTIMAL: 0.65}
@@ -62,7 +62,7 @@ class Timeline(QWidget):
         self._area = self._add_plot(2, "area %")
         self._labels = self._add_plot(3, "labels", choose_ranges=True)
         self._names = SweepNames(self._add_plot(0, ""))
-        for row, stretch in enumerate((0, 5, 4, 2)):
+        for row, stretch in enumerate((0, 5, 4, 3)):
             self._view.ci.layout.setRowStretchFactor(row, stretch)
         self._quality.setYRange(0, 1, padding=0.06)
         self._quality.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
@@ -130,6 +130,7 @@ class Timeline(QWidget):
         self._frame = 0
 
         self._empty = QLabel(_EMPTY)
+        self._empty.setWordWrap(True)
         self._empty.setAlignment(Qt.AlignmentFlag.AlignCenter)
         self._pages = QStackedLayout(self)
         self._pages.addWidget(self._empty)  # no axis before there are frames

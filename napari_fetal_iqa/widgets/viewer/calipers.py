@@ -18,8 +18,8 @@ _ENDS = 4
 _N_POINTS = _OUTLINE_DOTS + 2 * _DIAMETER_DOTS + _ENDS
 _COLOUR = "white"
 CALIPERS_NAME = "Calipers"
-_DOTS_ACROSS, _CROSSES_ACROSS = 190, 45
-"""How many dots, and how many crosses, side by side would be as wide as a frame."""
+_DOT_SCREEN_PX, _CROSS_SCREEN_PX = 3.0, 13.0
+_SCREEN_PX = np.array([_DOT_SCREEN_PX] * (_N_POINTS - _ENDS) + [_CROSS_SCREEN_PX] * _ENDS)
 
 
 class Calipers:
@@ -36,8 +36,6 @@ class Calipers:
 
     def __init__(self, viewer: ViewerModel, image: Image, caption: Caption) -> None:
         self._viewer = viewer
-        columns = image.data.shape[-1]
-        dot, cross = max(1.5, columns / _DOTS_ACROSS), max(7.0, columns / _CROSSES_ACROSS)
         n_dots = _N_POINTS - _ENDS
         self.layer: Points = viewer.add_points(
             np.zeros((_N_POINTS, 2)),
@@ -46,7 +44,7 @@ class Calipers:
             translate=image.translate[-2:],
             units=image.units[-2:],
             axis_labels=image.axis_labels[-2:],
-            size=np.array([dot] * n_dots + [cross] * _ENDS),
+            size=_SCREEN_PX,
             symbol=["disc"] * n_dots + ["cross"] * _ENDS,
             face_color=_COLOUR,
             border_width=0,
@@ -58,6 +56,10 @@ class Calipers:
         self._caption = caption
         self._hidden, self._shown = False, ("", False)
         caption.begin()
+
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw as large as before, where a pixel takes so much of the screen now."""
+        self.layer.size = _SCREEN_PX / screen_px
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""

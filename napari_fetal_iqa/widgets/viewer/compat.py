@@ -27,6 +27,12 @@ def main_window(viewer: Viewer) -> QMainWindow:
     return window
 
 
+def napari_docks(viewer: Viewer) -> tuple[QDockWidget, QDockWidget]:
+    """Return the docks of the layer list and of the layer controls (napari 0.9.2)."""
+    shown = viewer.window._qt_viewer
+    return shown.dockLayerList, shown.dockLayerControls
+
+
 def hide_when_closed(dock: QDockWidget) -> None:
     """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2)."""
     # called by the title bar, looked up at each click

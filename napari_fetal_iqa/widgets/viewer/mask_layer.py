@@ -16,11 +16,12 @@ from qtpy.QtWidgets import QApplication
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.widgets.viewer.compat import close_polygon, see_through_polygon
+from napari_fetal_iqa.widgets.viewer.pixel_size import whole_pixels
 
 MASK_NAME = "Abdomen"
 MODEL_VALUE = 1
 EXPERT_VALUE = 2
-_OUTLINE_PX = 3
+_OUTLINE_SCREEN_PX = 2.5
 _OUTLINE_OPACITY, _FILLED_OPACITY = 0.9, 0.35
 _VALUES = {Source.MODEL: MODEL_VALUE, Source.EXPERT: EXPERT_VALUE}
 
@@ -61,7 +62,8 @@ class MaskOverlay:
             ),
             opacity=_OUTLINE_OPACITY,
         )
-        self.layer.contour = _OUTLINE_PX
+        self._outline_px = 1
+        self.layer.contour = self._outline_px
         self.layer.n_edit_dimensions = 2
         self.layer.selected_label = EXPERT_VALUE
         self.layer.brush_size = max(5, round(shape[2] / 40))
@@ -104,8 +106,14 @@ class MaskOverlay:
     def toggle_fill(self) -> None:
         """Show the masks filled, and see-through; or their outlines again."""
         filled = self.layer.contour > 0
-        self.layer.contour = 0 if filled else _OUTLINE_PX
+        self.layer.contour = 0 if filled else self._outline_px
         self.layer.opacity = _FILLED_OPACITY if filled else _OUTLINE_OPACITY
+
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw outlines as wide as before, where a pixel takes so much of the screen now."""
+        self._outline_px = whole_pixels(_OUTLINE_SCREEN_PX, screen_px)
+        if self.layer.contour not in (0, self._outline_px):
+            self.layer.contour = self._outline_px
 
     def scale_brush(self, factor: float) -> None:
         """Make the brush larger or smaller, by one pixel at least."""

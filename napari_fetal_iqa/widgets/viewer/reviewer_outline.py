@@ -8,8 +8,9 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
+from napari_fetal_iqa.widgets.viewer.pixel_size import whole_pixels
 
-_OUTLINE_PX = 2
+_OUTLINE_SCREEN_PX = 1.8
 
 
 class ReviewerOutline:
@@ -27,12 +28,19 @@ class ReviewerOutline:
         self._image = image
         self.layer: Labels | None = None
         self._hidden = False
+        self._outline_px = 1
 
     def set_hidden(self, hidden: bool) -> None:
         """Hide the outline, and others that come, or show it again."""
         self._hidden = hidden
         if self.layer is not None:
             self.layer.visible = not hidden
+
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw outlines as wide as before, where a pixel takes so much of the screen now."""
+        self._outline_px = whole_pixels(_OUTLINE_SCREEN_PX, screen_px)
+        if self.layer is not None and self.layer.contour != self._outline_px:
+            self.layer.contour = self._outline_px
 
     def show(self, mask: NDArray[np.bool_] | None, name: str = "") -> None:
         """Outline a mask, (H, W); None takes the outline away."""
@@ -57,7 +65,7 @@ class ReviewerOutline:
             opacity=0.9,
             visible=not self._hidden,
         )
-        layer.contour = _OUTLINE_PX
+        layer.contour = self._outline_px
         layer.editable = False
         self._viewer.layers.selection.active = active
         return layer

@@ -24,6 +24,7 @@ from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
 from napari_fetal_iqa.widgets.viewer.marks_beside import MarksBeside
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
+from napari_fetal_iqa.widgets.viewer.pixel_size import PixelSize
 from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
@@ -56,6 +57,9 @@ class SweepView:
         self.calipers = Calipers(viewer, layer, caption)
         self.ellipse = EllipseTool(viewer, layer, self.calipers)
         self.reviewer_outline = ReviewerOutline(viewer, layer)
+        self.pixel_size = PixelSize(viewer, layer)
+        self.pixel_size.changed.connect(self._follow_pixel_size)
+        self._follow_pixel_size(self.pixel_size.value)
         self.selection = FrameRange()
         self._hidden = False
         self._measured_frame = -1
@@ -81,6 +85,10 @@ class SweepView:
         self._looked_at = self.navigator.frame
         viewer.dims.events.current_step.connect(self._look_at)
         self.changes = ForeignChanges(viewer, layer, self.overlay)
+
+    def _follow_pixel_size(self, screen_px: float) -> None:
+        for drawn in (self.overlay, self.reviewer_outline, self.calipers):
+            drawn.set_pixel_size(screen_px)
 
     @property
     def layers(self) -> list[Layer]:
@@ -148,7 +156,8 @@ class SweepView:
     def _paint_some(self) -> None:
         end = time.perf_counter() + _SLICE_SECONDS
         while self._waiting and time.perf_counter() < end:
-            frame = next(iter(self._waiting))
+            shown = self.navigator.frame
+            frame = shown if shown in self._waiting else next(iter(self._waiting))
             del self._waiting[frame]
             self._paint(frame)
             if frame == self.navigator.frame:
@@ -278,6 +287,7 @@ class SweepView:
         self._when_left_alone.stop()
         self.changes.end()
         self.viewer.dims.events.current_step.disconnect(self._look_at)
+        self.pixel_size.leave()
         self.viewer.layers.selection.events.active.disconnect(self._report_tool)
         self.overlay.layer.events.mode.disconnect(self._report_tool)
         self._remember()

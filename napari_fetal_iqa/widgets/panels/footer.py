@@ -1,0 +1,63 @@
+"""The foot of the panel, which never scrolls away: whose corrections are saved, docks and keys."""
+
+import html
+
+from qtpy.QtCore import Signal
+from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
+
+from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
+from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
+
+
+class Footer(QWidget):
+    """A line on what is saved above four buttons; ``action_requested`` tells which."""
+
+    action_requested = Signal(object)  # Action
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.saved = ElidingLabel()
+        self.saved.setToolTip("Every correction is on disk before it is shown as saved")
+        rule = QFrame()
+        rule.setFrameShape(QFrame.Shape.HLine)
+        self.timeline = self._button(
+            "Timeline", Action.TOGGLE_TIMELINE, "Show or hide the timeline below the frames"
+        )
+        self.worklist = self._button(
+            "Worklist",
+            Action.TOGGLE_WORKLIST,
+            "Show or hide the list of sweeps, beside napari's list of layers",
+        )
+        self.candidates = self._button(
+            "Candidates",
+            Action.TOGGLE_CANDIDATES,
+            "Show or hide small pictures of the best frames, above the timeline",
+        )
+        docks = (self.timeline, self.candidates, self.worklist)
+        for dock in docks:
+            dock.setCheckable(True)
+        tip = with_key("Show all keys in place of the panel, or the panel again", Action.SHOW_HELP)
+        keys = self._button(f"Keys  {key_of(Action.SHOW_HELP)}", Action.SHOW_HELP, tip)
+        row = QHBoxLayout()
+        row.setSpacing(4)
+        for button in (*docks, keys):
+            row.addWidget(button)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(9, 0, 9, 6)
+        column.addWidget(rule)
+        column.addWidget(self.saved)
+        column.addLayout(row)
+
+    def _button(self, text: str, action: Action, tip: str) -> QPushButton:
+        button = QPushButton(text)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda: self.action_requested.emit(action))
+        return button
+
+    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
+        """Show whether everything is on disk."""
+        frames = "frame" if corrected == 1 else "frames"
+        state = "saved" if saved else "<b>not saved</b> yet, trying again"
+        name = html.escape(shown(reviewer))
+        self.saved.setText(f"Reviewer {name}: {corrected} {frames} corrected, {state}")

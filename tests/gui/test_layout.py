@@ -1,0 +1,159 @@
+"""What a person sees of the window: nothing below the fold, cut off, covered or lost."""
+
+import numpy as np
+import pytest
+from qtpy.QtCore import QPoint, QRect, Qt
+from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+
+from napari_fetal_iqa.storage import window_state
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
+from napari_fetal_iqa.widgets.viewer.compat import main_window
+
+Key = Qt.Key
+SECONDS = 1000
+LONG = "/a/folder/of/" + "an_exam_that_somebody_named_at_length_" * 4 + "/sweep.mha"
+
+
+def is_seen(control, window) -> bool:
+    """Whether the whole of a control is on the screen."""
+    region = control.visibleRegion().boundingRect()
+    place = QRect(control.mapTo(window, QPoint()), control.size())
+    return region.size() == control.size() and window.rect().contains(place)
+
+
+def test_a_day_s_work_is_above_the_fold_of_a_small_window(review, qtbot):
+    window = main_window(review.viewer)
+    QApplication.processEvents()
+    assert (window.width(), window.height()) == (1280, 800)
+    frame, page = review.page.frame, review.page
+    daily = [*frame.findChildren(QPushButton), frame.place, frame.circumference, page.saved]
+    daily += [page.best, page.waiting, page.open, page.analysis.doing]
+    assert [control for control in daily if not is_seen(control, window)] == []
+    for section in page.sections:
+        section.expand(animate=False)
+    bar = page.scroll_area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    QApplication.processEvents()
+    assert is_seen(page.saved, window)
+
+
+def test_long_names_make_nothing_wider_and_stand_whole_in_the_tooltip(review, qtbot):
+    page = review.page
+    for section in page.sections:
+        section.expand(animate=False)
+    labels = page.findChildren(ElidingLabel)
+    assert {page.about, page.saved, page.analysis.error} <= set(labels)
+    for label in labels:
+        label.setText(f"Reading <b>{LONG}</b> failed")
+    page.analysis.show_error(f"{LONG}: no such file")
+    QApplication.processEvents()
+    view, content = page.scroll_area.viewport(), page.scroll_area.widget()
+    assert content.width() == view.width()
+    assert content.minimumSizeHint().width() <= view.width()
+    shown = page.analysis.error
+    assert "…" in super(ElidingLabel, shown).text()
+    assert LONG in shown.toolTip()
+    assert shown.text() == f"{LONG}: no such file"  # as it is copied
+    short = ElidingLabel("AC 231.4 mm & more")
+    assert super(ElidingLabel, short).text() == "AC 231.4 mm & more"
+
+
+def test_sections_are_found_as_they_were_left(window, tiny_settings):
+    first = window()
+    folded = [section.toggleButton().text() for section in first.page.sections]
+    assert folded == ["▸  Models and reviewer", "▸  Learn", "▸  Export"]
+    first.page.sections[2].toggleButton().click()
+    assert first.page.sections[2].toggleButton().text() == "▾  Export"
+    first.close()
+    second = window()
+    assert [section.isExpanded() for section in second.page.sections] == [False, False, True]
+    assert second.page.export.isVisibleTo(second.page)
+    assert not second.page.settings.isVisibleTo(second.page)  # nor does Tab go there
+    second.page.sections[2].toggleButton().click()
+    assert window_state.load().open_sections == frozenset()
+    (window_state._place()).write_text("[not ours")
+    assert window_state.load().open_sections == frozenset()
+
+
+def test_the_keys_are_read_beside_the_frame_and_the_timeline(review, press, qtbot):
+    dock = review.timeline_dock.dock
+    press(review, Key.Key_Question)
+    assert review.keys_page.isVisible()
+    assert not [one for one in QApplication.topLevelWidgets() if isinstance(one, QMessageBox)]
+    assert dock.visibleRegion().boundingRect().size() == dock.size()
+    frame = review.presenter.view.navigator.frame
+    press(review, Key.Key_Right)  # goes on working meanwhile
+    assert review.presenter.view.navigator.frame == frame + 1
+    press(review, Key.Key_Question)
+    assert review.page.isVisible()
+    press(review, Key.Key_Question)
+    qtbot.mouseClick(review.keys_page.back, Qt.MouseButton.LeftButton)
+    assert review.page.isVisible()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_a_ring_shows_where_the_keyboard_is(review, qtbot, theme):
+    review.viewer.theme = theme
+    window = main_window(review.viewer)
+    window.activateWindow()
+    controls = [review.page.sections[0].toggleButton(), review.page.open]
+    controls += [review.timeline.fit_button]
+    review.timeline.fit_button.setEnabled(True)
+    review.page.scroll_area.ensureWidgetVisible(controls[0])
+    for control in controls:
+        control.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(control.hasFocus, timeout=20 * SECONDS)
+        assert review._focus_ring.ringed is control
+        QApplication.processEvents()
+        around = QRect(control.pos(), control.size()).adjusted(-3, -3, 3, 3)
+        picture = control.parentWidget().grab(around).toImage()
+        column = [picture.pixelColor(around.width() // 2, y) for y in range(7)]
+        light = [colour.lightnessF() for colour in column]
+        # a bright line on the dark panel, a dark one on the light
+        assert max(light) - min(light) > 0.5, f"no ring on {control.text()}"
+
+
+def test_what_lies_on_the_frame_is_as_wide_at_every_zoom(review):
+    view, camera = review.presenter.view, review.viewer.scene.camera
+    first = view.pixel_size.value
+    widths = []
+    for factor in (0.25, 1, 4):
+        camera.zoom = camera.zoom * factor * first / view.pixel_size.value
+        screen_px = view.pixel_size.value
+        assert view.overlay.layer.contour == min(6, max(1, round(2.5 / screen_px)))
+        widths.append(view.calipers.layer.size.max() * screen_px)
+    assert widths == pytest.approx([13] * 3, rel=0.11)
+    review.presenter.actions.toggle_fill()
+    camera.zoom *= 0.1
+    assert view.overlay.layer.contour == 0  # masks stay filled
+    review.presenter.actions.toggle_fill()
+    assert view.overlay.layer.contour > 1
+
+
+def test_the_frame_fills_a_window_that_grew_unless_somebody_zoomed(review, qtbot):
+    window, camera = main_window(review.viewer), review.viewer.scene.camera
+
+    def fills() -> bool:
+        height, width = np.array(review.viewer.canvas.size) / camera.zoom
+        extent = np.ptp(review.layer.extent.world[:, 1:], axis=0)
+        return max(extent[0] / height, extent[1] / width) == pytest.approx(0.95, abs=0.03)
+
+    qtbot.waitUntil(fills, timeout=20 * SECONDS)
+    before = camera.zoom
+    window.resize(1700, 1000)
+    qtbot.waitUntil(lambda: camera.zoom > 1.1 * before and fills(), timeout=20 * SECONDS)
+    camera.zoom = zoomed = 3 * camera.zoom
+    window.resize(1300, 820)
+    qtbot.waitUntil(lambda: review.viewer.canvas.size[1] < 1000, timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: not review.frame_fit._soon.isActive())
+    assert camera.zoom == zoomed
+    review.frame_fit.fit()
+    assert fills()
+
+
+def test_a_reviewer_s_long_name_leaves_saved_to_be_read(window, show, phantom, tiny_settings):
+    widget = window()
+    show(widget, phantom.sweep)
+    widget.page.show_saved("somebody_with_a_name_of_their_own_" * 5, 3, True)
+    QApplication.processEvents()
+    assert super(ElidingLabel, widget.page.saved).text().endswith("3 frames corrected, saved")
