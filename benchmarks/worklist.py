@@ -74,7 +74,7 @@ def worklist(
     began = time.perf_counter()
     widget = WorklistWidget()
     widget.resize(*SIZE)
-    widget.show_rows("folder", "folder", rows)
+    widget.show_rows("folder", rows)
     widget.show()
     shown(application)
     figures = {"to show, ms": 1000 * (time.perf_counter() - began)}

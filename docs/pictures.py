@@ -176,6 +176,14 @@ def worklist(widget) -> None:
     wait_until(lambda: rows[2].facts is not None and rows[2].facts.analysed == 1)
 
 
+def back(widget) -> None:
+    """Nothing is open any more: the page goes on with what was open last."""
+    worklist(widget)
+    widget.viewer.layers.clear()
+    wait_until(widget.welcome.go_on.isVisible)
+    widget.welcome.readers.hide()
+
+
 def candidates(widget) -> None:
     """The best frames stand beside each other, above the timeline."""
     phantom(widget)
@@ -223,6 +231,7 @@ STATES = {
     "reviewers": reviewers,
     "candidates": candidates,
     "worklist": worklist,
+    "back": back,
     "learn": corrected,
     "learning": learning,
     "learnt": learnt,

@@ -210,7 +210,6 @@ class ReviewWidget(QWidget):
         self.candidates.visibility_changed.connect(self.page.candidates.setChecked)
         self.worklist.dock.visibility_changed.connect(self.page.worklist.setChecked)
         self.keeper.watcher.news.connect(self.worklist.changed)
-        self.page.settings.changed.connect(self.worklist.look_again)
         self.welcome.again_requested.connect(self._open_last)
         self.page.analysis.reopen_requested.connect(self._reopen)
         self.opener.opened.connect(self._show_sweep)
@@ -221,6 +220,7 @@ class ReviewWidget(QWidget):
         self.page.action_requested.connect(self.do)
         self.keys_page.closed.connect(self.toggle_keys)
         self.page.settings.changed.connect(self.settings_file.keep)
+        self.page.settings.changed.connect(self.worklist.look_again)  # with those that are kept
         self.page.settings.models_requested.connect(self.show_models)
         self.timeline_dock.visibility_changed.connect(self.page.timeline.setChecked)
         self.page.finetuning.frame_requested.connect(self._go_to)

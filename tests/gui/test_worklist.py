@@ -7,9 +7,12 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QPushButton
 
 from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, State
 from napari_fetal_iqa.storage.recent import recent_sweeps
+from napari_fetal_iqa.widgets.background.tasks import is_prepared
 from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.worklist import read_ahead
 
 pytestmark = pytest.mark.gui
 
@@ -79,6 +82,9 @@ def test_a_folder_is_listed_and_worked_through_by_keys(desk, press, qtbot, store
     desk.page.reviewed.click()
     qtbot.waitUntil(lambda: shown(desk, "state")[1] == "✓ reviewed", timeout=20 * SECONDS)
     assert shown(desk, "corrected") == ["", "1", "", ""]
+    desk.page.settings.form.set_field("reviewer", "BM")  # whose review it is counts at once
+    qtbot.waitUntil(lambda: shown(desk, "state")[1] == "new", timeout=20 * SECONDS)
+    assert shown(desk, "corrected") == ["", "", "", ""]
 
     press(desk, Qt.Key.Key_PageUp, CONTROL)
     wait_for(qtbot, desk, "case_1")
@@ -196,3 +202,39 @@ def test_a_folder_that_is_dropped_on_the_window_is_listed(window, exam, tiny_set
     widget.viewer.window._qt_viewer._qt_open([str(exam)], stack=False)
     wait_for(qtbot, widget, "case_1")
     assert len(rows(widget)) == 4
+
+
+def outcome(generator):
+    """What a generator gave, and what it returned."""
+    given = []
+    while True:
+        try:
+            given.append(next(generator))
+        except StopIteration as end:
+            return given, end.value
+
+
+def test_a_sweep_that_there_is_no_room_for_is_not_read_ahead(exam, monkeypatch):
+    source = SweepSource(exam / "case_2.mha")
+    monkeypatch.setattr(read_ahead, "MOST_BYTES", 1)
+    assert outcome(read_ahead.prepare(source, None, None, None, no, no)) == (
+        [],
+        read_ahead.Outcome.LEFT,
+    )
+
+
+def test_reading_ahead_stops_in_the_middle_and_analysing_gives_way(exam, tiny_models):
+    source = SweepSource(exam / "case_2.mha")
+    asked = iter([False, False, True])
+    stopped = read_ahead.prepare(source, None, None, None, lambda: next(asked), no)
+    assert outcome(stopped) == ([], read_ahead.Outcome.LEFT)  # after three frames of sixty
+
+    models = (str(tiny_models["cls"]), str(tiny_models["seg"]))
+    busy = read_ahead.prepare(source, None, None, models, no, lambda: True)
+    (sweep,), came = outcome(busy)
+    assert came is read_ahead.Outcome.GAVE_WAY
+    assert is_prepared(sweep)
+
+
+def no():
+    return False

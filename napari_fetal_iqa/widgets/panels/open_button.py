@@ -1,5 +1,6 @@
 """The everyday way to a sweep: a button with what can be opened, and what was opened last."""
 
+import html
 from collections.abc import Sequence
 
 from qtpy.QtCore import Signal
@@ -46,10 +47,16 @@ class OpenButton(QPushButton):
         for one in recent:
             action = menu.addAction(plain(one.name))
             if action is not None:
-                action.setToolTip(shown(one.path))
+                action.setToolTip(plain_tip(one.path))
                 action.triggered.connect(lambda _=False, one=one: self.recent_requested.emit(one))
 
 
 def plain(name: str) -> str:
     """Return a name as a button or a menu shows it: an ampersand marks no key."""
     return shown(name).replace("&", "&&")
+
+
+def plain_tip(text: str) -> str:
+    """Return a tooltip of a text that others wrote, of several lines, which is no HTML."""
+    lines = "<br>".join(html.escape(shown(line)) for line in text.splitlines())
+    return f"<p style='white-space: pre'>{lines}</p>"

@@ -9,7 +9,7 @@ from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.recent import Recent
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
-from napari_fetal_iqa.widgets.panels.open_button import plain
+from napari_fetal_iqa.widgets.panels.open_button import plain, plain_tip
 from napari_fetal_iqa.widgets.panels.reader_notice import ReaderNotice
 
 _RECENT = 5
@@ -90,8 +90,8 @@ class WelcomePage(QWidget):
             self._recent.addWidget(button)
 
     def _offer(self, button: QPushButton, recent: Recent, text: str) -> None:
-        listed = f"\nin the worklist of {shown(recent.folder)}" if recent.folder else ""
-        button.setToolTip(f"{shown(recent.path)}{listed}")
+        listed = f"\nin the worklist of {recent.folder}" if recent.folder else ""
+        button.setToolTip(plain_tip(f"{recent.path}{listed}"))
         # a long name is cut, and never makes the panel wider
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setText(button.fontMetrics().elidedText(text, Qt.TextElideMode.ElideMiddle, 270))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer, Signal
@@ -21,6 +22,7 @@ from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.threads import LISTING, NOTING
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
+from napari_fetal_iqa.widgets.panels.open_button import plain_tip
 from napari_fetal_iqa.widgets.worklist.dock import WorklistDock
 from napari_fetal_iqa.widgets.worklist.read_ahead import ReadAhead
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
@@ -73,7 +75,7 @@ class Worklist(QObject):
         self._open_first: Path | None = None
         self._wanted: SweepSource | None = None
         self._session: ReviewSession | None = None
-        self._lookup: object | None = None
+        self._lookup: Any = None
         self.dock = WorklistDock(viewer, corner, self)
         self.dock.made.connect(self._connect)
         self.ahead = ReadAhead(runner, self)
@@ -82,6 +84,7 @@ class Worklist(QObject):
         self.ahead.failed.connect(self._failed_ahead)
         self.ahead.gave_way.connect(self._begin_ahead)
         runner.ended.connect(self._begin_ahead)
+        opener.failed.connect(self._opening_failed)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_LOOK_AGAIN_MS)
@@ -110,12 +113,13 @@ class Worklist(QObject):
         """
         self._open_first = first
         worker = LISTING.worker(list_sweeps, folder)
-        self._lookup = worker  # a folder that was being looked through matters no more
+        self._leave_lookup()
+        self._lookup = worker
         worker.returned.connect(lambda listing: self._show(worker, listing))
         worker.errored.connect(lambda error: self.failed.emit(str(error)))
         LISTING.start(worker)
 
-    def _show(self, worker: object, listing: Listing) -> None:
+    def _show(self, worker: Any, listing: Listing) -> None:
         if worker is not self._lookup:
             return
         if len(listing.sources) == 1 and not self.dock.shown:
@@ -125,8 +129,8 @@ class Worklist(QObject):
         self._rows = [Row(source, listing.name(source)) for source in listing.sources]
         self._row_at = {row.source.path: number for number, row in enumerate(self._rows)}
         folder = listing.folder.resolve()
-        self.widget.show_rows(shown(folder.name), shown(folder), self._rows)
-        self.widget.folder.setToolTip(f"{shown(folder)}\n{listing.notice}".strip())
+        self.widget.show_rows(shown(folder.name), self._rows)
+        self.widget.folder.setToolTip(plain_tip(f"{folder}\n{listing.notice}".strip()))
         self.dock.show()
         number = self._row_at.get(self._open_first or Path(), 0)
         self.open(number)
@@ -145,15 +149,22 @@ class Worklist(QObject):
         sources = [(number, rows[number].source) for number in numbers]
         worker = LISTING.worker(gather, sources, self._store(), settings.reviewer, models, analysis)
         if whole:
+            self._leave_lookup()
             self._lookup = worker
         worker.yielded.connect(lambda facts: self._take(worker, rows, facts))
         if whole:
             worker.finished.connect(lambda: self._looked(worker))
-        LISTING.start(worker)
+        (LISTING if whole else NOTING).start(worker)  # one row waits behind no others
 
-    def _take(self, worker: object, rows: list[Row], facts: dict[int, SweepFacts]) -> None:
+    def _leave_lookup(self) -> None:
+        """Let a folder that is being looked through be: it matters no more."""
+        lookup, self._lookup = self._lookup, None
+        if lookup is not None:
+            lookup.quit()
+
+    def _take(self, worker: Any, rows: list[Row], facts: dict[int, SweepFacts]) -> None:
         if rows is not self._rows:
-            worker.quit()  # type: ignore[attr-defined]  # another folder is shown
+            worker.quit()  # another folder is shown
             return
         self.widget.model.take(facts)
         if worker is self._lookup:
@@ -185,6 +196,10 @@ class Worklist(QObject):
         else:
             self.widget.say(f"Opening {self._rows[number].name}…")
             self._opener.read_source(source)
+
+    def _opening_failed(self) -> None:
+        if self._rows:
+            self.widget.say("")
 
     def _was_read_ahead(self, source: SweepSource) -> None:
         if source == self._wanted and source.path != self._front_path:
@@ -281,5 +296,5 @@ class Worklist(QObject):
         self._soon.stop()
         self.ahead.stop()
         self._session, self._rows = None, []
-        self._lookup = None
+        self._leave_lookup()
         self.dock.hide()

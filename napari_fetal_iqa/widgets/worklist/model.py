@@ -8,6 +8,7 @@ from qtpy.QtGui import QBrush, QColor, QFont
 
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, matches, tooltip
 from napari_fetal_iqa.review.worklist.facts import SweepFacts
+from napari_fetal_iqa.widgets.panels.open_button import plain_tip
 
 _Role = Qt.ItemDataRole
 _RIGHT = int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
@@ -31,7 +32,7 @@ class WorklistModel(QAbstractTableModel):
         self._bold.setBold(True)
         self._trouble = QBrush()
         self._show: dict[int, Any] = {
-            int(_Role.ToolTipRole): lambda row, column: tooltip(row),
+            int(_Role.ToolTipRole): lambda row, column: plain_tip(tooltip(row)),
             int(_Role.AccessibleTextRole): lambda row, column: (
                 f"{column.title}: {column.text(row) or 'not known'}"
             ),

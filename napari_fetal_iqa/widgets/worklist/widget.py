@@ -114,19 +114,11 @@ class WorklistWidget(QWidget):
 
     # What is shown -------------------------------------------------------------------------
 
-    def show_rows(self, folder: str, whole: str, rows: Sequence[Row]) -> None:
-        """Show the sweeps of a folder.
-
-        Parameters
-        ----------
-        folder, whole : str
-            Its name, and all of its path for the tooltip.
-        rows : sequence of Row
-        """
+    def show_rows(self, folder: str, rows: Sequence[Row]) -> None:
+        """Show the sweeps of a folder, under its name."""
         self.search.clear()
         self.states.setCurrentIndex(0)
         self.folder.setText(folder)
-        self.folder.setToolTip(whole)
         self.model.show_rows(rows)
         self._pages.setCurrentIndex(1)
         self.say("")
@@ -266,5 +258,6 @@ class _Table(QTableView):
 
 def _elided() -> QLabel:
     label = QLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)
     label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
     return label
