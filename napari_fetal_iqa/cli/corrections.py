@@ -162,12 +162,14 @@ def export(
     Masks hold 1 where the frame is labelled optimal, else 2. Only outlines get into the masks:
     who reads the layout takes every other frame of an outlined sweep for one without an abdomen,
     so correct sweeps to the end before you export them. Where several reviewers spoke of a frame,
-    the label of most of them counts, as in fine-tuning. Cases are named by their content; look
+    the label of most of them counts, as in fine-tuning. Free calipers, which belong to no label,
+    become the table free_calipers.csv. Cases are named by their content; look
     for names that are burnt into the frames yourself.
 
     Example: napari-fetal-iqa corrections export my-data --sweeps archive
     """
     # takes half a second
+    from napari_fetal_iqa.corrections.caliper_table import CALIPER_TABLE, write_caliper_table
     from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
     from napari_fetal_iqa.corrections.export import export_case
     from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
@@ -178,7 +180,9 @@ def export(
     with CorrectionStore(path, "rw") as opened:
         _check_speaks(opened, reviewer)
         gathered = gather_corrections([opened], reviewer)
-        if not gathered:
+        if calipers := write_caliper_table(folder, opened, reviewer):
+            echo(f"{CALIPER_TABLE}: {calipers} free caliper{'s' if calipers > 1 else ''}")
+        if not gathered and not calipers:
             raise StoreError(f"{path}: no corrections to export; correct some frames first")
         for corrected in gathered:
             try:
@@ -268,10 +272,12 @@ def _name(identity: str) -> str | None:
 
 
 def _counts_in_words(counts: ReviewerCounts) -> str:
+    plural = "s" if counts.calipers > 1 else ""
+    free = f"{counts.calipers} free caliper{plural}, " if counts.calipers else ""
     return (
         f"{counts.reviewer}: {counts.labelled} frames labelled ({counts.optimal} optimal, "
         f"{counts.suboptimal} suboptimal, {counts.none} none), {counts.masks} masks, "
-        f"{counts.accepted} accepted, {counts.calipers} free calipers, "
+        f"{counts.accepted} accepted, {free}"
         f"last {counts.last[:16].replace('T', ' ')} UTC"
     )
 

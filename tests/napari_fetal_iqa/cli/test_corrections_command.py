@@ -1,5 +1,6 @@
 """The corrections commands as a person types them."""
 
+import csv
 import json
 import shutil
 import sqlite3
@@ -8,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
 from napari_fetal_iqa.storage import paths
@@ -340,3 +342,28 @@ def test_subjects_are_set_by_file_or_identity_and_taken_back(run, store, sweep, 
     assert list(store.subjects()) == [sweep.identity]
     for bad in ([], ["--subject", "x"], [str(other.path)], [str(other.path), "--data", "."]):
         assert run("corrections", "subject", *bad)[0] == 2
+
+
+def test_free_calipers_are_listed_and_exported_as_a_table_of_their_own(
+    run, store, sweep, write_sweep, tmp_path
+):
+    line = Caliper(((10.0, 20.0), (10.0, 40.0)))
+    store.set_caliper(sweep.identity, 5, line, "=AK")
+    store.set_caliper(sweep.identity, 5, Caliper(((1.0, 1.0), (4.0, 5.0))), "BM")
+    code, out, _ = run("corrections", "export", tmp_path / "out")
+    assert (code, out) == (0, "free_calipers.csv: 2 free calipers\n")
+    with (tmp_path / "out" / "free_calipers.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["reviewer"] for row in rows] == ["'=AK", "BM"]
+    assert [row["length_mm"] for row in rows] == ["10.000", "2.500"]
+    assert {(row["frame"], row["sweep"], row["frame_in_sweep"]) for row in rows} == {
+        ("5", "1", "1")
+    }
+    assert rows[0]["points_px"] == "10.00,20.00 10.00,40.00"
+    assert rows[0]["kind"] == "distance"
+    assert rows[0]["longer_mm"] == ""
+    assert "1 free caliper, last" in run("corrections", "list")[1]
+
+    store.set_mask(sweep.identity, 3, disc(12), "BM")
+    assert run("corrections", "export", tmp_path / "one", "--reviewer", "BM")[0] == 0
+    assert len((tmp_path / "one" / "free_calipers.csv").read_text().splitlines()) == 2

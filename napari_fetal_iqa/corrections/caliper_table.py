@@ -1,0 +1,91 @@
+"""Free calipers as a table beside an exported data set: they belong to no label, and to no mask."""
+
+import csv
+import io
+from collections.abc import Iterator
+from pathlib import Path
+from uuid import UUID
+
+from fetal_iqa_models.atomic_file import write_atomically
+from napari_fetal_iqa.corrections.history import PlacedCaliper
+from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.foreign_text import csv_cell
+
+CALIPER_TABLE = "free_calipers.csv"
+_COLUMNS = (
+    *("uuid", "frame", "sweep", "frame_in_sweep", "reviewer", "kind", "length_mm"),
+    *("longer_mm", "shorter_mm", "points_px", "time"),
+)
+
+
+def write_caliper_table(folder: Path, store: CorrectionStore, reviewer: str | None = None) -> int:
+    """Write every free caliper of a store; return how many there are, and write none for none.
+
+    One row a caliper, in order of sweep, reviewer and frame. ``uuid`` is that of the exported
+    case; ``frame`` and ``sweep`` are 0-based and those of the volume as it was reviewed, before an
+    export pads it. ``length_mm`` is a distance or a circumference, empty where the spacing is not
+    known; ``points_px`` has rows and columns.
+
+    Parameters
+    ----------
+    folder : Path
+        Made where it is missing.
+    store : CorrectionStore
+    reviewer : str, optional
+        Only this one's.
+
+    Raises
+    ------
+    StoreError
+        Where the store cannot be read, or the table not be written.
+    """
+    rows = list(_rows(store, reviewer))
+    if not rows:
+        return 0
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(_COLUMNS)
+    writer.writerows([csv_cell(value) for value in row] for row in rows)
+    path = folder / CALIPER_TABLE
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        write_atomically(path, text.getvalue())
+    except OSError as error:
+        raise StoreError(f"{path}: cannot be written ({error.strerror}); check the disk") from None
+    return len(rows)
+
+
+def _rows(store: CorrectionStore, reviewer: str | None) -> Iterator[tuple[object, ...]]:
+    for record in store.sweeps():
+        for name in store.reviewers(record.identity):
+            if reviewer in (None, name):
+                for placed in store.calipers(record.identity, name):
+                    yield _row(record, placed)
+
+
+def _row(record: SweepRecord, placed: PlacedCaliper) -> tuple[object, ...]:
+    starts = [start for start, _ in record.bounds if start <= placed.frame]
+    in_mm: tuple[object, ...] = ("", "", "")
+    if record.spacing_mm is not None:
+        size = placed.caliper.size(record.spacing_mm)
+        in_mm = tuple(f"{value:.3f}" for value in (size.length, *(size.diameters or ())))
+    return (
+        _case_name(record.identity),
+        placed.frame,
+        len(starts) - 1,
+        placed.frame - starts[-1],
+        placed.reviewer,
+        placed.caliper.kind.value,
+        *(*in_mm, "", "")[:3],
+        " ".join(f"{row:.2f},{column:.2f}" for row, column in placed.caliper.points_px),
+        placed.time,
+    )
+
+
+def _case_name(identity: str) -> str:
+    try:
+        return str(UUID(identity[:32]))
+    except ValueError:
+        return identity
