@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from tqdm import tqdm
 
 from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import FetalIqaError
@@ -39,7 +40,14 @@ def demo(
         from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
         from napari_fetal_iqa.contributions.sample_data import demo_sweep
 
-        AnalysisJob(AnnouncedAnalyser("demo-cls", "demo-seg"), out).run(demo_sweep())
+        with tqdm(desc="Simulating the phantom", unit="frame", disable=None) as bar:
+
+            def show(done: int, total: int) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            sweep = demo_sweep(show)
+        AnalysisJob(AnnouncedAnalyser("demo-cls", "demo-seg"), out).run(sweep)
     elif _has_screen():
         try:
             from napari_fetal_iqa.widgets.demo import show_demo

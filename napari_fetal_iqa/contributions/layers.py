@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
+from napari_fetal_iqa.phantom.simulated_frames import SimulatedFrames
 from napari_fetal_iqa.sweep import SweepVolume
 
 METADATA_KEY = "fetal_iqa_sweep"
@@ -34,11 +35,14 @@ def grid_attributes(sweep: SweepVolume) -> dict[str, Any]:
 def sweep_layer(sweep: SweepVolume) -> LayerData:
     """Return the image layer of a sweep; or a labels layer where it holds nothing but masks.
 
-    Frames of a compressed file go on being inflated in the background.
+    Frames of a compressed file go on being inflated, and those of a phantom being simulated, in the
+    background.
     """
     if isinstance(sweep.frames, InflatingFrames):
         sweep.frames.inflate_in_background()
-    if _holds_masks(sweep):
+    if isinstance(sweep.frames, SimulatedFrames):
+        sweep.frames.simulate_in_background()
+    elif _holds_masks(sweep):
         masks = np.array(sweep.frames)  # a copy, as labels are painted on
         return masks, {"name": sweep.name, **grid_attributes(sweep)}, "labels"
     attributes = {

@@ -34,6 +34,11 @@ from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.close_guard import CloseGuard
+from napari_fetal_iqa.widgets.background.simulation_monitor import (
+    SimulationMonitor,
+    is_simulated,
+    stop_simulating,
+)
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.tasks import (
@@ -144,6 +149,7 @@ class ReviewWidget(QWidget):
     def _build(self) -> None:
         self.welcome = WelcomePage()
         self.opener = SweepOpener(self)
+        self.simulation = SimulationMonitor(self)
         self.page = ReviewPage(self.settings_file.settings, lambda: self.keeper.store.path)
         self.timeline_dock = TimelineDock(self.viewer, self)
         corner = LowerCorner(self.viewer, self)
@@ -181,6 +187,7 @@ class ReviewWidget(QWidget):
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
             Action.SHOW_HELP: self.toggle_keys,
             Action.TOGGLE_TIMELINE: self.timeline_dock.toggle,
+            Action.CANCEL_ANALYSIS: self._close_unread,
             Action.TOGGLE_CANDIDATES: self.candidates.toggle,
             Action.NEXT_CANDIDATE: lambda: self.candidates.step(1),
             Action.PREVIOUS_CANDIDATE: lambda: self.candidates.step(-1),
@@ -226,6 +233,7 @@ class ReviewWidget(QWidget):
         self.page.finetuning.frame_requested.connect(self._go_to)
         self.finetuning.about_to_start.connect(self.runner.release)
         self.runner.failed.connect(self._show_error)
+        self.simulation.advanced.connect(self.page.analysis.advance_simulation)
         self.viewer.layers.events.inserted.connect(self._layer_inserted)
         self.viewer.layers.events.removed.connect(self._layer_removed)
         self.viewer.events.theme.connect(self._follow_theme)
@@ -375,7 +383,8 @@ class ReviewWidget(QWidget):
         self.page.set_reviewed(False)
         self.page.show_sweep(sweep)
         self.page.analysis.show_error("")
-        self.page.analysis.begin("Reading the sweep…", cancellable=False)
+        self.page.analysis.begin("Reading the sweep…", is_simulated(sweep), "Close the phantom")
+        self.simulation.follow(sweep)
         self._show_page(self.page)
         self.timeline_dock.begin()
         self.worklist.show_front(sweep)
@@ -389,6 +398,11 @@ class ReviewWidget(QWidget):
         worker.errored.connect(lambda error: self._reading_failed(layer, error))
         READING.start(worker)
 
+    def _close_unread(self) -> None:
+        """Close the phantom that is being simulated: nobody wants to wait for it."""
+        if self.layer is not None and self.presenter is None:
+            self.viewer.layers.remove(self.layer)
+
     def _reading_failed(self, layer: Image, error: Exception) -> None:
         if layer is self.layer:
             self.page.analysis.end("The sweep could not be read to its end")
@@ -397,6 +411,7 @@ class ReviewWidget(QWidget):
     def _lay_out(self, layer: Image, sweep: SweepVolume, analysis: Analysis | None = None) -> None:
         if layer is not self.layer:
             return  # another sweep was opened meanwhile
+        self.simulation.close()
         self.page.analysis.end("Not analysed yet")
         settings = self.settings_file.settings
         try:
@@ -423,6 +438,7 @@ class ReviewWidget(QWidget):
         self.candidates.follow(self.presenter)
 
     def _layer_removed(self, event: Event) -> None:
+        stop_simulating(sweep_of(event.value))
         if event.value is self.layer:
             opened = self._stopped or (self.presenter and self.presenter.session)
             # one that lies in a file is offered as what was open last

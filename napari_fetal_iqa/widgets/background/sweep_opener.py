@@ -5,7 +5,7 @@ from collections.abc import Callable
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_fetal_iqa.contributions.sample_data import demo_sweep
+from napari_fetal_iqa.contributions.sample_data import demo_sweep_at_once
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
@@ -53,8 +53,8 @@ class SweepOpener(QObject):
         self._start(lambda: prepare_sweep(read_source(source)))
 
     def read_phantom(self) -> None:
-        """Read the phantom; simulating it the first time takes some seconds."""
-        self._start(demo_sweep)
+        """Bring the phantom; where it must be simulated, with its first frame."""
+        self._start(demo_sweep_at_once)
 
     def give(self, sweep: SweepVolume) -> None:
         """Bring a sweep that was read already."""

@@ -19,6 +19,8 @@ from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
+_CANCELS = "Stop the analysis; what is computed stays"
+
 
 class AnalysisPanel(QWidget):
     """One line of what is going on, a bar while something is, and one line of what went wrong."""
@@ -33,13 +35,13 @@ class AnalysisPanel(QWidget):
         self.doing = ElidingLabel()
         self.bar = QProgressBar()
         self.bar.setTextVisible(False)
-        self.bar.setToolTip("Frames analysed")
+        self.bar.setToolTip("Frames done")
         self.bar.hide()
         self.analyse = QPushButton("Analyse")
         self.analyse.setToolTip(with_key("Score and outline every frame", Action.ANALYSE))
         self.analyse.clicked.connect(self.analyse_requested)
         self.cancel = QPushButton("Cancel")
-        self.cancel.setToolTip("Stop the analysis; what is computed stays")
+        self.cancel.setToolTip(_CANCELS)
         self.cancel.clicked.connect(self.cancel_requested)
         self.cancel.hide()
         self.models = ElidingLabel()
@@ -76,14 +78,21 @@ class AnalysisPanel(QWidget):
         self.front.hide()
         self.reopen.hide()
 
-    def begin(self, doing: str, cancellable: bool = True) -> None:
-        """Show that something runs whose length is not known yet."""
+    def begin(self, doing: str, cancellable: bool = True, cancels: str = _CANCELS) -> None:
+        """Show that something runs whose length is not known yet, and what cancelling it means."""
+        self.cancel.setToolTip(cancels)
         self._first = None
         self.doing.setText(doing)
         self.bar.setRange(0, 0)
         self.bar.show()
         self.analyse.hide()
         self.cancel.setVisible(cancellable)
+
+    def advance_simulation(self, done: int, total: int) -> None:
+        """Show how far a phantom is simulated, while its first frames are looked at."""
+        self.bar.setRange(0, total)
+        self.bar.setValue(done)
+        self.doing.setText(f"Simulating the phantom, {done}/{total} frames")
 
     def advance(self, done: int, total: int) -> None:
         """Show how far the analysis is, and the time left."""

@@ -1,5 +1,7 @@
 """The phantoms that demo and File > Open Sample open."""
 
+import threading
+
 import numpy as np
 import pytest
 
@@ -44,3 +46,18 @@ def test_samples_are_layers_for_napari(quick):
         assert kind == "image"
         assert data.dtype == np.uint8
         assert isinstance(attributes["metadata"]["fetal_iqa_sweep"], SweepVolume)
+
+
+def test_who_waits_gets_the_same_phantom_with_its_first_frame(quick):
+    at_once = sample_data.demo_sweep_at_once()
+    assert at_once.frames.done == 1
+    (data, _, _) = sample_data.sweep_layer(at_once)
+    first = at_once.identity  # waits for all
+    assert data.done == len(data)
+    while not (written := list(paths.cache().glob("*.mha"))):
+        threading.Event().wait(0.01)
+    assert len(written) == 1
+    paths.cache().rename(paths.home() / "elsewhere")
+    whole = sample_data.demo_sweep()
+    assert (whole.identity, whole.name) == (first, at_once.name)
+    assert sample_data.demo_sweep_at_once().identity == first  # from the cache

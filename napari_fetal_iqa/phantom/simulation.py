@@ -1,0 +1,105 @@
+"""One simulated examination, of which any frame can be rendered by itself."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
+from napari_fetal_iqa.phantom.echo import compress, envelope, scatterers
+from napari_fetal_iqa.phantom.fan import Fan
+from napari_fetal_iqa.phantom.scene import Scene
+from napari_fetal_iqa.phantom.settings import PhantomSettings
+from napari_fetal_iqa.phantom.story import plan_runs
+from napari_fetal_iqa.phantom.tissue import Ellipse
+from napari_fetal_iqa.sweep import Frames, SweepVolume
+
+CIRCUMFERENCES_MM = (140.9, 229.5, 350.6)
+"""Smallest, median and largest abdominal circumference of ACOUSLIC-AI (DESIGN section 5)."""
+
+
+@dataclass(frozen=True, eq=False)
+class RenderedFrame:
+    """A frame and the truth about it.
+
+    Parameters
+    ----------
+    pixels : (H, W) uint8
+    outline : Ellipse or None
+        Of the abdomen, in mm; None where there is none.
+    label : int
+        1 optimal plane, 2 suboptimal plane; 0 without an abdomen.
+    """
+
+    pixels: NDArray[np.uint8]
+    outline: Ellipse | None = None
+    label: int = 0
+
+
+class Simulation:
+    """The blind sweeps of one fetus, before they are rendered.
+
+    Parameters
+    ----------
+    settings : PhantomSettings, optional
+        By default the ACOUSLIC-AI layout.
+    seed : int
+        0 or more.
+    """
+
+    def __init__(self, settings: PhantomSettings | None = None, seed: int = 0) -> None:
+        self.settings = settings = settings or PhantomSettings()
+        self.seed = seed
+        self.fan = fan = Fan(settings)
+        # Three streams (case, anatomy of each sweep, its speckle): a change to what one of them
+        # draws leaves the others as they were.
+        rng = np.random.default_rng((seed, 0))
+        semi_axes = _draw_semi_axes(rng)
+        runs = plan_runs(settings, rng)
+        self._scenes = [
+            Scene(
+                np.random.default_rng((seed, 1, sweep)),
+                fan,
+                runs[sweep],
+                semi_axes,
+                sagittal=sweep >= settings.n_sweeps / 2,
+            )
+            for sweep in range(settings.n_sweeps)
+        ]
+        # fill its caches before threads share it
+        fan.scan_convert(np.zeros(fan.x.shape, np.float32))
+
+    def render(self, index: int) -> RenderedFrame:
+        """Render a frame; the same pixels in whatever order, thread or process it is done."""
+        settings = self.settings
+        if index >= settings.n_frames - settings.black_frames:
+            return RenderedFrame(np.zeros(settings.shape, np.uint8))
+        sweep, frame = divmod(index, settings.frames_per_sweep)
+        scene = self._scenes[sweep]
+        tissue, outline, label = scene.paint(frame)
+        random = scatterers((self.seed, 2, sweep), frame)
+        contact = scene.mother.contact_db(frame)
+        received = envelope(settings, self.fan, tissue, random, contact)
+        return RenderedFrame(
+            self.fan.scan_convert(compress(settings, received)), outline, int(label)
+        )
+
+    def sweep(self, frames: Frames) -> SweepVolume:
+        """Return the volume of rendered frames."""
+        per_sweep, total = self.settings.frames_per_sweep, self.settings.n_frames
+        bounds = tuple((start, start + per_sweep) for start in range(0, total, per_sweep))
+        return SweepVolume(
+            frames,
+            self.settings.spacing_mm,
+            bounds,
+            f"phantom_{self.seed:04d}",
+            source_format="phantom",
+        )
+
+
+def _draw_semi_axes(rng: np.random.Generator) -> tuple[float, float]:
+    least, median, most = CIRCUMFERENCES_MM
+    circumference = float(np.clip(rng.normal(median, 42), least, most))
+    ratio = rng.uniform(0.84, 0.98)
+    a = circumference / ramanujan_perimeter(1, ratio)
+    return a, a * ratio
