@@ -73,7 +73,8 @@ def simulated(
     """
     simulation = Simulation(settings, seed)
     frames = SimulatedFrames(simulation, finished)
-    _ = frames[(len(frames) - 1) // 2]  # the one that napari shows first
+    for first in (0, (len(frames) - 1) // 2):  # what napari makes the layer with, and shows
+        _ = frames[first]
     return simulation.sweep(frames)
 
 

@@ -13,16 +13,16 @@ SECONDS = 1000
 
 @pytest.fixture
 def held(monkeypatch):
-    """A small demo phantom of which one frame alone is rendered until it is let go."""
+    """A small demo phantom of which what is shown first is rendered, the rest when it is let go."""
     small = PhantomSettings.small()
     monkeypatch.setattr(PhantomSettings, "demo", classmethod(lambda cls: small))
     let_go = threading.Event()
     render = Simulation.render
-    shown = (small.n_frames - 1) // 2
+    shown = (0, (small.n_frames - 1) // 2)
 
     def held_render(self, index):
-        if index != shown:
-            assert let_go.wait(120)
+        if index not in shown:
+            assert let_go.wait(40)
         return render(self, index)
 
     monkeypatch.setattr(Simulation, "render", held_render)
@@ -45,11 +45,11 @@ def test_it_is_seen_while_it_is_simulated_and_then_reviewed(
     open_it(widget, how)
     qtbot.waitUntil(lambda: widget.layer is not None, timeout=20 * SECONDS)
     panel = widget.page.analysis
-    assert widget.layer.data.done == 1
+    assert widget.layer.data.done == 2
     assert widget.viewer.dims.current_step[0] == 29
     assert widget.layer._slice.image.raw.max() > 0
-    assert panel.doing.text() == "Simulating the phantom, 1/60 frames"
-    assert panel.bar.isVisible()
+    assert panel.doing.text() == "Simulating the phantom, 2/60 frames"
+    qtbot.waitUntil(panel.bar.isVisible, timeout=20 * SECONDS)
     assert panel.cancel.isVisible()
     held.set()
     qtbot.waitUntil(lambda: widget.presenter is not None, timeout=60 * SECONDS)

@@ -50,7 +50,7 @@ def test_samples_are_layers_for_napari(quick):
 
 def test_who_waits_gets_the_same_phantom_with_its_first_frame(quick):
     at_once = sample_data.demo_sweep_at_once()
-    assert at_once.frames.done == 1
+    assert at_once.frames.done == 2
     (data, _, _) = sample_data.sweep_layer(at_once)
     first = at_once.identity  # waits for all
     assert data.done == len(data)
