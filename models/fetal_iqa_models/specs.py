@@ -81,6 +81,8 @@ class EncoderSpec:
         Channels of the finest decoder stage where this encoder segments.
     source : WeightsSource or None
         None where there are no published weights: the encoder is trained by whoever uses it.
+    shipped : bool
+        The weights come with the package.
     licence : str
         Of the published weights.
     """
@@ -95,6 +97,7 @@ class EncoderSpec:
     lora_targets: tuple[str, ...] | None = None
     decoder_width: int = 24
     source: WeightsSource | None = None
+    shipped: bool = False
     licence: str = "none published"
 
     @property

@@ -47,7 +47,7 @@ def weights_rows() -> list[WeightsRow]:
     for name in fetal_iqa_models.list_encoders():
         spec = fetal_iqa_models.encoder_spec(name)
         kept = [stored for stored in here if stored.header.encoder == name]
-        if kept or spec.source is not None:
+        if kept or spec.source is not None or spec.shipped:
             rows.append(_row(spec, kept))
     return rows
 
@@ -60,8 +60,8 @@ def _row(spec: EncoderSpec, kept: list[StoredWeights]) -> WeightsRow:
         spec.restricted,
         size(spec),
         origin(spec),
-        ", ".join(in_words(stored) for stored in kept) or "not here",
-        any(stored.published for stored in kept),
+        ", ".join(in_words(stored) for stored in kept) or ("here" if spec.shipped else "not here"),
+        spec.shipped or any(stored.published for stored in kept),
         (spec.source.page or "") if spec.source else "",
     )
 
@@ -77,6 +77,8 @@ def in_words(stored: StoredWeights) -> str:
 
 def origin(spec: EncoderSpec) -> str:
     """Say where the weights of an encoder are published; empty where nowhere."""
+    if spec.shipped:
+        return "comes with this program"
     source = spec.source
     if source is None:
         return ""
@@ -85,6 +87,8 @@ def origin(spec: EncoderSpec) -> str:
 
 
 def size(spec: EncoderSpec) -> str:
-    """Say how large the published weights are."""
+    """Say how large the published weights are; nothing of those that need no fetching."""
+    if spec.shipped:
+        return ""
     known = spec.source.size if spec.source else None
     return f"{known / 1e6:.0f} MB" if known else "size unknown"

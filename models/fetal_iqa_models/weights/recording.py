@@ -12,7 +12,7 @@ from fetal_iqa_models.errors import WeightsError, unreadable
 from fetal_iqa_models.untrusted.regular import check_regular, open_regular
 from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
-from fetal_iqa_models.weights.store import WeightsStore, read_header
+from fetal_iqa_models.weights.store import SHIPPED, WeightsStore, read_header
 
 _TORCH_NAMES = {
     "F64": "torch.float64",
@@ -56,7 +56,7 @@ def weights_record(path: Path, store: Path | str | None = None) -> EncoderWeight
         Where the file is missing or damaged.
     """
     folder = path.resolve().parent if store is None else Path(store).resolve()
-    stored = path.resolve() in WeightsStore(folder).files()
+    stored = path.resolve() in WeightsStore(folder).files() or path.resolve().parent == SHIPPED
     return _record(path, stored)
 
 

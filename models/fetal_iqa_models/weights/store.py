@@ -6,6 +6,7 @@ so that any number of processes may read and write at once without a lock. Torch
 
 import logging
 from dataclasses import dataclass
+from importlib import resources
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -16,6 +17,9 @@ from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 
 logger = logging.getLogger(__name__)
+
+SHIPPED = Path(str(resources.files("fetal_iqa_models"))) / "shipped"
+"""Where the weights are that come with the package, as in a store; only read."""
 
 _SHA256 = r"^[0-9a-f]{64}$"
 _DIGITS = 16  # 64 bits: no two checkpoints meet by chance, and people can compare them
@@ -110,6 +114,8 @@ class WeightsStore:
     def files(self, encoder: str = "*", source_sha256: str = "") -> list[Path]:
         """Return the weights files of all encoders or of one, readable or not, by name.
 
+        Those that come with the package are not among them, but for an encoder that is named.
+
         Parameters
         ----------
         encoder : str
@@ -122,7 +128,9 @@ class WeightsStore:
         list of Path
         """
         digits = source_sha256[:_DIGITS] or "[0-9a-f]" * _DIGITS
-        return sorted(self.folder.glob(f"{encoder}-{digits}.safetensors"))
+        pattern = f"{encoder}-{digits}.safetensors"
+        shipped = SHIPPED.glob(pattern) if encoder != "*" or source_sha256 else ()
+        return sorted(self.folder.glob(pattern)) + sorted(shipped)
 
     def entries(self, encoder: str = "*") -> list[StoredWeights]:
         """Return what there is, for every encoder or for one; published weights come first.

@@ -8,6 +8,7 @@ import typer
 
 from fetal_iqa_training.cli.experiment_devices import run_on_devices
 from fetal_iqa_training.cli.experiment_options import ExperimentOptions, with_experiment_options
+from fetal_iqa_training.cli.planes import planes
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG, TABLES
@@ -259,6 +260,12 @@ def _run_cls_and_seg(
     weights = find_weights(options.plan, rows, paths.weights())
     cls, seg = _run(options, rows, weights, progress)
     return weights, (cls, seg)
+
+
+experiment.command(
+    epilog="Example: fetal-iqa-train experiment planes --data FETAL_PLANES_DB --external AFRICA "
+    "--out planes"
+)(planes)
 
 
 def register(app: typer.Typer) -> None:

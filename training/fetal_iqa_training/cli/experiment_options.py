@@ -159,7 +159,7 @@ def _read_options(
         out,
         runs,
         common,
-        given_weights=_files(weights or []),
+        given_weights=files_by_name(weights or []),
         from_scratch=from_scratch,
         split=split,
         prepared=prepared,
@@ -169,7 +169,8 @@ def _read_options(
     return ExperimentOptions(plan, tuple(rows or ()), json_progress, devices, runs_only)
 
 
-def _files(named: list[str]) -> dict[str, Path]:
+def files_by_name(named: list[str]) -> dict[str, Path]:
+    """Read ``--weights NAME=FILE``."""
     pairs = [entry.partition("=") for entry in named]
     if wrong := [entry for entry, (_, _, file) in zip(named, pairs, strict=True) if not file]:
         raise typer.BadParameter(f"expected NAME=FILE, found {wrong[0]!r}", param_hint="--weights")

@@ -42,6 +42,21 @@ class ExperimentProgress:
 
         return report
 
+    def begin_named(self, encoder: str, setting: str, fold: int) -> Report:
+        """Report that a fold of planes begins; return the listener of its progress."""
+        if self._lines is None:
+            self._bars.close()
+            typer.echo(f"{encoder}, {setting}: fold {fold}", err=True)
+            return self._bars
+        where = {"encoder": encoder, "setting": setting, "fold": fold}
+        write = self._lines.line
+        write(event="run", **where)
+
+        def report(progress: Progress) -> None:
+            write(**fields_of(progress), **where)
+
+        return report
+
     @property
     def report(self) -> Report:
         """The listener of work beside the runs."""

@@ -1,0 +1,200 @@
+"""Standard planes of the public data sets: whose they are, what they show, and their pixels.
+
+Three layouts are read:
+
+- FETAL_PLANES_DB (Burgos-Artizzu et al., Scientific Reports 2020; Zenodo 3904280): ``Images/`` and
+  ``FETAL_PLANES_DB_data.csv``;
+- the African cohort (Sendra-Balcells et al., Scientific Reports 2023; Zenodo 7540448): folders per
+  country and ``African_planes_database.csv``;
+- an export of the former: ``images/`` and ``annotations.csv``, whose images may be stretched.
+"""
+
+import csv
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, UnidentifiedImageError
+
+from fetal_iqa_training.errors import TrainingError
+
+PLANES = {
+    "fetal abdomen": "abdomen",
+    "fetal brain": "brain",
+    "fetal femur": "femur",
+    "fetal thorax": "thorax",
+    "maternal cervix": "cervix",
+    "other": "other",
+}
+"""What the lists call the planes, and what we do."""
+
+_SPANISH, _AFRICAN, _EXPORT = (
+    "FETAL_PLANES_DB_data.csv",
+    "African_planes_database.csv",
+    "annotations.csv",
+)
+_LARGEST_SIDE = 4096  # scanners' images have up to 1500; a larger one is no such image
+
+TEXT_BOXES = (
+    (0.0, 0.34, 0.82, 1.0),  # frame rate, preset and gestational age, at the top right
+    (0.0, 1.0, 0.0, 0.045),  # the grey bar and the ruler of the depth, at the left
+    (0.0, 0.11, 0.0, 0.12),  # the maker's mark, at the top left
+)
+"""Where scanners burn in what they say, as shares of rows and columns: from, to, from, to."""
+
+
+@dataclass(frozen=True)
+class PlaneImage:
+    """One image of a plane.
+
+    Parameters
+    ----------
+    path : Path
+    subject : str
+        Images of one subject train or judge, and never both.
+    plane : str
+        One of the values of PLANES.
+    machine : str
+        Empty where it is not known.
+    size : (int, int), optional
+        Columns and rows that it had before somebody stretched it.
+    """
+
+    path: Path
+    subject: str
+    plane: str
+    machine: str = ""
+    size: tuple[int, int] | None = None
+
+
+def read_planes(folder: Path) -> tuple[PlaneImage, ...]:
+    """List the images of a folder in one of the three layouts.
+
+    Raises
+    ------
+    TrainingError
+        Where it is in none, lacks an image that its list names, or names a plane that none of the
+        data sets has.
+    """
+    readers = {_EXPORT: _exported, _SPANISH: _spanish, _AFRICAN: _african}
+    for name, read in readers.items():
+        table = folder / name
+        if table.is_file():
+            images = tuple(read(folder, _lines(table)))
+            if not images:
+                raise TrainingError(f"{table}: names no image")
+            if lost := next((one for one in images if not one.path.is_file()), None):
+                raise TrainingError(f"{table}: names {lost.path.name}, which is not in {folder}")
+            return images
+    if found := sorted(folder.glob("*planes*.xlsx")) + sorted(folder.glob("*PLANES*.xlsx")):
+        raise TrainingError(f"{found[0]}: save it as CSV beside it; a workbook is not read")
+    names = ", ".join(readers)
+    raise TrainingError(f"{folder}: expected one of {names} in it; choose the unpacked data set")
+
+
+def _lines(table: Path) -> list[dict[str, str]]:
+    """Read a list, separated by semicolons or commas, with names of columns in small letters."""
+    try:
+        text = table.read_text(encoding="utf-8-sig", errors="replace")
+    except OSError as error:
+        raise TrainingError(f"{table}: cannot be read ({error.strerror})") from None
+    head = text.partition("\n")[0]
+    separator = ";" if head.count(";") > head.count(",") else ","
+    return [
+        {str(k).strip().lower(): str(v or "").strip() for k, v in line.items()}
+        for line in csv.DictReader(text.splitlines(), delimiter=separator)
+    ]
+
+
+def _exported(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[PlaneImage]:
+    for line in lines:
+        columns, rows = line.get("original_width", ""), line.get("original_height", "")
+        size = (int(columns), int(rows)) if columns and rows else None
+        yield PlaneImage(
+            folder / "images" / _named(line, "file", folder),
+            _named(line, "subject", folder),
+            _plane(line, folder),
+            line.get("us_machine", ""),
+            size,
+        )
+
+
+def _spanish(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[PlaneImage]:
+    for line in lines:
+        name = _named(line, "image_name", folder)
+        name = name if name.endswith(".png") else f"{name}.png"
+        patient, machine = _named(line, "patient_num", folder), line.get("us_machine", "")
+        yield PlaneImage(folder / "Images" / name, patient, _plane(line, folder), machine)
+
+
+def _african(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[PlaneImage]:
+    there = {f"{path.parent.name}/{path.name}".lower(): path for path in folder.rglob("*.png")}
+    for line in lines:
+        name, centre = _named(line, "filename", folder), _named(line, "center", folder)
+        name = name if name.endswith(".png") else f"{name}.png"
+        path = there.get(f"{centre}/{name}".lower(), folder / centre / name)
+        # patients are counted anew in every country
+        subject = f"{centre} {_named(line, 'patient_num', folder)}"
+        yield PlaneImage(path, subject, _plane(line, folder), centre)
+
+
+def _named(line: Mapping[str, str], column: str, folder: Path) -> str:
+    if not line.get(column):
+        raise TrainingError(f"{folder}: its list has a line without {column}; get it anew")
+    return line[column]
+
+
+def _plane(line: Mapping[str, str], folder: Path) -> str:
+    called = _named(line, "plane", folder)
+    try:
+        return PLANES[called.lower()]
+    except KeyError:
+        raise TrainingError(f"{folder}: its list names a plane {called[:50]!r}") from None
+
+
+def load_frame(image: PlaneImage, mask_text: bool = True) -> NDArray[np.uint8]:
+    """Read the pixels of an image, grey, in the shape in which the scanner showed them.
+
+    Parameters
+    ----------
+    image : PlaneImage
+    mask_text : bool
+        Blacken where scanners burn in text: the same places of every image, whether there is text
+        or not, so that the black gives nothing away. Presets in the text name the plane.
+
+    Returns
+    -------
+    (H, W) uint8 array
+
+    Raises
+    ------
+    TrainingError
+        Where the file is no image, or larger than a scanner's.
+    """
+    try:
+        with Image.open(image.path) as opened:
+            if max(opened.size) > _LARGEST_SIDE:
+                raise TrainingError(f"{image.path}: {opened.size} pixels are no scanner's image")
+            grey = opened.convert("L")
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise TrainingError(f"{image.path}: not an image ({error})") from None
+    if image.size is not None and grey.size != image.size:
+        grey = grey.resize(image.size, Image.Resampling.BICUBIC)
+    frame = np.array(grey)
+    if mask_text:
+        rows, columns = frame.shape
+        for top, bottom, left, right in TEXT_BOXES:
+            frame[
+                round(top * rows) : round(bottom * rows),
+                round(left * columns) : round(right * columns),
+            ] = 0
+    return frame
+
+
+def planes_hash(images: Sequence[PlaneImage]) -> str:
+    """Hash of which images there are and what is known of them, wherever they lie."""
+    known = sorted(f"{i.path.name}\t{i.subject}\t{i.plane}\t{i.size}" for i in images)
+    return hashlib.sha256("\n".join(known).encode()).hexdigest()
