@@ -126,6 +126,8 @@ def test_what_failed_says_why_and_is_told_when_it_is_opened(desk, qtbot):
     model = desk.worklist.widget.filter
     tip = model.index(3, 0).data(Qt.ItemDataRole.ToolTipRole)
     assert "case_4.mha: expected" in tip
+    desk.worklist.widget.table.selectRow(3)
+    assert "case_4.mha: expected" in desk.worklist.widget.count.text()
     desk.worklist.open(3)
     qtbot.waitUntil(lambda: bool(desk.page.analysis.error.text()), timeout=20 * SECONDS)
     assert name_in_front(desk) == "case_1"

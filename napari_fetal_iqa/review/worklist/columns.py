@@ -137,6 +137,11 @@ def _ac(row: Row) -> str:
     return "" if ac_mm is None else f"{ac_mm:.1f}"
 
 
+def reason(row: Row) -> str:
+    """Return in one line why a sweep cannot be read; empty where it can."""
+    return row.facts.failed if row.facts else ""
+
+
 def _reviewed(row: Row) -> str:
     return ", ".join(map(shown, row.facts.reviewed_by)) if row.facts else ""
 
@@ -165,6 +170,10 @@ COLUMNS = (
     Column(
         "reviewed", "Reviewed by", "Who looked at every frame", _reviewed,
         lambda row: _reviewed(row).lower() or None, number=False, width=12,
+    ),
+    Column(
+        "failed", "Why it failed", "Why the sweep cannot be read", lambda row: reason(row),
+        lambda row: reason(row) or None, number=False, width=40,
     ),
 )  # fmt: skip
 """From left to right; where there is little room, the first are shown."""

@@ -12,15 +12,15 @@ from qtpy.QtWidgets import (
     QLabel,
     QLineEdit,
     QPushButton,
-    QSizePolicy,
     QStackedWidget,
     QTableView,
     QVBoxLayout,
     QWidget,
 )
 
-from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, reason
 from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.worklist.model import WorklistFilter, WorklistModel
 
@@ -44,6 +44,9 @@ class WorklistWidget(QWidget):
         self.table.setModel(self.filter)
         self.table.fit_columns()
         self.table.activated.connect(self._choose)
+        chosen = self.table.selectionModel()
+        if chosen is not None:
+            chosen.currentRowChanged.connect(self._tell_trouble)
         self.search = _SearchLine()
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._choose_first)
@@ -54,8 +57,8 @@ class WorklistWidget(QWidget):
         self.states.setAccessibleName("State of the sweeps shown")
         self.states.currentTextChanged.connect(self._filter)
         with_own_keys(self.states)
-        self.folder = _elided()
-        self.count = _elided()
+        self.folder = _plain_label()
+        self.count = _plain_label()
         self._of_row: dict[str, int] = {}
 
         filters = QHBoxLayout()
@@ -129,7 +132,6 @@ class WorklistWidget(QWidget):
         sweeps = "sweep" if every == 1 else "sweeps"
         count = f"{every} {sweeps}" if shown == every else f"{shown} of {every} {sweeps}"
         self.count.setText(f"{count}. {doing}" if doing else count)
-        self.count.setToolTip(self.count.text())
 
     def show_front(self, number: int | None) -> None:
         """Mark the row of the sweep on the screen, and bring it into view."""
@@ -160,6 +162,11 @@ class WorklistWidget(QWidget):
     def _filter(self) -> None:
         self.filter.choose(self.search.text(), State(self.states.currentText()))
         self.say("")
+
+    def _tell_trouble(self, index: QModelIndex, _: QModelIndex) -> None:
+        """Say why the chosen sweep failed: a narrow list has no room for it."""
+        number = self.filter.mapToSource(index).row()
+        self.say(reason(self.model.rows[number]) if number >= 0 else "")
 
     def _choose(self, index: QModelIndex) -> None:
         self.chosen.emit(self.filter.mapToSource(index).row())
@@ -256,8 +263,7 @@ class _Table(QTableView):
         self.fit_columns()
 
 
-def _elided() -> QLabel:
-    label = QLabel()
-    label.setTextFormat(Qt.TextFormat.PlainText)
-    label.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+def _plain_label() -> ElidingLabel:
+    label = ElidingLabel()
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names and reasons are others' words
     return label

@@ -12,7 +12,7 @@ from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 from napari_fetal_iqa.review.session import ReviewSession
-from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, matches, tooltip
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, matches, reason, tooltip
 from napari_fetal_iqa.review.worklist.facts import FactFinder, note
 from napari_fetal_iqa.review.worklist.listing import files_of
 
@@ -144,6 +144,7 @@ def test_a_sweep_that_cannot_be_read_says_why_in_one_line(look, path):
     facts = look()
     assert facts.failed.startswith("case.mha: expected")
     assert "\n" not in facts.failed
+    assert reason(Row(SweepSource(path), "case", facts)) == facts.failed
     path.unlink()
     assert look().failed.startswith("case.mha: no such file")
 
