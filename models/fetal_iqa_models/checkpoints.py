@@ -59,19 +59,26 @@ def read_checkpoint(path: Path, check: Check | None = None) -> dict[str, Tensor]
     if not path.exists():
         raise WeightsError(f"{path}: no such weights file")
 
+    raised: list[Exception] = []
+
     def look(outline: object) -> None:
-        if check is not None:
-            check(_named_tensors(outline, path))
+        try:
+            tensors = _named_tensors(outline, path)
+            if check is not None:
+                check(tensors)
+        except Exception as error:
+            raised.append(error)
+            raise
 
     try:
         content = _load(path, look)
-    except WeightsError:
-        raise
     except RefusedError as refusal:
         raise WeightsError(f"{path}: {refusal}") from refusal
     except OSError as error:
         raise WeightsError(f"{path}: cannot be read ({error.strerror})") from error
     except Exception as error:  # torch may find fault with what passed our own checks
+        if error in raised:  # no fault of the file's bytes
+            raise
         logger.debug("%s: not readable", path.name, exc_info=True)
         raise unreadable(path) from error
     return _named_tensors(content, path)

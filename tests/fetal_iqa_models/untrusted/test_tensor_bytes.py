@@ -73,6 +73,17 @@ def test_what_is_refused_by_its_names_is_never_read(tmp_path, monkeypatch):
         load_encoder("fetalclip-tiny", write(tmp_path / "a.safetensors"))
 
 
+@pytest.mark.parametrize("name", ["a.safetensors", "a.pt"])
+@pytest.mark.parametrize("error", [MemoryError("no room"), ZeroDivisionError(), WeightsError("no")])
+def test_what_a_check_raises_is_not_taken_for_a_damaged_file(tmp_path, name, error):
+    def fail(tensors):
+        raise error
+
+    with pytest.raises(type(error)) as caught:
+        read_checkpoint(write(tmp_path / name), fail)
+    assert caught.value is error
+
+
 def test_every_type_is_read_as_safetensors_does(tmp_path):
     generator = torch.Generator().manual_seed(0)
     tensors = {"none": torch.empty(0, 3), "one": torch.tensor(2.5)}
