@@ -57,7 +57,7 @@ def experiment(data, tmp_path, monkeypatch, capsys):
 
 EXPERIMENTS = (
     "table1", "table2", "table3", "table4", "strategies", "segmentation", "encoders", "rank",
-    "initialisation", "embeddings", "threshold", "sweeps",
+    "initialisation", "embeddings", "figure3", "threshold", "sweeps",
 )  # fmt: skip
 TWO_ROWS = ("--rows", "densenet121", "--rows", "fetalclip")
 
@@ -235,6 +235,21 @@ def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path
     assert sum(int(point["positive"]) for point in points[:40]) == 20
     assert points[0]["pca_1"] != points[40]["pca_1"]
     assert is_drawn(out / f"{name}.png")
+    assert is_drawn(out / "figure2.png")
+
+
+def test_six_pairs_of_masks_are_shown_from_low_to_high_dice_and_one_without(experiment, tmp_path):
+    assert experiment("figure3", "--runs", 1).code == 0
+    out = tmp_path / "out"
+    pairs = read(out / "figure3.csv")
+    dice = [float(pair["dice"]) for pair in pairs if pair["dice"]]
+    assert len(pairs) == 6
+    assert len({pair["sweep"] for pair in pairs[:5]}) == 5
+    assert dice == sorted(dice)
+    frames = read(out / "models" / "fetalclip-seg-lora-as-fetalclip-tiny" / "seed-0.frames.csv")
+    truth = {(frame["sweep"], frame["frame"]): frame["positive"] for frame in frames}
+    assert [truth[pair["sweep"], pair["frame"]] for pair in pairs] == ["1"] * 5 + ["0"]
+    assert is_drawn(out / "figure3.png")
 
 
 @pytest.mark.slow

@@ -197,6 +197,28 @@ def embeddings(
 
 
 @experiment.command(
+    epilog="Example: fetal-iqa-train experiment figure3 --data acouslic --out paper"
+)
+@with_experiment_options
+def figure3(options: ExperimentOptions) -> None:
+    """Figure 3 of the paper: six pairs of true and predicted masks, one with neither.
+
+    Of the first run of FetalCLIP_SEG, on test frames: five from low to high Dice, none picked by
+    hand, and one without an abdomen.
+    """
+    from fetal_iqa_training.cli.experiment_progress import experiment_progress
+    from fetal_iqa_training.experiments.mask_pairs.draw import draw_figure3
+
+    rows = choose_rows((SEG,), options.rows)
+    with experiment_progress(options.json_progress) as progress:
+        weights = find_weights(options.plan, rows, paths.weights())
+        (result,) = _run(options, rows, weights, progress)
+        if not options.runs_only:
+            progress.done(draw_figure3(options.plan, weights, result, progress.report))
+        _end((result,), rows)
+
+
+@experiment.command(
     epilog="Example: fetal-iqa-train experiment threshold --data acouslic --out paper"
 )
 @with_experiment_options

@@ -22,9 +22,10 @@ from fetal_iqa_training.experiments.embeddings.project import (
     separation,
 )
 from fetal_iqa_training.experiments.part_frames import PartFrames, read_part
+from fetal_iqa_training.experiments.tables.catalogue import CLS
 from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
-from fetal_iqa_training.experiments.tables.plots import save_png
+from fetal_iqa_training.experiments.tables.plots import mark, save_png
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.fitting.fit import build_network
 from fetal_iqa_training.progress import Report
@@ -127,6 +128,8 @@ def _embed_row(plan: Plan, weights: Weights, result: RowResult, part: PartFrames
     base = plan.out / "embeddings" / f"{first.folder.parent.name}-seed-{first.seed}"
     write_atomically(base.with_suffix(".csv"), _coordinates(part, shown))
     _draw(result, part, shown, base.with_suffix(".png"))
+    if result.row == CLS:
+        draw_figure2(result, part, shown["after"], plan.out / "figure2.png")
     return EmbeddedRow(
         result, separation(before, part.positive), tuple(one for one in after if one is not None)
     )
@@ -149,6 +152,22 @@ def _coordinates(part: PartFrames, shown: Mapping[str, Projection]) -> str:
     )
 
 
+def draw_figure2(result: RowResult, part: PartFrames, found: Projection, path: Path) -> None:
+    """Draw PCA and t-SNE of a trained row in the form of the paper's Figure 2, by label."""
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 4.4), dpi=120, layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _scatter(left, found.pca, part, "PCA")
+    _scatter(right, found.tsne, part, "t-SNE")
+    for axes in (left, right):
+        axes.set(xticks=[], yticks=[])
+    handles, labels = left.get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, frameon=False)
+    mark(figure, [result], f"What the last layer of {result.row.title} sees")
+    save_png(figure, path)
+
+
 def _draw(result: RowResult, part: PartFrames, shown: Mapping[str, Projection], path: Path) -> None:
     from matplotlib.figure import Figure
 
@@ -167,12 +186,15 @@ def _draw(result: RowResult, part: PartFrames, shown: Mapping[str, Projection], 
 
 
 def _scatter(axes: "Axes", points: NDArray[np.float64], part: PartFrames, title: str) -> None:
-    # the few abdomens are drawn last and larger: the many other frames would cover them
-    for kind, label, colour, size in (
-        (~part.positive, "no abdomen", colours.NONE, 4),
-        (part.positive, "fetal abdomen, measurable", colours.EXPERT, 9),
+    colour = np.where(part.positive, colours.EXPERT, colours.NONE)
+    # in a mixed order and translucent: drawn kind by kind, the last would hide the others
+    order = np.random.default_rng(0).permutation(len(points))
+    x, y = points[order].T
+    axes.scatter(x, y, s=np.where(part.positive, 9, 5)[order], c=colour[order], alpha=0.6, lw=0)
+    for label, one in (
+        ("no abdomen", colours.NONE),
+        ("fetal abdomen, measurable", colours.EXPERT),
     ):
-        x, y = points[kind].T
-        axes.scatter(x, y, s=size, color=colour, label=label, linewidths=0)
+        axes.scatter([], [], s=12, color=one, label=label, linewidths=0)
     axes.set_title(title, fontsize=10)
     axes.spines[["top", "right"]].set_visible(False)
