@@ -376,7 +376,7 @@ def test_a_second_sweep_takes_the_desk_and_gives_it_back(review, show, phantom, 
 def test_outlines_deleted_by_hand_come_back(review, qtbot):
     stroke(review, 12, (70, 90), 15)
     review.viewer.layers.remove(review.presenter.view.overlay.layer)
-    qtbot.waitUntil(lambda: len(review.viewer.layers) == 3)
+    qtbot.waitUntil(lambda: len(review.viewer.layers) == 5)
     assert (review.presenter.view.overlay.layer.data[12] == EXPERT_VALUE).any()
     review.viewer.layers.select_all()
     review.viewer.layers.remove_selected()

@@ -241,17 +241,6 @@ def test_before_ends_with_the_frame_an_edit_or_a_tool_and_space_hides_it(analyse
     assert not below.visible
 
 
-def test_the_layers_of_the_tools_come_back_where_somebody_deletes_them(review, qtbot):
-    widget = review
-    for name in ("Free calipers", "Model's outline"):
-        widget.viewer.layers.remove(widget.viewer.layers[name])
-        qtbot.waitUntil(lambda name=name: name in widget.viewer.layers, timeout=20 * SECONDS)
-        qtbot.waitUntil(
-            lambda: [layer.name for layer in widget.viewer.layers].count("Abdomen") == 1,
-            timeout=20 * SECONDS,
-        )
-
-
 def test_every_control_of_the_tools_has_a_tooltip_and_a_name(review):
     tools = review.page.tools
     for button in tools.findChildren(QPushButton):
