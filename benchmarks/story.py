@@ -22,10 +22,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 APPLICATION = """
-import json, os, sys
+import itertools, json, os, sys
 import napari
 from qtpy.QtCore import QPoint, QTimer
 
+beats = itertools.count()
 viewer = napari.Viewer()
 viewer.window.resize(*map(int, sys.argv[2].split("x")))
 _, widget = viewer.window.add_plugin_dock_widget("napari-fetal-iqa")
@@ -53,7 +54,7 @@ def state():
         "next": place(page.frame.place),
         "circumference": page.frame.circumference.text() if page.isVisible() else "",
         "saved": page.saved.text() if page.isVisible() else "",
-        "running": widget.runner.running,
+        "beat": next(beats),
     }
     if presenter is not None:
         session, layer = presenter.session, presenter.view.calipers.layer
@@ -81,6 +82,11 @@ napari.run()
 """
 
 
+STEADY = 20
+"""Beats of the window's own timer in which a control must not have moved: the window manager is
+done with the window, and the window with all that it does at its start."""
+
+
 class Desk:
     """A window in another process: what it shows, and the hand that works in it."""
 
@@ -100,15 +106,30 @@ class Desk:
         except FileNotFoundError:
             return {}
 
-    def until(self, seen: Callable[[dict], object], what: str, seconds: float = 600) -> dict:
+    def until(
+        self, seen: Callable[[dict], object], what: str, seconds: float = 600, tell: bool = True
+    ) -> dict:
         """Wait as a person does: until something is seen."""
         end = time.perf_counter() + seconds
         while not seen(state := self.state()):
             if self.process.poll() is not None or time.perf_counter() > end:
                 raise SystemExit(f"never seen: {what}; last seen: {state}")
             time.sleep(0.05)
-        print(f"  {time.perf_counter() - self.began:6.1f} s  {self.actions:2} actions  {what}")
+        if tell:
+            print(f"  {time.perf_counter() - self.began:6.1f} s  {self.actions:2} actions  {what}")
         return state
+
+    def steady(self, control: str, what: str) -> list[int]:
+        """Wait until a control stands still, and return where."""
+        place, since, beat = None, 0, 0
+        while place is None or beat - since < STEADY:
+            state = self.until(lambda told: told.get(control), what, tell=False)
+            beat = state["beat"]
+            if state[control] != place:
+                place, since = state[control], beat
+            time.sleep(0.05)
+        self.until(lambda told: True, what)
+        return place
 
     def do(self, *arguments: object) -> None:
         """Do one action with mouse or keyboard."""
@@ -173,14 +194,14 @@ def read_and_mend(desk: Desk) -> None:
 
 def phantom_story(desk: Desk) -> None:
     """Try the phantom."""
-    desk.click(desk.until(lambda told: told.get("phantom"), "the empty page")["phantom"])
+    desk.click(desk.steady("phantom", "the empty page"))
     desk.until(lambda told: told.get("next"), "first frame")
     read_and_mend(desk)
 
 
 def file_story(desk: Desk, sweep: Path) -> None:
     """Open a file by napari's own key, as the icon's first window asks for no folder."""
-    desk.until(lambda told: told.get("phantom"), "the empty page")
+    desk.steady("phantom", "the empty page")
     desk.do("search", "--sync", "--name", "napari", "windowactivate", "--sync", "key", "ctrl+o")
     time.sleep(1.5)  # the dialog is the desktop's, or Qt's: nothing of ours tells that it is there
     desk.do("type", "--delay", "5", f"{sweep}\n")

@@ -2,7 +2,8 @@
 
     python docs/pictures.py [NAME ...] [--sweep FILE] [--out docs/images]
 
-Each state at 1280 x 800 and 1920 x 1080, dark and light. Without a screen:
+Each state at 1280 x 800 and 1920 x 1080, dark and light; with ``--scale 2`` at 1920 x 1080 alone,
+each of Qt's pixels being two by two of the screen. Without a screen:
 xvfb-run -a -s "-screen 0 1920x1080x24" python docs/pictures.py
 """
 
@@ -256,7 +257,14 @@ def main() -> None:
     parser.add_argument("names", nargs="*", choices=[*STATES, []], help="by default all")
     parser.add_argument("--sweep", type=Path, help="also picture this sweep, analysed")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
+    parser.add_argument("--scale", type=int, default=1, help="2: as on a dense screen")
     options = parser.parse_args()
+    sizes, suffix = SIZES, ""
+    if options.scale > 1:
+        os.environ["QT_SCALE_FACTOR"] = str(options.scale)  # before Qt begins
+        width, height = SIZES[-1]
+        sizes = ((width // options.scale, height // options.scale),)
+        suffix = f"-scale{options.scale}"
     states = {name: STATES[name] for name in options.names or STATES}
     if options.sweep:
         states["real"] = lambda widget: real(widget, options.sweep)
@@ -264,8 +272,8 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         done = Path(folder) / "done"  # the phantom, analysed: made once, and not for each picture
         picture(phantom, SIZES[0], THEMES[0], done, Path(folder) / "unused.jpg")
-        for name, size, theme in itertools.product(states, SIZES, THEMES):
-            home = Path(folder) / f"{name}-{size[0]}-{theme}"
+        for name, size, theme in itertools.product(states, sizes, THEMES):
+            home = Path(folder) / f"{name}-{size[0] * options.scale}{suffix}-{theme}"
             shutil.copytree(
                 done / "cache",
                 home / "cache",

@@ -80,6 +80,7 @@ class ReviewPage(QWidget):
 
         content = QWidget()
         column = QVBoxLayout(content)
+        column.setSpacing(4)  # a low window shows what is done daily without scrolling
         column.addLayout(self._top_row())
         column.addWidget(_rule())
         column.addWidget(self.frame)

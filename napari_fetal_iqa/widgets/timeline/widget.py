@@ -59,7 +59,7 @@ class Timeline(QWidget):
         self._view.ci.layout.setSpacing(0)
         self._view.ci.layout.setContentsMargins(4, 2, 12, 2)
         self._quality = self._add_plot(1, "quality")
-        self._area = self._add_plot(2, "area %")
+        self._area = self._add_plot(2, "area")
         self._labels = self._add_plot(3, "labels", choose_ranges=True)
         self._names = SweepNames(self._add_plot(0, ""))
         for row, stretch in enumerate((0, 5, 4, 3)):
@@ -275,7 +275,7 @@ class Timeline(QWidget):
         self._area.setYRange(0, 110 * float(top), padding=0)
         round_top = float(f"{100 * float(top):.1g}")
         self._area.getAxis("left").setTicks(
-            [[(round_top / 2, f"{round_top / 2:g}"), (round_top, f"{round_top:g}")]]
+            [[(value, f"{value:g} %") for value in (round_top / 2, round_top)]]
         )
         self._hatch.setPath(_runs(~data.computed))
         for (label, _), bars in zip(_LABEL_COLOURS.items(), self._strip, strict=True):

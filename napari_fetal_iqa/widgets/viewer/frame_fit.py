@@ -1,19 +1,21 @@
 """The whole frame stays in view while the window changes, unless the expert zoomed."""
 
-import math
-
+import numpy as np
 from napari.components import ViewerModel
 from qtpy.QtCore import QObject, QTimer
 
 _LAID_OUT_MS = 50
 """By then the window has its new layout."""
-_SAME = 1e-3
+_LEAST, _MOST = 0.88, 1.02
+"""Of the zoom that leaves no margin; napari leaves 5 %."""
+_AWAY_PX = 3
 
 
 class FrameFit(QObject):
     """Fits the frame to the canvas anew whenever the canvas changes its size.
 
-    Once somebody zoomed or moved the picture it stays as it is, until it is fitted again.
+    Once somebody zoomed or moved the picture it stays as it is, until it is fitted again, by
+    whatever button or key.
 
     Parameters
     ----------
@@ -24,7 +26,7 @@ class FrameFit(QObject):
     def __init__(self, viewer: ViewerModel, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._fitted: tuple[float, ...] | None = None
+        self._size = viewer.canvas.size  # for which the view was last looked at
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_LAID_OUT_MS)
@@ -34,26 +36,29 @@ class FrameFit(QObject):
     def fit(self) -> None:
         """Show the whole frame, now."""
         self._viewer.reset_view()
-        self._fitted = self._place
+        self._size = self._viewer.canvas.size
 
     def _resized(self, event: object = None) -> None:
         # napari itself leaves zoom and centre as they are
         self._soon.start()
 
     def _follow(self) -> None:
-        if self._fitted is None or _near(self._place, self._fitted):
+        if self._fitted:
             self.fit()
+        self._size = self._viewer.canvas.size
 
     @property
-    def _place(self) -> tuple[float, ...]:
-        camera = self._viewer.scene.camera
-        return (math.log(camera.zoom), *camera.center[-2:])
+    def _fitted(self) -> bool:
+        """Whether all there is filled the canvas as it was before, but for a margin."""
+        viewer, camera = self._viewer, self._viewer.scene.camera
+        if not len(viewer.layers) or viewer.dims.ndisplay != 2:
+            return False
+        low, high = viewer.layers.extent.world[:, -2:]
+        whole = float(np.min(np.array(self._size) / (high - low)))
+        away = np.abs(np.array(camera.center[-2:]) - (low + high) / 2).max() * camera.zoom
+        return _LEAST < camera.zoom / whole < _MOST and away < _AWAY_PX
 
     def remove(self) -> None:
         """Leave the view alone from now on."""
         self._soon.stop()
         self._viewer.canvas.events.size.disconnect(self._resized)
-
-
-def _near(one: tuple[float, ...], other: tuple[float, ...]) -> bool:
-    return all(abs(a - b) < _SAME * max(1, abs(b)) for a, b in zip(one, other, strict=True))

@@ -14,8 +14,7 @@ from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
 
 FREE_CALIPERS_NAME = "Free calipers"
 _OUTLINE_LINES = 72
-_LINES_ACROSS, _CROSSES_ACROSS, _DIGITS_ACROSS = 320, 90, 36
-"""How many lines, crosses and digits side by side would be as wide as a frame."""
+_LINE_SCREEN_PX, _CROSS_SCREEN_PX, _DIGIT_SCREEN_PX = 2.0, 6.5, 16.0
 
 _STROKES = ((0, 0, 0, 1), (0, 1, 1, 1), (1, 1, 2, 1), (2, 0, 2, 1), (1, 0, 2, 0), (0, 0, 1, 0))
 _MIDDLE = (1, 0, 1, 1)
@@ -41,8 +40,8 @@ class FreeCaliperLayer:
     def __init__(self, viewer: ViewerModel, image: Image, caption: Caption) -> None:
         self._viewer = viewer
         self._caption = caption
-        columns = image.data.shape[-1]
-        self._cross, self._digit = columns / _CROSSES_ACROSS, columns / _DIGITS_ACROSS
+        self._cross, self._digit = _CROSS_SCREEN_PX, _DIGIT_SCREEN_PX
+        self._last: tuple[Sequence[Caliper], Sequence[NDArray[np.float64]]] = ((), ())
         self.layer: Vectors = viewer.add_vectors(
             np.zeros((1, 2, 2)),
             name=FREE_CALIPERS_NAME,
@@ -51,7 +50,7 @@ class FreeCaliperLayer:
             units=image.units[-2:],
             axis_labels=image.axis_labels[-2:],
             edge_color=colours.FREE,
-            edge_width=max(0.8, columns / _LINES_ACROSS),
+            edge_width=_LINE_SCREEN_PX,
             vector_style="line",
             opacity=0.95,
             visible=False,
@@ -65,6 +64,7 @@ class FreeCaliperLayer:
         text: str = "",
     ) -> None:
         """Draw calipers, numbered from 1, and where ends of a new one were clicked."""
+        self._last = calipers, clicked_px
         lines = [line for place, one in enumerate(calipers) for line in self._drawn(one, place + 1)]
         lines += [line for point in clicked_px for line in self._crossed(point)]
         if lines:
@@ -72,6 +72,13 @@ class FreeCaliperLayer:
             self.layer.data = np.stack([starts, ends - starts], 1)
         self._lines, self._text = bool(lines), text
         self._update()
+
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw as large as before, where a pixel takes so much of the screen now."""
+        self.layer.edge_width = _LINE_SCREEN_PX / screen_px
+        self._cross, self._digit = _CROSS_SCREEN_PX / screen_px, _DIGIT_SCREEN_PX / screen_px
+        if self._lines:
+            self.show(*self._last, self._text)
 
     def hide(self) -> None:
         """Draw nothing."""

@@ -86,6 +86,11 @@ class MarksBeside:
         self.outline.hide()
         self.caliper_tool.leave_frame()
 
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw as wide and as large as before, where a pixel takes so much of the screen now."""
+        self.outline.set_pixel_size(screen_px)
+        self.free.set_pixel_size(screen_px)
+
     def set_hidden(self, hidden: bool) -> None:
         """Hide all of it, or show it again."""
         self.outline.set_hidden(hidden)

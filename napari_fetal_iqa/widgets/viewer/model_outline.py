@@ -8,10 +8,11 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.widgets.viewer.mask_layer import remove_soon
+from napari_fetal_iqa.widgets.viewer.pixel_size import whole_pixels
 
 MODEL_OUTLINE_NAME = "Model's outline"
 _FAINT, _STRONG = 0.4, 0.9
-_FAINT_PX, _STRONG_PX = 2, 3
+_FAINT_SCREEN_PX, _STRONG_SCREEN_PX = 1.8, 2.5
 
 
 class ModelOutline:
@@ -37,7 +38,8 @@ class ModelOutline:
             opacity=_FAINT,
             visible=False,
         )
-        self.layer.contour = _FAINT_PX
+        self.layer.contour = 1
+        self._alone, self._screen_px = False, 1.0
         self.layer.editable = False
         self._hidden, self._shown = False, False
 
@@ -47,11 +49,20 @@ class ModelOutline:
         if mask is not None:
             self.layer.data = np.ascontiguousarray(mask).view(np.uint8)
             # napari draws all anew for a value that is the same, too
-            opacity, width = (_STRONG, _STRONG_PX) if alone else (_FAINT, _FAINT_PX)
+            opacity = _STRONG if alone else _FAINT
             if self.layer.opacity != opacity:
                 self.layer.opacity = opacity
-                self.layer.contour = width
+            self._alone = alone
+            self.set_pixel_size(self._screen_px)
         self._update()
+
+    def set_pixel_size(self, screen_px: float) -> None:
+        """Draw as wide as before, where a pixel takes so much of the screen now."""
+        self._screen_px = screen_px
+        wanted = _STRONG_SCREEN_PX if self._alone else _FAINT_SCREEN_PX
+        width = whole_pixels(wanted, screen_px)
+        if self.layer.contour != width:
+            self.layer.contour = width
 
     def hide(self) -> None:
         """Show nothing, while frames go by."""

@@ -87,7 +87,7 @@ class SweepView:
         self.changes = ForeignChanges(viewer, layer, self.overlay)
 
     def _follow_pixel_size(self, screen_px: float) -> None:
-        for drawn in (self.overlay, self.reviewer_outline, self.calipers):
+        for drawn in (self.overlay, self.reviewer_outline, self.calipers, self.beside):
             drawn.set_pixel_size(screen_px)
 
     @property
