@@ -94,6 +94,9 @@ class FitSettings(RunSettings):
         The weights of the epoch with the lowest validation loss are kept.
     copies : int
         Augmented copies of each training frame in an epoch.
+    fresh_copies : bool
+        Make them anew in each epoch, at the network's size, and not once before resizing, as the
+        paper does.
     validation_share, test_share : float
         Of the subjects.
     split_seed : int, optional
@@ -110,6 +113,7 @@ class FitSettings(RunSettings):
     recipe: Recipe = "ours"
     epochs: int = Field(5, ge=1)
     copies: int = Field(2, ge=0)
+    fresh_copies: bool = False
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
     split_seed: int | None = Field(None, ge=0)

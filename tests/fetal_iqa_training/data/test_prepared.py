@@ -11,6 +11,7 @@ from safetensors.torch import load_file
 
 from fetal_iqa_models import LoraSettings
 from fetal_iqa_training.data.fit_data import choose_data
+from fetal_iqa_training.data.fixed_copies import CopyRecipe
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.data.prepared import build_prepared, open_part, read_prepared
 from fetal_iqa_training.data.split import read_split, split_list, write_split
@@ -34,7 +35,9 @@ def folder(data, tmp_path):
 def ready(data, tmp_path_factory):
     """A data set and what was built of it, never to be changed."""
     built = tmp_path_factory.mktemp("ready") / "prepared"
-    build_prepared(data, split_list(list_cases(data), SHARES, 0), {}, 56, built)
+    build_prepared(
+        data, split_list(list_cases(data), SHARES, 0), {}, 56, built, recipe=CopyRecipe(1, seed=0)
+    )
     return data, built
 
 

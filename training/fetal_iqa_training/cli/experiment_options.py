@@ -12,6 +12,7 @@ from fetal_iqa_training.cli.config_file import ConfigOption, write_config
 from fetal_iqa_training.cli.options import (
     ClassWeights,
     DeviceOption,
+    FreshCopies,
     JsonProgress,
     LoggerOption,
     PrecisionOption,
@@ -86,6 +87,7 @@ def _read_options(
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    fresh_copies: FreshCopies = False,
     validation_share: Annotated[float, typer.Option(help="Of the subjects; without a list.")] = 0.1,
     test_share: Annotated[
         float, typer.Option(help="Of the subjects; without a list; more than 0.")
@@ -146,6 +148,7 @@ def _read_options(
         epochs=epochs,
         batch_size=batch_size,
         copies=copies,
+        fresh_copies=fresh_copies,
         validation_share=validation_share,
         test_share=test_share,
         workers=workers,

@@ -13,6 +13,7 @@ from fetal_iqa_training.cli.options import (
     ClassWeights,
     Data,
     DeviceOption,
+    FreshCopies,
     JsonProgress,
     LoggerOption,
     Out,
@@ -80,6 +81,7 @@ def fit(
         float | None, typer.Option(help="Largest norm of the gradient.")
     ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
+    fresh_copies: FreshCopies = False,
     class_weights: ClassWeights = None,
     logger: LoggerOption = None,
     config: ConfigOption = None,
@@ -147,6 +149,7 @@ def fit(
         schedule=schedule,
         gradient_clip=gradient_clip,
         copies=copies,
+        fresh_copies=fresh_copies,
         validation_share=validation_share,
         test_share=test_share,
         workers=workers,

@@ -38,6 +38,14 @@ SplitOption = Annotated[
         help="Who is in which part: what fetal-iqa-train prepare acouslic --out wrote.",
     ),
 ]
+FreshCopies = Annotated[
+    bool,
+    typer.Option(
+        "--fresh-copies",
+        help="Make copies anew in each epoch, at the network's size; by default they are made "
+        "once, before resizing, as in the paper.",
+    ),
+]
 PartOption = Annotated[
     OwnPart | None,
     typer.Option(help="Of the list of --split, or of the model's own split; all for everything."),

@@ -44,6 +44,10 @@ def acouslic(
     image_size: Annotated[
         int, typer.Option(min=16, max=4096, help="Side of the network's input, for --build.")
     ] = 224,
+    copies: Annotated[
+        int, typer.Option(min=0, help="Augmented copies of each training frame, for --build.")
+    ] = 2,
+    workers: Annotated[int, typer.Option(min=0, help="Processes that make copies.")] = 0,
     leave_out_damaged: Annotated[
         bool,
         typer.Option("--leave-out-damaged", help="Split the other cases, and end with success."),
@@ -66,6 +70,7 @@ def acouslic(
     from fetal_iqa_training.data.validate_acouslic import check_data_set
 
     if build is not None:
+        from fetal_iqa_training.data.fixed_copies import CopyRecipe
         from fetal_iqa_training.data.prepared import build_prepared, check_is_new
 
         check_is_new(build)
@@ -82,7 +87,8 @@ def acouslic(
         write_split(out, split, found.damaged)
     if split is not None and build is not None:
         with closing(Bars()) as report:
-            build_prepared(folder, split, found.damaged, image_size, build, report)
+            recipe = CopyRecipe(copies, seed, workers) if copies else None
+            build_prepared(folder, split, found.damaged, image_size, build, report, recipe)
     typer.echo(json.dumps(_as_json(found, split), indent=2) if as_json else _summary(found, split))
     if refused:
         raise TrainingError(

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from fetal_iqa_models import encoder_spec
 from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.fixed_copies import CopyRecipe, build_with_copies
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, hash_frames
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.prepared import Prepared, open_part, read_prepared
@@ -36,6 +37,8 @@ class FitData:
         What was built ahead; None where the data are read.
     prepared : Prepared or None
         What is in ``folder``.
+    recipe : CopyRecipe or None
+        Of the copies that are made once; None where there are none, or each epoch has its own.
     """
 
     cases: CaseSplit
@@ -43,6 +46,7 @@ class FitData:
     split: str | None = None
     folder: Path | None = None
     prepared: Prepared | None = None
+    recipe: CopyRecipe | None = None
 
     @property
     def training_hash(self) -> str:
@@ -52,16 +56,20 @@ class FitData:
         return hash_frames(frames_of(self.cases.training))
 
     def frame_sets(self, work: Path, report: Report) -> tuple[FrameSet, FrameSet]:
-        """Return the training and validation frames, built in a work folder if need be."""
+        """Return the training frames, with copies, and the validation frames.
+
+        Built in a work folder if need be.
+        """
         if self.folder is not None and self.prepared is not None:
+            n_copies = 0 if self.recipe is None else self.recipe.copies
             parts = (
-                open_part(self.folder, self.prepared, "training"),
+                open_part(self.folder, self.prepared, "training", n_copies),
                 open_part(self.folder, self.prepared, "validation"),
             )
             report(Progress("reading", len(parts), len(parts)))  # the first epoch begins here
             return parts
         return (
-            _built(self.cases.training, self.image_size, work / "training", report),
+            _built(self.cases.training, self.image_size, work / "training", report, self.recipe),
             _built(self.cases.validation, self.image_size, work / "validation", report),
         )
 
@@ -88,6 +96,11 @@ def choose_data(
         encoder.
     """
     image_size = encoder_spec(settings.encoder).image_size
+    seed = settings.seed if settings.split_seed is None else settings.split_seed
+    recipe = None
+    if settings.copies and not settings.fresh_copies:
+        # by the seed of the split: the runs and the rows of one table see the same copies
+        recipe = CopyRecipe(settings.copies, seed, settings.workers)
     if prepared is not None:
         note = read_prepared(prepared, data, image_size)
         if split is not None and read_split(split).sha256 != note.split:
@@ -96,22 +109,27 @@ def choose_data(
                 "build it again"
             )
         cases, listed = listed_cases(data, prepared / SPLIT)
-        return FitData(cases, image_size, listed.sha256, prepared, note)
+        return FitData(cases, image_size, listed.sha256, prepared, note, recipe)
     if split is not None:
         cases, listed = listed_cases(data, split)
-        return FitData(cases, image_size, listed.sha256)
-    seed = settings.seed if settings.split_seed is None else settings.split_seed
+        return FitData(cases, image_size, listed.sha256, recipe=recipe)
     shares = settings.validation_share, settings.test_share
-    return FitData(split_by_subject(list_annotated(data), *shares, seed), image_size)
+    chosen = split_by_subject(list_annotated(data), *shares, seed)
+    return FitData(chosen, image_size, recipe=recipe)
 
 
 def _built(
-    cases: Sequence[AnnotatedCase], image_size: int, folder: Path, report: Report
+    cases: Sequence[AnnotatedCase],
+    image_size: int,
+    folder: Path,
+    report: Report,
+    recipe: CopyRecipe | None = None,
 ) -> FrameSet:
     total = sum(case.n_sources for case in cases)
-    return build_frame_set(
-        frames_of(cases),
-        image_size,
-        folder,
-        lambda done: report(Progress("reading", done, total)),
-    )
+
+    def read(done: int) -> None:
+        report(Progress("reading", done, total))
+
+    if recipe is None:
+        return build_frame_set(frames_of(cases), image_size, folder, read)
+    return build_with_copies(frames_of(cases), image_size, folder, recipe, read)

@@ -35,6 +35,8 @@ class FrameSet:
         sha256 of the frames as they came from their files, their masks and labels, in order.
     contents : tuple of str
         Hashes of the sources' frames, by which a sweep is known again under any name.
+    copies : tuple of FrameSet
+        Augmented copies that were made once, each of all frames in their order.
     """
 
     frames: NDArray[np.uint8]
@@ -42,6 +44,7 @@ class FrameSet:
     positive: NDArray[np.bool_]
     data_hash: str
     contents: tuple[str, ...] = ()
+    copies: tuple["FrameSet", ...] = ()
 
     def __len__(self) -> int:
         return len(self.positive)

@@ -5,6 +5,7 @@
     prepared.json        what was built, from which files
     split.json           who is in which part
     training/            frames, masks, positive: one byte a pixel, one byte a frame
+        copy-1/ copy-2/  the same of augmented copies
     validation/
 
 The test part is not here: models are judged on the sweeps' own grid.
@@ -12,12 +13,19 @@ The test part is not here: models are judged on the sweeps' own grid.
 
 import hashlib
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fetal_iqa_models.atomic_file import atomic_folder
+from fetal_iqa_training.data.fixed_copies import (
+    CopyRecipe,
+    build_with_copies,
+    copy_folders,
+    open_copies,
+)
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, open_frame_set
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.split import SPLIT, SplitList, listed_cases, write_split
@@ -37,7 +45,7 @@ _Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 class PreparedPart(BaseModel):
     """One part: how many frames, hashes of the data they come from and of the files here.
 
-    ``contents`` are those of each sweep's frames; folders of earlier versions have none.
+    ``contents`` are those of each sweep's frames; ``copies`` were made of each frame.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -46,6 +54,7 @@ class PreparedPart(BaseModel):
     data_hash: _Sha256
     content: _Sha256
     contents: tuple[_Sha256, ...] = ()
+    copies: int = Field(default=0, ge=0)
 
 
 class Prepared(BaseModel):
@@ -84,6 +93,7 @@ def build_prepared(
     image_size: int,
     folder: Path,
     report: Report = silent,
+    recipe: CopyRecipe | None = None,
 ) -> Prepared:
     """Bring training and validation frames to the network's size, one sweep in memory at a time.
 
@@ -101,6 +111,8 @@ def build_prepared(
     folder : Path
         Must not exist.
     report : callable, optional
+    recipe : CopyRecipe, optional
+        Of the copies of the training frames.
 
     Raises
     ------
@@ -123,11 +135,18 @@ def build_prepared(
             def written(sources: int, before: int = before) -> None:
                 report(Progress("writing", before + sources, total))
 
-            built = build_frame_set(frames_of(of_part), image_size, building / part, written)
+            if recipe is not None and part == "training":
+                built = build_with_copies(
+                    frames_of(of_part), image_size, building / part, recipe, written
+                )
+            else:
+                built = build_frame_set(frames_of(of_part), image_size, building / part, written)
+            copies = len(built.copies)
             parts[part] = PreparedPart(
                 frames=len(built),
                 data_hash=built.data_hash,
-                content=_content(building / part),
+                content=_content(building / part, copies),
+                copies=copies,
                 contents=built.contents,
             )
             del built  # its files are open, and move
@@ -189,29 +208,41 @@ def read_prepared(folder: Path, data: Path, image_size: int) -> Prepared:
     return note
 
 
-def open_part(folder: Path, note: Prepared, part: Literal["training", "validation"]) -> FrameSet:
-    """Open the frames of a part, memory-mapped.
+def open_part(
+    folder: Path, note: Prepared, part: Literal["training", "validation"], copies: int = 0
+) -> FrameSet:
+    """Open the frames of a part and so many copies of each, memory-mapped.
 
     Raises
     ------
     TrainingError
-        Where the files are not those that were built.
+        Where the files are not those that were built, or fewer copies were.
     """
     expected: PreparedPart = getattr(note, part)
+    if expected.copies < copies:
+        raise TrainingError(
+            f"{folder}: holds {expected.copies} copies of each frame, and {copies} are asked for; "
+            f"build it with --copies {copies}, or have copies made anew in each epoch with "
+            "--fresh-copies"
+        )
     try:
-        if _content(folder / part) != expected.content:
+        if _content(folder / part, expected.copies) != expected.content:
             raise OSError(None, "not as it was built")
-        return open_frame_set(folder / part, note.image_size, expected.data_hash, expected.contents)
+        frames = open_frame_set(
+            folder / part, note.image_size, expected.data_hash, expected.contents
+        )
+        return replace(frames, copies=open_copies(folder / part, note.image_size, copies))
     except (OSError, ValueError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise TrainingError(f"{folder / part}: damaged ({reason}); build it again") from None
 
 
-def _content(folder: Path) -> str:
+def _content(folder: Path, copies: int) -> str:
     digest = hashlib.sha256()
-    for name in ("frames", "masks", "positive"):
-        with (folder / name).open("rb") as file:
-            digest.update(hashlib.file_digest(file, "sha256").digest())
+    for place in (folder, *copy_folders(folder, copies)):
+        for name in ("frames", "masks", "positive"):
+            with (place / name).open("rb") as file:
+                digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()
 
 

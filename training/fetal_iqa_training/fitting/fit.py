@@ -28,6 +28,7 @@ from fetal_iqa_models.networks import Network
 from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
+from fetal_iqa_training.data.fixed_copies import CopiesDataset
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.split import CaseSplit
@@ -55,6 +56,7 @@ from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
+from fetal_iqa_training.transforms.augmentation import PAPER
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -252,19 +254,22 @@ def _train(
     """Train in place; return the best epoch's metrics."""
     training: Dataset[Any]
     looked_at: Dataset[Any]
-    if has_frozen_encoder(network):
+    # copies that each epoch makes anew are seen anew, whatever is trained: so that all strategies
+    # of a table learn from the same frames
+    if has_frozen_encoder(network) and not (settings.copies and settings.fresh_copies):
         learner: FrameLearner = HeadLearner(network, settings)
         training, looked_at = (
-            encode(learner, part, copies, settings, work / f"{name}-features", report)
-            for name, part, copies in (
-                ("training", frames, settings.copies),
-                ("validation", validation, 0),
-            )
+            encode(learner, part, 0, settings, work / f"{name}-features", report)
+            for name, part in (("training", frames), ("validation", validation))
         )
         sampler = EveryFrame(len(training), 0, settings.seed)
+    elif frames.copies:
+        learner = FrameLearner(network, settings)
+        training, looked_at = CopiesDataset(frames), FrameDataset(validation)
+        sampler = EveryFrame(len(frames) * (1 + len(frames.copies)), 0, settings.seed)
     else:
         learner = FrameLearner(network, settings)
-        training, looked_at = FrameDataset(frames), FrameDataset(validation)
+        training, looked_at = FrameDataset(frames, PAPER), FrameDataset(validation)
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
     run_training(

@@ -11,7 +11,8 @@ from torch.utils.data import DataLoader, Dataset
 from fetal_iqa_models import FrameClassifier, choose_device
 from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_models.networks import Network
-from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
+from fetal_iqa_training.data.fixed_copies import CopiesDataset
+from fetal_iqa_training.data.frame_set import Example, FrameDataset, FrameSet, Sample
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.samplers import same_copies
 from fetal_iqa_training.progress import Progress, Report
@@ -80,9 +81,9 @@ def encode(
     ----------
     learner : FrameLearner
     frames : FrameSet
-        Of n frames.
+        Of n frames, and with its copies where they were made before.
     copies : int
-        Augmented copies of each; the same in every epoch.
+        Augmented copies of each to make here, where there are none; the same in every epoch.
     settings : RunSettings
     path : Path
         What an earlier call wrote there is taken as it is; 4 bytes a number.
@@ -95,12 +96,17 @@ def encode(
         Of n * (1 + copies) rows: all frames as they are, then all first copies, and so on.
     """
     encoder = learner.model.encoder
+    made = CopiesDataset(frames)
+    dataset: Dataset[Example] = made if frames.copies else FrameDataset(frames)
+    copies = len(frames.copies) or copies
     samples = same_copies(len(frames), copies, settings.seed)
+    if frames.copies:
+        samples = [Sample(row) for row in range(len(made))]
     if not path.exists():
         device = choose_device(settings.device)
         learner.to(device).eval()
         loader = DataLoader(
-            FrameDataset(frames), settings.batch_size, sampler=samples, num_workers=settings.workers
+            dataset, settings.batch_size, sampler=samples, num_workers=settings.workers
         )
         done = 0
         # whole or not at all: what was cut off must not be taken for whole by the run that goes on
@@ -111,4 +117,5 @@ def encode(
                 done += len(positive)
                 report(Progress("encoding", done, len(samples)))
     features = np.memmap(path, np.float32, "r", shape=(len(samples), encoder.embedding_dim))
-    return FeatureDataset(features, np.tile(frames.positive, 1 + copies))
+    positive = made.positive if frames.copies else np.tile(frames.positive, 1 + copies)
+    return FeatureDataset(features, positive)

@@ -127,7 +127,10 @@ def _differences(
     card: ModelCard, settings: FitSettings, begun_with: Mapping[str, JsonValue]
 ) -> list[str]:
     try:
-        earlier = FitSettings.model_validate(card.training.get("settings"))
+        noted = card.training.get("settings")
+        if isinstance(noted, dict):  # before there was a choice, each epoch had its own copies
+            noted = {"fresh_copies": bool(noted.get("copies", 2)), **noted}
+        earlier = FitSettings.model_validate(noted)
     except ValidationError:
         return ["settings"]
     was = basis_of(card) | earlier.model_dump(mode="json", exclude=_CHANGES_NOTHING)

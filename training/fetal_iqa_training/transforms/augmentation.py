@@ -24,6 +24,8 @@ class Augmentation:
     brightness, contrast : float
         Colour jitter: factors are drawn from ``1 - x .. 1 + x``. Saturation and hue mean
         nothing on a grey frame.
+    jitter_probability : float
+        Share of copies whose brightness and contrast are changed; one half in the paper.
     clahe_probability : float
         Share of copies whose contrast is equalised locally (CLAHE).
     clahe_clip_limit : float
@@ -48,6 +50,7 @@ class Augmentation:
     shift: float = 0.2
     rotation_deg: float = 20.0
     magnification: float = 1.0
+    jitter_probability: float = 1.0
 
     def __call__(
         self, frame: NDArray[np.uint8], mask: NDArray[np.bool_], seed: int
@@ -76,11 +79,13 @@ class Augmentation:
         side = frame.shape[-1]
         shift = np.rint(random.uniform(-self.shift, self.shift, size=2) * side)
         magnification = self.magnification ** random.uniform(-1, 1)
+        jitter = random.random() < self.jitter_probability
         if equalise:  # before the move, which brings black in from outside the frame
             frame = equalise_locally(frame, self.clahe_clip_limit)
         image = torch.from_numpy(np.array(frame))[None]
-        image = transforms.adjust_brightness(image, brightness)
-        image = transforms.adjust_contrast(image, contrast)
+        if jitter:
+            image = transforms.adjust_brightness(image, brightness)
+            image = transforms.adjust_contrast(image, contrast)
         moved = {
             "angle": angle,
             "translate": [int(shift[0]), int(shift[1])],
@@ -94,6 +99,10 @@ class Augmentation:
             **moved,
         )
         return image[0], outline[0].bool()
+
+
+PAPER = Augmentation(jitter_probability=0.5)
+"""The recipe of arXiv 2507.22802."""
 
 
 def equalise_locally(frame: NDArray[np.uint8], clip_limit: float) -> NDArray[np.uint8]:
