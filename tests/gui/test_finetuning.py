@@ -198,6 +198,10 @@ def test_each_of_two_models_is_decided_on(review, qtbot, trainer):
     assert "deleted" in panel.message.text()
     panel.results["seg"].keep.click()
     assert folders["seg"].is_dir()
+    assert "is in the list of models" in panel.message.text()
+    review.show_models()
+    qtbot.waitUntil(lambda: review.models.seen is not None, timeout=60 * SECONDS)
+    assert str(folders["seg"]) in [row.reference for row in review.models.seen.models]
     assert folders["seg"].name in panel.message.text()
     assert panel.form.isVisible()
     assert review.settings_file.settings.seg_model != str(folders["seg"])
