@@ -60,7 +60,7 @@ from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.small_screen import make_room
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
-from napari_fetal_iqa.widgets.theme import dye, palette_of
+from napari_fetal_iqa.widgets.theme import dye, dye_anew, palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.caliper_tool import CALIPER_HINTS
 from napari_fetal_iqa.widgets.viewer.caption import Caption
@@ -337,6 +337,7 @@ class ReviewWidget(QWidget):
 
     def open_phantom(self) -> None:
         """Open the phantom; simulating it the first time takes some seconds."""
+        self.welcome.error.show_error("")
         self.welcome.message.setText("Simulating the phantom…")
         self.welcome.phantom.setEnabled(False)
         self._warm_up()
@@ -536,6 +537,7 @@ class ReviewWidget(QWidget):
         """The dialog of the models on this machine."""
         dialog = ModelsDialog(lambda: self.settings_file.settings, self.settings_file.own, self)
         dialog.chosen.connect(self.page.settings.choose_model)
+        dye_anew(dialog)
         return dialog
 
     def show_models(self) -> None:

@@ -103,12 +103,16 @@ class ModelsDialog(QDialog):
 
     def refresh(self) -> None:
         """Look again what there is, in a thread: models are hashed, and may be large."""
+        if self.seen is None:
+            self.job.message.setText("Looking which models are on this machine…")
         worker = MODELS.worker(_look)
         worker.returned.connect(self._show)
         worker.errored.connect(lambda error: self.job.end(False, str(error)))
         MODELS.start(worker)
 
     def _show(self, seen: _Seen) -> None:
+        if self.seen is None and not self.runner.running:
+            self.job.message.setText("")
         self.seen = seen
         if self._own and self._adopt:  # what the command that ended has changed
             self._adopt = False
