@@ -37,6 +37,13 @@ def evaluate(
         Path | None,
         typer.Option(metavar="FILE.png", help="Draw how far quality is a probability (cls)."),
     ] = None,
+    figures: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Write confusion matrix, PR and ROC curves, tables by case and by frame there.",
+        ),
+    ] = None,
     challenge: Annotated[
         bool,
         typer.Option(
@@ -68,9 +75,10 @@ def evaluate(
     `fetal-iqa-train score`.
     """
     if challenge:
-        if model is not None or reliability is not None or (cls is None and seg is None):
+        alone = model, reliability, figures
+        if any(given is not None for given in alone) or (cls is None and seg is None):
             raise typer.BadParameter(
-                "takes --cls and --seg, or one of them, and no --model or --reliability",
+                "takes --cls and --seg, or one of them, and no --model, --reliability or --figures",
                 param_hint="--challenge",
             )
         _challenge(
@@ -100,6 +108,7 @@ def evaluate(
     from fetal_iqa_models import load_card, model_hash
     from fetal_iqa_training.errors import TrainingError
     from fetal_iqa_training.evaluation.evaluate import draw_quality, evaluate
+    from fetal_iqa_training.evaluation.figures import write_figures
 
     card = load_card(model)
     if card.demo:
@@ -126,6 +135,10 @@ def evaluate(
             warn_of_known_frames(judged_on)
         if reliability is not None:
             draw_quality(evaluation, reliability)
+        if figures is not None:
+            remark = evaluation.judged_on.remark if evaluation.judged_on else None
+            title = "\n".join([card.name, *([remark] if remark else [])])
+            write_figures(evaluation.outcomes, title, figures)
         if json_file is not None:
             whole = {**metrics, "curve": evaluation.curve}
             write_atomically(json_file, json.dumps(whole, indent=2) + "\n")

@@ -29,6 +29,7 @@ from fetal_iqa_training.evaluation.calibration import (
     reliability,
 )
 from fetal_iqa_training.evaluation.comparison import FrameOutcome
+from fetal_iqa_training.evaluation.figures import confusion
 from fetal_iqa_training.evaluation.known_frames import JudgedOn, Watched, cases_to_judge
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
 from fetal_iqa_training.progress import Progress, Report, silent
@@ -47,8 +48,9 @@ class Evaluation:
     frames, positives : int
         Frames judged, and how many of them show an abdomen.
     metrics : dict
-        ``accuracy``, ``f1``, ``precision``, ``recall`` and ``average_precision`` of the frame
-        decision. For a classifier also ``ece``, the expected calibration error of its quality, and
+        ``accuracy``, ``f1``, ``precision``, ``recall``, ``specificity`` (where there is a
+        negative frame) and ``average_precision`` of the frame decision. For a classifier also
+        ``ece``, the expected calibration error of its quality, and
         ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
         the mean over the positive frames, ``dice_pooled`` over the pixels of all frames, as in
         arXiv 2507.22802, and ``circumference_error_mm``, the mean absolute
@@ -162,6 +164,9 @@ def judge(
         tuple(outcomes),
         np.concatenate(logits) if logits else np.zeros(0, np.float32),
     )
+    specificity = confusion(outcomes).specificity
+    if specificity is not None:
+        found["specificity"] = specificity
     if logits:
         found["ece"] = expected_calibration_error(judged.scores, judged.labels)
         found["brier"] = brier_score(judged.scores, judged.labels)

@@ -183,5 +183,15 @@ def test_planes_end_to_end(spanish, african, command, tmp_path):
     text = (tmp_path / "planes.md").read_text()
     assert "full fine-tuning" in text
     assert "1 of 5" in text
+    # another encoder is added: rows that are there stay, whatever they were made by
+    others = (*arguments[:-6], "--encoders", "fetalclip-tiny", "--from-scratch", "--device", "cpu")
+    code, _, err = command(*others, "--settings", "linear")
+    assert code == 0, err
+    rows = list(csv.DictReader((tmp_path / "planes.csv").open()))
+    assert [(row["encoder"], row["setting"], row["weights"]) for row in rows] == [
+        ("fetalclip-tiny", "linear", "random weights"),
+        ("resnet-demo", "linear", "of demo-cls, trained on phantoms"),
+        ("resnet-demo", "full", "of demo-cls, trained on phantoms"),
+    ]
     code, _, err = command(*arguments, "--seed", 1)
     assert (code, "was made with other seed than requested" in err) == (1, True)

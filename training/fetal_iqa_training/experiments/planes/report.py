@@ -79,6 +79,8 @@ def planes_markdown(
         for place, name in enumerate(DOMAINS):
             cells += [str(row.spread(name) or ""), "" if paper is None else f"{paper[place]:.4f}"]
         lines.append([*cells, f"{len(row.folds)} of {FOLDS}"])
+        epochs = row.folds[0].made_with.get("epochs")
+        lines[-1][2] += f", {epochs} epochs" if epochs else ""
     headers = [
         "encoder", "weights", "setting", "F1 in domain", "paper", "F1 out of domain", "paper",
         "folds",
@@ -93,8 +95,8 @@ def planes_markdown(
         f"Five folds by subject, seed {options.seed}; macro F1, mean ± sample standard deviation "
         f"over the folds. Text that scanners burn in: {text}. Linear probing: logistic regression "
         "on standardised features of the frozen encoder. Full fine-tuning: AdamW at "
-        f"{options.learning_rate:g}, {options.epochs} epochs, batches of {options.batch_size}, the "
-        "epoch chosen on one training subject in eight.",
+        "the learning rate and batch size that planes.json notes, the epoch chosen on one "
+        "training subject in eight.",
         markdown_table(headers, lines),
         f"Paper: {PAPER}; of its other encoders no figure is at hand. Its data sets are "
         "FETAL_PLANES_DB and an African cohort: where others are given, the figures are of others.",

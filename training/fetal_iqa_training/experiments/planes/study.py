@@ -9,6 +9,7 @@ import numpy as np
 from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from fetal_iqa_models import list_encoders
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
@@ -37,6 +38,8 @@ class FoldResult(BaseModel):
     ----------
     made_with : dict
         What decides the result: weights, data, seed, options.
+    weights : str
+        What the encoder's weights are, for people.
     f1_in : float
         Macro F1 on the held-out fold.
     f1_out : float, optional
@@ -48,6 +51,7 @@ class FoldResult(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     made_with: dict[str, str | int | float | bool]
+    weights: str = "pretrained"
     f1_in: float
     f1_out: float | None = None
     confusion_in: dict[str, dict[str, int]]
@@ -78,9 +82,9 @@ class PlanesPlan:
     folds: int = FOLDS
     mask_text: bool = True
 
-    def file_of(self, candidate: Candidate, setting: Setting, fold: int) -> Path:
+    def file_of(self, encoder: str, setting: Setting, fold: int) -> Path:
         """Where the result of a run is."""
-        return self.out / "planes" / candidate.name / f"{setting}-fold-{fold + 1}.json"
+        return self.out / "planes" / encoder / f"{setting}-fold-{fold + 1}.json"
 
     def made_with(
         self, candidate: Candidate, setting: Setting
@@ -165,17 +169,33 @@ def run_planes(
             yield read_rows(plan, candidates)
 
 
+_COMMON = ("images", "external", "seed", "balanced", "mask_text")
+"""What decides a result whatever its encoder and setting."""
+
+
 def read_rows(plan: PlanesPlan, candidates: Sequence[Candidate]) -> tuple[PlanesRow, ...]:
-    """Return the rows that have a fold."""
+    """Return all rows that have a fold, those that are not run now included.
+
+    Raises
+    ------
+    TrainingError
+        Where a result was made otherwise: of one that is not run now, on other data or folds.
+    """
+    known = {candidate.name: candidate for candidate in candidates}
     rows = []
     for setting in SETTINGS:
-        for candidate in candidates:
+        for encoder in list_encoders():
+            made_with: Mapping[str, object]
+            if encoder in known and setting in plan.settings:
+                made_with = plan.made_with(known[encoder], setting)
+            else:
+                common = plan.made_with(candidates[0], setting)
+                made_with = {name: common[name] for name in _COMMON}
             found = [
-                _read(plan.file_of(candidate, setting, fold), plan.made_with(candidate, setting))
-                for fold in range(FOLDS)
+                _read(plan.file_of(encoder, setting, fold), made_with) for fold in range(FOLDS)
             ]
             if there := tuple(fold for fold in found if fold is not None):
-                rows.append(PlanesRow(candidate.name, candidate.weights, setting, there))
+                rows.append(PlanesRow(encoder, there[0].weights, setting, there))
     return tuple(rows)
 
 
@@ -204,7 +224,7 @@ def _run(
     missing = [
         number
         for number in range(len(folds))
-        if not plan.file_of(candidate, setting, number).is_file()
+        if not plan.file_of(candidate.name, setting, number).is_file()
     ]
     if not missing:
         return
@@ -283,10 +303,11 @@ def _write(
     outside = [image.plane for image in plan.external]
     result = FoldResult(
         made_with=plan.made_with(candidate, setting),
+        weights=candidate.weights,
         f1_in=macro_f1(truth, called[0]),
         f1_out=macro_f1(outside, called[1]) if outside else None,
         confusion_in=confusion(truth, called[0]),
         confusion_out=confusion(outside, called[1]),
     )
-    path = plan.file_of(candidate, setting, number)
+    path = plan.file_of(candidate.name, setting, number)
     write_atomically(path, result.model_dump_json(indent=2) + "\n")
