@@ -106,6 +106,9 @@ def test_what_is_no_sweep_and_what_is_gone_says_so_too(
     drop(widget, tmp_path / "report.txt")
     (said,) = told(widget)
     assert said.startswith(f"{tmp_path}/report.txt: no file that can be opened here; choose")
+    (tmp_path / "cls-7f3a.zip").write_bytes(b"PK")
+    drop(widget, tmp_path / "cls-7f3a.zip")
+    assert "a model is added by Models…" in told(widget)[0]
     drop(widget, tmp_path / "gone.mha")
     (said,) = told(widget)
     assert "there is no such file" in said

@@ -57,6 +57,8 @@ def _in_words(error: Exception, filenames: Sequence[str]) -> str:
         # without a reader napari stops at the first file that has none
         named = [str(path) for path in error.paths] if hasattr(error, "paths") else []
         name = (named or list(filenames))[0]
+        if name.lower().endswith(".zip"):
+            return f"{shown(name)}: no sweep; a model is added by Models… in Models and reviewer"
         return f"{shown(name)}: no file that can be opened here; choose {_FORMATS}"
     original = getattr(error, "original_error", None) or error
     return f"{shown(filenames[0])}: cannot be opened ({shown(original)})"
