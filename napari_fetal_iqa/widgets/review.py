@@ -83,6 +83,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
+_WHEN_LAID_OUT_MS = (0, 400)  # the docks beside the panel take their room later
+
 _WIDTH = 330
 
 
@@ -387,6 +389,9 @@ class ReviewWidget(QWidget):
         self.page.analysis.begin("Reading the sweep…", is_simulated(sweep), "Close the phantom")
         self.simulation.follow(sweep)
         self._show_page(self.page)
+        if is_simulated(sweep):
+            for wait_ms in _WHEN_LAID_OUT_MS:
+                QTimer.singleShot(wait_ms, self._show_progress)
         self.timeline_dock.begin()
         self.worklist.show_front(sweep)
         self._warm_up()
@@ -404,6 +409,11 @@ class ReviewWidget(QWidget):
         if self.layer is not None and self.presenter is None:
             self.viewer.layers.remove(self.layer)
 
+    def _show_progress(self) -> None:
+        """Scroll to how far the simulation is, which may lie below what is seen."""
+        if not self._closed and self.presenter is None and self.layer is not None:
+            self.page.scroll_area.ensureWidgetVisible(self.page.analysis)
+
     def _reading_failed(self, layer: Image, error: Exception) -> None:
         if layer is self.layer:
             self.page.analysis.end("The sweep could not be read to its end")
@@ -412,7 +422,8 @@ class ReviewWidget(QWidget):
     def _lay_out(self, layer: Image, sweep: SweepVolume, analysis: Analysis | None = None) -> None:
         if layer is not self.layer:
             return  # another sweep was opened meanwhile
-        self.simulation.close()
+        if self.simulation.close():
+            self.page.scroll_area.ensureVisible(0, 0)
         self.page.analysis.end("Not analysed yet")
         settings = self.settings_file.settings
         try:

@@ -36,10 +36,11 @@ class SimulationMonitor(QObject):
         if frames.done == len(frames) or frames.cancelled:
             self._timer.stop()
 
-    def close(self) -> None:
-        """Follow nothing any more."""
-        self._frames = None
+    def close(self) -> bool:
+        """Follow nothing any more; return whether there was something to follow."""
+        followed, self._frames = self._frames is not None, None
         self._timer.stop()
+        return followed
 
 
 def is_simulated(sweep: SweepVolume) -> bool:
