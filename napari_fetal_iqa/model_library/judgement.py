@@ -34,7 +34,7 @@ class Move:
     name : str
     before, after : float
     sure : bool
-        The 95 % interval of the difference is known and leaves 0 out.
+        The 95 % interval of the difference is known and on the side of the change.
     """
 
     name: str
@@ -121,9 +121,9 @@ def _moves(
         was, now = _finite((before or {}).get(name)), _finite((after or {}).get(name))
         if was is not None and now is not None:
             of_metric = (intervals or {}).get(name)
-            ends = of_metric.difference if of_metric else None
-            sure = ends is not None and all(map(math.isfinite, ends))
-            moves.append(Move(name, was, now, bool(sure and ends and not ends[0] <= 0 <= ends[1])))
+            low, high = (of_metric and of_metric.difference) or (-math.inf, math.inf)
+            sure = low > 0 if now > was else high < 0  # NaN is never sure
+            moves.append(Move(name, was, now, sure))
     return tuple(moves)
 
 
