@@ -48,7 +48,12 @@ SCREEN_PACKAGES = [
     "libxcb-shape0",
     "libxcb-xinerama0",
     "libxcb-xkb1",
+    "openbox",
 ]
+
+# A window manager gives windows their frames, the focus and the close button, as on a desk. pytest
+# takes the shell's place; the manager ends with the screen.
+MANAGED = ["sh", "-c", 'if command -v openbox >/dev/null; then openbox & fi; exec "$@"', "sh"]
 
 
 def call(*command, **settings):
@@ -147,7 +152,7 @@ def tests(programs, arguments, on_default, with_once):
         checks(programs, [])
     pytest = [python, "-m", "pytest"]
     if on_default and not has_screen():
-        pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + pytest
+        pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + MANAGED + pytest
     # One thread each: the tests themselves run side by side. With bytecode: they start many
     # processes, and to compile torch's sources anew takes each of them ten seconds. Those with a
     # window come after the others, in a process of their own that torch never enters: torch's

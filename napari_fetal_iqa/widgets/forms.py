@@ -51,10 +51,14 @@ class ModelForm(QWidget, Generic[Model]):
                 rows.addRow(control.native)
         self._no_wheel = _NoWheel(self)
         for name, control in self.controls.items():
+            spoken = form_field(type(value), name).title
+            control.native.setAccessibleName(spoken)
             if (line := text_line(control)) is not None:
+                line.setAccessibleName(spoken)
                 line.editingFinished.connect(self._take)
                 line.setPlaceholderText(form_field(type(value), name).empty)
             if isinstance(control, FileEdit):
+                control.choose_btn.native.setAccessibleName(f"{spoken}: choose")
                 # after magicgui's own slot, which shows the dialog; not with each letter typed
                 control.choose_btn.changed.connect(self._take)
             elif line is None:

@@ -28,6 +28,22 @@ def phantom() -> PhantomCase:
 
 
 @pytest.fixture
+def window_manager(qtbot) -> None:
+    """Skips where windows get no frame: nobody manages them, as `run.py tests` lets openbox do."""
+    from qtpy.QtWidgets import QWidget
+
+    window = QWidget()
+    qtbot.addWidget(window)
+    window.show()
+    try:
+        qtbot.waitUntil(
+            lambda: not window.windowHandle().frameMargins().isNull(), timeout=3 * SECONDS
+        )
+    except qtbot.TimeoutError:
+        pytest.skip("no window manager here (openbox): windows have no frame and no close button")
+
+
+@pytest.fixture
 def store(tmp_path) -> Iterator[CorrectionStore]:
     with CorrectionStore(tmp_path / "store.sqlite") as store:
         yield store
@@ -108,6 +124,29 @@ def review(window, show, tiny_settings, phantom):
     widget = window()
     show(widget, phantom.sweep)
     return widget
+
+
+@pytest.fixture
+def closable(qapp, analyser, tiny_settings, phantom, qtbot):
+    """The review in a window that the test closes itself; napari's own fixture allows none that."""
+    import napari
+    from napari._qt.qt_viewer import QtViewer
+
+    from napari_fetal_iqa.widgets import ReviewWidget
+
+    viewer = napari.Viewer(show=False)
+    viewer.window._qt_window._save_current_window_settings = lambda: None
+    viewer.window.show()
+    widget = ReviewWidget(viewer, analyser=analyser)
+    viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
+    data, attributes, _ = sweep_layer(phantom.sweep)
+    viewer.add_image(data, **attributes)
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
+    yield widget
+    if not widget._closed:
+        widget.shut_down()
+        viewer.close()
+    QtViewer._instances.clear()  # napari's fixture counts them; a window that is gone counts not
 
 
 @pytest.fixture

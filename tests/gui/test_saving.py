@@ -5,7 +5,6 @@ import sqlite3
 
 import pytest
 
-from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.corrections.schema import SCHEMA_VERSION
 from napari_fetal_iqa.storage import paths
@@ -113,29 +112,6 @@ def test_a_store_that_is_emptied_under_the_window_takes_no_edit_with_it(review, 
     (line,) = shown
     with CorrectionStore(line.split("corrections merge ")[1]) as store:
         assert [event.label for event in store.events()] == [Label.OPTIMAL]
-
-
-@pytest.fixture
-def closable(qapp, analyser, tiny_settings, phantom, qtbot):
-    """The review in a window that the test closes itself; napari's own fixture allows none that."""
-    import napari
-    from napari._qt.qt_viewer import QtViewer
-
-    from napari_fetal_iqa.widgets import ReviewWidget
-
-    viewer = napari.Viewer(show=False)
-    viewer.window._qt_window._save_current_window_settings = lambda: None
-    viewer.window.show()
-    widget = ReviewWidget(viewer, analyser=analyser)
-    viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
-    data, attributes, _ = sweep_layer(phantom.sweep)
-    viewer.add_image(data, **attributes)
-    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=20 * SECONDS)
-    yield widget
-    if not widget._closed:
-        widget.shut_down()
-        viewer.close()
-    QtViewer._instances.clear()  # napari's fixture counts them; a window that is gone counts not
 
 
 @pytest.fixture

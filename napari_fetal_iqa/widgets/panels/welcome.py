@@ -34,7 +34,8 @@ class WelcomePage(QWidget):
         )
         welcome.setWordWrap(True)
         self._last: Recent | None = None
-        self.go_on = QPushButton()
+        self.go_on = QPushButton("Go on")
+        self.go_on.setToolTip("Open again what was open last")
         self.go_on.clicked.connect(lambda: self.recent_requested.emit(self._last))
         self.go_on.hide()
         opening = QPushButton("Open a sweep…")
@@ -51,7 +52,7 @@ class WelcomePage(QWidget):
         self.phantom = phantom = QPushButton("Try the phantom")
         phantom.setToolTip("Open a simulated sweep, no patient's")
         phantom.clicked.connect(self.phantom_requested)
-        self.again = QPushButton()
+        self.again = QPushButton("Open again")
         self.again.setToolTip("Open the sweep that was taken off the viewer; its place is kept")
         self.again.clicked.connect(self.again_requested)
         self.again.hide()
