@@ -20,6 +20,7 @@ import time
 
 PER_PROCESS = 100
 CHANGES = 5
+MOST_LAYERS = 12
 SECONDS = 60
 
 
@@ -36,27 +37,34 @@ def main():
     deaths = []
     while done < options.sequences:
         wanted = min(PER_PROCESS, options.sequences - done)
-        command = [sys.executable, __file__, "--sequences", str(wanted)]
-        command += ["--child", str(options.seed + done)]
-        child = subprocess.run(command, capture_output=True, text=True, check=False)
-        lines = child.stdout.splitlines()
-        finished = sum(line.startswith("done ") for line in lines)
-        wrong += sum(line.startswith("wrong ") for line in lines)
-        for line in lines:
-            if not line.startswith("done "):
-                print(line)
-        done += finished
-        if child.returncode:
-            done += 1  # the sequence in which it died
-            drawing = "glDraw" in child.stderr
+        finished, more_wrong, died, stack = one_process(wanted, options.seed + done)
+        done += finished + bool(died)  # with the sequence in which it died
+        wrong += more_wrong
+        if died:
+            drawing = "glDraw" in stack
             deaths.append(drawing)
-            print(f"died with {child.returncode}, {'in' if drawing else 'not in'} OpenGL's drawing")
-            print(child.stderr[-6000:])
+            print(f"died with {died}, {'in' if drawing else 'not in'} OpenGL's drawing")
+            print(stack[-6000:])
         print(f"{done} sequences, {len(deaths)} deaths, {wrong} wrong", flush=True)
     print()
     print("| sequences | deaths in OpenGL's drawing | other deaths | stored for other pixels |")
     print("|---|---|---|---|")
     print(f"| {done} | {sum(deaths)} | {len(deaths) - sum(deaths)} | {wrong} |")
+
+
+def one_process(sequences, seed):
+    """Let a process make sequences; return how many it finished, what was wrong, how it ended."""
+    command = [sys.executable, __file__, "--sequences", str(sequences), "--child", str(seed)]
+    finished = wrong = 0
+    with tempfile.TemporaryFile("w+") as stack:
+        child = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=stack, text=True)
+        for line in child.stdout:
+            finished += line.startswith("done ")
+            wrong += line.startswith("wrong ")
+            print(line, end="", flush=True)
+        died = child.wait()
+        stack.seek(0)
+        return finished, wrong, died, stack.read()
 
 
 def walk(seed, sequences):
@@ -86,6 +94,7 @@ class Desk:
         settings = Settings(reviewer="AK", analyse_on_open=False)
         save_settings(settings)
         self.viewer = napari.Viewer(show=True)
+        self.viewer.window.resize(900, 600)  # software OpenGL draws it faster
         self.application = QApplication.instance()
         self.widget = ReviewWidget(self.viewer, settings=settings)
         self.viewer.window.add_dock_widget(self.widget, name="Fetal IQA review", area="right")
@@ -125,7 +134,9 @@ class Desk:
             self.draw(draw.choice((0, 0.02)))
         self.viewer.dims.ndisplay = 2
         self.viewer.dims.order = tuple(range(self.viewer.dims.ndim))
-        self.draw(0.05)
+        self.draw(0.02)
+        while len(self.viewer.layers) > MOST_LAYERS:
+            self.viewer.layers.remove(self.viewer.layers[0])
 
     def correct(self, number, after):
         """Try to correct; nothing may be stored for pixels that are not the sweep's."""

@@ -10,6 +10,13 @@ _ANY_HEIGHT = 16777215  # Qt's QWIDGETSIZE_MAX
 _FOLDED, _UNFOLDED = "▸", "▾"
 
 
+class _NoIcon(QIcon):
+    """Nothing to draw, which superqt takes for an icon: PySide6's empty one is false."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
 class FoldedSection(QCollapsible):
     """Its arrow points right while it is folded, and down while it is not.
 
@@ -23,7 +30,7 @@ class FoldedSection(QCollapsible):
     """
 
     def __init__(self, title: str, tip: str) -> None:
-        super().__init__(title, expandedIcon=QIcon(), collapsedIcon=QIcon())
+        super().__init__(title, expandedIcon=_NoIcon(), collapsedIcon=_NoIcon())
         self._title = title
         button = self.toggleButton()
         button.setToolTip(tip)
