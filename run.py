@@ -110,7 +110,7 @@ def find_uv():
     return str(own)
 
 
-def set_up(folder, python=None, constrained=True, developing=False):
+def set_up(folder, python=None, constrained=True, developing=False, also=()):
     """Make or update the virtual environment; return the folder of its programs."""
     if may_install_system_packages():
         apt_install(SCREEN_PACKAGES)
@@ -123,6 +123,7 @@ def set_up(folder, python=None, constrained=True, developing=False):
         parts += ["--group", "dev"]
     if constrained:
         parts += ["--constraint", "constraints.txt"]
+    parts += also
     call(uv, "pip", "install", *parts, env=environment)
     return folder / BIN
 
@@ -151,8 +152,8 @@ def tests(programs, arguments, on_default, with_once):
     if on_default:
         checks(programs, [])
     pytest = [python, "-m", "pytest"]
-    if on_default and not has_screen():
-        pytest = ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24"] + MANAGED + pytest
+    if on_default:
+        pytest = on_screen(pytest)
     # One thread each: the tests themselves run side by side. With bytecode: they start many
     # processes, and to compile torch's sources anew takes each of them ten seconds. Those with a
     # window come after the others, in a process of their own that torch never enters: torch's
@@ -168,8 +169,7 @@ def tests(programs, arguments, on_default, with_once):
     quick = "not slow and not gpu and " + ("" if with_once else "not once and ")
     runs = [["-m", quick + "not gui", "-n", "auto"]]
     if on_default:  # these folders alone: to collect the others imports torch
-        windows = ["tests/gui", "tests/napari_fetal_iqa/contributions/test_in_napari.py"]
-        runs.append(["-m", quick + "gui", "-n", "2", *windows])
+        runs.append(["-m", quick + "gui", "-n", "2", *WINDOWS])
     for run in runs:
         if with_once:
             run += ["--cov"] if run is runs[0] else ["--cov", "--cov-append"]
@@ -177,6 +177,25 @@ def tests(programs, arguments, on_default, with_once):
             run += figure if run is runs[-1] else ["--cov-report="]
         # A worker takes from another only at the end: neighbours share what their module set up.
         call(*pytest, "-q", "--dist", "worksteal", *run, env=quiet)
+
+
+WINDOWS = ["tests/gui", "tests/napari_fetal_iqa/contributions/test_in_napari.py"]
+
+
+def on_screen(command):
+    """Return a command that has a screen and, where that is a virtual one, a window manager."""
+    if has_screen():
+        return command
+    return ["xvfb-run", "-a", "-s", "-screen 0 1920x1080x24", *MANAGED, *command]
+
+
+def tests_on_pyside(programs, arguments):
+    """Run the tests with a window on PySide6, which napari's own bundle ships."""
+    python = programs / ("python" + EXE)
+    pytest = [python, "-m", "pytest", "-q", "-o", "qt_api=pyside6"]
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1", "QT_API": "pyside6"}
+    quiet.pop("PYTHONDONTWRITEBYTECODE", None)
+    call(*on_screen(pytest + (arguments or ["-m", "not slow and gui", *WINDOWS])), env=quiet)
 
 
 def main():
@@ -194,7 +213,17 @@ def main():
         action="store_true",
         help="leave out tests that are the same on every Python, and the coverage",
     )
+    parser.add_argument(
+        "--pyside6",
+        action="store_true",
+        help="the tests with a window alone, on PySide6, in an environment of its own",
+    )
     options, arguments = parser.parse_known_args()
+    if options.pyside6 and options.job == "tests":
+        also = ["napari[pyside6]"]
+        folder = HERE / ".venv-pyside6"
+        tests_on_pyside(set_up(folder, options.python, developing=True, also=also), arguments)
+        return
     folder = HERE / (".venv" if not options.python else ".venv-" + Path(options.python).name)
     if options.job == "demo":
         demo(set_up(folder, options.python), arguments)
