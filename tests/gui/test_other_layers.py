@@ -233,6 +233,7 @@ def test_why_the_review_waits_is_said_at_once_and_no_longer_than_true(review, qt
     panel = review.page.analysis
     review.viewer.dims.order = (1, 0, 2)
     qtbot.waitUntil(lambda: panel.error.text().startswith("The review waits: the axes"))
+    qtbot.waitUntil(lambda: not panel.front.visibleRegion().isEmpty())  # not below the fold
     review.viewer.dims.order = (0, 1, 2)
     qtbot.waitUntil(lambda: panel.error_box.isHidden())
 

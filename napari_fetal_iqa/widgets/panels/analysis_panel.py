@@ -29,6 +29,7 @@ class AnalysisPanel(QWidget):
     cancel_requested = Signal()
     front_requested = Signal()
     reopen_requested = Signal()
+    error_shown = Signal()
 
     def __init__(self) -> None:
         super().__init__()
@@ -141,3 +142,5 @@ class AnalysisPanel(QWidget):
         self.front.setVisible(unseen)
         self.reopen.setVisible(stopped)
         self.error_box.show_error(message)
+        if message:
+            self.error_shown.emit()

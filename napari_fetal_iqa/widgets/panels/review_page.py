@@ -4,7 +4,7 @@ import html
 from collections.abc import Callable
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QFrame,
@@ -105,11 +105,19 @@ class ReviewPage(QWidget):
         self.scroll_area.setFrameShape(QScrollArea.Shape.NoFrame)
         self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.scroll_area.setWidget(content)
+        self._laid_out = QTimer(self)  # by then the message has its height
+        self._laid_out.setSingleShot(True)
+        self._laid_out.timeout.connect(self._scroll_to_error)
+        self.analysis.error_shown.connect(self._laid_out.start)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
         whole.addWidget(self.scroll_area, stretch=1)
         whole.addWidget(self.footer)
+
+    def _scroll_to_error(self) -> None:
+        """Let nobody miss what went wrong, and the way out, below the fold."""
+        self.scroll_area.ensureWidgetVisible(self.analysis.error_box)
 
     def open_sections(self) -> None:
         """Unfold the sections that were open when the last window was left."""
