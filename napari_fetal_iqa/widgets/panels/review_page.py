@@ -33,6 +33,8 @@ from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
 from napari_fetal_iqa.widgets.panels.view_tools import ViewTools
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
+_LAID_OUT_MS = 50
+
 
 class ReviewPage(QWidget):
     """Lays out the parts; ``action_requested`` tells which action a button stands for."""
@@ -107,6 +109,7 @@ class ReviewPage(QWidget):
         self.scroll_area.setWidget(content)
         self._laid_out = QTimer(self)  # by then the message has its height
         self._laid_out.setSingleShot(True)
+        self._laid_out.setInterval(_LAID_OUT_MS)
         self._laid_out.timeout.connect(self._scroll_to_error)
         self.analysis.error_shown.connect(self._laid_out.start)
         whole = QVBoxLayout(self)
@@ -117,7 +120,7 @@ class ReviewPage(QWidget):
 
     def _scroll_to_error(self) -> None:
         """Let nobody miss what went wrong, and the way out, below the fold."""
-        self.scroll_area.ensureWidgetVisible(self.analysis.error_box)
+        self.scroll_area.ensureWidgetVisible(self.analysis.error_box.dismiss)  # its lowest part
 
     def open_sections(self) -> None:
         """Unfold the sections that were open when the last window was left."""
