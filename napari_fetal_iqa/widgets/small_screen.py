@@ -1,4 +1,4 @@
-"""On a screen too low for all docks beside and below each other, some become tabs."""
+"""Where the docks stand; on a screen too low for all of them, some become tabs."""
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
@@ -12,14 +12,17 @@ and status bar need 750 (napari 0.9.2): without this the timeline would lie belo
 
 
 def make_room(viewer: Viewer, panel: QDockWidget) -> None:
-    """Where the screen is low, put napari's docks behind the panel, and the timeline beside it."""
+    """Give the panel the whole height; where the screen is low, put napari's docks behind it.
+
+    What lies below the frame lies beside the panel, which has much to show, and not below it.
+    """
     window = main_window(viewer)
+    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     screen = window.screen()
     if screen is None or screen.availableGeometry().height() >= LOW:
         return
     for dock in napari_docks(viewer):
         window.tabifyDockWidget(panel, dock)
     panel.raise_()
-    window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
     if not window.isMaximized():
         window.resize(window.size().boundedTo(screen.availableSize()))

@@ -20,6 +20,8 @@ _COLOUR = "white"
 CALIPERS_NAME = "Calipers"
 _DOT_SCREEN_PX, _CROSS_SCREEN_PX = 3.0, 13.0
 _SCREEN_PX = np.array([_DOT_SCREEN_PX] * (_N_POINTS - _ENDS) + [_CROSS_SCREEN_PX] * _ENDS)
+_SHARE = _SCREEN_PX / 450
+"""At most so much of the frame's width."""
 
 
 class Calipers:
@@ -36,6 +38,7 @@ class Calipers:
 
     def __init__(self, viewer: ViewerModel, image: Image, caption: Caption) -> None:
         self._viewer = viewer
+        self._columns = image.data.shape[-1]
         n_dots = _N_POINTS - _ENDS
         self.layer: Points = viewer.add_points(
             np.zeros((_N_POINTS, 2)),
@@ -58,8 +61,11 @@ class Calipers:
         caption.begin()
 
     def set_pixel_size(self, screen_px: float) -> None:
-        """Draw as large as before, where a pixel takes so much of the screen now."""
-        self.layer.size = _SCREEN_PX / screen_px
+        """Draw as large as before, where a pixel takes so much of the screen now.
+
+        On a small picture less, so that the outline is seen below.
+        """
+        self.layer.size = np.minimum(_SCREEN_PX / screen_px, _SHARE * self._columns)
 
     def show(self, measurement: AbdomenMeasurement | None) -> None:
         """Draw a measurement, or nothing."""
