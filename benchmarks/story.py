@@ -25,12 +25,20 @@ APPLICATION = """
 import itertools, json, os, sys
 import napari
 from qtpy.QtCore import QPoint, QTimer
+from qtpy.QtWidgets import QPushButton
 
 beats = itertools.count()
 viewer = napari.Viewer()
 viewer.window.resize(*map(int, sys.argv[2].split("x")))
 _, widget = viewer.window.add_plugin_dock_widget("napari-fetal-iqa")
 viewer.window._qt_window.showMaximized()
+
+
+opening = next(
+    button
+    for button in widget.welcome.findChildren(QPushButton)
+    if button.text().startswith("Open a sweep")
+)
 
 
 def place(control):
@@ -51,6 +59,7 @@ def state():
     page, presenter = widget.page, widget.presenter
     told = {
         "phantom": place(widget.welcome.phantom),
+        "open": place(opening),
         "next": place(page.frame.place),
         "circumference": page.frame.circumference.text() if page.isVisible() else "",
         "saved": page.saved.text() if page.isVisible() else "",
@@ -196,12 +205,16 @@ def phantom_story(desk: Desk) -> None:
 
 
 def file_story(desk: Desk, sweep: Path) -> None:
-    """Open a file by napari's own key; its outline is drawn by hand, for it shows no abdomen."""
-    desk.steady("phantom", "the empty page")
-    desk.do("key", "ctrl+o")
-    # the dialog is Qt's: its window's name alone tells that it is there
-    subprocess.run(["xdotool", "search", "--sync", "--name", "^Select file"], check=True)
-    desk.do("type", "--delay", "5", f"{sweep}\n")
+    """Open a file and type its path; its outline is drawn by hand, for it shows no abdomen."""
+    desk.click(desk.steady("open", "the empty page"))
+    dialog = ["xdotool", "search", "--name", "^Open a sweep"]
+    while subprocess.run(dialog, stdout=subprocess.DEVNULL, check=False).returncode:
+        time.sleep(0.05)
+    desk.do("type", "--delay", "20", str(sweep))
+    # the first Enter may go to the names that the dialog proposes
+    while not subprocess.run(dialog, stdout=subprocess.DEVNULL, check=False).returncode:
+        subprocess.run(["xdotool", "key", "Return"], check=True)
+        time.sleep(0.5)
     desk.until(lambda told: told.get("tool"), "first frame, ready to be corrected")
     draw(desk)
     mend(desk)
@@ -212,8 +225,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--sweep", type=Path, help="also the story of this file")
     parser.add_argument("--size", default="1280x800")
+    parser.add_argument("--no-phantom", action="store_true", help="leave its story out")
     options = parser.parse_args()
-    stories: dict[str, Callable[[Desk], None]] = {"the phantom": phantom_story}
+    stories: dict[str, Callable[[Desk], None]] = {}
+    if not options.no_phantom:
+        stories["the phantom"] = phantom_story
     if options.sweep:
         path = options.sweep.resolve()
         stories[path.name] = lambda desk: file_story(desk, path)

@@ -178,7 +178,7 @@ class ReviewWidget(QWidget):
         for page in (self.welcome, self.page, self.keys_page):
             self._pages.addWidget(page)
         self._page_before: QWidget = self.welcome
-        self.frame_fit = FrameFit(self.viewer, self)
+        self.frame_fit = FrameFit(self.viewer, lambda: self.layer, self)
         self._focus_ring = FocusRing(main_window(self.viewer))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
