@@ -152,6 +152,8 @@ def test_zoom_to_the_frame_the_fan_and_one_to_one(review, press):
     press(widget, Qt.Key.Key_Z)
     step = on_canvas(widget, 1, 1) - on_canvas(widget, 0, 0)
     assert np.allclose(step * widget.devicePixelRatioF(), 1)
+    edge = (on_canvas(widget, -0.5, -0.5) + np.divide((high, wide), 2)) * widget.devicePixelRatioF()
+    assert np.allclose(edge, np.round(edge), atol=1e-6)  # each pixel is one, and not parts of two
     press(widget, Qt.Key.Key_Z)
     fits((0, rows, 0, columns))
     widget.page.tools.zoom_chosen.emit(Zoom.FAN)
