@@ -137,6 +137,7 @@ class SweepPresenter(QObject):
         self._paint(self.session.corrections())
         self._show_still()
         self._show_tool(self.view.tool)
+        QTimer.singleShot(0, self._show_keys)  # a panel that comes with its sweep is not seen yet
         self._keeper.watch(self.session.sweep.identity)
         if analysis is not None:
             self.session.begin_analysis(analysis)
