@@ -378,7 +378,8 @@ def test_the_demo_without_a_window_writes_the_results(run, monkeypatch, sweep_fi
     from napari_fetal_iqa.io import read_sweep
 
     monkeypatch.setattr(
-        "napari_fetal_iqa.contributions.sample_data.demo_sweep", lambda: read_sweep(sweep_file)
+        "napari_fetal_iqa.contributions.sample_data.demo_sweep",
+        lambda progress: read_sweep(sweep_file),
     )
     code, out, err = run("demo", "--headless", "--out", tmp_path)
     assert code == 0, err
