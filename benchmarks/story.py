@@ -208,8 +208,12 @@ def file_story(desk: Desk, sweep: Path) -> None:
     """Open a file and type its path; its outline is drawn by hand, for it shows no abdomen."""
     desk.click(desk.steady("open", "the empty page"))
     dialog = ["xdotool", "search", "--name", "^Open a sweep"]
-    while subprocess.run(dialog, stdout=subprocess.DEVNULL, check=False).returncode:
+    active = ["xdotool", "getactivewindow", "getwindowname"]
+    while not subprocess.run(active, capture_output=True, text=True, check=False).stdout.startswith(
+        "Open a sweep"
+    ):
         time.sleep(0.05)
+    time.sleep(1)  # a person looks; the field has the focus a moment after the window
     desk.do("type", "--delay", "20", str(sweep))
     # the first Enter may go to the names that the dialog proposes
     while not subprocess.run(dialog, stdout=subprocess.DEVNULL, check=False).returncode:
