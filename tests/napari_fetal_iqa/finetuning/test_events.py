@@ -56,7 +56,8 @@ LINES = {
 def test_the_lines_of_version_0_1_0_are_written_and_read(line):
     event = LINES[line]
     assert parse_event(line.encode()) == event
-    assert json.loads(line_of(event)) == json.loads(line)
+    # later versions add fields, and change none
+    assert json.loads(line).items() <= json.loads(line_of(event)).items()
 
 
 @pytest.mark.parametrize("line", LINES, ids=lambda line: json.loads(line)["event"])
