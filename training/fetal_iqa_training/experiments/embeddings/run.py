@@ -190,7 +190,7 @@ def _scatter(axes: "Axes", points: NDArray[np.float64], part: PartFrames, title:
     # in a mixed order and translucent: drawn kind by kind, the last would hide the others
     order = np.random.default_rng(0).permutation(len(points))
     x, y = points[order].T
-    axes.scatter(x, y, s=np.where(part.positive, 9, 5)[order], c=colour[order], alpha=0.6, lw=0)
+    axes.scatter(x, y, s=np.where(part.positive, 14, 9)[order], c=colour[order], alpha=0.6, lw=0)
     for label, one in (
         ("no abdomen", colours.NONE),
         ("fetal abdomen, measurable", colours.EXPERT),
