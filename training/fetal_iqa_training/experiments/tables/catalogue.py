@@ -83,6 +83,8 @@ ENCODERS = (
     Row("MobileFetalCLIP", "mobilefetalclip", "full"),
     Row("ResNet50", "resnet50", "full"),
     Row("EfficientNetV2-S", "efficientnetv2_s", "full"),
+    Row("EfficientNet-Lite0", "efficientnet_lite0", "full"),
+    Row("SonoNet16", "sononet16", "lora"),
     Row("DINOv3 ViT-S", "dinov3_vits", "lora"),
     Row("DINOv3 ViT-B", "dinov3_vitb", "lora"),
     Row("DINOv3 ViT-L", "dinov3_vitl", "lora"),
