@@ -5,7 +5,7 @@ section 6), which PLUS writes into MetaImage, too. Axes are given as headers hav
 that varies fastest first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -38,6 +38,8 @@ ROLES: dict[str, Role] = {
 }
 
 UNKNOWN_KINDS = ("", "???", "none", "unknown")
+
+KINDS_OF_SPACE = ("domain", "space")
 
 SINGLE_KINDS = ("stub", "scalar")
 """Kinds of an axis of length 1."""
@@ -148,6 +150,50 @@ def roles_of_kinds(kinds: Sequence[str], sizes: Sequence[int]) -> list[Role]:
     if len(kinds) != len(sizes):
         raise AxesError(f"{len(kinds)} kinds for {len(sizes)} axes")
     return [_role(kind, size) for kind, size in zip(kinds, sizes, strict=True)]
+
+
+def known_kinds(kinds: Sequence[str]) -> list[str]:
+    """Return the kinds, "" for each one that says nothing."""
+    return ["" if kind in UNKNOWN_KINDS else kind for kind in kinds]
+
+
+def with_frames_told(
+    roles: Sequence[Role],
+    sizes: Sequence[int],
+    fields: Iterable[tuple[Sequence[str], Collection[str]]],
+) -> list[Role]:
+    """Return the roles with the frames found: where two axes of three are told to be of space.
+
+    The third is aside, whatever word stands there: so it holds the frames, unless it is so short
+    that it may hold colours.
+
+    Parameters
+    ----------
+    roles : sequence of Role
+    sizes : sequence of int
+    fields : iterable of (sequence of str, collection of str)
+        The word that a field has for each axis, and which words tell that an axis is of space.
+
+    Raises
+    ------
+    AxesError
+        Where a field sets a first or second axis apart from the other two, but does not tell them
+        to be of space.
+    """
+    space = [axis for axis, role in enumerate(roles) if role == "space"]
+    if len(space) > 3:
+        space = [axis for axis in space if sizes[axis] > 1]
+    told = list(roles)
+    if len(space) != 3:
+        return told
+    for words, of_space in fields:
+        others = [axis for axis in space if words[axis] not in of_space]
+        first, second, third = (words[axis] for axis in space)
+        if len(others) == 1:
+            told[others[0]] = "aside"
+        elif others and first != second and third in (first, second):
+            raise AxesError("an axis set apart that may be frames, columns or rows")
+    return told
 
 
 def _role(kind: str, size: int) -> Role:

@@ -10,7 +10,15 @@ from typing import Any
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.axes import Axes, AxesError, find_axes, roles_of_kinds
+from napari_fetal_iqa.io.formats.axes import (
+    KINDS_OF_SPACE,
+    Axes,
+    AxesError,
+    find_axes,
+    known_kinds,
+    roles_of_kinds,
+    with_frames_told,
+)
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.formats.plus_sequence import (
     spacing_of_transforms,
@@ -35,6 +43,7 @@ ELEMENT_TYPES = {
     "MET_ULONG_LONG": "u8",
     "MET_FLOAT": "f4",
     "MET_DOUBLE": "f8",
+    "MET_FLOAT_MATRIX": "f4",
 }
 """Each may end with _ARRAY, which says the same of an image."""
 
@@ -126,7 +135,11 @@ def _axes(header: TextHeader) -> Axes:
     kinds = header.get("Kinds").lower().split()
     coloured = header.get("ElementNumberOfChannels", "1") != "1"
     try:
-        return find_axes(sizes, roles_of_kinds(kinds, sizes) if kinds else None, coloured)
+        roles = None
+        if kinds:
+            told = [(known_kinds(kinds), KINDS_OF_SPACE)]
+            roles = with_frames_told(roles_of_kinds(kinds, sizes), sizes, told)
+        return find_axes(sizes, roles, coloured)
     except AxesError as error:
         raise header.untold(error) from None
 

@@ -187,6 +187,8 @@ def _axes(path: Path, header: Nifti1Header, coloured: bool) -> Axes:
             roles[VALUES_AXIS] = "channels"
         elif colour_intent and values > 1:
             raise AxesError(f"colours of {values} channels")
+        elif colour_intent and not coloured and 1 < max(sizes[2:], default=1) <= MAX_CHANNELS:
+            raise AxesError(f"{max(sizes[2:])} frames or colours, elsewhere than on a fifth axis")
         return find_axes(sizes, roles, coloured)
     except AxesError as error:
         raise SweepError(

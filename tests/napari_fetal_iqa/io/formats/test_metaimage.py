@@ -107,6 +107,7 @@ SHORT_AXES = {
     "four columns": ("4 32 24", ""),
     "three columns named as space": ("3 32 24", "Kinds = domain domain domain"),
     "three columns and frames": ("3 32 1 24", ""),
+    "three of no kind": ("3 32 24", "Kinds = ??? domain domain"),
     "a single column of colours": ("1 32 24", "ElementNumberOfChannels = 3"),
 }
 
@@ -127,9 +128,10 @@ def test_a_trailing_axis_of_one_is_one_frame(tmp_path, volume):
     assert np.array_equal(read_sweep(path).frames, volume[:1])
 
 
-def test_a_list_first_is_the_frames(tmp_path, volume):
+@pytest.mark.parametrize("kind", ["list", "time", "???", "none", "unknown"])
+def test_an_axis_beside_two_of_space_is_the_frames(tmp_path, volume, kind):
     path = write_by_itk(tmp_path / "a.mha", np.ascontiguousarray(volume.transpose(1, 2, 0)))
-    change_header(path, "NDims", "Kinds = list domain domain\nNDims")
+    change_header(path, "NDims", f"Kinds = {kind} domain domain\nNDims")
     change_header(path, "ElementSpacing", "ElementSpacing = 1 0.3 0.2\nIgnored")
 
     sweep = read_sweep(path)
@@ -148,7 +150,7 @@ METAIO_TYPES = [
 ]
 
 
-@pytest.mark.parametrize("name", [*METAIO_TYPES, "MET_ASCII_CHAR"])
+@pytest.mark.parametrize("name", [*METAIO_TYPES, "MET_ASCII_CHAR", "MET_FLOAT_MATRIX"])
 def test_every_type_of_metaio_is_what_itk_reads(tmp_path, name):
     path = tmp_path / "a.mha"
     lines = [

@@ -232,6 +232,17 @@ def test_a_fifth_axis_is_the_colour_where_the_intent_says_so(
     assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
 
 
+@pytest.mark.parametrize("intent", [VECTOR, RGB_VECTOR, RGBA_VECTOR])
+@pytest.mark.parametrize("shape", [(32, 24, 3), (32, 24, 1, 3), (32, 24, 4), (32, 24, 1, 4)])
+def test_a_colour_elsewhere_than_on_the_fifth_axis_is_never_frames(tmp_path, intent, shape):
+    image = nibabel.Nifti1Image(np.zeros(shape, np.uint8), np.eye(4))
+    image.header.set_intent(intent, allow_unknown=True)
+    image.to_filename(tmp_path / "a.nii")
+
+    with pytest.raises(SweepError, match=r"^a\.nii: expected .*, found \d frames or colours, els"):
+        read_sweep(tmp_path / "a.nii")
+
+
 def test_the_colour_that_itk_writes_is_read(tmp_path, volume):
     colour = np.stack([volume] * 3, axis=-1)
 

@@ -1,5 +1,6 @@
 import bz2
 import gzip
+import re
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,77 @@ def test_each_axis_is_what_the_header_says(tmp_path, volume, kinds, stored, fiel
     assert np.array_equal(read_sweep(path).frames, volume)
 
 
+ODD_UNITS = (
+    *(
+        "ms",
+        "milliseconds",
+        "millisecond",
+        "microseconds",
+        "\u00b5s",
+        "ns",
+        "sec.",
+        "min",
+        "minutes",
+    ),
+    *("h", "time", "index", "dB", "deg", "pixel", "Hz", "#", ""),
+)
+TOLD_APART = {
+    **{f"unit {unit!r}": {"units": f'"{unit}" "mm" "mm"'} for unit in ODD_UNITS},
+    **{
+        f"kind {kind}": {"kinds": f"{kind} {rest}"}
+        for kind in ("???", "none", "unknown")
+        for rest in ("domain domain", "space space", "domain space")
+    },
+    **{
+        f"label {label}": {"labels": f'"{label}" "x" "y"'}
+        for label in ("frame number", "time (s)", "time [ms]", "index", "n", "z")
+    },
+    "units without quotes": {"units": "s mm mm"},
+    "units in cm": {"units": '"" "cm" "cm"', "spacings": "40 0.03 0.02"},
+    "units of pixels": {"units": '"" "pixel" "pixel"'},
+    "units against kinds that tell nothing": {
+        "units": '"index" "mm" "mm"',
+        "kinds": "domain domain domain",
+    },
+    "centers": {"centers": "??? cell cell"},
+    "spacings, named as space": {"spacings": "nan 0.3 0.2", "kinds": "domain domain domain"},
+    "no direction, named as space": {
+        "space_directions": "none (0.3,0) (0,0.2)",
+        "kinds": "domain domain domain",
+    },
+    "units of directions": {
+        "space_directions": "(40,0,0) (0,0.3,0) (0,0,0.2)",
+        "space_units": '"ticks" "mm" "mm"',
+        "kinds": "domain domain domain",
+    },
+}
+
+
+@pytest.mark.parametrize("place", ["first", "second", "last"])
+@pytest.mark.parametrize("fields", TOLD_APART.values(), ids=TOLD_APART.keys())
+def test_the_axis_beside_two_of_space_holds_the_frames(tmp_path, volume, fields, place):
+    stored = {"first": "TXY", "second": "XTY", "last": "XYT"}[place]
+    steps = {} if "space_directions" in fields else {"spacings": "40 0.3 0.2"}
+    told = {**steps, **fields, "sizes": "7 32 24"}
+    words = {
+        key: re.findall(r'"[^"]*"|\([^)]*\)|[^\s"]+', text)
+        for key, text in told.items()
+        if key != "space_units"  # these are of the space, and stay
+    }
+    moved = {
+        key: " ".join(parts["TXY".index(letter)] for letter in stored)
+        for key, parts in words.items()
+    }
+    data = np.ascontiguousarray(volume.transpose(["TYX".index(axis) for axis in stored[::-1]]))
+    path = write_by_hand(tmp_path / "a.nrrd", data.tobytes(), **{**told, **moved})
+
+    sweep = read_sweep(path)
+
+    assert np.array_equal(sweep.frames, volume)
+    known = '"pixel" "pixel"' not in fields.get("units", "")
+    assert sweep.spacing_mm == (pytest.approx((0.2, 0.3)) if known else None)
+
+
 def test_a_picture_of_one_frame_may_have_its_colour_last(tmp_path, volume):
     data = np.stack([volume[0]] * 3).tobytes()
     path = write_by_hand(
@@ -232,6 +304,15 @@ BROKEN_HEADERS = {
     "one value second": {"sizes": "32 1 168"},
     "a direction of nothing first": {"space_directions": "(0,0,0) (0.2,0,0) (0,0.3,0)"},
     "time twice": {"sizes": "7 32 24", "labels": '"t" "x" "t"'},
+    "three values first of no kind": {"sizes": "3 32 56", "kinds": "??? domain domain"},
+    "four values second of no unit": {"sizes": "32 4 42", "units": '"mm" "" "mm"'},
+    "one axis of space": {"sizes": "7 32 24", "kinds": "??? domain ???"},
+    "one axis of a length": {"units": '"mm" "" ""'},
+    "an axis set apart by an unknown unit": {"units": '"a" "b" "b"'},
+    "frames by kind and others by unit": {
+        "kinds": "??? domain domain",
+        "units": '"mm" "mm" ""',
+    },
     "frames twice": {"dimension": "4", "sizes": "2 32 24 2", "kinds": "list domain domain time"},
     "one dimension": {"dimension": "1", "sizes": "5376"},
     "colour without pictures": {
