@@ -189,7 +189,7 @@ def test_calibrate_and_evaluate_by_commands(unsure, data, split, tmp_path, comma
     on = ["--data", data, "--split", split, "--device", "cpu"]
     code, output, err = command("calibrate", "--model", unsure, *on, "--out", out)
     assert code == 0, err
-    assert json.loads(output.removeprefix(f"{out}: "))["temperature"] != 1
+    assert json.loads(output)["metrics"]["temperature"] != 1
     assert load_card(out).training["command"].startswith("fetal-iqa-train calibrate --model")
     code, output, err = command("evaluate", "--model", out, *on, "--reliability", picture)
     assert code == 0, err
