@@ -12,6 +12,7 @@ from typing import TypeVar
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.row_numbers import NONE_LEFT, has_no_number_left
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
@@ -63,6 +64,8 @@ class WholeStore:
         One line each.
     n_events : int
         Sound or not.
+    unwritable : tuple of str
+        Why nothing can be written to it any more, though all of it can be read.
     """
 
     sweeps: list[SweepRecord] = field(default_factory=list)
@@ -72,6 +75,7 @@ class WholeStore:
     subjects: list[SweepSubject] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     n_events: int = 0
+    unwritable: tuple[str, ...] = ()
 
 
 def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
@@ -90,7 +94,7 @@ def check_store(path: Path, mode: schema.Mode = "rw") -> StoreCheck:
         Where the file is not there, is no corrections store, or cannot be opened at all.
     """
     found = read_whole_store(path, mode, keep_events=False)
-    return StoreCheck(found.n_events, len(found.sweeps), tuple(found.problems))
+    return StoreCheck(found.n_events, len(found.sweeps), (*found.problems, *found.unwritable))
 
 
 def read_whole_store(
@@ -116,6 +120,8 @@ def read_whole_store(
             connection.execute("BEGIN")  # one state of the file, whoever writes meanwhile
             found.problems += _of_the_file(connection)
             _read_rows(connection, found, keep_events)
+            if has_no_number_left(connection):
+                found.unwritable = (f"file: {NONE_LEFT}",)
         except DATABASE_ERRORS as error:
             found.problems.append(f"the rest cannot be read: {shown(error)[:200]}")
     return found
@@ -272,4 +278,5 @@ def repair(path: Path, out: Path) -> StoreCheck:
     except BaseException:
         out.unlink(missing_ok=True)
         raise
-    return StoreCheck(len(found.events), len(found.sweeps), tuple(found.problems))
+    problems = (*found.problems, *found.unwritable)
+    return StoreCheck(len(found.events), len(found.sweeps), problems)

@@ -56,7 +56,7 @@ class NewsReader:
         self._sweep = sweep
         self._connection: BoundedConnection | None = None
         self._file: tuple[int, int] | None = None
-        self._seen: tuple[int, int, tuple[str, ...]] | None = None
+        self._seen: tuple[int | None, int | None, tuple[str, ...]] | None = None
         self._version = -1
 
     def look(self) -> StoreNews | None:
@@ -84,7 +84,7 @@ class NewsReader:
         if (status.st_dev, status.st_ino) != self._file:  # put there in place of the other
             self.close()
         if self._connection is None:
-            self._connection = schema.connect(self._path, "ro")
+            self._connection = schema.connect(self._path, "ro", watched=True)
             self._file = (status.st_dev, status.st_ino)
         version = self._connection.execute("PRAGMA data_version").fetchone()[0]
         if version == self._version:
@@ -94,10 +94,10 @@ class NewsReader:
         return news
 
     def _read(self, connection: BoundedConnection) -> StoreNews | None:
-        last, last_caliper, reviewed = self._seen or (-1, -1, ())
+        last, last_caliper, reviewed = self._seen or (None, None, ())
         tables = [("event", last), ("caliper", last_caliper)][: 1 + has_calipers(connection)]
-        if any(_newest(connection, table) < seen for table, seen in tables):
-            last = last_caliper = -1  # written anew from its beginning
+        if any(_lies_behind(_newest(connection, table), seen) for table, seen in tables):
+            last = last_caliper = None  # written anew from its beginning
         records: dict[str, SweepRecord] = {
             row.meaning.identity: row.meaning for row in read_sweeps(connection) if row.meaning
         }
@@ -108,7 +108,7 @@ class NewsReader:
         names = tuple(sorted(row.meaning[1] for row in found if row.meaning is not None))
         is_first = self._seen is None
         last, last_caliper = (
-            max([before, *(row.number for row in read)])
+            max([row.number for row in read], default=before)
             for before, read in ((last, rows), (last_caliper, calipers))
         )
         self._seen = last, last_caliper, names
@@ -117,6 +117,10 @@ class NewsReader:
         return StoreNews(self._sweep, events, names)
 
 
-def _newest(connection: BoundedConnection, table: str) -> int:
+def _newest(connection: BoundedConnection, table: str) -> int | None:
     newest: int | None = connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0]
-    return newest or 0
+    return newest
+
+
+def _lies_behind(newest: int | None, seen: int | None) -> bool:
+    return seen is not None and (newest is None or newest < seen)

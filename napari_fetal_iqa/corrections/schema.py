@@ -37,11 +37,19 @@ Mode = Literal["rwc", "rw", "ro", "memory"]
 """Of opening, as SQLite says it: read, write and create; read and write; read only; no file."""
 
 
-def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
+def connect(path: Path, mode: Mode = "rwc", *, watched: bool = False) -> BoundedConnection:
     """Open a store, by default making it where there is none.
 
     Every commit is on disk when it returns, and in this one file: a copy of it, made at any
-    moment between two strokes, is whole.
+    moment between two strokes, is whole. Another program may have given the store a log of
+    changes beside it (SQLite's WAL): it is read with its log, and written without one.
+
+    Parameters
+    ----------
+    path : Path
+    mode : Mode
+    watched : bool
+        The connection is to see what others write later, too.
 
     Raises
     ------
@@ -57,7 +65,7 @@ def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
         if mode != "memory" and path.exists() and not path.is_file():
             raise StoreError(f"{path}: not a corrections store, but no file at all; check the path")
         connection = sqlite3.connect(
-            _uri(path, mode),
+            _uri(path, mode, still=mode == "ro" and not watched and _has_idle_log(path)),
             uri=True,
             timeout=_LOCK_WAIT_S,
             isolation_level=None,
@@ -76,6 +84,8 @@ def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
         _prepare(connection, path, mode)
     except DATABASE_ERRORS as error:
         connection.close()
+        if mode == "ro" and _is_unreadable_log(error, path):
+            raise StoreError(f"{path}: {_LOG_UNREADABLE.format(_log_of(path).name)}") from None
         raise explain(error, path, opening=True) from None
     except BaseException:
         connection.close()
@@ -83,9 +93,36 @@ def connect(path: Path, mode: Mode = "rwc") -> BoundedConnection:
     return connection
 
 
-def _uri(path: Path, mode: Mode) -> str:
+def _uri(path: Path, mode: Mode, *, still: bool) -> str:
     place = path.absolute().as_posix()
-    return f"file://{'' if place.startswith('/') else '/'}{quote(place)}?mode={mode}"
+    end = f"mode={mode}{'&immutable=1' if still else ''}"
+    return f"file://{'' if place.startswith('/') else '/'}{quote(place)}?{end}"
+
+
+def _has_idle_log(path: Path) -> bool:
+    """Return whether a store is of the kind with a log beside it, and all of it is in the file.
+
+    Only as a file that never changes can it be read without files made beside it, which a
+    colleague's folder may not allow.
+    """
+    beside = (_log_of(path), path.with_name(f"{path.name}-journal"))
+    return _has_log(path) and not any(map(_size, beside))
+
+
+def _has_log(path: Path) -> bool:
+    with path.open("rb") as file:
+        return file.read(20)[18:20] == b"\2\2"  # https://www.sqlite.org/fileformat2.html
+
+
+def _log_of(path: Path) -> Path:
+    return path.with_name(f"{path.name}-wal")
+
+
+def _size(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except FileNotFoundError:
+        return 0
 
 
 def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
@@ -99,7 +136,8 @@ def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
     if is_empty:
         raise StoreError(f"{path}: empty, not a corrections store; use a backup")
     _check_tables(connection, path, version, mode)
-    connection.execute("PRAGMA journal_mode = TRUNCATE")
+    if mode != "ro":  # which a log beside the file does not allow, and which writes nothing
+        connection.execute("PRAGMA journal_mode = TRUNCATE")
     connection.execute("PRAGMA synchronous = FULL")
     connection.execute("PRAGMA foreign_keys = ON")
 
@@ -201,6 +239,25 @@ def explain(error: Exception, path: Path, *, opening: bool = False) -> StoreErro
     return StoreError(f"{path}: {advice}")
 
 
+def is_full(error: Exception) -> bool:
+    """Return whether there was no room for a row, be it on the disk or among its numbers."""
+    return getattr(error, "sqlite_errorcode", 0) == sqlite3.SQLITE_FULL
+
+
+def _is_unreadable_log(error: Exception, path: Path) -> bool:
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code not in (sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_IOERR):
+        return False
+    try:
+        return _has_log(path)
+    except OSError:
+        return False
+
+
+_LOG_UNREADABLE = (
+    "its last changes lie in {}, which can only be read in a folder that may be written to; close "
+    "the program that uses it, or copy both files into another folder"
+)
 _PERMISSIONS = "it cannot be written; check the permissions of the file and its folder"
 _MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
 _DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"

@@ -8,6 +8,7 @@ from typing import Any, Generic, TypeVar
 from napari_fetal_iqa.corrections.caliper_rows import CALIPER_COLUMNS, caliper_event_of_row
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.row_numbers import numbers_to_try
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
@@ -82,13 +83,13 @@ def read_events(
     sweep: str | None = None,
     reviewer: str | None = None,
     *,
-    after: int = -1,
+    after: int | None = None,
     salvage: bool = False,
 ) -> Iterator[Row[Event]]:
     """Read the events of one sweep and reviewer, or of all, in the order of their writing.
 
-    All but the calipers, which :func:`read_calipers` reads; only those whose row has a number
-    above ``after``.
+    All but the calipers, which :func:`read_calipers` reads; where ``after`` is given, only those
+    whose row has a number above it.
     """
     wanted = {"sweep": sweep, "reviewer": reviewer}
     rows = _rows(connection, "event", EVENT_COLUMNS, wanted, after=after, salvage=salvage)
@@ -101,7 +102,7 @@ def read_calipers(
     sweep: str | None = None,
     reviewer: str | None = None,
     *,
-    after: int = -1,
+    after: int | None = None,
     salvage: bool = False,
 ) -> Iterator[Row[Event]]:
     """Read the events of free calipers, as :func:`read_events`; none in a store before version 5.
@@ -215,7 +216,7 @@ def _rows(
     columns: str,
     wanted: dict[str, str | None] | None = None,
     *,
-    after: int = -1,
+    after: int | None = None,
     salvage: bool = False,
 ) -> Iterator[tuple[int, Sequence[Any] | None]]:
     """Read rows by number, each with its values, or None where a value is too large.
@@ -225,22 +226,28 @@ def _rows(
     """
     given = {name: value for name, value in (wanted or {}).items() if value is not None}
     conditions = "".join(f" AND {name} = :{name}" for name in given)
-    query = f"SELECT rowid, {columns} FROM {table} WHERE rowid > :last{conditions} ORDER BY rowid"
     last = after
     while True:
+        beyond = "1" if last is None else "rowid > :last"  # numbers below 0 are numbers, too
+        rows = f"FROM {table} WHERE {beyond}{conditions} ORDER BY rowid"
         try:
-            for number, *row in connection.execute(query, {**given, "last": last}):
-                if number <= last:  # pages that point at each other
+            for number, *row in connection.execute(
+                f"SELECT rowid, {columns} {rows}", {**given, "last": last}
+            ):
+                if last is not None and number <= last:  # pages that point at each other
                     raise sqlite3.DatabaseError("rows of the file are out of order")
                 last = number
                 yield number, row
         except sqlite3.DataError:  # in the next row or the one after it, as Python reads ahead
-            number_only = query.replace(f"rowid, {columns}", "rowid", 1) + " LIMIT 1"
+            beyond = "1" if last is None else "rowid > :last"
+            number_only = (
+                f"SELECT rowid FROM {table} WHERE {beyond}{conditions} ORDER BY rowid LIMIT 1"
+            )
             found = connection.execute(number_only, {**given, "last": last}).fetchone()
             if found is None:
                 return
             last = found[0]
-            yield last, _one(connection, table, columns, last)
+            yield found[0], _one(connection, table, columns, found[0])
         except DATABASE_ERRORS:
             if not salvage:
                 raise
@@ -251,10 +258,10 @@ def _rows(
 
 
 def _one_by_one(
-    connection: sqlite3.Connection, table: str, columns: str, last: int
+    connection: sqlite3.Connection, table: str, columns: str, last: int | None
 ) -> Iterator[tuple[int, Sequence[Any] | None]]:
-    """Read what lies behind a damaged page: row by row, as numbers have no gaps."""
-    for number in range(last + 1, _last_number(connection, table, last) + 1):
+    """Read what lies behind a damaged page: row by row, as numbers have few gaps."""
+    for number in numbers_to_try(connection, table, last):
         try:
             row = _one(connection, table, columns, number)
         except DATABASE_ERRORS:
@@ -274,18 +281,3 @@ def _one(
     except sqlite3.DataError:
         return None
     return row
-
-
-_FEWEST_BYTES = 64
-"""Of a row: no more rows than this allows are looked for, whatever number the file says."""
-
-
-def _last_number(connection: sqlite3.Connection, table: str, last: int) -> int:
-    pages = connection.execute("PRAGMA page_count").fetchone()[0]
-    page_bytes = connection.execute("PRAGMA page_size").fetchone()[0]
-    possible = last + pages * page_bytes // _FEWEST_BYTES
-    try:
-        (highest,) = connection.execute(f"SELECT max(rowid) FROM {table}").fetchone()
-    except DATABASE_ERRORS:
-        highest = None
-    return min(possible, highest) if isinstance(highest, int) else possible

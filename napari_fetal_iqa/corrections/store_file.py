@@ -11,6 +11,7 @@ from typing import Self, TypeVar
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.row_numbers import NONE_LEFT, has_no_number_left
 from napari_fetal_iqa.corrections.row_writing import (
     insert_event,
     insert_sweep,
@@ -33,7 +34,7 @@ from napari_fetal_iqa.corrections.validity import (
     sound_reviewer,
     sound_sweep,
 )
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 
 logger = logging.getLogger(__name__)
 
@@ -259,6 +260,8 @@ class StoreFile:
         try:
             yield
         except DATABASE_ERRORS as error:
+            if schema.is_full(error) and has_no_number_left(self._connection):
+                raise StoreUnwritableError(f"{self.path}: {NONE_LEFT}") from None
             raise schema.explain(error, self.path) from None
 
     @contextmanager
