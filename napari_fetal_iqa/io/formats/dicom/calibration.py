@@ -7,6 +7,7 @@ pictures, and only the one that holds the fan counts.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import islice
 
 import numpy as np
@@ -137,7 +138,32 @@ def _region(header: DataSet, found: dict[int, Element]) -> Region | None:
     return Region((first_row, last_row), (first_column, last_column), spacing)
 
 
-def spacing_of(calibration: Calibration, frames: Frames) -> tuple[Spacing | None, str]:
+class Picture:
+    """What all frames show together, looked at when it is asked for, and once.
+
+    Parameters
+    ----------
+    frames : (T, H, W) uint8 array
+    """
+
+    def __init__(self, frames: Frames) -> None:
+        self._frames = frames
+
+    @cached_property
+    def fan(self) -> NDArray[np.bool_]:
+        """(H, W) bool: where the fan lies."""
+        return SweepVolume(self._frames).field_of_view
+
+    @cached_property
+    def lit(self) -> NDArray[np.bool_]:
+        """(H, W) bool: where any frame is not black; a second view may show in a few alone."""
+        brightest = np.zeros(self._frames.shape[1:], np.uint8)
+        for frame in self._frames:
+            np.maximum(brightest, frame, out=brightest)
+        return np.asarray(brightest > BLACK)
+
+
+def spacing_of(calibration: Calibration, picture: Picture) -> tuple[Spacing | None, str]:
     """Return millimetres per pixel along rows and columns, and what is to be said of them.
 
     That of the regions calibrated in cm where all have one scale; of several scales that of the
@@ -147,7 +173,7 @@ def spacing_of(calibration: Calibration, frames: Frames) -> tuple[Spacing | None
     Parameters
     ----------
     calibration : Calibration
-    frames : (T, H, W) uint8 array
+    picture : Picture
         Looked at only where regions differ.
     """
     scales: list[Spacing] = []
@@ -159,21 +185,21 @@ def spacing_of(calibration: Calibration, frames: Frames) -> tuple[Spacing | None
     if len(scales) == 1 and all(region.spacing_mm for region in calibration.regions):
         return scales[0], ""
     if len(scales) == 1:
-        return _beside_unscaled(scales[0], calibration.regions, frames)
+        return _beside_unscaled(scales[0], calibration.regions, picture)
     several = f"{len(scales)} ultrasound regions of different scale"
     for scale in scales:
-        if _holds_the_fan(scale, calibration.regions, frames):
+        if _holds_the_fan(scale, calibration.regions, picture):
             return scale, f"{several}; that of the region in which the fan lies"
     return None, f"{several}, and the fan does not lie in one of them alone"
 
 
 def _beside_unscaled(
-    scale: Spacing, regions: Sequence[Region], frames: Frames
+    scale: Spacing, regions: Sequence[Region], picture: Picture
 ) -> tuple[Spacing | None, str]:
     """Return the scale of some regions where others have none, but not where the fan has none."""
-    if _holds_the_fan(scale, regions, frames):
+    if _holds_the_fan(scale, regions, picture):
         return scale, ""
-    if _holds_the_fan(None, regions, frames):
+    if _holds_the_fan(None, regions, picture):
         return None, "the fan lies in an ultrasound region that has no scale"
     return scale, "there is an ultrasound region without a scale; that of the others"
 
@@ -191,29 +217,20 @@ def _pixel_spacing(calibration: Calibration) -> tuple[Spacing | None, str]:
     return spacing, ""
 
 
-def _holds_the_fan(scale: Spacing | None, regions: Sequence[Region], frames: Frames) -> bool:
+def _holds_the_fan(scale: Spacing | None, regions: Sequence[Region], picture: Picture) -> bool:
     """Return whether the fan lies in the regions of one scale, or of none, and others are dark."""
-    inside, outside = np.zeros((2, *frames.shape[1:]), bool)
+    inside, outside = np.zeros((2, *picture.fan.shape), bool)
     for region in regions:
         if region.rows is None or region.columns is None:
             return False
         box = tuple(slice(first, last + 1) for first, last in (region.rows, region.columns))
         same = region.spacing_mm == scale or (scale and _same(region.spacing_mm, scale))
         (inside if same else outside)[box] = True
-    fan = SweepVolume(frames).field_of_view
-    others = outside & ~inside
+    fan, others = picture.fan, outside & ~inside
     return bool(
         np.count_nonzero(fan & inside & ~outside) >= FAN_INSIDE * np.count_nonzero(fan)
-        and np.count_nonzero(_lit(frames) & others) <= OTHERS_LIT * np.count_nonzero(others)
+        and np.count_nonzero(picture.lit & others) <= OTHERS_LIT * np.count_nonzero(others)
     )
-
-
-def _lit(frames: Frames) -> NDArray[np.bool_]:
-    """Return where any of at most 64 frames is not black, as for the field of view."""
-    lit = np.zeros(frames.shape[1:], bool)
-    for frame in frames[:: -(-len(frames) // 64)]:
-        lit |= np.asarray(frame) > BLACK
-    return lit
 
 
 def _same(one: Spacing | None, other: Spacing) -> bool:

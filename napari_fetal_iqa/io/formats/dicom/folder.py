@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.dicom.calibration import spacing_of
+from napari_fetal_iqa.io.formats.dicom.calibration import Picture, spacing_of
 from napari_fetal_iqa.io.formats.dicom.copies import without_copies
 from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
 from napari_fetal_iqa.io.formats.dicom.reader import (
@@ -91,7 +91,8 @@ def _spacing(
 ) -> tuple[tuple[float, float] | None, str]:
     """Return the spacing that all images have, and what is to be said of it."""
     calibrations = {facts.calibration for facts in images}
-    found = [spacing_of(calibration, frames) for calibration in calibrations]
+    picture = Picture(frames)
+    found = [spacing_of(calibration, picture) for calibration in calibrations]
     known = [spacing for spacing, _ in found if spacing is not None]
     if known and (len(known) < len(found) or not np.allclose(known, known[0], rtol=0.001)):
         raise SweepError(

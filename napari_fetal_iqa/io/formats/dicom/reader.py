@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MPEGTransferSyntaxes
 
-from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, spacing_of
+from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Picture, spacing_of
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, opened
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader, read_header
 from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames, grey_frame_bytes
@@ -65,7 +65,7 @@ def read_dicom(path: Path) -> SweepVolume:
             stack = FrameStack(path.name)
             padding = append_frames(stack, file, header)
             frames = to_grey_frames(stack.frames(), padding=[padding] * len(stack))
-    spacing_mm, spacing_note = spacing_of(header.calibration, frames)
+    spacing_mm, spacing_note = spacing_of(header.calibration, Picture(frames))
     return SweepVolume(
         frames,
         spacing_mm=spacing_mm,

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import describe, read_sweep
-from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Region, spacing_of
+from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Picture, Region, spacing_of
 
 
 def region(
@@ -133,6 +133,23 @@ def test_of_two_scales_that_of_the_fan_counts_where_it_is_certain(
     assert sweep.with_bounds(3).spacing_note == sweep.spacing_note
 
 
+@pytest.mark.parametrize("scaled", [True, False], ids=["of another scale", "without a scale"])
+@pytest.mark.parametrize("at", [0, 1, 149, 298])
+def test_one_frame_that_lights_the_other_region_is_enough_for_doubt(at, scaled):
+    """64 frames are looked at for the fan: of 300, most are not among them."""
+    frames = np.concatenate([lit((1, 15))[:1]] * 300)
+    frames[at] = lit((17, 31))[0]
+    regions = (
+        Region((0, 23), (0, 15), (0.2, 0.3)),
+        Region((0, 23), (16, 31), (1.0, 1.0) if scaled else None),
+    )
+
+    spacing_mm, note = spacing_of(Calibration(regions), Picture(frames))
+
+    assert spacing_mm == (None if scaled else (0.2, 0.3))
+    assert "region" in note
+
+
 def test_a_dark_region_without_a_scale_needs_no_word(save_dicom):
     regions = [region(**LEFT), region(units=0, RegionSpatialFormat=1, **RIGHT)]
 
@@ -147,7 +164,7 @@ def test_the_order_of_regions_tells_nothing(order):
     regions = tuple(Region((0, 23), (8 * n, 8 * n + 7), scale) for n, scale in enumerate(order))
     frames = lit((1, 31))
 
-    assert spacing_of(Calibration(regions), frames)[0] is None
+    assert spacing_of(Calibration(regions), Picture(frames))[0] is None
 
 
 def groups(*spacings) -> list[Dataset]:
