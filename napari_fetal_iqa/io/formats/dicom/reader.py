@@ -6,8 +6,10 @@ Text of the header is used in no message, name or log.
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MPEGTransferSyntaxes
 
 from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Picture, spacing_of
@@ -141,6 +143,26 @@ def pixel_digest(path: Path) -> bytes:
             for frame, _ in decode_uncompressed(file, header):
                 digest.update(np.ascontiguousarray(frame).data)
         return digest.digest()
+
+
+def grey_digest(path: Path) -> bytes:
+    """Return a digest of the decoded grey frames, to tell copies in other transfer syntaxes.
+
+    Raises
+    ------
+    SweepError
+        As :func:`read_dicom`.
+    """
+    stack = FrameStack(path.name)
+    append_dicom_frames(stack, path)
+    frames = stack.frames()
+    return _digest_of(frames)
+
+
+def _digest_of(frames: NDArray[Any]) -> bytes:
+    digest = hashlib.sha256(f"{frames.shape}".encode())
+    digest.update(frames.data)
+    return digest.digest()
 
 
 def _frames_in_place(file: DicomFile, header: ImageHeader) -> Frames | None:

@@ -239,6 +239,54 @@ def test_a_copy_in_another_transfer_syntax_counts_once(save_case, volume, tmp_pa
     assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
 
 
+@pytest.mark.parametrize("number", [{}, {"InstanceNumber": None}])
+@pytest.mark.parametrize("frames", [1, 7])
+def test_a_copy_without_loss_counts_once_with_or_without_a_number(
+    save_dicom, volume, tmp_path, number, frames
+):
+    for start in range(0, 7, frames):
+        path = save_dicom(
+            f"case/IM{start}",
+            volume[start : start + frames],
+            SeriesInstanceUID="1.2",
+            **{"SOPInstanceUID": f"1.2.{start}", "InstanceNumber": start, **number},
+        )
+        if start in (0, 2):
+            dataset = pydicom.dcmread(path)
+            dataset.compress(uid.RLELossless, generate_instance_uid=False)
+            dataset.save_as(tmp_path / "case" / f"IM{start} - compressed")
+
+    sweep = read_sweep(tmp_path / "case")
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.bounds == ((0, 7),)
+
+
+@pytest.mark.parametrize("number", [None, 99])
+@pytest.mark.parametrize("name", ["IM3b", "A copy"])
+def test_a_copy_of_another_number_or_none_counts_once_and_keeps_its_place(
+    save_case, volume, tmp_path, number, name
+):
+    dataset = pydicom.dcmread(save_case()[2])
+    dataset.InstanceNumber = number
+    dataset.save_as(tmp_path / "case" / name)
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, volume)
+
+
+def test_other_pixels_in_another_syntax_under_one_identity_are_no_copy(
+    save_dicom, volume, tmp_path
+):
+    save_dicom("case/a", volume, SOPInstanceUID="1.2.3", SeriesInstanceUID="1.2")
+    dataset = pydicom.dcmread(
+        save_dicom("case/b", 255 - volume, SOPInstanceUID="1.2.3", SeriesInstanceUID="1.2")
+    )
+    dataset.compress(uid.RLELossless, generate_instance_uid=False)
+    dataset.save_as(tmp_path / "case" / "b")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, [*volume, *(255 - volume)])
+
+
 def in_implicit_vr(dataset):
     dataset.file_meta.TransferSyntaxUID = uid.ImplicitVRLittleEndian
 
