@@ -9,6 +9,12 @@ JPEG_LS = 0xF7
 """Marker of a JPEG-LS frame (ITU-T T.87, section C.2.2)."""
 
 _JPEG_2000 = b"\xff\x4f\xff\x51"
+_END = b"\xff\xd9"
+"""Marker of the end: EOI of JPEG and JPEG-LS, EOC of JPEG 2000."""
+
+HEAD_BYTES = 4096 + 64
+"""As much of a codestream as its frame header lies in, where it is told at all."""
+
 _NO_FRAMES = (0xC4, 0xC8, 0xCC)
 """Markers among those of frames that are of none: tables, and one that is reserved."""
 
@@ -46,6 +52,11 @@ def read_codestream(data: bytes) -> Codestream | None:
         length = int.from_bytes(data[place + 2 : place + 4], "big")
         place += 1 if marker == 0xFF else 2 + length
     return None
+
+
+def has_ended(tail: bytes) -> bool:
+    """Return whether the last bytes of a frame are the end of a codestream, padding aside."""
+    return tail.rstrip(b"\0").endswith(_END)
 
 
 def interleaved_by_sample(data: bytes) -> bool:

@@ -5,7 +5,7 @@ pydicom's plugins the rest. GDCM, which pydicom would take first where it is ins
 used: a damaged JPEG-LS frame makes it end the whole process.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import av
@@ -27,9 +27,11 @@ from pydicom.uid import (
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.codestream import (
+    HEAD_BYTES,
     JPEG_LS,
     LOSSLESS_JPEG,
     Codestream,
+    has_ended,
     interleaved_by_sample,
     read_codestream,
 )
@@ -37,8 +39,13 @@ from napari_fetal_iqa.io.formats.dicom.file import DicomFile
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader
 from napari_fetal_iqa.io.formats.dicom.rle import decode_rle
 from napari_fetal_iqa.io.formats.dicom.sample_bits import SampleBits
-from napari_fetal_iqa.io.formats.dicom.stored_frames import find_compressed_frames, joined
+from napari_fetal_iqa.io.formats.dicom.stored_frames import (
+    Piece,
+    find_compressed_frames,
+    joined,
+)
 from napari_fetal_iqa.io.formats.video import grey_of
+from napari_fetal_iqa.io.frames.frame_stack import check_expansion
 
 CODECS = {
     JPEGExtended12Bit: "mjpeg",
@@ -62,6 +69,15 @@ LOSSLESS = (
 )
 """Transfer syntaxes that keep every bit, so that whole words may have been compressed."""
 
+MAX_PIXELS_PER_BYTE = 4000
+"""As of a video: black frames of a scanner in JPEG 2000 have 3000 pixels a byte, larger ones more.
+"""
+
+MANY = 16
+"""Frames from which on one of them may be decoded twice."""
+
+_TAIL_BYTES = 32
+
 Decoded = Iterator[tuple[NDArray[Any], str]]
 """Frames, each with its colour space after decoding (photometric interpretation)."""
 
@@ -77,7 +93,38 @@ def decode_compressed(file: DicomFile, header: ImageHeader) -> Decoded:
         Where a frame is damaged, or of another size than the header says: found before memory is
         taken for it.
     """
-    frames = (joined(file.data, frame) for frame in find_compressed_frames(file, header))
+    places = find_compressed_frames(file, header)
+    _check_beforehand(places, file, header)
+    return _decode(places, file, header)
+
+
+def _check_beforehand(places: Sequence[list[Piece]], file: DicomFile, header: ImageHeader) -> None:
+    """Find what can be found wrong of frames without decoding all those before them.
+
+    Their sizes are compared with the header; and the frame that is the likeliest to be cut is
+    decoded: the shortest of those without an end, or of many.
+    """
+    stored = sum(length for pieces in places for _, length in pieces)
+    size = len(places) * header.rows * header.columns
+    check_expansion(file.path.name, size, stored, MAX_PIXELS_PER_BYTE)
+    suspects = list(places) if len(places) >= MANY else []
+    if file.syntax != RLELossless:
+        endless = []
+        for pieces in places:
+            start, length = pieces[0]
+            head = bytes(file.data[start : start + min(length, HEAD_BYTES)])
+            _check_size(read_codestream(head), header)
+            start, length = pieces[-1]
+            if not has_ended(file.data[start + max(0, length - _TAIL_BYTES) : start + length]):
+                endless.append(pieces)
+        suspects = endless or suspects
+    if len(places) > 1 and suspects:
+        likeliest = min(suspects, key=lambda pieces: sum(length for _, length in pieces))
+        next(_decode([likeliest], file, header))
+
+
+def _decode(places: Sequence[list[Piece]], file: DicomFile, header: ImageHeader) -> Decoded:
+    frames = (joined(file.data, pieces) for pieces in places)
     if file.syntax == RLELossless:
         return _decode_rle(frames, file, header)
     if file.syntax in CODECS:

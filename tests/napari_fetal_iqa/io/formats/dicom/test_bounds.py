@@ -1,5 +1,6 @@
 """Files made to cost time or memory: refused in one line in 5 CPU seconds and 500 MB (Linux)."""
 
+import io
 import json
 import struct
 import subprocess
@@ -10,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_fetal_iqa.io.formats.dicom import pixels
 from napari_fetal_iqa.io.frames import frame_stack
@@ -40,6 +42,7 @@ print(json.dumps([line, used.ru_utime + used.ru_stime, peak_mb() - before]))
 
 EXPLICIT, DEFLATED = b"1.2.840.10008.1.2.1\0", b"1.2.840.10008.1.2.1.99"
 RLE, JPEG = b"1.2.840.10008.1.2.5\0", b"1.2.840.10008.1.2.4.50"
+JPEG_2000 = b"1.2.840.10008.1.2.4.90"
 ITEM = struct.pack("<HHL", 0xFFFE, 0xE000, 0)
 
 
@@ -175,6 +178,26 @@ def repeated_bytes(path: Path) -> Path:
     return compressed(path, RLE, image(), 0, [frame])
 
 
+def jpeg_2000(side: int, picture: int = 0) -> bytes:
+    """Return a black square that holds a small picture."""
+    pixels = np.zeros((side, side), np.uint8)
+    noise = np.random.default_rng(0).integers(0, 256, (picture, picture), np.uint8)
+    pixels[:picture, :picture] = noise
+    file = io.BytesIO()
+    Image.fromarray(pixels).save(file, "JPEG2000", irreversible=False, no_jp2=True)
+    return file.getvalue()
+
+
+def ending_in(last: Callable[[bytes], bytes], picture: int) -> Callable[[Path], Path]:
+    """Sixty frames of 16 megapixels, which take ten seconds, the last one damaged."""
+
+    def made(path: Path) -> Path:
+        frame = jpeg_2000(4096, picture)
+        return compressed(path, JPEG_2000, image(4096, 4096), 0, [frame] * 59 + [last(frame)])
+
+    return made
+
+
 def palette_of(segments: bytes) -> Callable[[Path], Path]:
     def made(path: Path) -> Path:
         descriptors = b"".join(
@@ -201,6 +224,10 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "fragments": a_million_fragments,
     "more than 8 GiB": more_than_8_gib,
     "repeated bytes": repeated_bytes,
+    "black frames": ending_in(lambda frame: frame[: len(frame) // 2], 0),
+    "the last frame cut": ending_in(lambda frame: frame[: len(frame) // 2], 96),
+    "the last frame cut, with an end": ending_in(lambda frame: frame[:99] + b"\xff\xd9", 96),
+    "the last frame of another size": ending_in(lambda _: jpeg_2000(64, 64), 96),
     "a palette of nothing": palette_of(numbers(0, 0) * 250_000),
     "a palette that repeats nothing": palette_of(
         numbers(0, 1, 7) + numbers(0, 0) * 1000 + numbers(2, 1000, 6, 0) * 100_000
