@@ -8,12 +8,13 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.io.data_files import not_named_by
 from napari_fetal_iqa.io.formats.dicom.prefix import HEAD_BYTES, begins_as_dicom
 
 PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg")
@@ -40,7 +41,7 @@ DICOM_SUFFIXES = (".dcm", ".dicom")
 
 HEADER_SUFFIXES = (".mhd", ".nhdr")
 DATA_SUFFIXES = (".raw", ".zraw", ".gz")
-"""Headers, and the data files that lie beside them."""
+"""Headers, and how the data files that lie beside them mostly end."""
 
 IMAGES = Path("images", "stacked_fetal_ultrasound")
 """Where a data set in the layout of ACOUSLIC-AI has its sweeps; its masks are none."""
@@ -81,18 +82,33 @@ class SweepSource:
 
 @dataclass(frozen=True)
 class FolderContents:
-    """The sweeps of a folder, and what else lies in it; hidden files are not spoken of."""
+    """The sweeps of a folder, and what else lies in it; hidden files are not spoken of.
+
+    Parameters
+    ----------
+    folder : Path
+    sweeps : tuple of SweepSource
+    left_out : tuple of Path
+        Files and folders that are part of none; what could be a sweep first.
+    too_deep : tuple of Path
+        Folders that were not looked into, as they lie more than :data:`MAX_DEPTH` deep.
+    """
 
     folder: Path
     sweeps: tuple[SweepSource, ...]
     left_out: tuple[Path, ...] = ()
+    too_deep: tuple[Path, ...] = ()
 
     @property
     def notice(self) -> str:
         """One line that names what is left out; empty where nothing is."""
-        if not self.left_out:
-            return ""
-        return f"{self.folder.resolve().name}: left out {in_words(p.name for p in self.left_out)}"
+        said = [f"left out {self._names(self.left_out)}"] if self.left_out else []
+        if self.too_deep:
+            said.append(f"not looked into, as too deep: {self._names(self.too_deep)}")
+        return f"{self.folder.resolve().name}: {'; '.join(said)}" if said else ""
+
+    def _names(self, paths: Iterable[Path]) -> str:
+        return in_words(path.relative_to(self.folder).as_posix() for path in paths)
 
 
 def in_words(names: Iterable[str]) -> str:
@@ -147,8 +163,8 @@ def look_into(folder: Path, look_at: int | None = None) -> FolderContents:
         else:
             left_out.append(path)
             look_at = look_at and look_at - 1
-    if any(path.suffix.lower() in HEADER_SUFFIXES for path in volumes):
-        left_out = [path for path in left_out if path.suffix.lower() not in DATA_SUFFIXES]
+    if look_at is None and volumes:
+        left_out = list(not_named_by(volumes, left_out))
     sweeps = [SweepSource(path) for path in volumes]
     if dicom:
         sweeps.append(SweepSource(folder, "dicom", tuple(dicom)))
@@ -157,25 +173,45 @@ def look_into(folder: Path, look_at: int | None = None) -> FolderContents:
     if pictures:
         source = SweepSource(folder, "pictures", tuple(pictures))
         return FolderContents(folder, (source,), tuple(left_out))
-    if (folder / IMAGES).is_dir():
-        within = look_into(folder / IMAGES, look_at)
-        beside = (path for path in left_out if path.name != IMAGES.parts[0])
-        return FolderContents(folder, within.sweeps, (*within.left_out, *beside))
-    if files := _dicom_files_below(folder, look_at):
-        return FolderContents(folder, (SweepSource(folder, "dicom", tuple(files)),))
-    return FolderContents(folder, (), tuple(left_out))
+    if (within := _look_into_images(folder, left_out, look_at)) and within.sweeps:
+        return within
+    return _look_below(folder, left_out, look_at)
 
 
-def _dicom_files_below(folder: Path, look_at: int | None) -> list[Path]:
-    files = list(
-        itertools.islice(_walk_files(folder), MAX_FILES + 1 if look_at is None else look_at)
+def _look_into_images(
+    folder: Path, left_out: Sequence[Path], look_at: int | None
+) -> FolderContents | None:
+    """Find the images of a data set in the layout of ACOUSLIC-AI."""
+    if not (folder / IMAGES).is_dir():
+        return None
+    within = look_into(folder / IMAGES, look_at)
+    images = folder / IMAGES.parts[0]
+    beside = _sorted(
+        path for path in images.iterdir() if path.name[0] != "." and path.name != IMAGES.parts[1]
     )
+    beside += [path for path in left_out if path != images]
+    return FolderContents(folder, within.sweeps, (*within.left_out, *beside), within.too_deep)
+
+
+def _look_below(folder: Path, left_out: Sequence[Path], look_at: int | None) -> FolderContents:
+    """Find the DICOM files of the folders below, which are one sweep; name all else there."""
+    others: list[Path] = []
+    too_deep: list[Path] = []
+    walk = _walk_files(folder, others, too_deep)
+    files = list(itertools.islice(walk, MAX_FILES + 1 if look_at is None else look_at))
     if len(files) > MAX_FILES:
         raise SweepError(
             f"{folder.resolve().name}: expected the frames of one examination, found more than "
             f"{MAX_FILES} files; choose the folder that holds them"
         )
-    return _sorted(filter(is_dicom, files))
+    dicom = _sorted(filter(is_dicom, files))
+    if not dicom:
+        return FolderContents(folder, (), tuple(left_out), tuple(_sorted(too_deep)))
+    known = set(dicom)
+    others += [path for path in files if path not in known and path.name.upper() != "DICOMDIR"]
+    others = sorted(_sorted(others), key=lambda path: not (find_reader(path) or path.is_dir()))
+    source = SweepSource(folder, "dicom", tuple(dicom))
+    return FolderContents(folder, (source,), tuple(others), tuple(_sorted(too_deep)))
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
@@ -186,16 +222,28 @@ def _is_file(entry: "os.DirEntry[str]") -> bool:
         return False
 
 
-def _walk_files(folder: Path, depth: int = 0) -> Iterator[Path]:
-    """Return the files of a folder and its folders, hidden ones and links to folders left out."""
+def _walk_files(
+    folder: Path, others: list[Path], too_deep: list[Path], depth: int = 0
+) -> Iterator[Path]:
+    """Return the files of a folder and its folders; hidden ones are left out.
+
+    What is no file, and links to folders, which may lead anywhere, come to the others.
+    """
     inner = []
     for entry in os.scandir(folder):
+        path = folder / entry.name
+        if entry.name[0] == ".":
+            continue
         if _is_file(entry):
-            yield folder / entry.name
-        elif depth < MAX_DEPTH and entry.name[0] != "." and entry.is_dir(follow_symlinks=False):
-            inner.append(folder / entry.name)
+            yield path
+        elif not entry.is_dir(follow_symlinks=False):
+            others.append(path)
+        elif depth < MAX_DEPTH:
+            inner.append(path)
+        else:
+            too_deep.append(path)
     for path in inner:
-        yield from _walk_files(path, depth + 1)
+        yield from _walk_files(path, others, too_deep, depth + 1)
 
 
 def is_dicom(path: Path) -> bool:

@@ -7,6 +7,7 @@ from pkgutil import resolve_name
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import (
+    MAX_DEPTH,
     READERS,
     FolderContents,
     SweepSource,
@@ -108,7 +109,7 @@ def _read_folder(contents: FolderContents) -> SweepVolume:
     if not contents.sweeps:
         raise SweepError(
             f"{name}: expected a sweep, DICOM files or PNG or JPEG frames in the folder, found "
-            f"none; choose the folder that holds them"
+            f"none{_depth(contents)}; choose the folder that holds them"
         )
     if len(contents.sweeps) > 1:
         raise SweepError(
@@ -118,6 +119,10 @@ def _read_folder(contents: FolderContents) -> SweepVolume:
     if contents.notice:
         logger.warning(contents.notice)
     return _read_source(contents.sweeps[0])
+
+
+def _depth(contents: FolderContents) -> str:
+    return f" down to {MAX_DEPTH} folders deep" if contents.too_deep else ""
 
 
 def _read_source(source: SweepSource) -> SweepVolume:

@@ -179,3 +179,8 @@ def _data(header: TextHeader, end: int) -> tuple[Path, int]:
         return header.path, end
     path = header.data_file("ElementDataFile", "LOCAL or one data file")
     return path, header.skipped_bytes("HeaderSize")
+
+
+def data_file_of_metaimage(path: Path) -> Path:
+    """Return the file that holds the pixels of a header; SweepError where it cannot be told."""
+    return _data(*_read_header(path))[0]

@@ -139,6 +139,11 @@ def _data(header: TextHeader, end: int) -> tuple[Path, int]:
     return header.data_file("data file", "one file name"), 0
 
 
+def data_file_of_nrrd(path: Path) -> Path:
+    """Return the file that holds the pixels of a header; SweepError where it cannot be told."""
+    return _data(*_read_header(path))[0]
+
+
 def _spacing(header: TextHeader, axes: Axes) -> Spacing:
     """Return the spacing, as stored: by directions, or else spacings, or what knows better."""
     by_directions = steps_by_directions(header, axes)

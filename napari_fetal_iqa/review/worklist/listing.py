@@ -1,7 +1,7 @@
 """The sweeps of a folder, or of the folders in it: one name each."""
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from napari_fetal_iqa.errors import SweepError
@@ -62,8 +62,10 @@ def list_sweeps(folder: Path) -> Listing:
         contents = look_into(folder)
         sources, notices = list(contents.sweeps), [contents.notice]
         if not sources:
-            notices = []
-            for exam in _folders(folder):
+            exams = _folders(folder)
+            loose = tuple(path for path in contents.left_out if path not in exams)
+            notices = [replace(contents, left_out=loose, too_deep=()).notice]
+            for exam in exams:
                 contents = look_into(exam)
                 sources += contents.sweeps
                 notices.append(contents.notice)

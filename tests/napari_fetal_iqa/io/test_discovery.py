@@ -45,7 +45,7 @@ def fill(tmp_path, volume, save_dicom):
                 path.with_suffix(".mha").unlink()
             elif name.endswith((".png", ".gif")):
                 Image.fromarray(volume[0]).save(path)
-            elif name.endswith(".txt"):
+            elif name.endswith((".txt", ".raw", ".gz")):
                 path.write_text("a note")
             elif name.endswith("/"):
                 path.mkdir()
@@ -58,6 +58,7 @@ def fill(tmp_path, volume, save_dicom):
     return write
 
 
+pipes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
 VOLUMES = ["a9.mha", "a10.mha", "a.nrrd", "b.mha"]
 
 FOLDERS = {
@@ -76,7 +77,17 @@ FOLDERS = {
     "a volume and previews": (["a.mha", "preview.png"], ["a.mha"], ["preview.png"]),
     "a GIF": (["a.gif"], ["a.gif"], []),
     "frames beside a folder of DICOM files": (["1.png", "S1/IM1"], ["case"], ["S1"]),
-    "folders of DICOM files": (["S1/IM1", "S2/T/IM1", "n.txt"], ["case"], []),
+    "folders of DICOM files": (["S1/IM1", "S2/T/IM1", "S2/T/.hidden"], ["case"], []),
+    "folders of DICOM files, a volume, a film and notes": (
+        ["S1/IM1", "S1/n.txt", "S2/T/b.mha", "S2/film.gif", "n.txt", ".hidden"],
+        ["case"],
+        ["S2/film.gif", "S2/T/b.mha", "n.txt", "S1/n.txt"],
+    ),
+    "headers and data that no header names": (
+        ["a.mhd", "b.mhd", "orphan.raw", "film.gz"],
+        ["a.mhd", "b.mhd"],
+        ["film.gz", "orphan.raw"],
+    ),
     "a data set of ACOUSLIC-AI": (
         [
             "images/stacked_fetal_ultrasound/b.mha",
@@ -85,6 +96,28 @@ FOLDERS = {
         ],
         ["a.mha", "b.mha"],
         ["masks"],
+    ),
+    "a data set of ACOUSLIC-AI and more": (
+        [
+            "images/stacked_fetal_ultrasound/a.mha",
+            "images/stacked_fetal_ultrasound/n.txt",
+            "images/stacked_fetal_ultrasound/more/b.mha",
+            "images/IM7",
+            "images/other/c.mha",
+            "images/d.mha",
+            "masks/stacked_fetal_abdomen/a.mha",
+            "n.txt",
+        ],
+        ["a.mha"],
+        [
+            "images/stacked_fetal_ultrasound/more",
+            "images/stacked_fetal_ultrasound/n.txt",
+            "images/d.mha",
+            "images/IM7",
+            "images/other",
+            "masks",
+            "n.txt",
+        ],
     ),
     "notes": (["n.txt"], [], ["n.txt"]),
     "nothing": ([], [], []),
@@ -99,13 +132,13 @@ def test_what_a_folder_holds(fill, names, sweeps, left_out, caplog):
 
     found = [source.name for source in contents.sweeps]
     assert found == sweeps
-    assert [path.name for path in contents.left_out] == left_out
+    assert [path.relative_to(folder).as_posix() for path in contents.left_out] == left_out
     assert (get_reader(str(folder)) is not None) == bool(found)
     for source in contents.sweeps:
         assert len(read_source(source)) >= 1
     if len(found) == 1:
         assert len(read_sweep(folder)) >= 1
-        assert all(name in caplog.text for name in left_out)
+        assert all(name in caplog.text for name in left_out[: discovery.NAMED])
     else:
         with pytest.raises(
             SweepError, match=r"^case: expected .* found (none|\d.*); (choose|open)"
@@ -116,6 +149,49 @@ def test_what_a_folder_holds(fill, names, sweeps, left_out, caplog):
 def test_a_volume_is_not_hidden_by_the_dicom_files_beside_it(fill):
     with pytest.raises(SweepError, match=r"found 2 \(a\.mha, case\); open them one by one"):
         read_sweep(fill("a.mha", "IM1"))
+
+
+@pytest.mark.parametrize("named", ["a.raw", "pixels/a.raw", "elsewhere"])
+def test_a_folder_of_data_files_is_left_out_only_for_what_no_header_names(fill, named):
+    folder = fill("a.mhd", "pixels/")
+    header = (folder / "a.mhd").read_bytes()
+    (folder / "a.mhd").write_bytes(header.replace(b"= a.raw", b"= " + named.encode()))
+    if named.startswith("pixels"):
+        (folder / "a.raw").rename(folder / "pixels" / "a.raw")
+        assert look_into(folder).notice == ""
+        (folder / "pixels" / "b.raw").write_bytes(b"more")
+    expected = "pixels" if named != "elsewhere" else "a.raw, pixels"
+
+    assert look_into(folder).notice == f"case: left out {expected}"
+
+
+def test_a_look_that_ends_at_its_depth_says_where(fill, caplog):
+    folder = fill("a/IM1", "a/b/c/d/IM2", "a/b/c/d/e/f/IM3", "g/")
+    notice = "case: not looked into, as too deep: a/b/c/d/e"
+
+    contents = look_into(folder)
+
+    assert sorted(path.name for path in contents.sweeps[0].files) == ["IM1", "IM2"]
+    assert contents.notice == notice
+    read_sweep(folder)
+    assert notice in caplog.text
+
+
+def test_nothing_down_to_the_depth_of_the_look_is_said_so(fill):
+    with pytest.raises(SweepError, match=r"found none down to 4 folders deep; choose"):
+        read_sweep(fill("a/b/c/d/e/IM1"))
+
+
+@pipes
+def test_a_pipe_and_a_link_among_folders_of_dicom_files_are_named(fill, tmp_path):
+    folder = fill("S1/IM1", "S1/PIPE")
+    (tmp_path / "far").mkdir()
+    (folder / "S1" / "link").symlink_to(tmp_path / "far")
+
+    contents = look_into(folder)
+
+    assert sorted(path.name for path in contents.left_out) == ["PIPE", "link"]
+    assert len(contents.sweeps[0].files) == 1
 
 
 def test_many_files_that_are_left_out_are_counted(fill):
@@ -139,7 +215,6 @@ def test_a_disk_is_no_examination(fill, monkeypatch):
         read_sweep(folder)
 
 
-pipes = pytest.mark.skipif(sys.platform == "win32", reason="Windows has no named pipes in folders")
 ENDINGS = ["", ".mha", ".mhd", ".nii", ".nrrd", ".dcm", ".mp4", ".avi", ".gif", ".png"]
 
 

@@ -26,7 +26,11 @@ def test_a_folder_of_exams_lists_the_sweeps_of_all(tmp_path, volume):
     for exam in ("exam_2", "exam_10"):
         write_volume(tmp_path / exam / "a.mha", volume)
         write_volume(tmp_path / exam / "b.mha", volume)
-    assert names(list_sweeps(tmp_path)) == ["exam_2/a", "exam_2/b", "exam_10/a", "exam_10/b"]
+    listing = list_sweeps(tmp_path)
+    assert names(listing) == ["exam_2/a", "exam_2/b", "exam_10/a", "exam_10/b"]
+    assert listing.notice == ""
+    (tmp_path / "film.gz").write_bytes(b"no sweep")
+    assert list_sweeps(tmp_path).notice.endswith(": left out film.gz")
 
 
 def test_a_folder_without_sweeps_is_refused_in_one_line(tmp_path):
