@@ -181,13 +181,13 @@ def read_reviewed(
 
 
 def read_subjects(
-    connection: sqlite3.Connection, record_of: RecordOf
+    connection: sqlite3.Connection, record_of: RecordOf, sweep: str | None = None
 ) -> Iterator[Row[SweepSubject]]:
     """Read whose sweeps these are, as SweepSubject; nothing of a store before version 4."""
     tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'subject'"
     if connection.execute(tables).fetchone() is None:
         return
-    for number, row in _rows(connection, "subject", "sweep, key, salt"):
+    for number, row in _rows(connection, "subject", "sweep, key, salt", {"sweep": sweep}):
         try:
             if row is None:
                 raise ValueError(_UNREADABLE)

@@ -70,14 +70,25 @@ def subject_of_file(path: Path) -> str | None:
 
     None where it does not lie in such a folder, or the table does not name it.
     """
+    return subjects_beside(path).get(path.name)
+
+
+def subjects_beside(path: Path) -> dict[str, str]:
+    """Return whose sweeps the files in the folder of one are, by the table of ACOUSLIC-AI.
+
+    Returns
+    -------
+    dict of str to str
+        Names of subjects by the names of files; empty in another layout.
+    """
     folder = path.parent.parent.parent
     if path.parent != folder / IMAGES or not (folder / TABLE).is_file():
-        return None
+        return {}
     try:
         cases = list_cases(folder, must_exist=False)
     except SweepError:
-        return None
-    return next((case.subject_id for case in cases if case.image_path.name == path.name), None)
+        return {}
+    return {case.image_path.name: case.subject_id for case in cases if case.subject_id.strip()}
 
 
 def fill_subjects(store: CorrectionStore) -> int:

@@ -25,6 +25,13 @@ class SubjectStore(StoreFile):
             found = self._sound(read_subjects(self._connection, self._records.get))
         return {one.sweep: one for one in found}
 
+    def subject(self, sweep: str) -> SweepSubject | None:
+        """Return whose sweep it is, as the file says now; None where nobody said."""
+        self.record(sweep)
+        with self._explaining():
+            found = self._sound(read_subjects(self._connection, self._records.get, sweep))
+        return found[0] if found else None
+
     def set_subject(self, sweep: str, name: str | None) -> None:
         """Note whose sweep it is, by a hash of the name; None where it is not known any more.
 

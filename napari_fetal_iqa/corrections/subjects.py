@@ -44,6 +44,11 @@ class SweepSubject:
     salt: str
 
 
+def plain_name(name: str) -> str:
+    """Return what is hashed of a name: the same however it is spaced and capitalised."""
+    return " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+
+
 def subject_key(name: str, salt: str) -> str:
     """Hash the name of a subject, however it is spaced and capitalised.
 
@@ -59,7 +64,7 @@ def subject_key(name: str, salt: str) -> str:
     ValueError
         Where there is no name, or a letter instead of one.
     """
-    plain = " ".join(unicodedata.normalize("NFKC", name).split()).casefold()
+    plain = plain_name(name)
     if not 0 < len(plain) <= _LONGEST_NAME:
         raise ValueError(f"expected 1 to {_LONGEST_NAME} characters as subject, found {len(plain)}")
     return hashlib.scrypt(plain.encode(), salt=bytes.fromhex(salt), dklen=32, **_COST).hex()

@@ -196,6 +196,7 @@ class ReviewWidget(QWidget):
             Action.TOGGLE_WORKLIST: self.worklist.dock.toggle,
             Action.NEXT_IN_WORKLIST: lambda: self.worklist.step(1),
             Action.PREVIOUS_IN_WORKLIST: lambda: self.worklist.step(-1),
+            Action.SET_SUBJECT: self.worklist.ask_subject,
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)

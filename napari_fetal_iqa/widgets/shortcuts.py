@@ -75,6 +75,7 @@ class Action(StrEnum):
     PREVIOUS_CANDIDATE = "previous_candidate"
     NEXT_IN_WORKLIST = "next_in_worklist"
     PREVIOUS_IN_WORKLIST = "previous_in_worklist"
+    SET_SUBJECT = "set_subject"
 
 
 @dataclass(frozen=True)
@@ -96,6 +97,7 @@ KEYS = (
     Key(Action.NEXT_SWEEP, ("PgDown",), "Sweep on", repeats=True),
     Key(Action.PREVIOUS_IN_WORKLIST, ("Ctrl+PgUp",), "Open the previous sweep of the worklist"),
     Key(Action.NEXT_IN_WORKLIST, ("Ctrl+PgDown",), "Open the next sweep of the worklist"),
+    Key(Action.SET_SUBJECT, ("Ctrl+I",), "Whose the selected sweeps of the worklist are: subject"),
     Key(Action.FIRST_FRAME, ("Home",), "First frame of the sweep"),
     Key(Action.LAST_FRAME, ("End",), "Last frame of the sweep"),
     Key(Action.EXTEND_BACK, ("Shift+Left",), "Extend the range to label back", repeats=True),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QPushButton
+from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.io.discovery import SweepSource
@@ -120,6 +120,44 @@ def test_the_list_is_filtered_and_sorted_and_opened_from_the_keyboard(desk, qtbo
     QTest.keyClick(listed.table, Qt.Key.Key_Down)
     QTest.keyClick(listed.table, Qt.Key.Key_Return)
     wait_for(qtbot, desk, "case_1")
+
+
+def test_whose_sweeps_these_are_is_said_from_the_keyboard_and_shown(desk, press, qtbot, store):
+    listed = desk.worklist.widget
+    assert shown(desk, "subject") == ["", "", "", ""]
+    listed.table.take_focus()
+    listed.table.selectRow(1)
+    QTest.keyClick(listed.table, Qt.Key.Key_Down, Qt.KeyboardModifier.ShiftModifier)
+    press(desk, Qt.Key.Key_I, CONTROL)
+    qtbot.waitUntil(lambda: desk.worklist.subjects.dialog is not None, timeout=20 * SECONDS)
+    dialog = desk.worklist.subjects.dialog
+    assert "2 sweeps: case_2, case_3" in dialog.findChild(QLabel).text()
+    assert not dialog.keep.isEnabled()  # nothing to forget
+    for control in (dialog.name, *dialog.findChildren(QPushButton)):
+        assert control.toolTip()
+    QTest.keyClicks(dialog.name, "Ada")
+    QTest.keyClick(dialog.name, Qt.Key.Key_Return)
+    qtbot.waitUntil(lambda: shown(desk, "subject") == ["", "A", "A", ""], timeout=20 * SECONDS)
+    assert "2 sweeps noted" in listed.count.text()
+    assert name_in_front(desk) == "case_1"  # nothing was opened
+    assert len({one.key for one in store.subjects().values()}) == 1
+
+    listed.table.clearSelection()
+    menu = listed.offer(listed.table.rect().center())  # of the sweep that the keys are on
+    {action.text().split("\t")[0]: action for action in menu.actions()}[
+        "Only sweeps of subject A"
+    ].trigger()
+    menu.close()
+    assert shown(desk, "name") == ["case_2", "case_3"]
+    listed.search.clear()
+
+    desk.worklist.subjects.say([rows(desk)[0], rows(desk)[3]], "Ada")  # the last one is junk
+    qtbot.waitUntil(lambda: shown(desk, "subject")[0] == "A", timeout=20 * SECONDS)
+    told = "of 1 of 2 sweeps: subject not noted: case_4.mha"
+    qtbot.waitUntil(lambda: told in desk.page.analysis.error.text(), timeout=20 * SECONDS)
+    desk.worklist.subjects.say(rows(desk)[:3], "")
+    qtbot.waitUntil(lambda: shown(desk, "subject") == ["", "", "", ""], timeout=20 * SECONDS)
+    assert store.subjects() == {}
 
 
 def test_what_failed_says_why_and_is_told_when_it_is_opened(desk, qtbot):

@@ -23,11 +23,14 @@ class Row:
     name : str
     facts : SweepFacts or None
         None until they were looked up.
+    subject : str
+        What the list calls its subject; empty where that is not known.
     """
 
     source: SweepSource
     name: str
     facts: SweepFacts | None = None
+    subject: str = ""
 
 
 class State(StrEnum):
@@ -39,6 +42,7 @@ class State(StrEnum):
     CORRECTED = "Corrected"
     REVIEWED = "Reviewed"
     DISAGREE = "Reviewers disagree"
+    NO_SUBJECT = "Subject not known"
     FAILED = "Failed"
 
 
@@ -54,6 +58,7 @@ def is_in(facts: SweepFacts | None, state: State) -> bool:
         State.CORRECTED: bool(facts.corrected),
         State.REVIEWED: bool(facts.reviewed),
         State.DISAGREE: facts.disagreements > 0,
+        State.NO_SUBJECT: not facts.failed and facts.subject is None,
         State.FAILED: bool(facts.failed),
     }[state]
 
@@ -159,6 +164,14 @@ COLUMNS = (
     Column("ac", "AC mm", "Abdominal circumference at the best frame", _ac, _fact("ac_mm")),
     Column("best", "Best", "The frame to measure", _best, _fact("best_frame")),
     Column(
+        "subject", "Subj.",
+        "Subject: sweeps with the same letter are of one subject. Names are kept as salted hashes "
+        "alone; the table of a data set says its own",
+        lambda row: row.subject,
+        lambda row: row.subject.casefold().rjust(3) if row.subject else None,  # Z before AA
+        number=False, width=5,
+    ),
+    Column(
         "corrected", "Corr.", "Frames that you corrected", _count("corrected"),
         _fact("corrected"),
     ),
@@ -190,6 +203,7 @@ def tooltip(row: Row) -> str:
     if facts.frames is not None:
         several = f", {facts.sweeps} sweeps" if facts.sweeps and facts.sweeps > 1 else ""
         lines.append(f"{facts.frames} frames{several}")
+    lines.append(_whose(row))
     if facts.identity is None:
         return "\n".join([*lines, "Not opened on this machine yet: nothing more is known"])
     analysed = facts.analysed or 0
@@ -207,11 +221,34 @@ def tooltip(row: Row) -> str:
     return "\n".join(lines)
 
 
+def _whose(row: Row) -> str:
+    if not row.subject:
+        return "Subject not known"
+    named = bool(row.facts and row.facts.subject and row.facts.subject.name)
+    how = "by the table of its folder" if named else "kept as a salted hash, not by name"
+    return f"Subject {row.subject}, {how}"
+
+
+_SUBJECT = "subject:"
+
+
+def subject_word(row: Row) -> str:
+    """Return the word that finds all sweeps of a row's subject, and no others."""
+    return f"{_SUBJECT}{'_'.join(row.subject.split())}".lower()
+
+
 def matches(row: Row, text: str, state: State) -> bool:
-    """Return whether a row is shown: its name, state or reviewers hold all the words of a text."""
+    """Return whether a row is shown: its name, state or reviewers hold all the words of a text.
+
+    ``subject:`` and what a subject is called is a word for exactly that.
+    """
     if not is_in(row.facts, state):
         return False
     if not text:
         return True
     searched = f"{row.name} {state_in_words(row.facts)} {_reviewed(row)}".lower()
-    return all(word in searched for word in text.lower().split())
+    whose = subject_word(row)
+    return all(
+        word == whose if word.startswith(_SUBJECT) else word in searched
+        for word in text.lower().split()
+    )

@@ -19,6 +19,7 @@ from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 from napari_fetal_iqa.review.worklist.listing import files_of
+from napari_fetal_iqa.review.worklist.subjects import Subject, SubjectFinder
 from napari_fetal_iqa.storage.known_sweeps import KnownSweep, KnownSweeps, remember
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -60,6 +61,8 @@ class SweepFacts:
     reviewed_by : tuple of str
     disagreements : int
         Frames of which two reviewers say otherwise.
+    subject : Subject or None
+        Whose sweep it is.
     failed : str
         Why it cannot be read, in one line; empty where it can.
     """
@@ -75,6 +78,7 @@ class SweepFacts:
     reviewed: bool | None = None
     reviewed_by: tuple[str, ...] = ()
     disagreements: int = 0
+    subject: Subject | None = None
     failed: str = ""
 
 
@@ -96,6 +100,7 @@ class FactFinder:
         self._reviewer = reviewer
         self._setup = setup
         self._known = KnownSweeps()
+        self._subjects = SubjectFinder()
         self._opened: tuple[CorrectionStore, ReviewStates] | None = None
         self._asked = 0
 
@@ -121,11 +126,17 @@ class FactFinder:
         analysis : Analysis, optional
             Of the sweep as it is under review, of which the cache may know less.
         """
+        facts = self._of_files(source, analysis)
+        if facts.subject is None:
+            facts = replace(facts, subject=self._subjects.by_table(source))
+        return facts
+
+    def _of_files(self, source: SweepSource, analysis: Analysis | None) -> SweepFacts:
         try:
             files = files_of(source)
             known = self._known.find(source.path, files) if files else None
             if known is not None:
-                return self._of_known(known, source.name, analysis)
+                return self._of_known(known, source, analysis)
             if not source.path.name.lower().endswith(HEADERS):
                 source.path.stat()
                 return SweepFacts()
@@ -136,9 +147,11 @@ class FactFinder:
         except OSError as error:
             return SweepFacts(failed=f"{source.name}: cannot be read ({error.strerror})")
 
-    def _of_known(self, known: KnownSweep, name: str, analysis: Analysis | None) -> SweepFacts:
+    def _of_known(
+        self, known: KnownSweep, source: SweepSource, analysis: Analysis | None
+    ) -> SweepFacts:
         try:
-            sweep = known.without_frames(name)
+            sweep = known.without_frames(source.name)
         except (SweepError, ValueError):
             return SweepFacts()
         facts = SweepFacts(len(sweep), len(sweep.bounds), sweep.identity)
@@ -156,6 +169,7 @@ class FactFinder:
                 reviewed=self._reviewer in state.reviewed_by,
                 reviewed_by=state.reviewed_by,
                 disagreements=state.disagreements,
+                subject=self._subjects.of(source, store.subject(sweep.identity)),
             )
             if analysis is not None and analysis.computed.any():
                 bookmark = store.bookmark(sweep.identity, self._reviewer)

@@ -59,6 +59,9 @@ AHEAD = Lane(1)
 NOTING = Lane(1)
 """For small things that are noted in order, such as what was opened last."""
 
+SUBJECTS = Lane(1)
+"""For whose sweeps these are: noted in order, be it that one is read for it."""
+
 THUMBNAILS = Lane(1)
 """For small pictures: one at a time is quick enough."""
 

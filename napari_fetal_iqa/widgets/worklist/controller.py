@@ -25,6 +25,7 @@ from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.panels.open_button import plain_tip
 from napari_fetal_iqa.widgets.worklist.dock import WorklistDock
 from napari_fetal_iqa.widgets.worklist.read_ahead import ReadAhead
+from napari_fetal_iqa.widgets.worklist.subject_desk import SubjectDesk
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
 
 _LOOK_AGAIN_MS = 1000
@@ -78,6 +79,10 @@ class Worklist(QObject):
         self._lookup: Any = None
         self.dock = WorklistDock(viewer, corner, self)
         self.dock.made.connect(self._connect)
+        self.subjects = SubjectDesk(store, self)
+        self.subjects.noted.connect(self._look_at_noted)
+        self.subjects.doing.connect(lambda doing: self.widget.say(doing))
+        self.subjects.failed.connect(self.failed)
         self.ahead = ReadAhead(runner, self)
         self.ahead.read.connect(self._was_read_ahead)
         self.ahead.analysed.connect(self._look_at_source)
@@ -180,6 +185,24 @@ class Worklist(QObject):
         """Find out anew what is known of all sweeps: models or reviewer are others now."""
         if self._rows:
             self._look_at(list(range(len(self._rows))), whole=True)
+
+    def ask_subject(self) -> None:
+        """Ask whose the selected sweeps are, else that on the screen."""
+        self.dock.show()
+        numbers = self.widget.selected() if self._rows else []
+        if numbers:
+            self.subjects.ask([self._rows[number] for number in numbers], self.widget.window())
+        elif self._rows:
+            self.widget.say("Select the sweeps first whose subject you know")
+
+    def _look_at_noted(self, rows: list[Row]) -> None:
+        here = (self._row_at.get(row.source.path) for row in rows if self._rows)
+        numbers = {number for number in here if number is not None}
+        if self._session is not None and self.widget.model.in_front in numbers:
+            self._look_at_front()
+            numbers.discard(self.widget.model.in_front)
+        if numbers:
+            self._look_at(sorted(numbers))
 
     # Opening -------------------------------------------------------------------------------
 
@@ -295,6 +318,7 @@ class Worklist(QObject):
         """Stop what runs for the list, and hide it; for good."""
         self._soon.stop()
         self.ahead.stop()
+        self.subjects.close()
         self._session, self._rows = None, []
         self._leave_lookup()
         self.dock.hide()

@@ -8,6 +8,7 @@ from qtpy.QtGui import QBrush, QColor, QFont
 
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, matches, tooltip
 from napari_fetal_iqa.review.worklist.facts import SweepFacts
+from napari_fetal_iqa.review.worklist.subjects import SubjectLabels
 from napari_fetal_iqa.widgets.panels.open_button import plain_tip
 
 _Role = Qt.ItemDataRole
@@ -28,6 +29,7 @@ class WorklistModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: Sequence[Row] = ()
         self._in_front: int | None = None
+        self._subjects = SubjectLabels()
         self._bold = QFont()
         self._bold.setBold(True)
         self._trouble = QBrush()
@@ -43,6 +45,7 @@ class WorklistModel(QAbstractTableModel):
         """Show other sweeps."""
         self.beginResetModel()
         self.rows, self._in_front = rows, None
+        self._subjects = SubjectLabels()
         self.endResetModel()
 
     def set_trouble_colour(self, colour: str) -> None:
@@ -53,6 +56,7 @@ class WorklistModel(QAbstractTableModel):
         """Take in what was found out of some rows."""
         for number, found in facts.items():
             self.rows[number].facts = found
+            self.rows[number].subject = self._subjects.of(found.subject)
         for first, last in _runs(sorted(facts)):
             self.dataChanged.emit(self.index(first, 0), self.index(last, len(COLUMNS) - 1))
 

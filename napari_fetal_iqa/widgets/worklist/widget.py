@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QModelIndex, Qt, Signal
+from qtpy.QtCore import QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -11,6 +11,7 @@ from qtpy.QtWidgets import (
     QHeaderView,
     QLabel,
     QLineEdit,
+    QMenu,
     QPushButton,
     QStackedWidget,
     QTableView,
@@ -18,11 +19,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, reason
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, reason, subject_word
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.worklist.model import WorklistFilter, WorklistModel
+from napari_fetal_iqa.widgets.worklist.row_menu import row_menu
 
 
 class WorklistWidget(QWidget):
@@ -44,9 +46,10 @@ class WorklistWidget(QWidget):
         self.table.setModel(self.filter)
         self.table.fit_columns()
         self.table.activated.connect(self._choose)
+        self.table.customContextMenuRequested.connect(self.offer)
         chosen = self.table.selectionModel()
         if chosen is not None:
-            chosen.currentRowChanged.connect(self._tell_trouble)
+            chosen.currentRowChanged.connect(self._tell_of_row)
         self.search = _SearchLine()
         self.search.textChanged.connect(self._filter)
         self.search.returnPressed.connect(self._choose_first)
@@ -157,16 +160,47 @@ class WorklistWidget(QWidget):
             return None
         return order.mapToSource(order.index(place, 0)).row()
 
+    def selected(self) -> list[int]:
+        """Return the rows that are selected, as they are shown; else that on the screen."""
+        chosen = self.table.selectionModel()
+        shown = sorted(chosen.selectedRows()) if chosen is not None else []
+        rows = [self.filter.mapToSource(index).row() for index in shown]
+        return rows or ([] if self.model.in_front is None else [self.model.in_front])
+
     # What is clicked -----------------------------------------------------------------------
+
+    def offer(self, place: QPoint) -> QMenu | None:
+        """Offer what can be done with the sweeps that are selected, in a menu at a place."""
+        menu = QMenu(self)
+        menu.aboutToHide.connect(menu.deleteLater)
+        menu.setToolTipsVisible(True)
+        number = self.filter.mapToSource(self.table.currentIndex()).row()
+        if number < 0:
+            return None
+        row = self.model.rows[number]
+        menu = row_menu(
+            self,
+            row,
+            lambda: self.chosen.emit(number),
+            lambda: self.action_requested.emit(Action.SET_SUBJECT),
+            lambda: self.search.setText(subject_word(row)),
+        )
+        viewport = self.table.viewport()
+        menu.popup((viewport or self.table).mapToGlobal(place))
+        return menu
 
     def _filter(self) -> None:
         self.filter.choose(self.search.text(), State(self.states.currentText()))
         self.say("")
 
-    def _tell_trouble(self, index: QModelIndex, _: QModelIndex) -> None:
-        """Say why the chosen sweep failed: a narrow list has no room for it."""
+    def _tell_of_row(self, index: QModelIndex, _: QModelIndex) -> None:
+        """Say why a sweep failed, or whose it is: a narrow list has no room for it."""
         number = self.filter.mapToSource(index).row()
-        self.say(reason(self.model.rows[number]) if number >= 0 else "")
+        if number < 0:
+            self.say("")
+            return
+        row = self.model.rows[number]
+        self.say(reason(row) or (f"Subject {row.subject}" if row.subject else ""))
 
     def _choose(self, index: QModelIndex) -> None:
         self.chosen.emit(self.filter.mapToSource(index).row())
@@ -187,7 +221,7 @@ class _SearchLine(QLineEdit):
         self.setClearButtonEnabled(True)
         self.setAccessibleName("Filter the sweeps by words")
         self.setToolTip(
-            "Words that a sweep's name, state or reviewers hold.\n"
+            "Words that a sweep's name, state or reviewers hold; subject:a finds those of A.\n"
             "Enter opens the first; Down goes to the list."
         )
 
@@ -208,9 +242,13 @@ class _Table(QTableView):
     def __init__(self) -> None:
         super().__init__()
         self.setAccessibleName("Worklist")
-        self.setToolTip("Double click, or Enter, opens a sweep")
+        self.setToolTip(
+            "Double click, or Enter, opens a sweep.\n"
+            "Right click, or the menu key, says whose the selected sweeps are."
+        )
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
