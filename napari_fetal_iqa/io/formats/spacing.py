@@ -71,12 +71,19 @@ def believed(
                 None,
                 f"spacing is not known: {stated_name} is a placeholder of 1, and {other.note}",
             )
-        return Spacing(known, PLACEHOLDER_NOTE)
+        return Spacing(known, PLACEHOLDER_NOTE if known == (1, 1) else _placeholder_note(known))
     if found is not None and other.mm != (1, 1) and not agree(known, found):
         return Spacing(
             None, f"spacing is not known: {stated_name} and {other_name} contradict each other"
         )
     return Spacing(known)
+
+
+def _placeholder_note(known: tuple[float, float]) -> str:
+    return (
+        f"spacing {known[0]:g} mm is 1 of the file's own unit, a placeholder in many files: check "
+        f"it before you trust a length"
+    )
 
 
 def _in_mm(spacing: tuple[float, float] | None, unit_mm: float) -> tuple[float, float] | None:

@@ -61,7 +61,7 @@ class ImageHeader:
     photometric : str
         Photometric interpretation.
     frames : int or None
-        None where the header does not say, or says 0.
+        None where the header does not say, or says what is no number of frames.
     padding : (int, int) or None
         Lowest and highest value that means "nothing here".
     palette : Palette or None
@@ -200,12 +200,8 @@ def _number_if_any(header: DataSet, found: dict[int, Element], tag: int) -> int 
 
 
 def _frames(header: DataSet, found: dict[int, Element]) -> int | None:
-    if not header.text(found.get(_FRAMES)):
-        return None
-    frames = _whole(header, found, _FRAMES)
-    if frames < 0:
-        raise ValueError("a number of frames that there is not")
-    return frames or None
+    frames = _number_if_any(header, found, _FRAMES)
+    return frames if frames and frames > 0 else None
 
 
 def _padding(header: DataSet, found: dict[int, Element], signed: bool) -> tuple[int, int] | None:

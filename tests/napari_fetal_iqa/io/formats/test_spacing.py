@@ -32,6 +32,14 @@ def test_the_better_source_is_believed(stated, other, mm, note):
     assert (note in found.note) if note else not found.note
 
 
+@pytest.mark.parametrize(("unit_mm", "said"), [(10.0, "10 mm"), (0.001, "0.001 mm")])
+def test_a_placeholder_in_another_unit_is_told_with_its_true_length(unit_mm, said):
+    found = believed(ONES, Spacing(), "A", "B", unit_mm)
+
+    assert found.mm == (unit_mm, unit_mm)
+    assert found.note.startswith(f"spacing {said} is 1 of the file's own unit, a placeholder")
+
+
 @pytest.mark.parametrize("ending", [".mha", ".mhd", ".nrrd", ".nii", ".nii.gz"])
 def test_one_millimetre_is_used_with_a_notice_in_every_format(tmp_path, volume, ending):
     path = tmp_path / f"a{ending}"

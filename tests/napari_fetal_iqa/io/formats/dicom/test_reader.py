@@ -272,7 +272,7 @@ def test_patient_data_is_in_no_field_error_or_log(save_dicom, volume, caplog, re
             + b"\x28\0\x08\0IS"
             + len(wrong).to_bytes(2, "little")
             + wrong
-            + data[at + 10 :]
+            + data[at + 10 : -100]
         )
         with pytest.raises(SweepError) as caught:
             read_sweep(path)

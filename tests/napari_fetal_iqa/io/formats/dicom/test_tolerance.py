@@ -54,6 +54,10 @@ def with_element(path, tag: int, vr: bytes, value: bytes) -> None:
         (0x00280120, b"LO", b"none"),
         (0x00281101, b"US", b"x"),
         (0x00280009, b"AT", b"odd"),
+        *(
+            (0x00280008, b"IS", value)
+            for value in (b"abc", b"4\\4", b"-1", b"1.5", b"1e999", b"nan", b"Doe")
+        ),
         (0x00282110, b"CS", b"Doe^Jane"),
     ],
 )
@@ -103,10 +107,6 @@ def test_decimal_commas_are_read_and_said(save_dicom, volume):
         (0x00280010, b"US", b""),
         (0x00280010, b"CS", b"Doe"),
         (0x00280011, b"US", b"\x00\x00"),
-        (0x00280008, b"IS", b"Doe"),
-        (0x00280008, b"IS", b"-1"),
-        (0x00280008, b"IS", b"1.5"),
-        (0x00280008, b"IS", b"1e999"),
         (0x00280002, b"US", b"\x05\x00"),
         (0x00280004, b"CS", b"Doe"),
         (0x00280100, b"US", b"\x07\x00"),
