@@ -58,6 +58,7 @@ def list_sweeps(folder: Path) -> Listing:
         Where it cannot be read, or holds none.
     """
     name = folder.resolve().name
+    too_deep = False
     try:
         contents = look_into(folder)
         sources, notices = list(contents.sweeps), [contents.notice]
@@ -69,6 +70,7 @@ def list_sweeps(folder: Path) -> Listing:
                 contents = look_into(exam)
                 sources += contents.sweeps
                 notices.append(contents.notice)
+                too_deep |= bool(contents.too_deep)
                 if len(sources) > MOST_SWEEPS:
                     raise SweepError(
                         f"{name}: expected sweeps to review, found more than {MOST_SWEEPS}; "
@@ -77,9 +79,10 @@ def list_sweeps(folder: Path) -> Listing:
     except OSError as error:
         raise SweepError(f"{name}: cannot be read ({error.strerror}); check the folder") from error
     if not sources:
+        deep = " down to the depth that is looked through" if too_deep else ""
         raise SweepError(
-            f"{name}: expected sweeps in the folder, or in the folders in it, found none; choose "
-            f"the folder that holds them"
+            f"{name}: expected sweeps in the folder, or in the folders in it, found none{deep}; "
+            f"choose the folder that holds them"
         )
     said = [notice for notice in notices if notice]
     more = f", and in {len(said) - 1} more folders" if len(said) > 1 else ""

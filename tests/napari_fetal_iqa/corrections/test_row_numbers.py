@@ -214,6 +214,19 @@ def test_what_lies_in_the_log_alone_is_read_too(eve, own):
         assert (merged.events, merged.reviewed) == (4, 0)
 
 
+def test_news_of_a_store_with_a_log_beside_it_are_seen(eve):
+    with closing(sqlite3.connect(eve)) as connection:
+        connection.execute("PRAGMA journal_mode = WAL")
+    reader = NewsReader(eve, ID)
+    assert reader.look().fully_reviewed == ("Eve",)
+
+    with closing(sqlite3.connect(eve)) as connection:
+        connection.execute("DELETE FROM reviewed")
+        connection.commit()
+        assert reader.look().fully_reviewed == ()
+    reader.close()
+
+
 def test_a_log_that_cannot_be_read_is_named(tmp_path, eve, own):
     with closing(sqlite3.connect(eve)) as connection:
         connection.execute("PRAGMA journal_mode = WAL")

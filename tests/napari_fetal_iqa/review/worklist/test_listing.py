@@ -36,6 +36,9 @@ def test_a_folder_of_exams_lists_the_sweeps_of_all(tmp_path, volume):
 def test_a_folder_without_sweeps_is_refused_in_one_line(tmp_path):
     with pytest.raises(SweepError, match=r"found none; choose the folder[^\n]*$"):
         list_sweeps(tmp_path)
+    (tmp_path / "a/b/c/d/e/f").mkdir(parents=True)
+    with pytest.raises(SweepError, match=r"found none down to the depth [^\n]*; choose the folder"):
+        list_sweeps(tmp_path)
     with pytest.raises(SweepError, match=r"cannot be read[^\n]*$"):
         list_sweeps(tmp_path / "gone")
 
