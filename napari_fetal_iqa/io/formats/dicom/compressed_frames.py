@@ -93,17 +93,18 @@ def decode_compressed(file: DicomFile, header: ImageHeader) -> Decoded:
         Where a frame is damaged, or of another size than the header says: found before memory is
         taken for it.
     """
-    places = find_compressed_frames(file, header)
-    _check_beforehand(places, file, header)
-    return _decode(places, file, header)
+    check_beforehand(file, header)
+    return _decode(find_compressed_frames(file, header), file, header)
 
 
-def _check_beforehand(places: Sequence[list[Piece]], file: DicomFile, header: ImageHeader) -> None:
+def check_beforehand(file: DicomFile, header: ImageHeader, alone: bool = True) -> None:
     """Find what can be found wrong of frames without decoding all those before them.
 
     Their sizes are compared with the header; and the frame that is the likeliest to be cut is
-    decoded: the shortest of those without an end, or of many.
+    decoded: the shortest of those without an end, or of many. An only frame is decoded beforehand
+    where it has no end and the file is not ``alone``, but one of a folder.
     """
+    places = find_compressed_frames(file, header)
     stored = sum(length for pieces in places for _, length in pieces)
     size = len(places) * header.rows * header.columns
     check_expansion(file.path.name, size, stored, MAX_PIXELS_PER_BYTE)
@@ -118,7 +119,7 @@ def _check_beforehand(places: Sequence[list[Piece]], file: DicomFile, header: Im
             if not has_ended(file.data[start + max(0, length - _TAIL_BYTES) : start + length]):
                 endless.append(pieces)
         suspects = endless or suspects
-    if len(places) > 1 and suspects:
+    if suspects and (len(places) > 1 or not alone):
         likeliest = min(suspects, key=lambda pieces: sum(length for _, length in pieces))
         next(_decode([likeliest], file, header))
 

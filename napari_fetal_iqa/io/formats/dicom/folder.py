@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+from pydicom.uid import UID, MPEGTransferSyntaxes
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.calibration import Picture, spacing_of
@@ -14,6 +15,7 @@ from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
 from napari_fetal_iqa.io.formats.dicom.reader import (
     DicomFacts,
     append_dicom_frames,
+    check_dicom_frames,
     read_facts,
 )
 from napari_fetal_iqa.io.frames.frame_stack import FrameStack, check_stack_size
@@ -41,6 +43,7 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
     images = [facts for sweep in sweeps for facts in sweep]
     _check_turned(name, images)
     check_stack_size(name, sum(facts.grey_bytes for facts in images))
+    _check_frames(name, images)
     stack = FrameStack(name)
     paddings: list[Padding] = []
     edges = [0]
@@ -75,6 +78,19 @@ def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
             f"pixels; choose the folder that holds the sweeps"
         )
     return found
+
+
+def _check_frames(name: str, images: Sequence[DicomFacts]) -> None:
+    """Refuse frames of several sizes, and damaged ones as far as seen, before any is decoded."""
+    if len(shapes := sorted({facts.frame_shape for facts in images})) > 1:
+        raise SweepError(
+            f"{name}: expected frames of one size, found {shapes[0]} and {shapes[1]}; "
+            f"keep other pictures out of it"
+        )
+    for facts in images:
+        syntax = UID(facts.syntax)
+        if syntax.is_compressed and syntax not in MPEGTransferSyntaxes:
+            check_dicom_frames(facts.path)
 
 
 def _check_turned(name: str, images: Sequence[DicomFacts]) -> None:

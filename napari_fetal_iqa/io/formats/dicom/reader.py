@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from pydicom.uid import ExplicitVRLittleEndian, ImplicitVRLittleEndian, MPEGTransferSyntaxes
 
 from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Picture, spacing_of
+from napari_fetal_iqa.io.formats.dicom.compressed_frames import check_beforehand
 from napari_fetal_iqa.io.formats.dicom.file import DicomFile, opened
 from napari_fetal_iqa.io.formats.dicom.header import ImageHeader, read_header
 from napari_fetal_iqa.io.formats.dicom.pixels import append_frames, count_frames, grey_frame_bytes
@@ -40,6 +41,7 @@ class DicomFacts:
 
     path: Path
     frames: int
+    frame_shape: tuple[int, int]
     grey_bytes: int
     calibration: Calibration
     turned_bits: int
@@ -96,6 +98,7 @@ def read_facts(path: Path) -> DicomFacts:
         return DicomFacts(
             path=path,
             frames=count,
+            frame_shape=(header.rows, header.columns),
             grey_bytes=count * grey_frame_bytes(header),
             calibration=header.calibration,
             turned_bits=header.bits_stored if header.photometric == "MONOCHROME1" else 0,
@@ -105,6 +108,18 @@ def read_facts(path: Path) -> DicomFacts:
             series_number=header.series_number,
             instance_number=header.instance_number,
         )
+
+
+def check_dicom_frames(path: Path) -> None:
+    """Find what can be found wrong of compressed frames without decoding all of them.
+
+    Raises
+    ------
+    SweepError
+        As :func:`read_dicom`.
+    """
+    with opened(path) as file:
+        check_beforehand(file, read_header(file), alone=False)
 
 
 def append_dicom_frames(stack: FrameStack, path: Path) -> Padding:

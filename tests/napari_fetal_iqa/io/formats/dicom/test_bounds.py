@@ -7,6 +7,7 @@ import subprocess
 import sys
 import zlib
 from collections.abc import Callable
+from functools import lru_cache
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,7 @@ def repeated_bytes(path: Path) -> Path:
     return compressed(path, RLE, image(), 0, [frame])
 
 
+@lru_cache
 def jpeg_2000(side: int, picture: int = 0) -> bytes:
     """Return a black square that holds a small picture."""
     pixels = np.zeros((side, side), np.uint8)
@@ -194,6 +196,24 @@ def ending_in(last: Callable[[bytes], bytes], picture: int) -> Callable[[Path], 
     def made(path: Path) -> Path:
         frame = jpeg_2000(4096, picture)
         return compressed(path, JPEG_2000, image(4096, 4096), 0, [frame] * 59 + [last(frame)])
+
+    return made
+
+
+def folder_with(side: int, end: int | None) -> Callable[[Path], Path]:
+    """Forty files of one frame of 16 megapixels, and another one, read after them."""
+
+    def made(folder: Path) -> Path:
+        folder.mkdir()
+        for number in range(41):
+            last = number == 40
+            uid = element(0x00080018, b"UI", f"1.2.{100 + number}\0".encode())
+            instance = element(0x00200013, b"IS", f"{number:02}".encode())
+            size = side if last else 4096
+            frame = jpeg_2000(size, 32)[: end if last else None]
+            path = folder / ("bad.dcm" if last else f"{number}.dcm")
+            compressed(path, JPEG_2000, uid + instance + image(size, size), 0, [frame])
+        return folder
 
     return made
 
@@ -228,6 +248,8 @@ HOSTILE: dict[str, Callable[[Path], Path]] = {
     "the last frame cut": ending_in(lambda frame: frame[: len(frame) // 2], 96),
     "the last frame cut, with an end": ending_in(lambda frame: frame[:99] + b"\xff\xd9", 96),
     "the last frame of another size": ending_in(lambda _: jpeg_2000(64, 64), 96),
+    "a folder whose last file is cut": folder_with(4096, -200),
+    "a folder whose last file has another size": folder_with(64, None),
     "a palette of nothing": palette_of(numbers(0, 0) * 250_000),
     "a palette that repeats nothing": palette_of(
         numbers(0, 1, 7) + numbers(0, 0) * 1000 + numbers(2, 1000, 6, 0) * 100_000
