@@ -132,14 +132,28 @@ def _count(name: str, nothing: str = "") -> Callable[[Row], str]:
     return text
 
 
+def _so_far(facts: SweepFacts | None) -> bool:
+    """Whether frames are left that neither the models nor this reviewer have seen."""
+    return facts is not None and not facts.reviewed and (facts.analysed or 0) < 1
+
+
 def _best(row: Row) -> str:
     best = row.facts.best_frame if row.facts else None
-    return "" if best is None else "none" if best < 0 else str(best)
+    if best is None:
+        return ""
+    if _so_far(row.facts):  # the abdomen may still come
+        return "…" if best < 0 else f"{best}…"
+    return "none" if best < 0 else str(best)
+
+
+def _best_key(row: Row) -> float | None:
+    best = _fact("best_frame")(row)
+    return None if best is not None and best < 0 and _so_far(row.facts) else best
 
 
 def _ac(row: Row) -> str:
     ac_mm = row.facts.ac_mm if row.facts else None
-    return "" if ac_mm is None else f"{ac_mm:.1f}"
+    return "" if ac_mm is None else f"{ac_mm:.1f}{'…' if _so_far(row.facts) else ''}"
 
 
 def reason(row: Row) -> str:
@@ -162,7 +176,10 @@ COLUMNS = (
         lambda row: _state_key(row.facts) if row.facts else None, number=False, width=10,
     ),
     Column("ac", "AC mm", "Abdominal circumference at the best frame", _ac, _fact("ac_mm")),
-    Column("best", "Best", "The frame to measure", _best, _fact("best_frame")),
+    Column(
+        "best", "Best", "The frame to measure; … while frames are still to be analysed", _best,
+        _best_key,
+    ),
     Column(
         "subject", "Subj.",
         "Subject: sweeps with the same letter are of one subject. Names are kept as salted hashes "
@@ -209,9 +226,11 @@ def tooltip(row: Row) -> str:
     analysed = facts.analysed or 0
     lines.append("Analysed" if analysed == 1 else f"{analysed:.0%} analysed by the models in use")
     if facts.best_frame is not None:
+        so_far = _so_far(facts)
         measured = f", AC {facts.ac_mm:.1f} mm" if facts.ac_mm is not None else ", not measured"
-        found = f"Best frame {facts.best_frame}{measured}"
-        lines.append(found if facts.best_frame >= 0 else "No frame shows the abdomen")
+        found = f"Best frame {'so far ' if so_far else ''}{facts.best_frame}{measured}"
+        none = f"No frame {'analysed so far ' if so_far else ''}shows the abdomen"
+        lines.append(found if facts.best_frame >= 0 else none)
     for name, count in facts.corrected_by.items():
         lines.append(f"{shown(name)} corrected {count} frame{'s' if count != 1 else ''}")
     if facts.reviewed_by:

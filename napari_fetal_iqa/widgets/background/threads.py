@@ -4,13 +4,28 @@ Qt's own pool has as many threads as the machine has cores: on two cores, two mo
 would let a sweep wait that is to be read.
 """
 
+import inspect
 from collections.abc import Callable
 from typing import Any
 
 from qtpy.QtCore import QThreadPool
-from superqt.utils import WorkerBase, create_worker
+from superqt.utils import FunctionWorker, GeneratorWorker, WorkerBase, create_worker
 
 _READERS, _ANALYSERS = 2, 2
+
+
+class _ClosingWorker(GeneratorWorker):
+    """Closes its generator where it ran, also where it was left in the middle.
+
+    Python would close it wherever the last hold of it is dropped, and a database that it has open
+    belongs to its thread alone.
+    """
+
+    def work(self) -> Any:
+        try:
+            return super().work()
+        finally:
+            self._gen.close()
 
 
 class Lane:
@@ -32,7 +47,14 @@ class Lane:
 
         What goes wrong in it is its ``errored`` signal, and nothing else.
         """
-        return create_worker(function, *arguments, _ignore_errors=True, _start_thread=False)
+        gives = inspect.isgeneratorfunction(function)
+        return create_worker(
+            function,
+            *arguments,
+            _worker_class=_ClosingWorker if gives else FunctionWorker,
+            _ignore_errors=True,
+            _start_thread=False,
+        )
 
     def start(self, worker: Any) -> None:
         """Start a worker in a thread of this lane."""

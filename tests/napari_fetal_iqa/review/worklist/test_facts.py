@@ -13,7 +13,7 @@ from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.frames.raw_frames import RawFrames
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, matches, reason, tooltip
-from napari_fetal_iqa.review.worklist.facts import FactFinder, note
+from napari_fetal_iqa.review.worklist.facts import FactFinder, SweepFacts, note
 from napari_fetal_iqa.review.worklist.listing import files_of
 
 SHAPE = (64, 80)
@@ -198,3 +198,19 @@ def test_rows_are_filtered_by_state_and_by_words(look, path, state, shown):
     assert {name for name, row in rows.items() if matches(row, "", state)} == shown
     assert not matches(rows["a"], "first elsewhere", State.ALL)
     assert matches(rows["a"], "EXAM first", State.ALL)
+
+
+def test_of_a_sweep_that_is_partly_analysed_no_frame_is_said_to_be_the_best_for_good(path):
+    text = {column.key: column for column in COLUMNS}
+
+    def shown(key, **facts):
+        row = Row(SweepSource(path), "case", SweepFacts(20, 1, "id", **facts))
+        return text[key].text(row), text[key].key_of(row), tooltip(row)
+
+    best, key, tip = shown("best", analysed=0.5, best_frame=-1)
+    assert (best, key) == ("…", None)
+    assert "No frame analysed so far shows the abdomen" in tip
+    assert shown("best", analysed=1.0, best_frame=-1)[:2] == ("none", -1)
+    assert shown("best", analysed=0.5, best_frame=-1, reviewed=True)[0] == "none"
+    assert shown("best", analysed=0.5, best_frame=12)[:2] == ("12…", 12)
+    assert shown("ac", analysed=0.5, best_frame=12, ac_mm=63.0)[0] == "63.0…"
