@@ -58,7 +58,7 @@ from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.shortcuts import Action
-from napari_fetal_iqa.widgets.small_screen import make_room
+from napari_fetal_iqa.widgets.small_screen import ScreenFit, is_low, make_room
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
 from napari_fetal_iqa.widgets.theme import dye, dye_anew, palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
@@ -180,6 +180,7 @@ class ReviewWidget(QWidget):
         self._page_before: QWidget = self.welcome
         self.frame_fit = FrameFit(self.viewer, lambda: self.layer, self)
         self._focus_ring = FocusRing(main_window(self.viewer))
+        self._screen_fit = ScreenFit(self.viewer, self)
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._pages)
@@ -219,6 +220,8 @@ class ReviewWidget(QWidget):
         self.worklist.action_requested.connect(self.do)
         self.candidates.visibility_changed.connect(self.page.candidates.setChecked)
         self.worklist.dock.visibility_changed.connect(self.page.worklist.setChecked)
+        for shown in (self.timeline_dock, self.candidates, self.worklist.dock):
+            shown.visibility_changed.connect(self._screen_fit.soon)
         self.keeper.watcher.news.connect(self.worklist.changed)
         self.welcome.again_requested.connect(self._open_last)
         self.page.analysis.reopen_requested.connect(self._reopen)
@@ -281,6 +284,8 @@ class ReviewWidget(QWidget):
             self._dock = dock
             hide_when_closed(dock)
             make_room(self.viewer, dock)
+            self.page.set_compact(is_low(self.viewer))
+            self._screen_fit.soon()
             action = dock.toggleViewAction()
             if action is not None:
                 self.viewer.window.window_menu.addAction(action)
@@ -309,6 +314,7 @@ class ReviewWidget(QWidget):
             return
         self._closed = True
         self._leave_opening()
+        self._screen_fit.stop()
         self.close_guard.remove()
         del self.close_guard, self._leave_opening  # which hold on to the window
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone

@@ -1,14 +1,30 @@
-"""Where the docks stand; on a screen too low for all of them, some become tabs."""
+"""Where the docks stand, and that the window is no larger than the screen."""
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QDockWidget
+from qtpy.QtCore import QObject, QPoint, QRect, Qt, QTimer
+from qtpy.QtWidgets import QDockWidget, QMainWindow
 
 from napari_fetal_iqa.widgets.viewer.compat import main_window, napari_docks
 
 LOW = 760
 """Pixels, as Qt counts them. napari's two docks, one above the other, the timeline below them, menu
 and status bar need 750 (napari 0.9.2): without this the timeline would lie below the screen."""
+
+_TITLE = "Fetal IQA review"
+"""Short enough for three tabs to be read beside each other."""
+_LAID_OUT_MS = (0, 400)
+"""The layout asks for less room only once it was made anew, and a window manager takes its time."""
+
+
+def is_low(viewer: Viewer) -> bool:
+    """Whether the screen is too low for all docks, one above the other."""
+    return available(main_window(viewer)).height() < LOW
+
+
+def available(window: QMainWindow) -> QRect:
+    """Return what the window may cover of its screen, in pixels as Qt counts them."""
+    screen = window.screen()
+    return QRect() if screen is None else screen.availableGeometry()
 
 
 def make_room(viewer: Viewer, panel: QDockWidget) -> None:
@@ -18,11 +34,64 @@ def make_room(viewer: Viewer, panel: QDockWidget) -> None:
     """
     window = main_window(viewer)
     window.setCorner(Qt.Corner.BottomRightCorner, Qt.DockWidgetArea.RightDockWidgetArea)
-    screen = window.screen()
-    if screen is None or screen.availableGeometry().height() >= LOW:
+    if not is_low(viewer):
         return
+    panel.setWindowTitle(_TITLE)
     for dock in napari_docks(viewer):
         window.tabifyDockWidget(panel, dock)
     panel.raise_()
-    if not window.isMaximized():
-        window.resize(window.size().boundedTo(screen.availableSize()))
+
+
+class ScreenFit(QObject):
+    """Keeps a window that grew for its docks within the screen.
+
+    A maximised window stays as it is, and so does one that somebody spread over several screens.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    parent : QObject
+        With its end the window is left alone.
+    """
+
+    def __init__(self, viewer: Viewer, parent: QObject) -> None:
+        super().__init__(parent)
+        self._viewer = viewer
+        self._timers = []
+        for wait_ms in _LAID_OUT_MS:
+            timer = QTimer(self)
+            timer.setSingleShot(True)
+            timer.setInterval(wait_ms)
+            timer.timeout.connect(self._fit)
+            self._timers.append(timer)
+
+    def soon(self) -> None:
+        """Look at the window's size once its docks are laid out."""
+        for timer in self._timers:
+            timer.start()
+
+    def stop(self) -> None:
+        """Leave the window alone from now on."""
+        for timer in self._timers:
+            timer.stop()
+
+    def _fit(self) -> None:
+        window = main_window(self._viewer)
+        room = available(window)
+        if room.isEmpty() or window.isMaximized() or window.isFullScreen():
+            return
+        around, inside = window.frameGeometry(), window.geometry()
+        screen = window.screen()
+        several = screen is not None and len(screen.virtualSiblings()) > 1
+        whole = screen.availableVirtualGeometry() if screen is not None and several else room
+        if whole.contains(around):
+            return
+        frame = around.size() - inside.size()
+        if around.width() > room.width() or around.height() > room.height():
+            window.resize(inside.size().boundedTo(room.size() - frame))
+        size = window.size() + frame
+        at_most = QPoint(room.right() + 1 - size.width(), room.bottom() + 1 - size.height())
+        window.move(
+            max(room.left(), min(around.left(), at_most.x())),
+            max(room.top(), min(around.top(), at_most.y())),
+        )

@@ -27,7 +27,7 @@ class Footer(QWidget):
         self.worklist = self._button(
             "Worklist",
             Action.TOGGLE_WORKLIST,
-            "Show or hide the list of sweeps, beside napari's list of layers",
+            "Show or hide the list of sweeps, left of the frames",
         )
         self.candidates = self._button(
             "Candidates",

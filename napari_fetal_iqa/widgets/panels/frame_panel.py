@@ -58,6 +58,7 @@ _WHOSE = {Source.MODEL: f"{_MODEL}'s outline", Source.EXPERT: f"{_EXPERT}'s outl
 _LARGE = "<span style='font-size:15pt'>{}</span>"
 _NO_AC = f"<span style='color:{colours.NONE}'>AC –</span>"
 _MOVING = "…"
+_TIGHT = 2
 
 
 class FramePanel(QWidget):
@@ -84,7 +85,7 @@ class FramePanel(QWidget):
         )
         self.diameters.setTextFormat(Qt.TextFormat.RichText)
 
-        column = QVBoxLayout(self)
+        self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.place)
         column.addWidget(self.quality)
@@ -127,7 +128,7 @@ class FramePanel(QWidget):
         return row
 
     def _tool_grid(self) -> QGridLayout:
-        grid = QGridLayout()
+        self._grid = grid = QGridLayout()
         self.tool_buttons: dict[Action, QPushButton] = {}
         for place, (text, action, tip) in enumerate(_TOOLS):
             button = QPushButton(f"{text}  {key_of(action)}")
@@ -142,6 +143,12 @@ class FramePanel(QWidget):
                 self.tool_buttons[action] = button
             grid.addWidget(button, *divmod(place, 3))
         return grid
+
+    def set_compact(self, compact: bool) -> None:
+        """Leave less room from row to row."""
+        between = _TIGHT if compact else -1  # as the style has it
+        self._column.setSpacing(between)
+        self._grid.setVerticalSpacing(between)
 
     def show_tool(self, tool: str) -> None:
         """Light the tool that the mouse has; none for one that has no button."""

@@ -34,6 +34,7 @@ from napari_fetal_iqa.widgets.panels.view_tools import ViewTools
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 _LAID_OUT_MS = 50
+_SPACING, _TIGHT = 4, 1
 
 
 class ReviewPage(QWidget):
@@ -81,8 +82,7 @@ class ReviewPage(QWidget):
         self.sections = (choices, self.finetuning, exporting)
 
         content = QWidget()
-        column = QVBoxLayout(content)
-        column.setSpacing(4)  # a low window shows what is done daily without scrolling
+        self._column = column = QVBoxLayout(content)
         column.addLayout(self._top_row())
         column.addWidget(_rule())
         column.addWidget(self.frame)
@@ -102,6 +102,7 @@ class ReviewPage(QWidget):
         for section in self.sections:
             column.addWidget(section)
         column.addStretch()
+        self.set_compact(False)
         self.scroll_area = QScrollArea()
         self.scroll_area.setWidgetResizable(True)
         self.scroll_area.setFrameShape(QScrollArea.Shape.NoFrame)
@@ -148,6 +149,11 @@ class ReviewPage(QWidget):
         button.setToolTip(with_key(tip, action))
         button.clicked.connect(lambda: self.action_requested.emit(action))
         return button
+
+    def set_compact(self, compact: bool) -> None:
+        """Leave less room between the parts, so that a low window shows what is done daily."""
+        self._column.setSpacing(_TIGHT if compact else _SPACING)
+        self.frame.set_compact(compact)
 
     def set_reviewed(self, reviewed: bool) -> None:
         """Let the parts be used that correct and analyse the sweep, while a review goes on."""

@@ -40,8 +40,13 @@ def hide_when_closed(dock: QDockWidget) -> None:
 
 
 def beside_layer_list(viewer: Viewer, dock: QDockWidget) -> None:
-    """Put a dock behind one tab with napari's list of layers, so that it takes no room (0.9.2)."""
-    main_window(viewer).tabifyDockWidget(viewer.window._qt_viewer.dockLayerList, dock)
+    """Put a dock behind one tab with napari's list of layers, so that it takes no room (0.9.2).
+
+    Where the list does not stand in the dock's own column, it stays there alone.
+    """
+    window, layers = main_window(viewer), viewer.window._qt_viewer.dockLayerList
+    if window.dockWidgetArea(layers) == window.dockWidgetArea(dock):
+        window.tabifyDockWidget(layers, dock)
 
 
 def see_through_polygon(layer: Labels, opacity: float) -> None:

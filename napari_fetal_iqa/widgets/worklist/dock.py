@@ -1,4 +1,4 @@
-"""Where the worklist stands in napari's window: a tab beside napari's list of layers."""
+"""Where the worklist stands in napari's window: on the left, a tab beside napari's layers."""
 
 from functools import cached_property
 
