@@ -216,7 +216,8 @@ def main():
     parser.add_argument(
         "--pyside6",
         action="store_true",
-        help="the tests with a window alone, on PySide6, in an environment of its own",
+        help="the tests with a window alone, on PySide6, in an environment of its own; with "
+        "--python 3.12 or newer, as PySide6 6.12 miscounts None, which ends an older Python",
     )
     options, arguments = parser.parse_known_args()
     if options.pyside6 and options.job == "tests":

@@ -108,11 +108,14 @@ class Desk:
         self.draw()
 
     def draw(self, seconds=0.0):
-        """Let the window answer and draw."""
+        """Let the window answer and draw, and Qt delete what is gone: no loop does it here."""
+        from qtpy.QtCore import QEvent
+
         end = time.monotonic() + seconds
         self.application.processEvents()
         while time.monotonic() < end:
             self.application.processEvents()
+        self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
     def sequence(self, number):
         """Open a sweep, and make the changes of one sequence."""

@@ -76,8 +76,11 @@ class Desk:
         self.draw()
 
     def draw(self):
-        """Let the window answer and draw."""
+        """Let the window answer and draw, and Qt delete what is gone: no loop does it here."""
+        from qtpy.QtCore import QEvent
+
         self.application.processEvents()
+        self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 
     def wait(self, condition):
         """Let the window work until something is so."""
