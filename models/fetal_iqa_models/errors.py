@@ -11,10 +11,17 @@ class ModelError(Exception):
 
     Names of files and tensors are in the messages, and may be a stranger's: what would move the
     cursor or begin a line is a space here.
+
+    Parameters
+    ----------
+    message : str
+    in_window : str, optional
+        The message for who has no terminal, where the message speaks of commands or options.
     """
 
-    def __init__(self, message: str = "") -> None:
+    def __init__(self, message: str = "", in_window: str | None = None) -> None:
         super().__init__(printable(message))
+        self.in_window = printable(message if in_window is None else in_window)
 
 
 class WeightsError(ModelError):

@@ -1,11 +1,13 @@
 """The command ``napari-fetal-iqa``."""
 
 import sys
+from typing import Annotated
 
 import typer
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights
+from napari_fetal_iqa.cli.terminal import read_in_window, to_reader
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
 
@@ -27,12 +29,21 @@ app.add_typer(models.app, name="models")
 app.add_typer(corrections.app, name="corrections")
 
 
+@app.callback()
+def _begin(
+    for_window: Annotated[bool, typer.Option("--for-window", hidden=True)] = False,
+) -> None:
+    read_in_window(for_window)
+
+
 def main() -> None:
     """Run the command; an error that a user can cause is one line and exit code 1."""
     try:
         app()
     except (FetalIqaError, ModelError) as error:
-        typer.echo(f"napari-fetal-iqa: {shown(error)}", err=True)
+        in_window = error.in_window if isinstance(error, ModelError) else str(error)
+        said = to_reader(str(error), in_window)
+        typer.echo(f"napari-fetal-iqa: {shown(said)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:
         typer.echo("napari-fetal-iqa: stopped", err=True)

@@ -11,9 +11,10 @@ import typer
 from fetal_iqa_models import model_id
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.cli.terminal import echo, to_reader
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
+from napari_fetal_iqa.model_library.in_use import FOR
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
@@ -33,6 +34,8 @@ Model = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for other programs.")]
 
 _LONGEST_NAME = 40
+_TASKS = "cls scores frames, seg outlines the abdomen."
+_REOPEN = "close and reopen the window if it is open"
 
 
 @app.command("list")
@@ -99,13 +102,30 @@ def use(
 
 @app.command()
 def rollback(
-    task: Annotated[Task, typer.Argument(help="cls scores frames, seg outlines the abdomen.")],
+    task: Annotated[Task, typer.Argument(help=_TASKS)],
 ) -> None:
     """Go back to the model that was in use before; once more goes one step further.
 
     Example: napari-fetal-iqa models rollback cls
     """
     _report(ModelLibrary().rollback(task))
+
+
+@app.command("use-none")
+def use_none(
+    task: Annotated[Task, typer.Argument(help=_TASKS)],
+) -> None:
+    """Have no model in use for a task; rollback undoes that.
+
+    Example: napari-fetal-iqa models use-none cls
+    """
+    ModelLibrary().use_none(task)
+    echo(
+        to_reader(
+            f"no model is in use for {task}; {_REOPEN}",
+            f"No model is in use for the {FOR[task]} now",
+        )
+    )
 
 
 @app.command()
@@ -173,7 +193,8 @@ def delete(
         raise ModelError(reason)
     if not yes:
         if not sys.stdin.isatty():
-            raise ModelError(f"{entry.id}: not deleted, as nobody can confirm it; give --yes")
+            said = f"{entry.id}: not deleted, as nobody can confirm it"
+            raise ModelError(f"{said}; give --yes", said)
         typer.confirm(f"Delete {entry.id} ({plain(entry.reference)}) for good?", abort=True)
     library.delete(entry)
     echo(f"{entry.id}: deleted")
@@ -181,9 +202,12 @@ def delete(
 
 def _report(entry: ModelEntry) -> None:
     if entry.card is not None:
+        task, name = entry.card.task, plain(entry.card.name)
         echo(
-            f"{entry.id} ({entry.hash[:12]}, {plain(entry.card.name)}) is in use for "
-            f"{entry.card.task}; close and reopen the window if it is open"
+            to_reader(
+                f"{entry.id} ({entry.hash[:12]}, {name}) is in use for {task}; {_REOPEN}",
+                f"{entry.id} ({name}) is in use for the {FOR[task]} now",
+            )
         )
 
 

@@ -14,8 +14,8 @@ _OWN_NAME = re.compile(r"^napari-fetal-iqa: ")
 
 
 def command(*arguments: str) -> list[str]:
-    """Return how to run ``napari-fetal-iqa`` with these arguments."""
-    return [sys.executable, "-m", "napari_fetal_iqa", *arguments]
+    """Return how to run ``napari-fetal-iqa`` with these arguments, to be read in the window."""
+    return [sys.executable, "-m", "napari_fetal_iqa", "--for-window", *arguments]
 
 
 def print_progress(done: int, total: int) -> None:

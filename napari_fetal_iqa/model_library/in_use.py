@@ -16,6 +16,8 @@ from napari_fetal_iqa.storage.settings import load_settings, save_settings
 logger = logging.getLogger(__name__)
 
 TASKS: tuple[Task, ...] = ("cls", "seg")
+FOR: dict[Task, str] = {"cls": "quality", "seg": "outline"}
+"""What a task gives, as the window calls it."""
 
 _REMEMBERED = 100
 _HISTORY = TypeAdapter(dict[Task, tuple[str, ...]])
@@ -41,6 +43,10 @@ def locate(reference: str) -> Path:
     return Path(os.path.realpath(folder))
 
 
+def _same(one: str, other: str) -> bool:
+    return locate(one) == locate(other)
+
+
 class UseHistory:
     """Changes which model is in use, and remembers what was, per task and oldest first.
 
@@ -60,7 +66,7 @@ class UseHistory:
         return [reference for remembered in self._load().values() for reference in remembered]
 
     def take(self, task: Task, reference: str) -> None:
-        """Take a model into use for a task.
+        """Take a model into use for a task; an empty reference: none from now on.
 
         Raises
         ------
@@ -68,12 +74,12 @@ class UseHistory:
             Where the settings or the history cannot be written.
         """
         current = reference_in_use(task)
-        if current and locate(current) == locate(reference):
+        if current == reference or (current and reference and _same(current, reference)):
             return
         before = [*self._before(task), *([current] if current else [])]
         self._keep(task, before)  # and again below: a kill in between forgets nothing
         _put_in_use(task, reference)
-        self._keep(task, [*before, reference])
+        self._keep(task, [*before, *([reference] if reference else [])])
 
     def back(self, task: Task, reason_against: Callable[[str], str | None]) -> str | None:
         """Take what was in use before into use again.
@@ -104,7 +110,7 @@ class UseHistory:
         """Return what was in use until what is in use now was."""
         current = reference_in_use(task)
         before = list(self._load()[task])
-        while before and current and locate(before[-1]) == locate(current):
+        while before and current and _same(before[-1], current):
             before.pop()
         return before
 

@@ -11,7 +11,13 @@ from pathlib import Path
 from fetal_iqa_models.cards import DEMO_MODELS, ModelCard, model_hash, model_id
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.hold_out import doubtful, hold_out, is_worse
-from napari_fetal_iqa.model_library.in_use import Task, UseHistory, locate, references_in_use
+from napari_fetal_iqa.model_library.in_use import (
+    FOR,
+    Task,
+    UseHistory,
+    locate,
+    references_in_use,
+)
 from napari_fetal_iqa.model_library.soundness import check_usable, sound_card
 from napari_fetal_iqa.storage import paths
 
@@ -98,10 +104,12 @@ class ModelLibrary:
         if not found:
             raise ModelError(
                 f"{text or 'an empty name'}: no such model; give an id, 4 digits of a hash or "
-                "more, or a folder (napari-fetal-iqa models list says what is here)"
+                "more, or a folder (napari-fetal-iqa models list says what is here)",
+                f"{text}: no such model is here any more",
             )
         several = ", ".join(f"{entry.hash[:12]} in {entry.reference}" for entry in found)
-        raise ModelError(f"{text}: may be any of {several}; give more of the hash, or the folder")
+        said = f"{text}: may be any of {several}"
+        raise ModelError(f"{said}; give more of the hash, or the folder", said)
 
     def lineage(self, entry: ModelEntry) -> list[ModelEntry | str]:
         """Return a model, its parent, and so on to the oldest; one that is not here in words."""
@@ -124,11 +132,22 @@ class ModelLibrary:
         card = check_usable(entry.reference)
         worse = is_worse(card)
         if worse and not although_worse:
-            raise ModelError(f"{entry.id}: {worse}; give --although-worse to use it all the same")
+            said = f"{entry.id}: {worse}"
+            raise ModelError(f"{said}; give --although-worse to use it all the same", said)
         self._history.take(card.task, entry.reference)
         if worse:
             return worse
         return NOT_JUDGED if card.parent and hold_out(card) is None else doubtful(card)
+
+    def use_none(self, task: Task) -> None:
+        """Have no model in use for a task; ``rollback`` takes the one before into use again.
+
+        Raises
+        ------
+        ModelError
+            Where the settings or the history cannot be written.
+        """
+        self._history.take(task, "")
 
     def rollback(self, task: Task) -> ModelEntry:
         """Take what was in use for a task before into use again; once more, one step further.
@@ -150,7 +169,9 @@ class ModelLibrary:
         if reference is None:
             raise ModelError(
                 f"{task}: no model is known to have been in use before; choose one with "
-                "napari-fetal-iqa models use"
+                "napari-fetal-iqa models use",
+                f"No other model for the {FOR[task]} is known to have been in use before; choose "
+                "one of the list",
             )
         return _entry(reference, in_use=True)
 

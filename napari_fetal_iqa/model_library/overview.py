@@ -1,12 +1,19 @@
 """All models of this machine at a glance: what a list of them shows."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Self
 
 from fetal_iqa_models.cards import Task, model_id
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.soundness import missing_weights
-from napari_fetal_iqa.model_library.wording import in_words, metrics_table, plain
+from napari_fetal_iqa.model_library.wording import (
+    IN_USE,
+    fact,
+    in_words,
+    metrics_table,
+    plain,
+)
 
 
 @dataclass(frozen=True)
@@ -44,6 +51,12 @@ class ModelRow:
     worse: str = ""
     why_kept: str = ""
     details: tuple[str, ...] = ()
+
+    def used(self, in_use: bool) -> Self:
+        """Return the row of the same model in use, or not; its details say so, too."""
+        stale, now = (fact(IN_USE, "yes" if one else "no") for one in (not in_use, in_use))
+        details = tuple(now if line == stale else line for line in self.details)
+        return replace(self, in_use=in_use, details=details)
 
 
 def model_rows(library: ModelLibrary) -> list[ModelRow]:

@@ -16,6 +16,7 @@ _SIDES = {
     "test": "On the test set",
 }
 DOES = {"cls": "scores the quality of frames", "seg": "outlines the abdomen"}
+IN_USE = "in use"
 
 _LONGEST_TEXT = 500  # a card may have a megabyte of them
 
@@ -51,7 +52,7 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         "id": entry.id,
         "hash": entry.hash,
         "task": f"{card.task}, {DOES[card.task]}",
-        "in use": "yes" if entry.in_use else "no",
+        IN_USE: "yes" if entry.in_use else "no",
         "kept": "comes with the program" if entry.shipped else plain(entry.reference),
         "encoder": f"{plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
@@ -62,11 +63,16 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         "made with": f"napari-fetal-iqa {plain(card.tool_version) or 'of unknown version'}",
     }
     for name, text in facts.items():
-        yield f"{name + ':':12}{text}"
+        yield fact(name, text)
     if card.demo:
         yield "A demo model, trained on phantoms only: not for clinical use."
     if worse := is_worse(card):
         yield f"It is {worse}."
+
+
+def fact(name: str, text: str) -> str:
+    """Write one fact of a model as a line."""
+    return f"{name + ':':12}{text}"
 
 
 def _ancestor(known: ModelEntry | str) -> str:

@@ -1,12 +1,13 @@
 """Models without a terminal: seen, used, sent, received and deleted in the window."""
 
 import json
+import re
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
-from qtpy.QtCore import QMimeData, QPointF, Qt, QUrl
+from qtpy.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 
@@ -104,6 +105,57 @@ def test_a_model_arrives_by_drop_is_used_and_given_back(
     ended(dialog, qtbot)
     assert name not in names(dialog)
     assert not Path(kept).exists()
+
+
+def places(dialog):
+    tab = dialog.tabs.currentWidget()
+    return [button.mapTo(dialog, QPoint()) for button in tab.findChildren(QPushButton)]
+
+
+@pytest.mark.timeout(600)
+def test_use_none_and_back_in_plain_words_and_nothing_moves(dialog, qtbot):
+    row_of(dialog, "demo-cls" if "demo-cls" in names(dialog) else names(dialog)[0])
+    library, settings = dialog.library, dialog.parent().settings_file
+    before, size = places(dialog), dialog.size()
+    said = []
+    dialog.runner.ended.connect(lambda _, words: said.append(words))
+
+    def in_use():
+        mark = library.table.currentItem().text(0) == "in use"
+        line = next(
+            line
+            for line in library.details.toPlainText().splitlines()
+            if line.startswith("in use:")
+        )
+        assert line.endswith("yes" if mark else "no")
+        assert library.chosen.in_use is mark
+        return mark
+
+    assert in_use()
+    library.none.click()
+    assert places(dialog) == before
+    ended(dialog, qtbot)
+    assert settings.settings.cls_model == load_settings().cls_model == ""
+    assert not in_use()
+    library.back.click()
+    ended(dialog, qtbot)
+    assert settings.settings.cls_model == load_settings().cls_model == "demo-cls"
+    assert in_use()
+    library.back.click()  # nothing was before: refused
+    ended(dialog, qtbot)
+    assert dialog.job.error.isVisible()
+    assert dialog.job.error.dismiss.isVisible()
+    assert (places(dialog), dialog.size()) == (before, size)
+    assert len(said) == 3
+    assert not re.search(r"napari-fetal-iqa|--|reopen|\bcls\b:", "\n".join(said))
+    dialog.job.end(False, "a long reason, " * 60)
+    dialog.layout().activate()
+    assert (places(dialog), dialog.size()) == (before, size)
+    for button in (*dialog.findChildren(QPushButton),):
+        assert not button.autoDefault(), button.text()
+    library.table.setFocus()
+    qtbot.keyClick(library.table, Qt.Key.Key_Return)
+    assert not dialog.runner.running
 
 
 @pytest.mark.timeout(600)

@@ -56,12 +56,16 @@ def fetch_weights(
     if source.page is not None:
         raise WeightsError(
             f"the weights of {encoder} ({spec.terms}) are not on the hub: download "
-            f"{source.page} and give it to: weights import {encoder} {source.file}"
+            f"{source.page} and give it to: weights import {encoder} {source.file}",
+            f"the weights of {encoder} ({spec.terms}) cannot be fetched: download "
+            f"{source.page}, then import the file",
         )
     if spec.restricted and not accept_licence:
         raise WeightsError(
             f"the weights of {encoder} ({source.repository}) are under {spec.terms}; "
-            "if you accept that, fetch them with --accept-licence"
+            "if you accept that, fetch them with --accept-licence",
+            f"the weights of {encoder} ({source.repository}) are under {spec.terms}; accept the "
+            "licence first",
         )
     try:
         return _fetch(encoder, source, store, progress)
@@ -87,7 +91,8 @@ def _fetch(
     except HubError as error:
         raise HubError(
             f"{error}. By hand: download {page(source)} and give it to: "
-            f"weights import {encoder} {source.file}"
+            f"weights import {encoder} {source.file}",
+            f"{error.in_window}. By hand: download {page(source)}, then import the file",
         ) from error
     try:
         stored = import_weights(
@@ -101,6 +106,7 @@ def _fetch(
         raise
     except WeightsError as error:
         clear_downloads(fetched.path.parent)  # else it would count as finished for ever
-        raise WeightsError(f"{error}; what was downloaded is deleted") from error
+        gone = "what was downloaded is deleted"
+        raise WeightsError(f"{error}; {gone}", f"{error.in_window}; {gone}") from error
     clear_downloads(fetched.path.parent)
     return stored

@@ -129,7 +129,7 @@ def open_from(url: str, start: int) -> Iterator[httpx2.Response]:
     with closing(response):
         # not by hf_raise_for_status: it reads the text of a refusal, which may have no end
         if response.status_code not in (httpx2.codes.OK, httpx2.codes.PARTIAL_CONTENT):
-            raise HubError(_refusal(response.status_code))
+            raise _refusal(response.status_code)
         yield response
 
 
@@ -142,7 +142,7 @@ def _hub_errors() -> Iterator[None]:
         raise
     except HfHubHTTPError as error:
         gone = isinstance(error, RepositoryNotFoundError)
-        raise HubError(_refusal(401 if gone else error.response.status_code)) from error
+        raise _refusal(401 if gone else error.response.status_code) from error
     except (NoAnswerError, httpx2.TimeoutException) as error:
         raise HubError("no connection to the hub (no answer in time)") from error
     except (httpx2.RemoteProtocolError, httpx2.TooManyRedirects, httpx2.DecodingError) as error:
@@ -157,15 +157,13 @@ def _hub_errors() -> Iterator[None]:
         raise HubError("no connection to the hub (its answer makes no sense)") from error
 
 
-def _refusal(status: int) -> str:
+def _refusal(status: int) -> HubError:
     if status in (401, 403):
-        return (
-            "the hub asks for a login: the repository is gone, or has terms to accept there "
-            "(then log in with: hf auth login)"
-        )
+        why = "the hub asks for a login: the repository is gone, or has terms to accept there"
+        return HubError(f"{why} (then log in with: hf auth login)", why)
     with suppress(ValueError):
-        return f"the hub answers {status} {HTTPStatus(status).phrase}"
-    return f"the hub answers {status}"
+        return HubError(f"the hub answers {status} {HTTPStatus(status).phrase}")
+    return HubError(f"the hub answers {status}")
 
 
 def _endpoint() -> str:

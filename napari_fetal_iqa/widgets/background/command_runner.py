@@ -102,6 +102,6 @@ class CommandRunner(QObject):
         if not done:
             lines = [line for line in errors.splitlines() if line.strip()]
             ours = [for_people(line) for line in lines if line.startswith("napari-fetal-iqa: ")]
-            said = "\n".join(ours) or (lines[-1] if lines else "The command ended without a word")
+            said = "\n".join(ours) or (lines[-1] if lines else "It ended without saying why")
         process.deleteLater()
         self.ended.emit(done, said)

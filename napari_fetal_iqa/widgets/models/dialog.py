@@ -1,12 +1,20 @@
 """The dialog of models and weights: what the commands do, for people without a terminal."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import Signal
 from qtpy.QtGui import QDragEnterEvent, QDropEvent, QShowEvent
-from qtpy.QtWidgets import QDialog, QFileDialog, QMessageBox, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import (
+    QDialog,
+    QFileDialog,
+    QMessageBox,
+    QPushButton,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
 
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
@@ -72,6 +80,8 @@ class ModelsDialog(QDialog):
         column = QVBoxLayout(self)
         column.addWidget(self.tabs, stretch=1)
         column.addWidget(self.job)
+        for button in self.findChildren(QPushButton):
+            button.setAutoDefault(False)  # Enter presses nothing, wherever it was meant for
         self.runner = CommandRunner(self)
         self._connect()
 
@@ -82,7 +92,7 @@ class ModelsDialog(QDialog):
         runner.ended.connect(self._ended)
         self.job.cancel_requested.connect(self._cancel)
         library.use_requested.connect(self.use)
-        library.none_requested.connect(lambda task: self._choose(task, ""))
+        library.none_requested.connect(self.use_none)
         library.back_requested.connect(self.go_back)
         library.delete_requested.connect(self._ask_to_delete)
         library.pack_requested.connect(self._ask_where_to_pack)
@@ -127,7 +137,7 @@ class ModelsDialog(QDialog):
             return
         used = {locate(reference) for task in TASKS if (reference := self._reference(task))}
         self.library.show_models(
-            [replace(row, in_use=locate(row.reference) in used) for row in self.seen.models]
+            [row.used(locate(row.reference) in used) for row in self.seen.models]
         )
 
     def _reference(self, task: Task) -> str:
@@ -154,6 +164,13 @@ class ModelsDialog(QDialog):
             worker.returned.connect(lambda card: self._choose(card.task, row.reference))
             worker.errored.connect(lambda error: self.job.end(False, str(error)))
             MODELS.start(worker)
+
+    def use_none(self, task: str) -> None:
+        """Use no model for a task."""
+        if self._own:
+            self.runner.run("Taking the model out of use…", "models", "use-none", task)
+        elif task in TASKS:
+            self._choose(task, "")
 
     def go_back(self, task: str) -> None:
         """Use what was in use for a task before."""
@@ -200,7 +217,9 @@ class ModelsDialog(QDialog):
 
     def _agreed(self, question: str) -> bool:
         buttons = QMessageBox.StandardButton
-        answer = QMessageBox.question(self, "Models", question, buttons.Yes | buttons.Cancel)
+        answer = QMessageBox.question(
+            self, "Models", question, buttons.Yes | buttons.Cancel, buttons.Cancel
+        )
         return answer == buttons.Yes
 
     def dragEnterEvent(self, event: QDragEnterEvent | None) -> None:

@@ -13,11 +13,12 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fetal_iqa.model_library.in_use import FOR, Task
 from napari_fetal_iqa.model_library.overview import ModelRow
 from napari_fetal_iqa.widgets.models.table import RowTable
 
 _HEADS = ("", "Model", "Name", "For", "Measured", "Made from", "Licence")
-_FOR = {"cls": "quality", "seg": "outline", None: ""}
+_FOR: dict[Task | None, str] = {"cls": FOR["cls"], "seg": FOR["seg"], None: ""}
 
 
 class LibraryTab(QWidget):

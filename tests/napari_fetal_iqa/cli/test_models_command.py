@@ -2,6 +2,8 @@
 
 import io
 import json
+import re
+import shutil
 import sys
 
 import numpy as np
@@ -213,7 +215,35 @@ def test_what_cannot_be_is_one_line(run):
     assert run("models", "rollback", "xyz")[0] == 2
 
 
-@pytest.mark.parametrize("command", ["list", "show", "use", "rollback", "delete", "pack", "add"])
+def test_the_window_reads_no_word_of_a_terminal(run, make_model):
+    """The same commands as in a terminal; neither commands nor options are named."""
+    make_model("worse", parent="demo-cls", metrics=WORSE)
+    for place in ("one", "two"):
+        shutil.copytree(paths.models() / "worse", paths.models() / place)
+    digits = model_hash(paths.models() / "worse")[:4]
+    for arguments, word in (
+        (("models", "rollback", "cls"), "quality is known"),
+        (("models", "use", "nothing"), "no such model"),
+        (("models", "use", digits), "any of"),
+        (("models", "use", "worse"), "worse than its parent"),
+        (("models", "use", "worse", "--although-worse"), "in use for the quality now"),
+        (("models", "use-none", "cls"), "quality now"),
+        (("models", "rollback", "cls"), "in use for the quality now"),
+        (("models", "delete", "one"), "nobody can confirm"),
+        (("weights", "fetch", "fetalclip"), "accept the licence"),
+        (("weights", "fetch", "usfm"), "then import the file"),
+    ):
+        _, out, err = run("--for-window", *arguments)
+        said = (out + err).removeprefix("napari-fetal-iqa: ")
+        assert word in said
+        assert not re.search(r"napari-fetal-iqa|(^|\s)--\w|reopen|weights import|models use", said)
+        terminal = run(*arguments)  # and the next reader is a terminal again
+        assert "use-none" in arguments or terminal[1] + terminal[2] != out + err
+
+
+@pytest.mark.parametrize(
+    "command", ["use-none", "list", "show", "use", "rollback", "delete", "pack", "add"]
+)
 def test_help_teaches(run, command):
     code, out, _ = run("models", command, "--help")
     assert code == 0

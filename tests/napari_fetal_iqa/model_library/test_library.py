@@ -271,6 +271,15 @@ def test_rollback_brings_a_model_back_where_none_was_chosen(library, kept):
     assert library.rollback("cls").card.name == "mine"
 
 
+def test_rollback_undoes_use_none_where_nothing_else_ever_changed(library):
+    library.use_none("cls")
+    assert reference_in_use("cls") == ""
+    library.use_none("cls")
+    assert library.rollback("cls").reference == "demo-cls"
+    with pytest.raises(ModelError, match="no model is known"):
+        library.rollback("cls")
+
+
 def test_rollback_passes_over_models_that_are_gone(library, kept, caplog):
     for name in ("first", "second", "third"):
         kept(name, content=name)

@@ -85,4 +85,4 @@ def test_what_is_no_progress_is_said_to_people(line):
 
 def test_a_command_speaks_to_people_without_its_name():
     assert command.for_people("napari-fetal-iqa: x.zip: damaged") == "x.zip: damaged"
-    assert command.command("models", "list")[1:] == ["-m", "napari_fetal_iqa", "models", "list"]
+    assert command.command("models", "list")[3:] == ["--for-window", "models", "list"]
