@@ -29,6 +29,7 @@ class SweepActions:
         self._view = view
         self._session = view.session
         self._corrected = corrected
+        self._hidden_for_good = False
         self.handlers: Mapping[Action, Callable[[], None]] = {
             Action.PREVIOUS_FRAME: self.previous_frame,
             Action.NEXT_FRAME: self.next_frame,
@@ -236,12 +237,13 @@ class SweepActions:
 
     def hide_while_held(self) -> None:
         """Hide all that lies on the frame until the key is released."""
+        self._hidden_for_good = self._view.marks_hidden
         self._view.hide_marks(True)
 
     def released(self, action: Action) -> None:
         """Undo what lasts while a key is held."""
         if action is Action.HIDE_WHILE_HELD:
-            self._view.hide_marks(False)
+            self._view.hide_marks(self._hidden_for_good)
 
     def toggle_fill(self) -> None:
         """Show the masks filled, or their outlines."""

@@ -5,7 +5,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from napari.utils.events import Event
 from qtpy.QtCore import QObject, QTimer, Signal
-from superqt.utils import create_worker
 
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -16,6 +15,7 @@ from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.background.threads import KEEPING
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.shortcuts import Action, status_hint
 from napari_fetal_iqa.widgets.sweep_tools import SweepTools
@@ -281,7 +281,7 @@ class SweepPresenter(QObject):
         if analysis is not None and self._new_results:
             self._new_results = False
             # of some frames, too: the next analysis goes on from there
-            create_worker(cache.save, analysis).start()
+            KEEPING.start(KEEPING.worker(cache.save, analysis))
 
     def _check_models(self) -> None:
         """Notice where what is on the screen was made with other models than those chosen."""

@@ -46,7 +46,7 @@ from napari_fetal_iqa.widgets.background.tasks import (
     is_prepared,
     prepare_sweep,
 )
-from napari_fetal_iqa.widgets.background.threads import READING
+from napari_fetal_iqa.widgets.background.threads import ANALYSING, KEEPING, READING
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
 from napari_fetal_iqa.widgets.focus_ring import FocusRing
@@ -328,6 +328,8 @@ class ReviewWidget(QWidget):
             self.models.close_for_good()
         self.page.export.close_process()
         self.runner.close()
+        ANALYSING.end()
+        KEEPING.end()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.events.theme.disconnect(self._follow_theme)

@@ -14,6 +14,32 @@ def cover(review):
     review.viewer.add_image(np.ones((200, 300), np.float32), name="a picture")
 
 
+def cover_with_labels(review):
+    review.viewer.add_labels(np.full((200, 300), 3, np.uint8), opacity=1.0)
+
+
+def cover_with_a_shape(review):
+    sheet = np.array([[-9, -9], [-9, 999], [999, 999], [999, -9]])
+    review.viewer.add_shapes([sheet], face_color="black", opacity=1.0)
+
+
+def cover_with_a_surface(review):
+    corners = np.array([[-9.0, -9], [-9, 999], [999, 999], [999, -9]])
+    review.viewer.add_surface((corners, np.array([[0, 1, 2], [0, 2, 3]]), np.ones(4)))
+
+
+def thicken(review):
+    review.viewer.dims.margin_left = (3 * review.layer.scale[0], 0, 0)
+
+
+def show_as_grid(review):
+    review.viewer.canvas.grid.enabled = True
+
+
+def look_away(review):
+    review.viewer.scene.camera.center = (0, 1e4, 1e4)
+
+
 def exchange_axes(review):
     review.viewer.dims.order = (1, 0, 2)
 
@@ -30,6 +56,12 @@ def hide(review):
     ("disturb", "reason"),
     [
         (cover, "another image lies over the sweep"),
+        (cover_with_labels, "another layer lies over the sweep"),
+        (cover_with_a_shape, "another layer lies over the sweep"),
+        (cover_with_a_surface, "another layer lies over the sweep"),
+        (thicken, "the view shows several frames as one, by the thickness of its slices"),
+        (show_as_grid, "the layers lie beside each other, as a grid"),
+        (look_away, "the frame lies beside what the window shows"),
         (exchange_axes, "the axes of the view are exchanged"),
         (show_in_3d, "the 3D view shows no single frame"),
         (hide, "the sweep is hidden"),
@@ -55,8 +87,35 @@ def test_a_frame_that_is_not_seen_is_not_corrected_until_it_is_brought_to_the_fr
 def test_a_layer_that_can_be_seen_through_is_no_hindrance(review, store, phantom):
     review.viewer.add_image(np.ones((200, 300), np.float32), blending="additive")
     review.viewer.add_points(np.zeros((3, 2)))
+    review.viewer.add_image(np.ones((200, 300), np.float32), translate=(5000, 5000))
+    review.viewer.add_image(np.ones((9, 9), np.float32), name="in a corner")
+    review.viewer.add_labels(np.zeros((200, 300), np.uint8), opacity=1.0)
+    review.viewer.add_labels(np.ones((200, 300), np.uint8), opacity=0.7)
     review.do(Action.LABEL_OPTIMAL)
     assert len(store.corrections(phantom.sweep.identity)) == 1
+
+
+def test_a_layer_with_more_dimensions_breaks_no_fit(review, store, phantom):
+    review.viewer.add_image(np.zeros((3, *review.layer.data.shape), np.uint8), visible=False)
+    camera = review.viewer.scene.camera
+    camera.center = (0, 1e4, 1e4)
+    review.frame_fit.fit()
+    low, high = review.layer.extent.world[:, -2:]
+    assert np.allclose(camera.center[-2:], (low + high) / 2)
+    review.frame_fit._follow()  # as after the canvas grew
+    review.do(Action.LABEL_OPTIMAL)
+    assert len(store.corrections(phantom.sweep.identity)) == 1
+
+
+def test_a_tap_of_space_does_not_show_what_h_had_hidden(review):
+    review.do(Action.TOGGLE_OVERLAY)
+    review.do(Action.HIDE_WHILE_HELD)
+    review._released(Action.HIDE_WHILE_HELD)
+    assert review.presenter.view.marks_hidden
+    review.do(Action.TOGGLE_OVERLAY)
+    review.do(Action.HIDE_WHILE_HELD)
+    review._released(Action.HIDE_WHILE_HELD)
+    assert not review.presenter.view.marks_hidden
 
 
 OURS = ["Model's outline", "Free calipers", "Abdomen", "Calipers"]

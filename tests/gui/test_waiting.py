@@ -1,17 +1,23 @@
 """What waits for what: reading never for models, and an analysis that is ended loses nothing."""
 
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 from qtpy.QtCore import QThreadPool
 
-from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef, cache
 from napari_fetal_iqa.contributions.layers import sweep_layer
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
 
 pytestmark = pytest.mark.gui
 
 SECONDS = 1000
+SETUP = AnalysisSetup(
+    ModelRef(id="cls-0000", hash="0" * 64, name="quality"),
+    ModelRef(id="seg-1111", hash="1" * 64, name="outline"),
+)
 
 
 @pytest.fixture
@@ -81,3 +87,25 @@ def test_what_was_computed_stays_when_an_analysis_is_cancelled(
     qtbot.waitUntil(lambda: not review.runner.running, timeout=120 * SECONDS)
     assert session.analysis.complete
     assert np.array_equal(session.analysis.quality[done], first.quality[done])
+
+
+def test_what_was_computed_is_on_the_disk_once_the_window_is_closed(review, phantom):
+    analysis = Analysis(phantom.sweep, SETUP)
+    review.presenter._analysis_started(analysis)
+    height, width = phantom.sweep.shape[1:]
+    review.presenter._results_came(
+        FrameResults(
+            frames=np.array([3, 4]),
+            quality=np.array([0.9, 0.1], np.float32),
+            area_fraction=np.array([0.2, 0.0], np.float32),
+            masks=(encode_mask(np.ones((height, width), bool)),) * 2,
+            ac_mm=np.array([200.0, np.nan]),
+            non_black=np.ones(2, bool),
+            seconds={},
+        )
+    )
+    review.runner._worker = SimpleNamespace(quit=lambda: None)  # in the middle of it
+    review.shut_down()
+    kept = cache.load_partial(phantom.sweep, SETUP)
+    assert kept is not None
+    assert np.flatnonzero(kept.computed).tolist() == [3, 4]

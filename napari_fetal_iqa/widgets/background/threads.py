@@ -8,10 +8,12 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from qtpy.QtCore import QThreadPool
+from qtpy.QtCore import QCoreApplication, QThreadPool
 from superqt.utils import FunctionWorker, GeneratorWorker, WorkerBase, create_worker
 
 _READERS, _ANALYSERS = 2, 2
+_AT_THE_END_MS = 2000
+_KEPT_MS = 15000
 
 
 class _ClosingWorker(GeneratorWorker):
@@ -35,10 +37,13 @@ class Lane:
     ----------
     threads : int
         At most so many pieces of work at a time; others wait.
+    matters : bool
+        Whether the program waits at its end for what has not begun, too.
     """
 
-    def __init__(self, threads: int) -> None:
+    def __init__(self, threads: int, matters: bool = False) -> None:
         self._threads = threads
+        self._matters = matters
         self._pool: QThreadPool | None = None
         self._running: set[WorkerBase] = set()
 
@@ -61,9 +66,21 @@ class Lane:
         if self._pool is None:  # not at import: Qt's application may not be there yet
             self._pool = QThreadPool()
             self._pool.setMaxThreadCount(self._threads)
+            application = QCoreApplication.instance()
+            if application is not None:
+                application.aboutToQuit.connect(self.end)
         self._running.add(worker)  # Qt keeps no hold of it
         worker.finished.connect(lambda: self._running.discard(worker))
         self._pool.start(worker)
+
+    def end(self) -> None:
+        """Wait for what is being done, for some seconds: Qt takes signals away at its end."""
+        if self._pool is None:
+            return
+        if not self._matters:
+            for worker in list(self._running):
+                worker.quit()
+        self._pool.waitForDone(_KEPT_MS if self._matters else _AT_THE_END_MS)
 
 
 READING = Lane(_READERS)
@@ -89,3 +106,6 @@ THUMBNAILS = Lane(1)
 
 MODELS = Lane(1)
 """For the list of models, which are hashed: one look after the other."""
+
+KEEPING = Lane(1, matters=True)
+"""For what was computed and is written to the disk: whoever closes the window waits for it."""

@@ -56,9 +56,15 @@ class ForeignChanges:
         self._pixels = image.data
         self.place = place_of(image)
         dims, layers = viewer.dims.events, viewer.layers.events
+        camera = viewer.scene.camera.events
         self._emitters: list[Any] = [
             dims.order,
             dims.ndisplay,
+            dims.margin_left,
+            dims.margin_right,
+            viewer.canvas.grid.events.enabled,
+            camera.center,
+            camera.zoom,
             layers.inserted,
             layers.removed,
             layers.moved,

@@ -12,6 +12,25 @@ _LAID_OUT_MS = 50
 _LEAST, _MOST = 0.88, 1.02
 """Of the zoom that leaves no margin; napari leaves 5 %."""
 _AWAY_PX = 8
+_MARGIN = 0.05
+"""napari's own."""
+
+
+def fit_to(viewer: ViewerModel, frames: Layer) -> None:
+    """Show the whole frame of a sweep, whatever dimensions other layers have.
+
+    napari's own fit (0.9.2) goes by the numbers of the axes, which are others where one layer has
+    more dimensions.
+    """
+    if viewer.dims.ndisplay != 2 or viewer.canvas.grid.enabled:
+        if viewer.dims.ndim == frames.ndim:
+            viewer.reset_view(layers=[frames])
+        return
+    low, high = frames.extent.world[:, -2:]
+    sides = high - low + np.abs(frames.scale[-2:])
+    camera = viewer.scene.camera
+    camera.center = (0.0, *(float(at) for at in (low + high) / 2))
+    camera.zoom = float((1 - _MARGIN) * np.min(np.array(viewer.canvas.size) / sides))
 
 
 class FrameFit(QObject):
@@ -49,7 +68,7 @@ class FrameFit(QObject):
         """Show the whole frame, now."""
         frames = self._frames()
         if frames is not None:
-            self._viewer.reset_view(layers=[frames])
+            fit_to(self._viewer, frames)
         self._note_size()
 
     def _resized(self, event: object = None) -> None:

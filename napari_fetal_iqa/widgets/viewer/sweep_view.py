@@ -21,6 +21,7 @@ from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.viewer.foreign_changes import ForeignChanges
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
+from napari_fetal_iqa.widgets.viewer.frame_seen import show_alone, unseen_because
 from napari_fetal_iqa.widgets.viewer.marks_beside import MarksBeside
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
@@ -29,10 +30,6 @@ from napari_fetal_iqa.widgets.viewer.reviewer_outline import ReviewerOutline
 
 _SLICE_SECONDS = 0.01
 NO_TOOL = "pan_zoom"
-_SEEN = 0.2
-"""Opacity from which on a layer is seen, or hides what lies below it."""
-_SEE_THROUGH = ("additive", "minimum", "multiplicative")
-"""napari's blendings that let the layers below be seen."""
 _LEFT_ALONE_MS = 500
 
 
@@ -109,35 +106,17 @@ class SweepView:
 
     def unseen_because(self) -> str:
         """Why the frame that would be corrected is not seen; empty where it is seen."""
-        dims, layers = self.viewer.dims, self.viewer.layers
-        if self._layer not in layers:
+        if self._layer not in self.viewer.layers:
             return ""  # what was drawn before it went was seen
         if reason := self.changes.reason:
             return reason
-        if dims.ndisplay != 2:
-            return "the 3D view shows no single frame"
-        if tuple(dims.order) != tuple(sorted(dims.order)):
-            return "the axes of the view are exchanged"
         if not self.navigator.on_sweep:
             return "no frame of this sweep is on the screen"
-        if not self._layer.visible or self._layer.opacity < _SEEN:
-            return "the sweep is hidden"
-        place = layers.index(self._layer)
-        if any(layers.index(ours) < place for ours in self.layers if ours in layers):
-            return "the sweep lies over its outlines"
-        above = layers[place + 1 :]
-        if any(_covers(layer) for layer in above if layer not in self.layers):
-            return "another image lies over the sweep"
-        return ""
+        return unseen_because(self.viewer, self._layer, self.layers)
 
     def bring_to_front(self) -> None:
         """Show the sweep above all other layers, frame by frame."""
-        dims = self.viewer.dims
-        dims.ndisplay = 2
-        dims.order = tuple(sorted(dims.order))
-        self._layer.visible, self._layer.opacity = True, 1.0
-        for layer in self.layers:
-            self.viewer.layers.move(self.viewer.layers.index(layer), len(self.viewer.layers))
+        show_alone(self.viewer, self._layer, self.layers)
         self.navigator.go(self.navigator.frame)
 
     def paint(self, frames: Collection[int]) -> None:
@@ -296,13 +275,3 @@ class SweepView:
         self.reviewer_outline.remove()
         self.calipers.remove()
         self.overlay.remove()
-
-
-def _covers(layer: Layer) -> bool:
-    """Return whether a layer hides what lies below it."""
-    return (
-        isinstance(layer, Image)
-        and layer.visible
-        and layer.opacity > _SEEN
-        and str(layer.blending) not in _SEE_THROUGH
-    )
