@@ -93,8 +93,9 @@ def test_a_folder_is_listed_and_worked_through_by_keys(desk, press, qtbot, store
 
 
 def test_of_sweeps_wanted_in_a_row_the_last_one_comes(desk, qtbot):
+    desk.worklist.ahead.stop()  # so that the next one is not there at once
     desk.do(Action.NEXT_IN_WORKLIST)
-    desk.worklist.open(2)
+    desk.do(Action.NEXT_IN_WORKLIST)
     wait_for(qtbot, desk, "case_3")
     qtbot.wait(100)
     assert name_in_front(desk) == "case_3"
@@ -169,6 +170,44 @@ def test_what_failed_says_why_and_is_told_when_it_is_opened(desk, qtbot):
     desk.worklist.open(3)
     qtbot.waitUntil(lambda: bool(desk.page.analysis.error.text()), timeout=20 * SECONDS)
     assert name_in_front(desk) == "case_1"
+
+
+def test_sweeps_that_cannot_be_read_are_marked_and_passed_over(
+    window, exam, tiny_settings, tmp_path, qtbot, press
+):
+    whole = (exam / "case_2.mha").read_bytes()
+    for name, content in {
+        "1_cut": whole[: len(whole) // 2],  # its header is good
+        "2_whole": whole,
+        "3_junk": b"junk",
+        "4_cut": whole[: len(whole) // 2],
+        "5_whole": whole,
+        "6_cut": whole[: len(whole) // 2],
+    }.items():
+        (tmp_path / f"{name}.mha").write_bytes(content)
+    widget = window()
+    widget.worklist.open_folder(tmp_path)
+    listed = widget.worklist.widget
+    wait_for(qtbot, widget, "2_whole")
+    assert "Passed over, cannot be read: 1_cut" in listed.count.text()
+    qtbot.waitUntil(lambda: all(row.facts for row in rows(widget)), timeout=20 * SECONDS)
+    ahead = widget.worklist.ahead
+    qtbot.waitUntil(lambda: ahead.has_read, timeout=20 * SECONDS)
+    assert ahead._source.path.name == "5_whole.mha"
+    widget.worklist.look_again()  # headers say nothing of what is cut
+    qtbot.waitUntil(lambda: widget.worklist._lookup is None, timeout=20 * SECONDS)
+    failed = ["! failed", "! failed", "! failed"]
+    assert [shown(widget, "state")[row] for row in (0, 2, 3)] == failed
+
+    press(widget, Qt.Key.Key_PageDown, CONTROL)
+    wait_for(qtbot, widget, "5_whole")
+    assert "Passed over, cannot be read: 3_junk, 4_cut" in listed.count.text()
+    press(widget, Qt.Key.Key_PageDown, CONTROL)
+    qtbot.waitUntil(lambda: shown(widget, "state")[5] == "! failed", timeout=20 * SECONDS)
+    press(widget, Qt.Key.Key_PageDown, CONTROL)
+    assert "This is the last sweep shown that can be read" in listed.count.text()
+    press(widget, Qt.Key.Key_PageUp, CONTROL)
+    wait_for(qtbot, widget, "2_whole")
 
 
 def test_the_next_sweep_is_analysed_while_this_one_is_reviewed(window, exam, tiny_settings, qtbot):

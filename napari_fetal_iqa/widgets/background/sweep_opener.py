@@ -17,6 +17,8 @@ from napari_fetal_iqa.widgets.background.threads import READING
 class SweepOpener(QObject):
     """Reads sweeps in a thread; ``opened`` brings each, ``failed`` tells what is wrong with one.
 
+    ``source_failed`` tells it also with the source, where it was one of a folder.
+
     Where another sweep is requested before one is read, the one is not brought any more.
 
     Parameters
@@ -27,6 +29,7 @@ class SweepOpener(QObject):
 
     opened = Signal(object)  # SweepVolume
     failed = Signal(str)
+    source_failed = Signal(object, str)  # SweepSource, why
     ended = Signal()
 
     def __init__(self, parent: QWidget) -> None:
@@ -50,7 +53,7 @@ class SweepOpener(QObject):
 
     def read_source(self, source: SweepSource) -> None:
         """Read a sweep that was found in a folder, to its end: another is on the screen yet."""
-        self._start(lambda: prepare_sweep(read_source(source)))
+        self._start(lambda: prepare_sweep(read_source(source)), source)
 
     def read_phantom(self) -> None:
         """Bring the phantom; where it must be simulated, with its first frame."""
@@ -61,11 +64,11 @@ class SweepOpener(QObject):
         self._latest = None
         self.opened.emit(sweep)
 
-    def _start(self, read: Callable[[], SweepVolume]) -> None:
+    def _start(self, read: Callable[[], SweepVolume], source: SweepSource | None = None) -> None:
         worker = READING.worker(read)
         self._latest = worker
         worker.returned.connect(lambda sweep: self._bring(worker, sweep))
-        worker.errored.connect(lambda error: self._fail(worker, error))
+        worker.errored.connect(lambda error: self._fail(worker, error, source))
         worker.finished.connect(self.ended)
         READING.start(worker)
 
@@ -73,6 +76,8 @@ class SweepOpener(QObject):
         if worker is self._latest:
             self.opened.emit(sweep)
 
-    def _fail(self, worker: object, error: Exception) -> None:
+    def _fail(self, worker: object, error: Exception, source: SweepSource | None) -> None:
         if worker is self._latest:
             self.failed.emit(str(error))
+            if source is not None:
+                self.source_failed.emit(source, str(error))

@@ -75,6 +75,10 @@ class Worklist(QObject):
         self._row_at: dict[Path, int] = {}
         self._open_first: Path | None = None
         self._wanted: SweepSource | None = None
+        self._front: SweepSource | None = None  # the last one of the list on the screen
+        self._way = 0  # where to go on if the wanted one cannot be read: forward, back, nowhere
+        self._unreadable: dict[Path, str] = {}
+        self._passed: list[str] = []
         self._session: ReviewSession | None = None
         self._lookup: Any = None
         self.dock = WorklistDock(viewer, corner, self)
@@ -87,9 +91,10 @@ class Worklist(QObject):
         self.ahead.read.connect(self._was_read_ahead)
         self.ahead.analysed.connect(self._look_at_source)
         self.ahead.failed.connect(self._failed_ahead)
+        self.ahead.left.connect(self._read_if_wanted)
         self.ahead.gave_way.connect(self._begin_ahead)
         runner.ended.connect(self._begin_ahead)
-        opener.failed.connect(self._opening_failed)
+        opener.source_failed.connect(self._cannot_be_read)
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.setInterval(_LOOK_AGAIN_MS)
@@ -136,9 +141,13 @@ class Worklist(QObject):
         folder = listing.folder.resolve()
         self.widget.show_rows(shown(folder.name), self._rows)
         self.widget.folder.setToolTip(plain_tip(f"{folder}\n{listing.notice}".strip()))
+        self._wanted = self._front = None
+        self._unreadable = {}
         self.dock.show()
-        number = self._row_at.get(self._open_first or Path(), 0)
-        self.open(number)
+        first = self._row_at.get(self._open_first or Path())
+        number = first or 0
+        self._passed = []
+        self._open(number, way=1 if first is None else 0)
         self._look_at([*range(number, len(self._rows)), *range(number)], whole=True)
 
     def _look_at(
@@ -171,15 +180,20 @@ class Worklist(QObject):
         if rows is not self._rows:
             worker.quit()  # another folder is shown
             return
-        self.widget.model.take(facts)
+        self.widget.model.take({number: self._as_found(number, facts[number]) for number in facts})
         if worker is self._lookup:
             done = sum(row.facts is not None for row in rows)
-            self.widget.say("" if done == len(rows) else f"Looking at {done}…")
+            self._say("" if done == len(rows) else f"Looking at {done}…")
+
+    def _as_found(self, number: int, facts: SweepFacts) -> SweepFacts:
+        """Return what is known of a row: behind a good header its frames may be unreadable."""
+        why = self._unreadable.get(self._rows[number].source.path)
+        return facts if why is None else SweepFacts(failed=why)
 
     def _looked(self, worker: object) -> None:
         if worker is self._lookup:
             self._lookup = None
-            self.widget.say("")
+            self._say()
 
     def look_again(self) -> None:
         """Find out anew what is known of all sweeps: models or reviewer are others now."""
@@ -208,8 +222,12 @@ class Worklist(QObject):
 
     def open(self, number: int) -> None:
         """Open a sweep of the list; one that was read ahead is there at once."""
+        self._passed = []
+        self._open(number)
+
+    def _open(self, number: int, way: int = 0) -> None:
         source = self._rows[number].source
-        self._wanted = source
+        self._wanted, self._way = source, way
         if self.ahead.is_reading(source):
             self.widget.say(f"Opening {self._rows[number].name}…")
             return
@@ -220,9 +238,37 @@ class Worklist(QObject):
             self.widget.say(f"Opening {self._rows[number].name}…")
             self._opener.read_source(source)
 
-    def _opening_failed(self) -> None:
-        if self._rows:
-            self.widget.say("")
+    def _say(self, doing: str = "") -> None:
+        """Show what is going on; else which sweeps were passed over."""
+        if not doing and self._passed:
+            few = ", ".join(self._passed[:2])
+            more = f" and {len(self._passed) - 2} more" if len(self._passed) > 2 else ""
+            doing = f"Passed over, cannot be read: {few}{more}"
+        self.widget.say(doing)
+
+    def _cannot_be_read(self, source: SweepSource, message: str) -> None:
+        """Mark a sweep as failed, and go past it where it was only the next one."""
+        number = self._row_at.get(source.path)
+        if number is None or not self._rows:
+            return
+        wanted, way = source == self._wanted, self._way
+        beside, passed = self.widget.beside(number, way or 1)  # while this one is shown
+        self._unreadable[source.path] = message
+        self.widget.model.take({number: SweepFacts(failed=message)})
+        if not wanted:
+            return
+        if way:
+            self._passed += [self._rows[other].name for other in (number, *passed)]
+        if way and beside is not None:
+            self._open(beside, way)
+            return
+        if way:
+            self._wanted = self._front  # the next step goes on from what was seen
+        self._say()
+
+    def _read_if_wanted(self, source: SweepSource) -> None:
+        if source == self._wanted and source.path != self._front_path:
+            self._opener.read_source(source)
 
     def _was_read_ahead(self, source: SweepSource) -> None:
         if source == self._wanted and source.path != self._front_path:
@@ -235,11 +281,14 @@ class Worklist(QObject):
         if not self._rows:
             self.dock.show()
             return
-        number = self.widget.beside(rows)
+        wanted = None if self._wanted is None else self._row_at.get(self._wanted.path)
+        number, passed = self.widget.beside(wanted, rows)
         if number is None:
-            self.widget.say("This is the last sweep shown" if rows > 0 else "This is the first")
+            end = "This is the last sweep shown" if rows > 0 else "This is the first"
+            self.widget.say(f"{end} that can be read" if passed else end)
         else:
-            self.open(number)
+            self._passed = [self._rows[other].name for other in passed]
+            self._open(number, way=rows)
 
     def holds(self, sweep: SweepVolume) -> bool:
         """Whether a sweep is one of the list."""
@@ -262,8 +311,13 @@ class Worklist(QObject):
             path = sweep.path if sweep is not None and self.holds(sweep) else None
             if path is None:
                 self.ahead.stop()  # nobody goes on from here
+            if path is not None:
+                self._wanted = self._front = self._rows[self._row_at[path]].source
+                self._unreadable.pop(path, None)
+            elif sweep is not None:
+                self._wanted = self._front  # what was wanted since does not come any more
             self.widget.show_front(self._row_at[path] if path else None)
-            self.widget.say("")
+            self._say()
 
     def open_recent(self, recent: Recent) -> None:
         """Open what was open before, with its list."""
@@ -298,21 +352,20 @@ class Worklist(QObject):
             self._look_at([number])
 
     def _failed_ahead(self, source: SweepSource, message: str) -> None:
-        number = self._row_at.get(source.path)
-        if number is not None:
-            self.widget.model.take({number: SweepFacts(failed=message)})
-        if source == self._wanted and source.path != self._front_path:
+        waited_for = source == self._wanted
+        if waited_for:
             self.failed.emit(message)
+        self._cannot_be_read(source, message)
+        if not waited_for:
+            self._begin_ahead()  # the one after it
 
     def _begin_ahead(self) -> None:
         waits = self._runner.running and self.ahead.has_read  # its end is told
         if waits or self._session is None or not self._rows or self.widget.model.in_front is None:
             return
-        number = self.widget.beside(1)
+        number, _ = self.widget.beside(self.widget.model.in_front, 1)
         if number is not None:
-            facts = self._rows[number].facts
-            if facts is None or not facts.failed:
-                self.ahead.begin(self._rows[number].source, self._settings())
+            self.ahead.begin(self._rows[number].source, self._settings())
 
     def close(self) -> None:
         """Stop what runs for the list, and hide it; for good."""

@@ -42,6 +42,7 @@ class Outcome(Enum):
 class ReadAhead(QObject):
     """Keeps at most one sweep ready; ``read`` tells which, ``failed`` that it cannot be read.
 
+    ``left`` tells that there is no room for it beside the one on the screen.
     ``gave_way`` tells that its analysis waits for the one of the sweep on the screen, as it
     does whenever that is analysed. Its analysis goes into the cache. It stops when another sweep is
     wanted.
@@ -56,6 +57,7 @@ class ReadAhead(QObject):
     analysed = Signal(object)  # SweepSource
     gave_way = Signal()
     failed = Signal(object, str)  # SweepSource, why
+    left = Signal(object)  # SweepSource
 
     def __init__(self, runner: AnalysisRunner, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -121,15 +123,22 @@ class ReadAhead(QObject):
         elif outcome is Outcome.GAVE_WAY:
             stop.set()  # may begin again
             self.gave_way.emit()
-
-    def _fail(self, stop: threading.Event, error: Exception) -> None:
-        if stop is self._stop and self._source is not None:
+        elif self._sweep is None:
             source = self._source
             self.stop()
-            if isinstance(error, FetalIqaError | ModelError):
-                self.failed.emit(source, str(error))
-            else:
-                logger.error("reading ahead failed", exc_info=error)
+            self.left.emit(source)
+
+    def _fail(self, stop: threading.Event, error: Exception) -> None:
+        if not isinstance(error, FetalIqaError | ModelError):
+            logger.error("reading ahead failed", exc_info=error)
+        if stop is not self._stop or self._source is None:
+            return
+        if self._sweep is not None:  # read it is; the review says what its analysis lacks
+            stop.set()
+            return
+        source = self._source
+        self.stop()
+        self.failed.emit(source, str(error))
 
 
 def prepare(

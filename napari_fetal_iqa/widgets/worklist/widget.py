@@ -144,21 +144,24 @@ class WorklistWidget(QWidget):
             self.table.setCurrentIndex(index)
             self.table.scrollTo(index)
 
-    def beside(self, step: int) -> int | None:
-        """Return the row that is some rows from the sweep on the screen, as they are shown now.
+    def beside(self, number: int | None, step: int) -> tuple[int | None, list[int]]:
+        """Return the next row after another, or before it, as they are shown now; and which not.
 
-        None where there is none; the first one that is shown where no sweep of the list is open.
+        Sweeps that are known to be unreadable are passed over. None where there is none; the first
+        one that is shown where the other is not.
         """
+        passed: list[int] = []
         order = self.filter
-        front = self.model.in_front
-        if front is None:
-            place = 0
-        else:
-            index = order.mapFromSource(self.model.index(front, 0))
-            place = 0 if not index.isValid() else index.row() + step
-        if not 0 <= place < order.rowCount():
-            return None
-        return order.mapToSource(order.index(place, 0)).row()
+        index = QModelIndex() if number is None else self.model.index(number, 0)
+        index = order.mapFromSource(index)
+        place = index.row() + step if index.isValid() else 0
+        while 0 <= place < order.rowCount():
+            found = order.mapToSource(order.index(place, 0)).row()
+            if not reason(self.model.rows[found]):
+                return found, passed
+            passed.append(found)
+            place += step if index.isValid() else 1
+        return None, passed
 
     def selected(self) -> list[int]:
         """Return the rows that are selected, as they are shown; else that on the screen."""
