@@ -88,6 +88,7 @@ class Key:
     instead_of: str = ""  # what napari does with the key while the review widget is closed
     repeats: bool = False  # goes on while the key is held
     held: bool = False  # lasts while the key is held, and is undone by its release
+    in_fields: bool = False  # also while somebody types: no field knows the key
 
 
 KEYS = (
@@ -95,8 +96,18 @@ KEYS = (
     Key(Action.NEXT_FRAME, ("Right",), "Frame on", repeats=True),
     Key(Action.PREVIOUS_SWEEP, ("PgUp",), "Sweep back", repeats=True),
     Key(Action.NEXT_SWEEP, ("PgDown",), "Sweep on", repeats=True),
-    Key(Action.PREVIOUS_IN_WORKLIST, ("Ctrl+PgUp",), "Open the previous sweep of the worklist"),
-    Key(Action.NEXT_IN_WORKLIST, ("Ctrl+PgDown",), "Open the next sweep of the worklist"),
+    Key(
+        Action.PREVIOUS_IN_WORKLIST,
+        ("Ctrl+PgUp",),
+        "Open the previous sweep of the worklist",
+        in_fields=True,
+    ),
+    Key(
+        Action.NEXT_IN_WORKLIST,
+        ("Ctrl+PgDown",),
+        "Open the next sweep of the worklist",
+        in_fields=True,
+    ),
     Key(Action.SET_SUBJECT, ("Ctrl+I",), "Whose the selected sweeps of the worklist are: subject"),
     Key(Action.FIRST_FRAME, ("Home",), "First frame of the sweep"),
     Key(Action.LAST_FRAME, ("End",), "Last frame of the sweep"),
@@ -216,8 +227,8 @@ def help_markdown() -> str:
     lines = [
         "# Keys",
         "",
-        "While the review widget is open and nobody types into a field. The last column says what",
-        "napari does with the key otherwise.",
+        "While the review widget is open and nobody types into a field (the worklist's next and",
+        "previous also then). The last column says what napari does with the key otherwise.",
         "",
         "| key | does | in napari |",
         "|---|---|---|",
@@ -230,7 +241,8 @@ class KeyBindings(QObject):
     """Every key of the table bound to its action, anywhere in a window.
 
     While the bindings are active they go before napari's own keys; while somebody types into
-    a field they are not. A control reached by Tab keeps Space and Enter, where it says so.
+    a field they are not, but for those that no field knows. A control reached by Tab keeps Space
+    and Enter, where it says so.
     """
 
     def __init__(
@@ -243,7 +255,8 @@ class KeyBindings(QObject):
         self._active = False
         self._released = released
         self._held: dict[int, Action] = {}
-        self._shortcuts = []
+        self._shortcuts: list[QShortcut] = []
+        self._in_fields: set[QShortcut] = set()
         for key in KEYS:
             for sequence in key.keys:
                 shortcut = QShortcut(QKeySequence(sequence), window)
@@ -254,6 +267,8 @@ class KeyBindings(QObject):
                     code = QKeySequence(sequence)[0].key()
                     shortcut.activated.connect(partial(self._hold, code, key.action))
                 self._shortcuts.append(shortcut)
+                if key.in_fields:
+                    self._in_fields.add(shortcut)
         application = QApplication.instance()
         assert isinstance(application, QApplication)
         application.focusChanged.connect(self._focus_changed)
@@ -300,7 +315,8 @@ class KeyBindings(QObject):
         pressing = focus.takes_keys(focused)
         for shortcut in self._shortcuts:
             needed = pressing and shortcut.key().toString() in focus.KEYS
-            shortcut.setEnabled(self._active and not typing and not needed)
+            ours = not typing or shortcut in self._in_fields
+            shortcut.setEnabled(self._active and ours and not needed)
 
     def remove(self) -> None:
         """Unbind for good."""
@@ -308,4 +324,5 @@ class KeyBindings(QObject):
         for shortcut in self._shortcuts:
             shortcut.deleteLater()
         self._shortcuts = []
+        self._in_fields = set()
         self.deleteLater()

@@ -1,5 +1,7 @@
 """A day's work: a folder of sweeps, one after the other, in a real window."""
 
+from pathlib import Path
+
 import numpy as np
 import pytest
 from qtpy.QtCore import QEvent, Qt
@@ -8,11 +10,13 @@ from qtpy.QtWidgets import QApplication, QLabel, QPushButton
 
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.io.discovery import SweepSource
-from napari_fetal_iqa.review.worklist.columns import COLUMNS, State
+from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State
+from napari_fetal_iqa.review.worklist.facts import SweepFacts
 from napari_fetal_iqa.storage.recent import recent_sweeps
 from napari_fetal_iqa.widgets.background.tasks import is_prepared
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.worklist import read_ahead
+from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
 
 pytestmark = pytest.mark.gui
 
@@ -102,13 +106,29 @@ def test_of_sweeps_wanted_in_a_row_the_last_one_comes(desk, qtbot):
     assert len([layer for layer in desk.viewer.layers if "case" in layer.name]) == 1
 
 
-def test_the_list_is_filtered_and_sorted_and_opened_from_the_keyboard(desk, qtbot):
+def test_the_list_is_filtered_and_sorted_and_opened_from_the_keyboard(desk, press, qtbot):
     listed = desk.worklist.widget
     QTest.keyClicks(listed.search, "case_3")
     assert shown(desk, "name") == ["case_3"]
     assert listed.count.text().startswith("1 of 4")
+    press(desk, Qt.Key.Key_Control)  # in a window that is active
+    canvas = desk.viewer.window._qt_viewer.canvas.native
+    listed.search.setFocus()
     QTest.keyClick(listed.search, Qt.Key.Key_Return)
     wait_for(qtbot, desk, "case_3")
+    assert canvas.hasFocus()
+    listed.search.setFocus()
+    listed.search.clear()
+    press(desk, Qt.Key.Key_PageUp, CONTROL)
+    wait_for(qtbot, desk, "case_2")
+    assert canvas.hasFocus()
+    QTest.keyClicks(listed.search, "case_3")
+    desk.worklist.ahead.stop()
+    listed.search.setFocus()
+    QTest.keyClick(listed.search, Qt.Key.Key_Return)
+    QTest.keyClicks(listed.search, " ")  # who types on keeps the keys
+    wait_for(qtbot, desk, "case_3")
+    assert listed.search.hasFocus()
     QTest.keyClick(listed.search, Qt.Key.Key_Escape)
     listed.states.setCurrentText(str(State.FAILED))
     assert shown(desk, "name") == ["▸ case_3", "case_4"]  # the one on the screen stays
@@ -281,6 +301,58 @@ def test_a_folder_that_is_dropped_on_the_window_is_listed(window, exam, tiny_set
     widget.viewer.window._qt_viewer._qt_open([str(exam)], stack=False)
     wait_for(qtbot, widget, "case_1")
     assert len(rows(widget)) == 4
+
+
+@pytest.fixture
+def narrow(qtbot):
+    """A list of five hundred sweeps at the width of napari's own docks."""
+    widget = WorklistWidget()
+    qtbot.addWidget(widget)
+    states = [{}, {"reviewed": True}, {"analysed": 0.49}, {"analysed": 1.0}, {"failed": "junk"}]
+    sweeps = [
+        Row(SweepSource(Path(f"case_{n}.mha")), f"case_{n:03}", SweepFacts(9, **states[n % 5]))
+        for n in range(500)
+    ]
+    widget.show_rows("exam", sweeps)
+    widget.resize(240, 400)
+    widget.show()
+    return widget
+
+
+def test_words_are_not_cut_in_a_narrow_list_and_its_titles_say_what_is_left_out(narrow):
+    narrow.show_front(1)  # written bold
+    table, titles = narrow.table, narrow.table.horizontalHeader()
+    state = [column.key for column in COLUMNS].index("state")
+    assert narrow.filter.index(2, state).data() == "49 %"
+    for place in range(1, len(COLUMNS)):
+        if not table.isColumnHidden(place):
+            assert table.columnWidth(place) >= table.sizeHintForColumn(place)
+            assert table.columnWidth(place) >= titles.sectionSizeHint(place)
+
+    def told():
+        return narrow.filter.headerData(
+            state, Qt.Orientation.Horizontal, Qt.ItemDataRole.ToolTipRole
+        )
+
+    assert "In a wider list also: " in told()
+    assert "Frames" in told()
+    narrow.resize(1600, 400)
+    assert "In a wider list" not in told()
+
+
+def test_the_sweep_on_the_screen_stays_in_view_when_the_list_is_sorted_or_filtered(narrow):
+    narrow.show_front(400)
+    table = narrow.table
+
+    def in_view():
+        return table.viewport().rect().contains(table.visualRect(table.currentIndex()).center())
+
+    table.sortByColumn(0, Qt.SortOrder.DescendingOrder)
+    assert narrow.filter.mapToSource(table.currentIndex()).row() == 400
+    assert in_view()
+    narrow.search.setText("case_4")
+    narrow.search.clear()
+    assert in_view()
 
 
 def outcome(generator):

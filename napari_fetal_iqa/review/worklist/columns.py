@@ -75,7 +75,7 @@ def state_in_words(facts: SweepFacts | None) -> str:
         return "begun"
     if facts.analysed is None or facts.analysed == 0:
         return "new"
-    return "analysed" if facts.analysed == 1 else f"{facts.analysed:.0%} analysed"
+    return "analysed" if facts.analysed == 1 else f"{100 * facts.analysed:.0f} %"
 
 
 _ORDER = ("! failed", "new", "analysed", "begun", "✓ reviewed")
@@ -103,6 +103,8 @@ class Column:
         Numbers stand to the right.
     width : int
         In letters.
+    words : tuple of str
+        Texts that are never cut.
     """
 
     key: str
@@ -112,6 +114,7 @@ class Column:
     key_of: Callable[[Row], float | str | None]
     number: bool = True
     width: int = 6
+    words: tuple[str, ...] = ()
 
 
 def _fact(name: str) -> Callable[[Row], float | None]:
@@ -171,9 +174,11 @@ COLUMNS = (
         lambda row: row.name.lower(), number=False, width=14,
     ),
     Column(
-        "state", "State", "New, analysed, begun, reviewed by you, or why it failed",
+        "state", "State",
+        "New, how much is analysed, begun, reviewed by you, or that it cannot be read",
         lambda row: state_in_words(row.facts),
-        lambda row: _state_key(row.facts) if row.facts else None, number=False, width=10,
+        lambda row: _state_key(row.facts) if row.facts else None, number=False, width=8,
+        words=_ORDER,
     ),
     Column("ac", "AC mm", "Abdominal circumference at the best frame", _ac, _fact("ac_mm")),
     Column(

@@ -33,6 +33,11 @@ def napari_docks(viewer: Viewer) -> tuple[QDockWidget, QDockWidget]:
     return shown.dockLayerList, shown.dockLayerControls
 
 
+def focus_canvas(viewer: Viewer) -> None:
+    """Give the keys to the frame (napari 0.9.2)."""
+    viewer.window._qt_viewer.canvas.native.setFocus()
+
+
 def hide_when_closed(dock: QDockWidget) -> None:
     """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2)."""
     # called by the title bar, looked up at each click

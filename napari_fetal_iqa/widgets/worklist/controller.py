@@ -223,6 +223,7 @@ class Worklist(QObject):
     def open(self, number: int) -> None:
         """Open a sweep of the list; one that was read ahead is there at once."""
         self._passed = []
+        self.widget.return_keys()
         self._open(number)
 
     def _open(self, number: int, way: int = 0) -> None:
@@ -288,6 +289,7 @@ class Worklist(QObject):
             self.widget.say(f"{end} that can be read" if passed else end)
         else:
             self._passed = [self._rows[other].name for other in passed]
+            self.widget.return_keys()
             self._open(number, way=rows)
 
     def holds(self, sweep: SweepVolume) -> bool:

@@ -9,7 +9,7 @@ from qtpy.QtWidgets import QDockWidget
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.theme import palette_of
-from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, hide_when_closed
+from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, focus_canvas, hide_when_closed
 from napari_fetal_iqa.widgets.worklist.widget import WorklistWidget
 
 
@@ -45,6 +45,7 @@ class WorklistDock(QObject):
         beside_layer_list(self._viewer, self.dock)
         hide_when_closed(self.dock)
         self.dock.visibilityChanged.connect(self._tell)
+        widget.left.connect(lambda: focus_canvas(self._viewer))
         self.made.emit(widget)
         return widget
 

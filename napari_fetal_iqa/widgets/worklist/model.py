@@ -29,6 +29,7 @@ class WorklistModel(QAbstractTableModel):
         super().__init__(parent)
         self.rows: Sequence[Row] = ()
         self._in_front: int | None = None
+        self._left_out: tuple[str, ...] = ()
         self._subjects = SubjectLabels()
         self._bold = QFont()
         self._bold.setBold(True)
@@ -47,6 +48,10 @@ class WorklistModel(QAbstractTableModel):
         self.rows, self._in_front = rows, None
         self._subjects = SubjectLabels()
         self.endResetModel()
+
+    def tell_left_out(self, titles: tuple[str, ...]) -> None:
+        """Say of these columns, where titles are explained, that there is no room for them."""
+        self._left_out = titles
 
     def set_trouble_colour(self, colour: str) -> None:
         """Write what failed in this colour, which is legible on the background of the theme."""
@@ -108,7 +113,8 @@ class WorklistModel(QAbstractTableModel):
             return None
         column = COLUMNS[section]
         if role == _Role.ToolTipRole:
-            return f"{column.help}; click to sort by it"
+            more = f"\nIn a wider list also: {', '.join(self._left_out)}" if self._left_out else ""
+            return f"{column.help}; click to sort by it{more}"
         return column.title if role == _Role.DisplayRole else None
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from qtpy.QtCore import QModelIndex, QPoint, Qt, Signal
-from qtpy.QtGui import QKeyEvent, QResizeEvent
+from qtpy.QtGui import QFont, QFontMetrics, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QComboBox,
@@ -26,32 +26,40 @@ from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.worklist.model import WorklistFilter, WorklistModel
 from napari_fetal_iqa.widgets.worklist.row_menu import row_menu
 
+_NARROWEST_NAME = 90  # pixels
+
 
 class WorklistWidget(QWidget):
     """Shows sweeps; ``chosen`` tells the number of the one that shall be opened.
 
     ``folder_requested`` tells that another folder is wanted, ``action_requested`` which key a
-    button stands for.
+    button stands for, ``left`` that the keys belong to the frame again.
     """
 
     chosen = Signal(int)
     folder_requested = Signal()
     action_requested = Signal(object)  # Action
+    left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
+        self._returns_keys = False
         self.model = WorklistModel(self)
         self.filter = WorklistFilter(self.model, self)
         self.table = _Table()
         self.table.setModel(self.filter)
+        self.table.left_out.connect(self.model.tell_left_out)
         self.table.fit_columns()
         self.table.activated.connect(self._choose)
         self.table.customContextMenuRequested.connect(self.offer)
         chosen = self.table.selectionModel()
         if chosen is not None:
             chosen.currentRowChanged.connect(self._tell_of_row)
+        if (titles := self.table.horizontalHeader()) is not None:
+            titles.sortIndicatorChanged.connect(self._show_current)  # sorted it is by then
         self.search = _SearchLine()
         self.search.textChanged.connect(self._filter)
+        self.search.textEdited.connect(self._keep_keys)
         self.search.returnPressed.connect(self._choose_first)
         self.search.left_downwards.connect(self.table.take_focus)
         self.states = QComboBox()
@@ -143,6 +151,19 @@ class WorklistWidget(QWidget):
             index = self.filter.mapFromSource(self.model.index(number, 0))
             self.table.setCurrentIndex(index)
             self.table.scrollTo(index)
+            if self._returns_keys and (self.search.hasFocus() or self.table.hasFocus()):
+                self.left.emit()
+            self._returns_keys = False
+
+    def return_keys(self) -> None:
+        """Give the keys to the frame once the sweep that was asked for here is on the screen.
+
+        Not before: they would act on the one before it. Who types on meanwhile keeps them.
+        """
+        self._returns_keys = True
+
+    def _keep_keys(self) -> None:
+        self._returns_keys = False
 
     def beside(self, number: int | None, step: int) -> tuple[int | None, list[int]]:
         """Return the next row after another, or before it, as they are shown now; and which not.
@@ -194,7 +215,14 @@ class WorklistWidget(QWidget):
 
     def _filter(self) -> None:
         self.filter.choose(self.search.text(), State(self.states.currentText()))
+        self._show_current()
         self.say("")
+
+    def _show_current(self) -> None:
+        """Bring the row into view that the keys are on, wherever it is in another order."""
+        index = self.table.currentIndex()
+        if index.isValid():
+            self.table.scrollTo(index)
 
     def _tell_of_row(self, index: QModelIndex, _: QModelIndex) -> None:
         """Say why a sweep failed, or whose it is: a narrow list has no room for it."""
@@ -240,7 +268,12 @@ class _SearchLine(QLineEdit):
 
 
 class _Table(QTableView):
-    """As many columns as there is room for, the first ones always; never a bar below it."""
+    """As many columns as there is room for, the first ones always; never a bar below it.
+
+    ``left_out`` tells the titles of those that there is no room for.
+    """
+
+    left_out = Signal(object)  # tuple of str
 
     def __init__(self) -> None:
         super().__init__()
@@ -284,10 +317,19 @@ class _Table(QTableView):
         viewport = self.viewport()
         room = viewport.width() if viewport is not None else 0
         letter = self.fontMetrics().averageCharWidth() + 1
+        bold = QFont(self.font())
+        bold.setBold(True)  # as the sweep on the screen is written
+        measure = QFontMetrics(bold).horizontalAdvance
+        titles = self.horizontalHeader()
+        left_out = []
         used = 0
         for place, column in enumerate(COLUMNS):
-            width = letter * column.width + 12
-            used += width
+            words = max(map(measure, column.words), default=0)
+            title = titles.sectionSizeHint(place) if titles is not None and place else 0
+            width = max(letter * column.width + 12, words + 12, title)
+            used += width if place else _NARROWEST_NAME
+            if place > 1 and used > room:
+                left_out.append(column.title)
             self.setColumnHidden(place, place > 1 and used > room)
             if place:
                 self.setColumnWidth(place, width)
@@ -296,7 +338,8 @@ class _Table(QTableView):
             for place in range(1, len(COLUMNS))
             if not self.isColumnHidden(place)
         )
-        self.setColumnWidth(0, max(room - others, 60))
+        self.setColumnWidth(0, max(room - others, _NARROWEST_NAME))
+        self.left_out.emit(tuple(left_out))
 
     def resizeEvent(self, event: QResizeEvent | None) -> None:
         """Show as many columns as there is room for now."""
