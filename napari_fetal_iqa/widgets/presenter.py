@@ -10,6 +10,7 @@ from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
@@ -57,6 +58,8 @@ class SweepPresenter(QObject):
 
     error_occurred = Signal(str)
     stopped = Signal(str)
+    found = Signal()
+    """It is known whether an analysis of the sweep is kept: until then nothing is said of it."""
 
     def __init__(
         self,
@@ -76,6 +79,7 @@ class SweepPresenter(QObject):
         self._keeper = keeper
         self._settings = settings
         self._new_results = False
+        self.looking = False
         self.idle_queue = IdleQueue(self)
         self._when_still = QTimer(self)
         self._when_still.setSingleShot(True)
@@ -109,6 +113,7 @@ class SweepPresenter(QObject):
             (self._timeline.range_chosen, actions.choose_range),
             (self._timeline.thresholds_moved, actions.set_thresholds),
             (self._timeline.thresholds_reset, actions.reset_thresholds),
+            (self._runner.loading, self._models_loading),
             (self._runner.started, self._analysis_started),
             (self._runner.results, self._results_came),
             (self._runner.ended, self._analysis_ended),
@@ -132,6 +137,7 @@ class SweepPresenter(QObject):
             Where the corrections cannot be read.
         """
         self._page.set_reviewed(True)
+        self.looking = analysis is None and self._settings.analyse_on_open
         self._offer_reviewers()
         self._show_saved()
         self._paint(self.session.corrections())
@@ -227,7 +233,10 @@ class SweepPresenter(QObject):
 
     def _show_next(self) -> None:
         self.tools.show_calipers()
-        self._page.show_next(self.session.best_frame(), len(self.session.to_review()))
+        if self.looking:
+            self._page.show_nothing_next()
+        else:
+            self._page.show_next(self.session.best_frame(), len(self.session.to_review()))
 
     def _frame_changed(self, event: Event | None = None) -> None:
         frame = self.view.navigator.frame
@@ -246,12 +255,15 @@ class SweepPresenter(QObject):
         """Show what is known of the frame, quickly: it may go by."""
         frame = self.view.navigator.frame
         self._timeline.set_frame(frame)
-        self._page.frame.show_frame(self.session.view(frame))
+        self._page.frame.show_frame(self.session.view(frame), self.looking)
 
     def _show_still(self, event: object = None) -> None:
         """Measure the frame and draw on it what is slow to draw."""
         view = self.view.beside.view(self.view.navigator.frame)
-        self._page.frame.show_measurement(view)
+        if self.looking and view.mask_source is Source.NOBODY:
+            self._page.frame.show_moving()  # the model's outline may be on its way
+        else:
+            self._page.frame.show_measurement(view)
         self.view.show(view)
         self.tools.show_calipers()
 
@@ -260,11 +272,27 @@ class SweepPresenter(QObject):
     def analyse(self) -> None:
         """Run the networks over the sweep, from the frame being looked at."""
         self._page.analysis.show_error("")
-        self._page.analysis.begin("Loading the models…")
+        self.looking = self.session.analysis is None
+        self._page.analysis.begin("Opening…" if self.looking else "Loading the models…")
         self._runner.start(self.session.sweep, self._settings, self.view.navigator.frame)
+
+    def _models_loading(self) -> None:
+        self._page.analysis.begin("Loading the models…")
+        self._looked()
+
+    def _looked(self) -> None:
+        """Say at once what is known now, and not once all the frames are painted."""
+        if self.looking:
+            self.looking = False
+            self.view.paint((self.view.navigator.frame,))
+            self._show_frame()
+            self._show_still()
+            self._show_next()
+            self.found.emit()
 
     def _analysis_started(self, analysis: Analysis) -> None:
         self.session.begin_analysis(analysis)
+        self._looked()
         self._page.analysis.show_setup(analysis.setup)
         self._check_models()
 
@@ -276,6 +304,7 @@ class SweepPresenter(QObject):
 
     def _analysis_ended(self, _complete: bool) -> None:
         analysis = self.session.analysis
+        self._looked()
         self._page.analysis.end_analysis(analysis)
         self._check_models()
         if analysis is not None and self._new_results:

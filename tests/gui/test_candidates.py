@@ -118,7 +118,8 @@ def test_the_strip_follows_the_expert_and_is_reached_by_tab_and_arrows(analysed,
 def test_without_an_analysis_the_strip_says_what_to_do_and_comes_back_after_its_x(review, qtbot):
     review.page.candidates.click()
     assert review.candidates.visible
-    assert "analyse" in review.candidates.strip.why_empty.text()
+    why = review.candidates.strip.why_empty
+    qtbot.waitUntil(lambda: "analyse" in why.text(), timeout=20 * SECONDS)
     dock = review.candidates.dock
     dock.destroyOnClose()  # its X
     assert not review.candidates.visible

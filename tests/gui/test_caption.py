@@ -63,3 +63,19 @@ def test_the_demos_picture_waits_for_the_words(qtbot, monkeypatch, tmp_path):
     caption.settled = True
     qtbot.waitUntil(lambda: "closed" in taken)
     assert taken == ["go_best", True, "closed"]
+
+
+def test_without_words_there_is_no_box(qtbot):
+    viewer = ViewerModel()
+    caption, overlay = Caption(viewer), viewer.canvas.overlays.text
+    caption.begin()
+    assert not overlay.box  # while letters are drawn unseen
+    while caption._letters.isActive():
+        assert not overlay.box
+        caption._draw_letter()
+    assert not overlay.box
+    caption.show("AC 200.0 mm")
+    assert overlay.box
+    caption.show("")
+    assert not overlay.box
+    caption.end()

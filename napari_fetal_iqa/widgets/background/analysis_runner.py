@@ -20,14 +20,17 @@ logger = logging.getLogger(__name__)
 class AnalysisRunner(QObject):
     """At most one analysis at a time; keeps the models loaded for the next.
 
-    ``started`` gives the empty analysis, ``results`` some frames' results, ``ended`` whether
+    ``loading`` tells that models are needed, as no analysis is kept that is complete; ``started``
+    gives the empty analysis, ``results`` some frames' results, ``ended`` whether
     all frames were done, ``failed`` one line for the person at the desk.
     """
 
+    loading = Signal()
     started = Signal(object)
     results = Signal(object)
     ended = Signal(bool)
     failed = Signal(str)
+    _needs_models = Signal(object)  # FrameQueue, from another thread
 
     def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
         super().__init__(parent)
@@ -35,6 +38,7 @@ class AnalysisRunner(QObject):
         self._worker: Any = None
         self._queue: FrameQueue | None = None
         self._loading: tuple[str, str] | None = None
+        self._needs_models.connect(self._tell_loading)
 
     @property
     def running(self) -> bool:
@@ -44,9 +48,11 @@ class AnalysisRunner(QObject):
     def start(self, sweep: SweepVolume, settings: Settings, looked_at: int) -> None:
         """Analyse a sweep with the models of the settings, from the frame being looked at."""
         self.cancel()
-        self._queue = FrameQueue(len(sweep), looked_at)
+        self._queue = queue = FrameQueue(len(sweep), looked_at)
         models = (settings.cls_model, settings.seg_model)
-        worker: Any = ANALYSING.worker(analyse, self.analyser, sweep, self._queue, *models)
+        worker: Any = ANALYSING.worker(
+            analyse, self.analyser, sweep, queue, *models, lambda: self._needs_models.emit(queue)
+        )
         worker.yielded.connect(lambda item: self._take(worker, item))
         worker.returned.connect(lambda _: self._finish(worker, complete=True))
         worker.errored.connect(lambda error: self._fail(worker, error))
@@ -87,6 +93,10 @@ class AnalysisRunner(QObject):
         """Stop and end the process that holds the models."""
         self.cancel()
         self.analyser.close()
+
+    def _tell_loading(self, queue: FrameQueue) -> None:
+        if self._worker is not None and queue is self._queue:
+            self.loading.emit()
 
     def _take(self, worker: object, item: Analysis | FrameResults) -> None:
         if worker is self._worker:

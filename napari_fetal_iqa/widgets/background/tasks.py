@@ -2,7 +2,7 @@
 
 import importlib
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
@@ -48,15 +48,22 @@ def is_prepared(sweep: SweepVolume) -> bool:
 
 
 def analyse(
-    analyser: RemoteAnalyser, sweep: SweepVolume, queue: FrameQueue, cls_model: str, seg_model: str
+    analyser: RemoteAnalyser,
+    sweep: SweepVolume,
+    queue: FrameQueue,
+    cls_model: str,
+    seg_model: str,
+    needs_models: Callable[[], None],
 ) -> Iterator[Analysis | FrameResults]:
     """Return the analysis and then, unless it is complete, the results of batch after batch.
 
     The analysis is the window's own from the moment that it is yielded: one that was cached is
-    complete, one that was ended early is as far as it came, another is empty.
+    complete, one that was ended early is as far as it came, another is empty. ``needs_models`` is
+    called, in this thread, where none is kept that is complete.
     """
 
     def load() -> RemoteAnalyser:
+        needs_models()
         analyser.load(cls_model, seg_model)
         return analyser
 

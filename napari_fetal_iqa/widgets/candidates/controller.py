@@ -113,6 +113,7 @@ class Candidates(QObject):
         self._thumbnails = Thumbnails(presenter.session.sweep, self)
         presenter.session.frames_changed.connect(self._changed)
         presenter.session.frames_computed.connect(self._changed)
+        presenter.found.connect(self._changed)
         self._viewer.dims.events.current_step.connect(self._frame_changed)
         self._changed()
 
@@ -125,6 +126,7 @@ class Candidates(QObject):
         session = self._presenter.session
         session.frames_changed.disconnect(self._changed)
         session.frames_computed.disconnect(self._changed)
+        self._presenter.found.disconnect(self._changed)
         self._presenter = None
         if self.dock is not None:
             self.strip.show_candidates((), None)
@@ -155,11 +157,19 @@ class Candidates(QObject):
                 return
             self._set_visible(True)
             return
-        why = "No candidates yet: analyse the sweep."
-        if session.analysis is not None and session.analysis.complete:
-            why = "No frame shows the abdomen."
-        self.strip.show_candidates(candidate_strip(session), self._thumbnails, why)
+        self.strip.show_candidates(
+            candidate_strip(session), self._thumbnails, self._why_none(self._presenter)
+        )
         self.strip.show_frame(self._presenter.view.navigator.frame)
+
+    @staticmethod
+    def _why_none(presenter: SweepPresenter) -> str:
+        analysis = presenter.session.analysis
+        if presenter.looking:
+            return ""
+        if analysis is None:
+            return "No candidates yet: analyse the sweep."
+        return "No frame shows the abdomen." if analysis.complete else "No candidates yet."
 
     def _frame_changed(self, event: Any = None) -> None:
         if self._presenter is not None and self.visible:

@@ -63,7 +63,7 @@ class CandidateStrip(QStackedWidget):
         self,
         candidates: Sequence[Candidate],
         thumbnails: Thumbnails | None,
-        why_empty: str = "No candidates yet: analyse the sweep.",
+        why_empty: str = "",
     ) -> None:
         """Show other candidates, with their pictures as they come."""
         self.model.show_candidates(candidates, thumbnails)

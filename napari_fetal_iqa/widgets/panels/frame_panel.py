@@ -155,18 +155,27 @@ class FramePanel(QWidget):
         for action, button in self.tool_buttons.items():
             button.setChecked(action == tool)
 
-    def show_frame(self, view: FrameView) -> None:
-        """Show what is known of a frame."""
+    def show_frame(self, view: FrameView, looking: bool = False) -> None:
+        """Show what is known of a frame; while it is ``looking`` for an analysis, no more."""
         self.place.setText(
             f"<b>Sweep {view.sweep + 1}, frame {view.frame_in_sweep}</b> ({view.frame})"
         )
         known = view.quality is not None
-        self.quality.show_score(
-            view.quality, f"Quality {view.quality:.2f}" if known else "Quality: not computed"
-        )
+        unknown = f"Quality {_MOVING}" if looking else "Quality: not computed"
+        self.quality.show_score(view.quality, f"Quality {view.quality:.2f}" if known else unknown)
+        self._check(view.label)
+
+    def show_nothing(self) -> None:
+        """Show nothing of the frame before, which was of another sweep."""
+        self.place.setText(_MOVING)
+        self.quality.show_score(None, f"Quality {_MOVING}")
+        self._check(None)
+        self.show_moving()
+
+    def _check(self, label: Label | None) -> None:
         self._label_group.setExclusive(False)
-        for label, button in self.label_buttons.items():
-            button.setChecked(label is view.label)
+        for one, button in self.label_buttons.items():
+            button.setChecked(one is label)
         self._label_group.setExclusive(True)
 
     def show_moving(self) -> None:

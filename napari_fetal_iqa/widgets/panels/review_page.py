@@ -161,7 +161,9 @@ class ReviewPage(QWidget):
             part.setEnabled(reviewed)
 
     def show_sweep(self, sweep: SweepVolume) -> None:
-        """Show which sweep this is."""
+        """Show which sweep this is, and nothing of the one before."""
+        self.frame.show_nothing()
+        self.show_nothing_next()
         frames, _, _ = sweep.shape
         sweeps = len(sweep.bounds)
         spacing = "no spacing: nothing can be measured"
@@ -178,6 +180,11 @@ class ReviewPage(QWidget):
     def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
         """Show whether everything is on disk."""
         self.footer.show_saved(reviewer, corrected, saved)
+
+    def show_nothing_next(self) -> None:
+        """Say nothing of where to go next while it is not known."""
+        self.best.setText("Best frame …")
+        self.waiting.setText("… to review")
 
     def show_next(self, best: int, waiting: int) -> None:
         """Show where to go next."""

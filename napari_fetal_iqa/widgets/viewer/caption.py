@@ -36,7 +36,8 @@ class Caption:
         """Make ready to show something."""
         overlay = self._overlay
         overlay.position, overlay.font_size, overlay.color = "bottom_left", 14, _COLOUR
-        overlay.text, overlay.visible = "", True  # now, for making it takes long
+        self._write("")
+        overlay.visible = True  # now, for making it takes long
         self._letters.start()
 
     def show(self, text: str) -> None:
@@ -54,13 +55,20 @@ class Caption:
             self._letters.start()
         # napari draws all anew for a text that is the same, too
         elif self._overlay.text != text and not self._letters.isActive():
-            self._overlay.text = text
+            self._write(text)
+
+    def _write(self, text: str) -> None:
+        overlay = self._overlay
+        overlay.text = text
+        if overlay.box != bool(text):
+            overlay.box = bool(text)  # napari draws one around nothing, too
 
     def end(self) -> None:
         """Show nothing more, until the next beginning."""
         self._letters.stop()
         self.text, self._parts = "", ["", ""]
-        self._overlay.text, self._overlay.color, self._overlay.visible = "", _COLOUR, False
+        self._write("")
+        self._overlay.color, self._overlay.visible = _COLOUR, False
 
     @property
     def settled(self) -> bool:
@@ -75,9 +83,12 @@ class Caption:
     def _draw_letter(self) -> None:
         if self._ready:
             self._letters.stop()
-            self._overlay.text, self._overlay.color = self.text, _COLOUR
+            self._write(self.text)
+            self._overlay.color = _COLOUR
         else:
             needed = (letter for letter in self._undrawn if letter in self.text)
             letter = next(needed, next(iter(self._undrawn)))
             del self._undrawn[letter]
+            if self._overlay.box:
+                self._overlay.box = False
             self._overlay.text, self._overlay.color = letter, "transparent"
