@@ -12,11 +12,12 @@ _PALETTE, _INK, _RICH = "paletteOfTheme", "inkOfLabel", "richTextOfLabel"
 
 @dataclass(frozen=True)
 class Palette:
-    """Background, text and muted lines, as colour names."""
+    """Background, text, muted lines, and what is chosen, as colour names."""
 
     background: str = "#262930"
     text: str = "#f0f1f2"
     muted: str = "#868e93"
+    highlight: str = "#6a93ff"
 
     def ink(self, colour: str) -> str:
         """Return one of our colours as text needs it on the background."""
@@ -44,6 +45,9 @@ def palette_of(theme_name: str) -> Palette:
         background=background,
         text=theme.text.as_hex(format="long"),
         muted=colours.legible(muted.as_hex(format="long"), background, colours.MARK_CONTRAST),
+        highlight=colours.legible(
+            theme.current.as_hex(format="long"), background, colours.MARK_CONTRAST
+        ),
     )
 
 

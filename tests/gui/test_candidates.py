@@ -1,13 +1,17 @@
 """The strip of small pictures above the timeline, in a real window."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
+from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.widgets.candidates.thumbnails import HEIGHT, WIDTH, small
+from napari_fetal_iqa.widgets.theme import palette_of
 
 pytestmark = pytest.mark.gui
 
@@ -136,3 +140,34 @@ def test_small_pictures_fit_whatever_the_frame(shape):
     assert picture.shape[0] <= HEIGHT
     assert picture.shape[1] <= WIDTH
     assert (picture == 77).all()
+
+
+def test_pictures_that_have_no_room_are_counted_and_reached_without_a_scroll_bar(
+    analysed, strip, qtbot
+):
+    row, overflow = strip.list, strip.currentWidget()
+    assert row.horizontalScrollBarPolicy() == Qt.ScrollBarPolicy.ScrollBarAlwaysOff
+    qtbot.waitUntil(lambda: not overflow._soon.isActive(), timeout=20 * SECONDS)
+    assert overflow.behind.isHidden() == (len(candidates(analysed)) * 116 <= overflow.width())
+    one = candidates(analysed)[0]
+    strip.show_candidates([replace(one, frame=frame) for frame in range(40)], None)
+    qtbot.waitUntil(lambda: overflow.behind.isVisible(), timeout=20 * SECONDS)
+    room = row.viewport().width() // 116
+    qtbot.waitUntil(lambda: overflow.behind.text() == f"{40 - room} ›", timeout=20 * SECONDS)
+    assert not overflow.before.isEnabled()
+    QTest.mouseClick(overflow.behind, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: overflow.before.text() == f"‹ {room}", timeout=20 * SECONDS)
+
+    def at_the_end() -> bool:
+        overflow.behind.click()
+        return not overflow.behind.isEnabled()
+
+    qtbot.waitUntil(at_the_end, timeout=20 * SECONDS)
+    assert row.visualRect(strip.model.index(39, 0)).right() <= row.viewport().width()
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_the_frame_around_the_chosen_picture_is_seen_on_the_panel(theme):
+    palette = palette_of(theme)
+    assert colours.contrast(palette.highlight, palette.background) >= 3
+    assert palette.highlight != palette.text

@@ -41,6 +41,24 @@ def test_a_day_s_work_is_above_the_fold_of_a_small_window(review, qtbot):
     assert is_seen(page.saved, window)
 
 
+def test_a_section_that_is_unfolded_is_scrolled_to(review, qtbot):
+    page, window = review.page, main_window(review.viewer)
+    page.open_sections()
+    bar = page.scroll_area.verticalScrollBar()
+    for section in page.sections:
+        bar.setValue(0)
+        section.toggleButton().click()
+        qtbot.waitUntil(lambda section=section: is_seen(section.toggleButton(), window))
+        first = section.content()
+        view = page.scroll_area.viewport()
+        seen = min(first.height(), view.height() - section.toggleButton().height() - 20)
+        qtbot.waitUntil(
+            lambda first=first, seen=seen: first.visibleRegion().boundingRect().height() >= seen,
+            timeout=20 * SECONDS,
+        )
+        section.toggleButton().click()
+
+
 def test_long_names_make_nothing_wider_and_stand_whole_in_the_tooltip(review, qtbot):
     page = review.page
     for section in page.sections:

@@ -18,12 +18,14 @@ from qtpy.QtWidgets import (
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.candidate_strip import Candidate, Kind
+from napari_fetal_iqa.widgets.candidates.overflow import Overflow
 from napari_fetal_iqa.widgets.candidates.thumbnails import HEIGHT, WIDTH, Thumbnails
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 
 _Role = Qt.ItemDataRole
 _GAP = 6
+_CHOSEN_PX = 4
 _MARKS = {Kind.BEST: "★ ", Kind.SWEEP: "", Kind.RUN: "", Kind.DISAGREEMENT: "≠ "}
 _FRAMES = {
     Kind.BEST: colours.OPTIMAL,
@@ -48,15 +50,16 @@ class CandidateStrip(QStackedWidget):
         self.list.setItemDelegate(self._delegate)
         self.list.clicked.connect(self._choose)
         self.list.activated.connect(self._choose)
-        self.setMinimumHeight(self._delegate.size(self.list).height() + 22)
+        self.setMinimumHeight(self._delegate.size(self.list).height() + 10)
         self.setMaximumHeight(self._delegate.size(self.list).height() + 34)
+        row = Overflow(self.list, self._delegate.size(self.list).width())
         empty = QWidget()
         column = QVBoxLayout(empty)
         self.why_empty = QLabel()
         self.why_empty.setWordWrap(True)
         column.addWidget(self.why_empty)
         self.addWidget(empty)
-        self.addWidget(self.list)
+        self.addWidget(row)
         self.show_candidates((), None)
 
     def show_candidates(
@@ -170,6 +173,7 @@ class _Row(QListView):
         self.setStyleSheet("QListView { background: transparent; border: 0 }")
         self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.setVerticalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         with_own_keys(self)
 
@@ -228,12 +232,13 @@ class _Delegate(QStyledItemDelegate):
             area.moveCenter(place.center())
             painter.drawImage(area, picture)
         chosen = index.row() == self._current_row(option)
-        pen = QPen(
-            QColor(self.palette.text if chosen else self.palette.mark(_FRAMES[candidate.kind]))
-        )
-        pen.setWidth(3 if chosen else 1)
-        painter.setPen(pen)
+        painter.setPen(QPen(QColor(self.palette.mark(_FRAMES[candidate.kind]))))
         painter.drawRect(place)
+        if chosen:  # around the picture, which is black at its edge
+            pen = QPen(QColor(self.palette.highlight))
+            pen.setWidth(_CHOSEN_PX)
+            painter.setPen(pen)
+            painter.drawRect(place.adjusted(-2, -2, 2, 2))
         painter.setPen(QColor(self.palette.text))
         line = option.fontMetrics.height()
         below = QRect(box.left(), place.bottom() + 2, box.width(), line)

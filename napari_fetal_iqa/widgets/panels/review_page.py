@@ -2,6 +2,7 @@
 
 import html
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from qtpy.QtCore import Qt, QTimer, Signal
@@ -30,6 +31,7 @@ from napari_fetal_iqa.widgets.panels.open_button import OpenButton
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
 from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
+from napari_fetal_iqa.widgets.panels.unfolded_in_view import UnfoldedInView
 from napari_fetal_iqa.widgets.panels.view_tools import ViewTools
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
@@ -113,6 +115,7 @@ class ReviewPage(QWidget):
         self._laid_out.setInterval(_LAID_OUT_MS)
         self._laid_out.timeout.connect(self._scroll_to_error)
         self.analysis.error_shown.connect(self._laid_out.start)
+        self._unfolded = UnfoldedInView(self.scroll_area, self)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
         whole.setSpacing(0)
@@ -127,6 +130,7 @@ class ReviewPage(QWidget):
         """Unfold the sections that were open when the last window was left."""
         for section in self.sections:
             section.open_as_it_was()
+            section.toggled.connect(partial(self._unfolded.toggled, section))
 
     def _row(self, label: QLabel, text: str, action: Action, tip: str) -> QHBoxLayout:
         row = QHBoxLayout()
