@@ -152,6 +152,10 @@ class History:
             if event.kind is EventKind.CALIPER:
                 self._marked.setdefault(event.frame, {})[event.mark] = None
 
+    def knows(self, uid: str) -> bool:
+        """Return whether an event is part of the history, be it undone or not."""
+        return uid in self._events
+
     def with_more(self, events: Sequence[Event]) -> tuple["History", list[Event]]:
         """Return the history with events from the file in it, and those that were not known.
 

@@ -1,14 +1,15 @@
 """A store that keeps what it cannot write, and writes it as soon as it can."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import replace
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
-from napari_fetal_iqa.corrections.events import Event, now, timed_after
+from napari_fetal_iqa.corrections.events import Event, timed_after
 from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.row_writing import told
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
+from napari_fetal_iqa.corrections.sound_rows import has_calipers
 from napari_fetal_iqa.corrections.store_file import known_sweep
 from napari_fetal_iqa.corrections.subject_store import SubjectStore
 from napari_fetal_iqa.corrections.validity import sound_bookmark, sound_reviewer
@@ -34,8 +35,10 @@ class WaitingStore(SubjectStore):
         self._waiting = Unwritten()
         self._mode = mode
         self._said: set[str] = set()
-        self._opened = now()
+        self._came_later: set[str] = set()
+        self._at_opening: tuple[int, int] = (0, 0)
         super().__init__(path, mode)
+        self._at_opening = self._newest_numbers()
 
     # What is known -------------------------------------------------------------------------
 
@@ -70,16 +73,25 @@ class WaitingStore(SubjectStore):
 
     def refresh(self, sweep: str) -> None:
         """Take note of all that others have written of a sweep since it was read."""
-        self.take_note(self.events(sweep))
+        events = self.events(sweep)
+        self._look_what_came_later(sweep)
+        self._join(events)
 
-    def take_note(self, events: Iterable[Event]) -> list[Event]:
+    def take_note(self, events: Collection[Event]) -> list[Event]:
         """Take note of events that lie in the file; return those that were not known.
 
         Parameters
         ----------
-        events : iterable of Event
+        events : collection of Event
             All of a reviewer on a sweep of whom nothing is known yet.
         """
+        for event in events:
+            known = self._histories.get((event.sweep, event.reviewer))
+            if known is not None and not known.knows(event.uid):
+                self._came_later.add(event.uid)
+        return self._join(events)
+
+    def _join(self, events: Iterable[Event]) -> list[Event]:
         by_key: dict[tuple[str, str], list[Event]] = {}
         for event in events:
             by_key.setdefault((event.sweep, event.reviewer), []).append(event)
@@ -94,12 +106,35 @@ class WaitingStore(SubjectStore):
         return History(said_elsewhere=self._said_elsewhere)
 
     def _said_elsewhere(self, event: Event) -> bool:
-        """Whether an event came from another desk while this one was open."""
-        return event.uid not in self._said and event.time > self._opened
+        """Whether an event came from another desk while this one was open; whatever its clock."""
+        return event.uid in self._came_later and event.uid not in self._said
+
+    def _newest_numbers(self) -> tuple[int, int]:
+        """Return the numbers of the last event and the last caliper in the file."""
+        with self._explaining():
+            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
+            newest = [
+                self._connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0]
+                for table in tables
+            ]
+        numbers = [number if isinstance(number, int) else 0 for number in newest]
+        return numbers[0], numbers[1] if len(numbers) > 1 else 0
+
+    def _look_what_came_later(self, sweep: str) -> None:
+        """Know which events of a sweep were written since the store was opened."""
+        with self._explaining():
+            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
+            for table, number in zip(tables, self._at_opening, strict=False):
+                rows = self._connection.execute(
+                    f"SELECT uid FROM {table} WHERE number > ? AND sweep = ?", (number, sweep)
+                )
+                self._came_later.update(uid for (uid,) in rows if isinstance(uid, str))
 
     def _read_history(self, key: tuple[str, str]) -> History:
         """Replay what is stored and what waits, which is timed after what is stored."""
-        history = History(self.events(*key), self._said_elsewhere)
+        events = self.events(*key)
+        self._look_what_came_later(key[0])
+        history = History(events, self._said_elsewhere)
         for place, event in enumerate(self._waiting.events):
             if (event.sweep, event.reviewer) == key:
                 event = replace(event, time=timed_after(event.time, history.end))
@@ -231,6 +266,7 @@ class WaitingStore(SubjectStore):
             return False
         self._connection.close()
         self._connection = connection
+        self._at_opening = self._newest_numbers()
         self._unread.update(self._histories)
         return True
 

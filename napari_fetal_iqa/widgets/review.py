@@ -1,6 +1,6 @@
 """The review widget: puts the parts together and follows the layers of the viewer."""
 
-import logging
+import sys
 from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -34,6 +34,7 @@ from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.close_guard import CloseGuard
+from napari_fetal_iqa.widgets.background.end_signals import EndSignals
 from napari_fetal_iqa.widgets.background.simulation_monitor import (
     SimulationMonitor,
     is_simulated,
@@ -81,8 +82,6 @@ from napari_fetal_iqa.widgets.worklist.dropped_folder import list_dropped
 if TYPE_CHECKING:
     from napari_fetal_iqa.widgets.timeline.widget import Timeline
 
-logger = logging.getLogger(__name__)
-
 _WHEN_LAID_OUT_MS = (0, 400)  # the docks beside the panel take their room later
 
 _WIDTH = 330
@@ -128,6 +127,7 @@ class ReviewWidget(QWidget):
         self.runner = AnalysisRunner(analyser, self)
         # whoever ends first: the process of the networks goes too
         main_window(self.viewer).destroyed.connect(analyser.close)
+        self._end_signals = EndSignals(self.shut_down, self)
         self.close_guard = CloseGuard(main_window(self.viewer), self.keeper, self.shut_down)
         self.presenter: SweepPresenter | None = None
         self.layer: Image | None = None
@@ -315,6 +315,7 @@ class ReviewWidget(QWidget):
         self._closed = True
         self._leave_opening()
         self._screen_fit.stop()
+        self._end_signals.remove()
         self.close_guard.remove()
         del self.close_guard, self._leave_opening  # which hold on to the window
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
@@ -337,7 +338,8 @@ class ReviewWidget(QWidget):
         self._focus_ring.remove()
         self.frame_fit.remove()
         if not_saved := self.keeper.close():
-            logger.warning(not_saved)  # for the terminal, if the window is gone
+            if sys.stderr is not None:  # for the terminal, as the window goes
+                sys.stderr.write(f"{not_saved}\n")
             show_error(not_saved)
 
     # Opening -------------------------------------------------------------------------------

@@ -1,6 +1,7 @@
 """Stores that cannot be used for a while: reported at once, nothing lost, saved by itself."""
 
 import os
+import signal
 import sqlite3
 
 import pytest
@@ -211,3 +212,22 @@ def test_closing_with_everything_saved_ends_the_review_at_once(closable):
 def test_the_end_of_the_program_ends_the_review_too(review, qapp):
     qapp.aboutToQuit.emit()
     assert review._closed
+
+
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGINT"])
+def test_a_signal_to_end_rescues_what_is_unsaved_and_says_where(
+    unwritable, qtbot, monkeypatch, capsys, name
+):
+    quits = []
+    monkeypatch.setattr(
+        "napari_fetal_iqa.widgets.background.end_signals._quit",
+        lambda: quits.append(name),
+    )
+    os.kill(os.getpid(), getattr(signal, name))
+    qtbot.waitUntil(lambda: bool(quits), timeout=20 * SECONDS)
+    assert unwritable._closed
+    said = capsys.readouterr().err
+    with CorrectionStore(said.split("corrections merge ")[1].splitlines()[0]) as rescued:
+        assert [event.label for event in rescued.events()] == [Label.OPTIMAL]
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL

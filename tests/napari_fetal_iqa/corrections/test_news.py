@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
@@ -114,6 +115,29 @@ def test_undo_and_redo_take_back_what_was_said_at_this_desk_alone(desks, path):
     with CorrectionStore(path) as later:
         assert labels(later) == labels(here)
     reader.close()
+
+
+@pytest.mark.parametrize("hours", [-20, 20])
+def test_undo_passes_over_the_other_desk_whatever_its_clock_says(desks, path, hours):
+    _, there = desks
+    there.history(SWEEP.identity, "AK")  # it knows nothing of what is said here
+    with CorrectionStore(path) as before:
+        before.set_label(SWEEP.identity, 1, Label.OPTIMAL, "AK")
+    with CorrectionStore(path) as opened:
+        session = ReviewSession(SWEEP, opened, "AK")
+        reader = NewsReader(path, SWEEP.identity)
+        session.take_note(reader.look())
+        time = (datetime.now(UTC) + timedelta(hours=hours)).isoformat(timespec="microseconds")
+        there._say(
+            [Event(SWEEP.identity, "AK", EventKind.LABEL, new_uid(), 2, Label.NONE, time=time)]
+        )
+        session.take_note(reader.look())
+        assert sorted(labels(opened)) == [1, 2]
+        assert session.undo() == (1,)
+        assert session.undo() == ()
+        assert labels(opened) == {2: Label.NONE}
+        reader.close()
+        assert ReviewSession(SWEEP, opened, "AK").undo() == ()  # also when it is opened again
 
 
 def test_clocks_that_differ_lead_to_the_same_state_at_both_desks(desks):
