@@ -51,6 +51,14 @@ class CaliperSize:
         longer, shorter = self.diameters
         return f"{self.length:.1f} {self.unit} around, {longer:.1f} × {shorter:.1f} {self.unit}"
 
+    @property
+    def short(self) -> str:
+        """The same in few words: the unit once, and nothing but the numbers."""
+        if self.diameters is None:
+            return str(self)
+        longer, shorter = self.diameters
+        return f"{self.length:.1f} {self.unit}, {longer:.1f} × {shorter:.1f}"
+
 
 @dataclass(frozen=True)
 class Caliper:

@@ -59,8 +59,8 @@ class Action(StrEnum):
     BEFORE_AND_AFTER = "before_and_after"
     CINE_FORWARD = "cine_forward"
     CINE_BACKWARD = "cine_backward"
-    CINE_TO_AND_FRO = "cine_to_and_fro"  # in a menu alone, as the next
-    CINE_STOP = "cine_stop"
+    CINE_TO_AND_FRO = "cine_to_and_fro"
+    CINE_STOP = "cine_stop"  # a button alone
     NEXT_GAIN = "next_gain"
     NEXT_ZOOM = "next_zoom"
     UNDO = "undo"
@@ -158,6 +158,7 @@ KEYS = (
     Key(Action.MEASURE_ELLIPSE, ("Shift+M",), "Measure an ellipse"),
     Key(Action.CINE_FORWARD, ("J",), "Cine forward, and stop"),
     Key(Action.CINE_BACKWARD, ("Shift+J",), "Cine backward, and stop"),
+    Key(Action.CINE_TO_AND_FRO, ("Ctrl+J",), "Cine to and fro, and stop (J stops it, too)"),
     Key(Action.NEXT_GAIN, ("W",), "Next gain"),
     Key(Action.NEXT_ZOOM, ("Z",), "Zoom: the fan, 1:1, the whole frame", "move the picture"),
     Key(Action.UNDO, ("Ctrl+Z",), "Undo", repeats=True),

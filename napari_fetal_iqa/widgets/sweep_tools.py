@@ -57,7 +57,7 @@ class SweepTools(QObject):
             Action.MEASURE_DISTANCE: lambda: self.measure(CaliperKind.DISTANCE),
             Action.MEASURE_ELLIPSE: lambda: self.measure(CaliperKind.ELLIPSE),
             Action.BEFORE_AND_AFTER: self.swap,
-            Action.CINE_FORWARD: lambda: self.play(CineMode.FORWARD),
+            Action.CINE_FORWARD: self.forward,
             Action.CINE_BACKWARD: lambda: self.play(CineMode.BACKWARD),
             Action.CINE_TO_AND_FRO: lambda: self.play(CineMode.TO_AND_FRO),
             Action.CINE_STOP: self.cine.stop,
@@ -105,8 +105,9 @@ class SweepTools(QObject):
         listed = []
         for one in self._session.free.everywhere():
             numbers[one.frame] = number = numbers.get(one.frame, 0) + 1
-            size = str(self._session.free.size(one.caliper))
-            listed.append(ListedCaliper(one, number, f"Frame {one.frame}", size))
+            size = self._session.free.size(one.caliper)
+            where = f"Frame {one.frame}"
+            listed.append(ListedCaliper(one, number, where, size.short, str(size)))
         self._panel.calipers.show_calipers(listed, self._view.navigator.frame)
 
     # The film ------------------------------------------------------------------------------
@@ -116,6 +117,13 @@ class SweepTools(QObject):
         if self.cine.mode is not mode:
             self._view.use_tool(NO_TOOL)
         self.cine.toggle(mode)
+
+    def forward(self) -> None:
+        """Play forward, or stop, also where the film goes to and fro."""
+        if self.cine.mode is CineMode.TO_AND_FRO:
+            self.cine.stop()
+        else:
+            self.play(CineMode.FORWARD)
 
     def _tool_changed(self, tool: str) -> None:
         if tool != NO_TOOL:

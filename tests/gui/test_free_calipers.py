@@ -39,8 +39,8 @@ def drag(widget, begin, end):
 
 
 def lines(widget):
-    shown = widget.page.tools.calipers.list
-    return [shown.item(row).text() for row in range(shown.count())]
+    listed = [line for line in widget.page.tools.calipers.lines if not line.isHidden()]
+    return [line.go.text() for line in listed]
 
 
 def layer_of(widget):
@@ -78,7 +78,7 @@ def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
     drag(widget, (80, 60), (80, 120))
     drag(widget, (60, 90), (100, 90))
     around = ramanujan_perimeter(30 * mm, 20 * mm)
-    expected = f"{around:.1f} mm around, {60 * mm:.1f} × {40 * mm:.1f} mm"
+    expected = f"{around:.1f} mm, {60 * mm:.1f} × {40 * mm:.1f}"
     assert lines(widget)[2] == f"Frame 25, 1: {expected}"
     assert widget.presenter.session.view(25).measurement is None
 
@@ -92,10 +92,9 @@ def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
     actions.toggle_overlay()
     assert layer_of(widget).visible
 
-    tools.calipers.list.itemClicked.emit(tools.calipers.list.item(0))
+    tools.calipers.lines[0].go.click()
     assert widget.presenter.view.navigator.frame == 20
-    tools.calipers.list.setCurrentRow(0)
-    tools.calipers.delete.click()
+    tools.calipers.lines[0].delete.click()
     assert len(lines(widget)) == 2
     press(widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
     assert len(lines(widget)) == 3
@@ -112,6 +111,42 @@ def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
     qtbot.waitUntil(lambda: len(lines(widget)) == 3, timeout=20 * SECONDS)
     qtbot.waitUntil(lambda: layer_of(widget).visible, timeout=20 * SECONDS)  # at frame 25
     assert len(store.calipers(identity, "AK")) == 3
+
+
+def test_each_caliper_is_one_line_with_its_own_delete_button(review, qtbot):
+    widget, calipers = review, review.page.tools.calipers
+    tools = widget.presenter.tools
+    widget.activateWindow()
+    for frame in (20, 23, 25):
+        widget.presenter.actions.go(frame)
+        tools.measure(CaliperKind.ELLIPSE)
+        drag(widget, (80, 60), (80, 120))
+        drag(widget, (60, 90), (100, 90))
+    tools.look()
+    qtbot.waitUntil(lambda: calipers.lines[2].delete.isVisible(), timeout=20 * SECONDS)
+    words = calipers.fontMetrics().horizontalAdvance("Frame 1088, 12: 1251.7 mm, 160.7 × 134.0")
+    for line in calipers.lines:
+        assert line.height() < 2 * calipers.fontMetrics().height()
+        assert words < line.go.width()
+        assert line.go.geometry().right() < line.delete.geometry().left()
+        assert line.delete.geometry().right() < calipers.width()
+    assert calipers.height() <= 3 * calipers.lines[0].height() + 4
+    assert not calipers._area.verticalScrollBar().isVisible()
+
+    calipers.lines[0].go.click()
+    assert widget.presenter.view.navigator.frame == 20
+    assert [line.go.isChecked() for line in calipers.lines] == [True, False, False]
+    focused = calipers.lines[1].delete
+    focused.setFocus()
+    focused.click()
+    assert [text[:8] for text in lines(widget)] == ["Frame 20", "Frame 25"]
+    assert widget.window().focusWidget() is focused
+    focused.click()
+    focused = calipers.lines[0].delete
+    assert widget.window().focusWidget() is focused
+    focused.click()
+    assert calipers.isHidden()
+    assert widget.window().focusWidget() is widget.page.tools.measure.main
 
 
 def test_without_a_spacing_pixels_are_shown_as_pixels_and_a_line_says_so(

@@ -94,6 +94,24 @@ def test_the_film_stops_for_who_moves_or_takes_a_tool_and_plays_all_if_asked(rev
     assert "file says none" in tools.cine.main.toolTip()
 
 
+def test_to_and_fro_has_a_key_and_stays_on_the_button(review, film, press):
+    widget, tools = review, review.page.tools
+    press(widget, Qt.Key.Key_J, Qt.KeyboardModifier.ControlModifier)
+    assert film.mode is CineMode.TO_AND_FRO
+    press(widget, Qt.Key.Key_J)
+    assert film.mode is None  # it stops, and does not play forward
+    for action, mode in zip(tools._cine_actions, CineMode, strict=True):
+        action.trigger()
+        tools.cine.main.click()
+        assert film.mode is None
+        assert [one.isChecked() for one in tools._cine_actions] == [one is mode for one in CineMode]
+        tools.cine.main.click()
+        assert film.mode is mode
+        tools.cine.main.click()
+    assert tools.cine.main.text().endswith("↔")
+    assert "[Ctrl+J]" in tools.cine.main.toolTip()
+
+
 def test_the_film_plays_by_itself(review, qtbot):
     widget = review
     begin = frame(widget)

@@ -4,12 +4,24 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
-from qtpy.QtWidgets import QHBoxLayout, QListWidget, QListWidgetItem, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QFrame,
+    QHBoxLayout,
+    QPushButton,
+    QScrollArea,
+    QSizePolicy,
+    QVBoxLayout,
+    QWidget,
+)
 
 from napari_fetal_iqa.corrections import PlacedCaliper
+from napari_fetal_iqa.widgets.focus import with_own_keys
 
 _ROWS = 4
 """As many are seen at once; more are scrolled to."""
+_DELETE_PX = 20
+_AROUND_TEXT_PX = 4
+_FRAME_PX = 4
 
 
 @dataclass(frozen=True)
@@ -21,68 +33,117 @@ class ListedCaliper:
     placed : PlacedCaliper
     number : int
         As it is drawn on its frame.
-    where, size : str
-        For people.
+    where, size, in_full : str
+        For people; the size in few words, and in all.
     """
 
     placed: PlacedCaliper
     number: int
     where: str
     size: str
+    in_full: str
 
 
 class CaliperList(QWidget):
-    """Lists calipers, and a button that deletes the chosen one; hidden while there is none.
+    """Lists calipers, a line each with a button that deletes it; hidden while there is none.
 
-    ``go_requested`` gives the frame of the one that was clicked.
+    ``go_requested`` gives the frame of the one that was clicked; ``left`` tells that the last
+    one is gone whose button had the focus. Lines are kept and filled anew, so that the focus
+    stays where it is.
     """
 
     go_requested = Signal(int)
     remove_requested = Signal(object)  # PlacedCaliper
+    left = Signal()
 
     def __init__(self) -> None:
         super().__init__()
-        self.list = QListWidget()
-        self.list.setAccessibleName("Free calipers")
-        self.list.setToolTip("Free calipers of this sweep: a click goes to the frame")
-        self.list.setFocusPolicy(Qt.FocusPolicy.TabFocus)
-        self.list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.list.setTextElideMode(Qt.TextElideMode.ElideRight)
-        self.list.itemClicked.connect(self._go)
-        self.delete = QPushButton("×")
-        self.delete.setFixedWidth(28)
-        self.delete.setToolTip("Delete the chosen caliper; undo brings it back")
-        self.delete.setAccessibleName("Delete the chosen free caliper")
-        self.delete.clicked.connect(self._remove)
-        row = QHBoxLayout(self)
-        row.setContentsMargins(0, 0, 0, 0)
-        row.addWidget(self.list, stretch=1)
-        row.addWidget(self.delete, alignment=Qt.AlignmentFlag.AlignTop)
+        self.lines: list[CaliperLine] = []
+        self._height = self.fontMetrics().height() + _AROUND_TEXT_PX
+        inside = QWidget()
+        self._column = QVBoxLayout(inside)
+        self._column.setContentsMargins(0, 0, 0, 0)
+        self._column.setSpacing(0)
+        self._column.addStretch()
+        self._area = QScrollArea()
+        self._area.setWidget(inside)
+        self._area.setWidgetResizable(True)
+        self._area.setFrameShape(QFrame.Shape.NoFrame)
+        self._area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        self._area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        column = QVBoxLayout(self)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self._area)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
         self._shown: tuple[ListedCaliper, ...] = ()
         self.hide()
 
     def show_calipers(self, calipers: Sequence[ListedCaliper], frame: int) -> None:
-        """List these; the last one on the frame being looked at is chosen."""
+        """List these; the last one on the frame being looked at is lit."""
         if tuple(calipers) != self._shown:
             self._shown = tuple(calipers)
-            self.list.clear()
-            for one in calipers:
-                text = f"{one.where}, {one.number}: {one.size}"
-                item = QListWidgetItem(text)
-                item.setToolTip(text)
-                self.list.addItem(item)
-            height = self.list.sizeHintForRow(0) if calipers else 0
-            self.list.setFixedHeight(min(_ROWS, len(calipers)) * height + 4)
-            self.setVisible(bool(calipers))
+            self._fill()
         here = [place for place, one in enumerate(self._shown) if one.placed.frame == frame]
-        self.list.setCurrentRow(here[-1] if here else -1)
-        self.delete.setEnabled(bool(here))
+        for place, line in enumerate(self.lines[: len(self._shown)]):
+            line.go.setChecked(place in here[-1:])
 
-    def _go(self, item: QListWidgetItem) -> None:
-        self.delete.setEnabled(True)
-        self.go_requested.emit(self._shown[self.list.row(item)].placed.frame)
-        self.list.setCurrentItem(item)
+    def _fill(self) -> None:
+        count = len(self._shown)
+        while len(self.lines) < count:
+            line = CaliperLine(self._height)
+            place = len(self.lines)
+            line.go.clicked.connect(lambda _=False, place=place: self._go(place))
+            line.delete.clicked.connect(lambda _=False, place=place: self._remove(place))
+            self.lines.append(line)
+            self._column.insertWidget(place, line)
+        window = self.window()
+        focused = window.focusWidget() if window is not None else None
+        if any(focused in (line.go, line.delete) for line in self.lines[count:]):  # not yet hidden
+            if count:
+                self.lines[count - 1].delete.setFocus()
+            else:
+                self.left.emit()
+        for place, line in enumerate(self.lines):
+            line.setVisible(place < count)
+            if place < count:
+                line.show_caliper(self._shown[place])
+        self._area.setFixedHeight(min(_ROWS, count) * self._height + _FRAME_PX)
+        self.setVisible(bool(count))
 
-    def _remove(self) -> None:
-        if 0 <= self.list.currentRow() < len(self._shown):
-            self.remove_requested.emit(self._shown[self.list.currentRow()].placed)
+    def _go(self, place: int) -> None:
+        self.go_requested.emit(self._shown[place].placed.frame)
+        for other, line in enumerate(self.lines):
+            line.go.setChecked(other == place)
+
+    def _remove(self, place: int) -> None:
+        self.remove_requested.emit(self._shown[place].placed)
+
+
+class CaliperLine(QWidget):
+    """One caliper: a click on its words goes to its frame, one on its end deletes it."""
+
+    def __init__(self, height: int) -> None:
+        super().__init__()
+        self.go, self.delete = QPushButton(), QPushButton("×")
+        self.go.setCheckable(True)
+        self.go.setFlat(True)
+        self.go.setStyleSheet("text-align: left; padding: 0px 4px; margin: 0px;")
+        self.go.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
+        self.go.setFixedHeight(height)
+        self.delete.setStyleSheet("padding: 0px; margin: 0px;")
+        self.delete.setFixedSize(_DELETE_PX, height)
+        self.delete.setToolTip("Delete this caliper; undo brings it back")
+        with_own_keys(self.go, self.delete)
+        row = QHBoxLayout(self)
+        row.setContentsMargins(0, 0, 0, 0)
+        row.setSpacing(1)
+        row.addWidget(self.go, stretch=1)
+        row.addWidget(self.delete)
+
+    def show_caliper(self, one: ListedCaliper) -> None:
+        """Show a caliper in place of another."""
+        self.go.setText(f"{one.where}, {one.number}: {one.size}")
+        in_full = f"{one.where}, {one.number}: {one.in_full}"
+        self.go.setToolTip(f"Go to this caliper. {in_full}")
+        self.go.setAccessibleName(f"Free caliper, {in_full}")
+        self.delete.setAccessibleName(f"Delete the free caliper {one.number} of {one.where}")

@@ -18,9 +18,9 @@ _MEASURE = (
     (Action.MEASURE_ELLIPSE, "Ellipse", "An ellipse that belongs to no label"),
 )
 _CINE = (
-    (CineMode.FORWARD, Action.CINE_FORWARD, f"Forward\t{key_of(Action.CINE_FORWARD)}"),
-    (CineMode.BACKWARD, Action.CINE_BACKWARD, f"Backward\t{key_of(Action.CINE_BACKWARD)}"),
-    (CineMode.TO_AND_FRO, Action.CINE_TO_AND_FRO, "To and fro"),
+    (CineMode.FORWARD, Action.CINE_FORWARD, "Forward", "→"),
+    (CineMode.BACKWARD, Action.CINE_BACKWARD, "Backward", "←"),
+    (CineMode.TO_AND_FRO, Action.CINE_TO_AND_FRO, "To and fro", "↔"),
 )
 _ZOOM = (
     (Zoom.FIT, "Whole frame", "Fit the frame into the canvas"),
@@ -37,6 +37,8 @@ class ViewTools(QWidget):
     ----------
     gain : Gain
         As chosen last; the next sweep is shown so, too.
+    way : CineMode
+        How the film ran last: so the button plays it.
     whole : bool
         Whether the film runs through all sweeps of a volume.
     """
@@ -49,8 +51,10 @@ class ViewTools(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.gain, self.whole = AS_STORED, False
+        self.way, self._rate = CineMode.FORWARD, ""
         self.calipers = CaliperList()
         self.measure = self._measure_button()
+        self.calipers.left.connect(self.measure.main.setFocus)
         self.cine = self._cine_button()
         gain, gain_menu = menu_button(
             "Gain",
@@ -111,14 +115,18 @@ class ViewTools(QWidget):
         return button
 
     def _cine_button(self) -> SplitButton:
-        button = SplitButton(f"Cine  {key_of(Action.CINE_FORWARD)}", "", "More ways to play")
+        button = SplitButton("Cine →", "", "More ways to play")
         button.main.setAccessibleName("Play the sweep")
         button.main.clicked.connect(self._cine_pressed)
         self._cine_actions = add_choices(
             button.menu,
             [
-                (text, text, partial(self.action_requested.emit, action))
-                for _, action, text in _CINE
+                (
+                    f"{text}\t{key_of(action)}",
+                    with_key(f"Play the sweep {text.lower()}", action),
+                    partial(self.action_requested.emit, action),
+                )
+                for _, action, text, _ in _CINE
             ],
             checkable=True,
         )
@@ -134,7 +142,8 @@ class ViewTools(QWidget):
         # lit by show_cine alone, once it plays
         playing = not self.cine.main.isChecked()
         self.cine.main.setChecked(playing)
-        self.action_requested.emit(Action.CINE_STOP if playing else Action.CINE_FORWARD)
+        chosen = next(action for mode, action, *_ in _CINE if mode is self.way)
+        self.action_requested.emit(Action.CINE_STOP if playing else chosen)
 
     def _choose_whole(self, whole: bool) -> None:
         self.whole = whole
@@ -142,13 +151,22 @@ class ViewTools(QWidget):
 
     def show_rate(self, words: str) -> None:
         """Show at which rate the film runs, and who says so."""
-        self.cine.main.setToolTip(with_key(f"Play the sweep: {words}", Action.CINE_FORWARD))
+        self._rate = words
+        self._show_way()
 
     def show_cine(self, mode: CineMode | None) -> None:
-        """Light the button while the film runs."""
+        """Light the button while the film runs; it keeps the way in which it ran last."""
         self.cine.main.setChecked(mode is not None)
-        for (one, _, _), action in zip(_CINE, self._cine_actions, strict=True):
-            action.setChecked(one is mode)
+        self.way = mode or self.way
+        self._show_way()
+
+    def _show_way(self) -> None:
+        for (mode, action, text, arrow), line in zip(_CINE, self._cine_actions, strict=True):
+            line.setChecked(mode is self.way)
+            if mode is self.way:
+                self.cine.main.setText(f"Cine {arrow}")
+                tip = f"Play the sweep {text.lower()}, and stop: {self._rate}"
+                self.cine.main.setToolTip(with_key(tip, action))
 
     def show_tool(self, tool: str) -> None:
         """Light the tool that the mouse has; none for one that has no button here."""
