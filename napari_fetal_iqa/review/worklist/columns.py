@@ -180,10 +180,13 @@ COLUMNS = (
         lambda row: _state_key(row.facts) if row.facts else None, number=False, width=8,
         words=_ORDER,
     ),
-    Column("ac", "AC mm", "Abdominal circumference at the best frame", _ac, _fact("ac_mm")),
+    Column(
+        "ac", "AC mm", "Abdominal circumference at the best frame", _ac, _fact("ac_mm"),
+        words=("888.8…",),
+    ),
     Column(
         "best", "Best", "The frame to measure; … while frames are still to be analysed", _best,
-        _best_key,
+        _best_key, words=("8888…",),
     ),
     Column(
         "subject", "Subj.",
