@@ -220,3 +220,59 @@ def test_the_installed_command_and_the_module_are_one():
     module = [sys.executable, "-m", "fetal_iqa_training", "--help"]
     ran = subprocess.run(module, capture_output=True, text=True, check=True)
     assert "finetune" in ran.stdout
+
+
+def test_the_options_of_a_fit_lie_beside_the_model_and_make_it_again(data, tmp_path, command):
+    model, again = tmp_path / "cls", tmp_path / "again"
+    code, _, err = command("fit", "--data", data, "--task", "cls", "--out", model, *FIT,
+        "--seed", "3",
+    )  # fmt: skip
+    assert code == 0, err
+    config = tmp_path / "cls.config.json"
+    options = json.loads(config.read_text())["options"]
+    assert (options["seed"], options["data"]) == (3, str(data))
+    assert not list(model.rglob("*config*"))
+    assert str(data) not in (model / "model.json").read_text()
+    code, _, err = command("fit", "--config", config, "--out", again)
+    assert code == 0, err
+    first, second = (load_file(m / "adapter.safetensors") if (m / "adapter.safetensors").exists()
+        else load_file(next(m.glob("*.safetensors"))) for m in (model, again))  # fmt: skip
+    assert all(torch.equal(first[name], second[name]) for name in first)
+    code, _, err = command("finetune", "--config", config)
+    assert code == 2
+    assert "has the options of 'fit', not of 'finetune'" in " ".join(err.replace("│", "").split())
+
+
+def test_several_processes_fit_one_model_at_a_time_of_batches_that_they_can_share(
+    data, tmp_path, command
+):
+    fit = ("fit", "--data", data, "--task", "cls", "--out", tmp_path / "m", *FIT, "--devices", "2")
+    code, _, err = command(*fit, "--repeats", "2")
+    assert (code, "one model at a time" in err) == (2, True)
+    code, _, err = command(*fit, "--batch-size", "5")
+    assert (code, "cannot be shared by 2 processes" in err) == (1, True)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("strategy", ["full", "linear"])
+def test_two_processes_fit_the_model_that_one_fits(data, tmp_path, strategy):
+    # of cls: the decoder of seg has batch norms, which see a process's part of a batch on the CPU
+    fit = [
+        *(sys.executable, "-m", "fetal_iqa_training", "fit", "--data", str(data), "--task", "cls"),
+        *("--strategy", strategy, "--batch-size", "24", *FIT, "--copies", "1"),
+        *("--precision", "fp32"),
+    ]
+    for name, more in (("one", []), ("two", ["--devices", "2"])):
+        whole = [*fit, *more, "--out", str(tmp_path / name)]
+        ran = subprocess.run(whole, capture_output=True, text=True, check=False)
+        assert ran.returncode == 0, ran.stderr
+        assert len(ran.stdout.splitlines()) == len(json.dumps(json.loads(ran.stdout), indent=2)
+            .splitlines())  # fmt: skip
+    assert {path.name for path in tmp_path.iterdir()} == {
+        "one", "two", "logs", "one.config.json", "two.config.json",
+    }  # fmt: skip
+    one, two = (load_file(next((tmp_path / n).glob("*.safetensors"))) for n in ("one", "two"))
+    assert all(torch.allclose(one[name], two[name], atol=1e-5) for name in one)
+    cards = [json.loads((tmp_path / n / "model.json").read_text()) for n in ("one", "two")]
+    judged = [card["metrics"]["validation"]["loss"] for card in cards]
+    assert judged[0] == pytest.approx(judged[1], abs=1e-3)

@@ -380,7 +380,7 @@ def test_a_config_of_something_else_and_a_tracker_that_is_not_there_are_refused(
     experiment, tmp_path, monkeypatch
 ):
     config = tmp_path / "config.json"
-    config.write_text(json.dumps({"options": {"epoch": 3}}))
+    config.write_text(json.dumps({"command": "table4", "options": {"epoch": 3}}))
     ran = experiment("table4", "--config", config)
     assert (ran.code, "takes no option 'epoch'" in ran.err) == (2, True)
     config.write_text("[]")

@@ -1,6 +1,7 @@
 """``--config FILE``: the options of a command, as a run wrote them and a later one reads them."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
@@ -10,7 +11,7 @@ import typer
 from fetal_iqa_models.atomic_file import write_atomically
 
 _LARGEST = 1_000_000
-_NOT_KEPT = {"config", "json_progress", "runs_only", "devices"}
+_NOT_KEPT = {"config", "json_progress", "json_out", "runs_only", "dry_run", "stop_file"}
 """Of how a command is run, and not of what it does."""
 
 
@@ -26,6 +27,11 @@ def _take_options(context: typer.Context, path: Path | None) -> Path | None:
         raise typer.BadParameter(f"{path}: cannot be read ({reason})") from None
     if not isinstance(found, dict) or not isinstance(options := found.get("options"), dict):
         raise typer.BadParameter(f"{path}: not what a run wrote: has no options")
+    if (command := found.get("command")) != context.info_name:
+        raise typer.BadParameter(
+            f"{path}: has the options of {str(command)[:50]!r}, not of {context.info_name!r}; give "
+            "it to that command"
+        )
     known = {parameter.name for parameter in context.command.params} - {"config"}
     if foreign := sorted(options.keys() - known):
         raise typer.BadParameter(f"{path}: {context.info_name} takes no option {foreign[0][:50]!r}")
@@ -42,6 +48,11 @@ ConfigOption = Annotated[
         help="Take the options from a file that an earlier run wrote; those given here count more.",
     ),
 ]
+
+
+def config_beside(out: Path) -> Path:
+    """Where the options are that a model was made with: beside its folder, which is passed on."""
+    return out.with_name(f"{out.name}.config.json")
 
 
 def write_config(path: Path, command: str, values: Mapping[str, Any]) -> None:
@@ -65,4 +76,8 @@ def write_config(path: Path, command: str, values: Mapping[str, Any]) -> None:
 def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value.absolute())
+    if isinstance(value, str):  # a model folder, or NAME=FILE
+        name, equals, file = value.rpartition("=")
+        a_place = os.path.basename(file) != file and os.path.exists(file)
+        return name + equals + os.path.abspath(file) if a_place else value
     return [_plain(one) for one in value] if isinstance(value, list | tuple) else value

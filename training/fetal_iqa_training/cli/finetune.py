@@ -8,6 +8,7 @@ import typer
 
 from fetal_iqa_models import LoraSettings, load_card, model_hash
 from fetal_iqa_models.cards import Taught
+from fetal_iqa_training.cli.config_file import ConfigOption, config_beside, write_config
 from fetal_iqa_training.cli.options import (
     DeviceOption,
     JsonProgress,
@@ -116,6 +117,7 @@ def finetune(
         Path | None,
         typer.Option(help="End early, and keep what was learnt, once this file is there."),
     ] = None,
+    config: ConfigOption = None,
     json_progress: JsonProgress = False,
 ) -> None:
     """Fine-tune a model on what experts corrected, and write the child as a new model folder.
@@ -123,8 +125,10 @@ def finetune(
     Half the frames of a step are positive and half negative, however few there are of either;
     parent and child are judged on the same held-out sweeps, and the child's model.json has the
     metrics of both. The same command goes on after it was cut off. Under torchrun, or with
-    --devices, several processes train one model.
+    --devices, several processes train one model. The options are kept beside it, in
+    OUT.config.json, which --config reads; the file names your folders, the model does not.
     """
+    values = dict(locals())
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
@@ -192,6 +196,8 @@ def finetune(
                 made[into] = card.metrics
             if card is not None and json_progress:
                 report_done(into, card.metrics, one)
+    if made:
+        write_config(config_beside(out), "finetune", values)
     finish(made, json_progress)
 
 

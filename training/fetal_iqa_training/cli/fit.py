@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from fetal_iqa_models import LoraSettings, ModelCard
-from fetal_iqa_training.cli.config_file import ConfigOption
+from fetal_iqa_training.cli.config_file import ConfigOption, config_beside, write_config
 from fetal_iqa_training.cli.options import (
     ClassWeights,
     Data,
@@ -28,6 +28,7 @@ from fetal_iqa_training.cli.options import (
 )
 from fetal_iqa_training.cli.reporting import command_line, finish, report_done, reporting
 from fetal_iqa_training.fitting.loggers import Logs
+from fetal_iqa_training.fitting.processes import under_torchrun
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FitSettings, RateSchedule, Recipe, Strategy
 from napari_fetal_iqa.storage import paths
@@ -113,6 +114,9 @@ def fit(
     ] = 1,
     device: DeviceOption = "auto",
     precision: PrecisionOption = "auto",
+    devices: Annotated[
+        int, typer.Option(min=1, help="Processes that train the model together, a GPU each.")
+    ] = 1,
     demo: Annotated[
         bool, typer.Option("--demo", help="Mark as a demo model: not for clinical use.")
     ] = False,
@@ -125,8 +129,15 @@ def fit(
 
     The split is by subject, drawn by the seed or read from a list; the epoch with the lowest
     validation loss is kept and judged on the test subjects. A cls model is calibrated on the
-    validation subjects. The same command goes on after it was cut off.
+    validation subjects. The same command goes on after it was cut off. With --devices, or under
+    torchrun, several processes train one model. The options are kept beside it, in
+    OUT.config.json, which --config reads; the file names your folders, the model does not.
     """
+    values = dict(locals())
+    if repeats > 1 and (devices > 1 or under_torchrun()):
+        raise typer.BadParameter(
+            "several processes train one model at a time; leave it away", param_hint="--repeats"
+        )
     from fetal_iqa_training.data.split import SPLIT, read_split
     from fetal_iqa_training.fitting.basis import basis
     from fetal_iqa_training.fitting.fit import fit
@@ -173,18 +184,25 @@ def fit(
             half_precision=half_precision,
             command=command_line(),
             report=report,
+            devices=devices,
         )
 
+        def logs_of(folder: Path) -> Logs:
+            return Logs(folder.parent / "logs", folder.name, kinds)
+
         def fit_one(folder: Path, settings: FitSettings) -> ModelCard:
-            return fit_logged(
-                folder, settings, logs=Logs(folder.parent / "logs", folder.name, kinds)
-            )
+            card = fit_logged(folder, settings, logs=logs_of(folder))
+            assert card is not None  # of one process
+            return card
 
         if repeats == 1:
-            metrics = fit_one(out, settings).metrics
+            card = fit_logged(out, settings, logs=logs_of(out))
+            if card is None:
+                return
+            write_config(config_beside(out), "fit", values)
             if json_progress:
-                report_done(out, metrics)
-            finish({out: metrics}, json_progress)
+                report_done(out, card.metrics)
+            finish({out: card.metrics}, json_progress)
             return
         listed = split or (prepared and prepared / SPLIT)
         summary = repeat_fit(
@@ -195,6 +213,7 @@ def fit(
             partial(basis, data, settings, weights, start_from or adapter_from, split, prepared),
             bool(read_split(listed).test) if listed else settings.test_share > 0,
         )
+        write_config(config_beside(out), "fit", values)
         if json_progress:
             JsonLines().line(event="done", **summary)
         else:

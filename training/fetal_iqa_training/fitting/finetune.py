@@ -132,11 +132,7 @@ def finetune(
             "choose a base of the task"
         )
     schedule = schedule or Schedule()
-    if settings.batch_size % schedule.processes:
-        raise TrainingError(
-            f"batches of {settings.batch_size} frames cannot be shared by {schedule.processes} "
-            "processes; choose a multiple of them"
-        )
+    schedule.check_shares(settings.batch_size)
     assert network.card is not None
     assert network.hash is not None
     corrections = read_correction_set(

@@ -46,12 +46,13 @@ from fetal_iqa_training.fitting.frozen_encoder import (
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.losses import positive_weight
 from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.fitting.published_recipe import (
     hold_back_as_published,
     tap_as_published,
     untrained_adapter_parameters,
 )
-from fetal_iqa_training.fitting.samplers import EveryFrame
+from fetal_iqa_training.fitting.samplers import BatchShard, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
@@ -80,7 +81,8 @@ def fit(
     report: Report = silent,
     logs: Logs | None = None,
     on_judged: Callable[[Evaluation], None] | None = None,
-) -> ModelCard:
+    devices: int = 1,
+) -> ModelCard | None:
     """Fit a classifier or segmenter to annotated sweeps and write its model folder.
 
     Beside ``out`` a hidden work folder holds frames and checkpoints while it runs; the same
@@ -117,31 +119,42 @@ def fit(
         Where the losses are noted.
     on_judged : callable, optional
         Gets what is found on the test part, frame by frame, before the model is written.
+    devices : int
+        Processes that train it together; under torchrun its own number counts.
 
     Returns
     -------
-    ModelCard
+    ModelCard or None
+        None in all processes but the first, which judges and writes the model.
 
     Raises
     ------
     TrainingError
-        Where ``out`` exists or there is too little data.
+        Where ``out`` exists, there is too little data, or the processes cannot share a batch.
     ModelError, SweepError
         Where the encoder, its weights or the data cannot be used.
     """
     check_is_free(out)
     choose_device(settings.device)  # now, and not after the data were read
+    schedule = Schedule(epochs=settings.epochs, devices=devices)
+    schedule.check_shares(settings.batch_size)
     chosen = choose_data(data, settings, split, prepared)
     network = build_network(settings, weights)
     parent = None if start_from is None else take_weights(network, start_from)
     if adapter_from is not None:
         parent = take_adapter(network, adapter_from, weights)
     work = out.parent / f".{out.name}.training"
-    enter(work, resume_note(data, settings, weights, start_from or adapter_from, chosen.split))
-    frames, validation = chosen.frame_sets(work, report)
+    # each process has frames of its own: the first one's may be written while another begins
+    own = work.with_name(f"{work.name}-{rank()}") if rank() else work
+    enter(own, resume_note(data, settings, weights, start_from or adapter_from, chosen.split))
+    frames, validation = chosen.frame_sets(own, report)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
-    validated = _train(network, frames, validation, settings, work, report, logs)
+    validated = _train(network, frames, validation, settings, (own, work), schedule, report, logs)
+    if rank():
+        del frames, validation
+        shutil.rmtree(own, ignore_errors=True)
+        return None
     if half_precision:
         network.half().float()
     training: dict[str, JsonValue] = {
@@ -247,11 +260,16 @@ def _train(
     frames: FrameSet,
     validation: FrameSet,
     settings: FitSettings,
-    work: Path,
+    folders: tuple[Path, Path],
+    schedule: Schedule,
     report: Report,
     logs: Logs | None,
 ) -> dict[str, JsonValue]:
-    """Train in place; return the best epoch's metrics."""
+    """Train in place; return the best epoch's metrics.
+
+    ``folders`` are this process's own and that of the checkpoints, which all share.
+    """
+    own, work = folders
     training: Dataset[Any]
     looked_at: Dataset[Any]
     # copies that each epoch makes anew are seen anew, whatever is trained: so that all strategies
@@ -259,7 +277,7 @@ def _train(
     if has_frozen_encoder(network) and not (settings.copies and settings.fresh_copies):
         learner: FrameLearner = HeadLearner(network, settings)
         training, looked_at = (
-            encode(learner, part, 0, settings, work / f"{name}-features", report)
+            encode(learner, part, 0, settings, own / f"{name}-features", report)
             for name, part in (("training", frames), ("validation", validation))
         )
         sampler = EveryFrame(len(training), 0, settings.seed)
@@ -276,15 +294,15 @@ def _train(
         learner,
         DataLoader(
             training,
-            batch_size=settings.batch_size,
-            sampler=sampler,
+            batch_size=settings.batch_size // schedule.processes,
+            sampler=BatchShard(sampler, settings.batch_size),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
         ),
         DataLoader(looked_at, batch_size=settings.batch_size),
         work,
         settings,
-        Schedule(epochs=settings.epochs),
+        schedule,
         report,
         logs,
     )

@@ -1,4 +1,4 @@
-"""The training loop: Lightning's Trainer, set up for one device, with progress and best epoch."""
+"""The training loop: Lightning's Trainer on one device or several, with progress and best epoch."""
 
 import logging
 import os
@@ -98,6 +98,19 @@ class Schedule:
     def processes(self) -> int:
         """All processes together."""
         return self.spread[0] * self.spread[1]
+
+    def check_shares(self, batch_size: int) -> None:
+        """Refuse batches that the processes cannot share evenly.
+
+        Raises
+        ------
+        TrainingError
+        """
+        if batch_size % self.processes:
+            raise TrainingError(
+                f"batches of {batch_size} frames cannot be shared by {self.processes} processes; "
+                "choose a multiple of them"
+            )
 
 
 def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed", "32-true"]:
