@@ -102,7 +102,8 @@ class ComparisonReport:
     verdict : str
         One line in words.
     is_worse : bool
-        On the hold-out, in F1, Dice or the error of the circumference; or surely on the reference.
+        On the hold-out, in F1, Dice or the error of the circumference; or on the reference, surely
+        or, where too few tell, by more than a margin.
     """
 
     task: str
@@ -191,7 +192,10 @@ def _verdict(
     note: str | None,
 ) -> str:
     forgotten = _changes(reference, [move.name for move in judgement.forgotten])
-    lost = f"Worse on the reference set: {_listed(forgotten)}" if forgotten else ""
+    lost = _on_the_reference("Worse", forgotten, judgement.doubt_of_reference)
+    if not forgotten:
+        slipped = _changes(reference, [move.name for move in judgement.slipped])
+        lost = _on_the_reference("A little worse", slipped, "too few to be sure")
     judged = _changes(held, JUDGED_BY.get(task, ()))
     if not judged:
         unjudged = f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"
@@ -212,6 +216,12 @@ def _verdict(
     elif any(one.interval and not one.sure for one in worse or better):
         text += ", which may be chance"
     return "; ".join(filter(None, (text, lost)))
+
+
+def _on_the_reference(how: str, changes: Sequence[MetricChange], doubt: str) -> str:
+    if not changes:
+        return ""
+    return f"{how} on the reference set: {_listed(changes)}" + (f", {doubt}" if doubt else "")
 
 
 def _changes(frames: FrameSet | None, names: Sequence[str]) -> list[MetricChange]:

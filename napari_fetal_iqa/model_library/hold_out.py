@@ -10,6 +10,8 @@ from napari_fetal_iqa.model_library.judgement import judge_child
 MAIN_METRIC = {"cls": "f1", "seg": "dice"}
 """The metric on the hold-out that is shown first of a child and its parent."""
 
+NOT_JUDGED = "not judged: no hold-out"
+
 IN_WORDS = {"cls": "F1", "seg": "Dice"}
 
 
@@ -39,20 +41,27 @@ def is_worse(card: ModelCard) -> str | None:
     """Explain in what a model is worse than its parent; None where it is not, or nothing is known.
 
     On the hold-out any of F1, Dice and the error of the circumference counts; on the reference what
-    is surely worse.
+    is surely worse, or worse by more than a margin where too few units tell.
     """
     return judge_child(ModelComparison.model_validate(card.metrics), card.task).verdict
 
 
 def doubtful(card: ModelCard) -> str | None:
-    """Explain why what a card says of the hold-out may say more than is known; None where not."""
-    if hold_out(card) is None:
+    """Explain why what a card says of itself may say more than is known; None where not."""
+    if not card.parent:
         return None
-    if card.taught is None:
-        return (
+    judged = judge_child(ModelComparison.model_validate(card.metrics), card.task)
+    remarks = []
+    if hold_out(card) is None:
+        remarks.append(NOT_JUDGED)
+    elif card.taught is None:
+        remarks.append(
             "judged by an earlier version, whose hold-out may hold sweeps that it or an ancestor "
             "learnt from"
         )
-    judged = judge_child(ModelComparison.model_validate(card.metrics), card.task)
-    few = judged.units is not None and not judged.units.enough
-    return f"judged on {judged.doubt}" if few else None
+    elif judged.units is not None and not judged.units.enough:
+        remarks.append(f"judged on {judged.doubt}")
+    if judged.slipped:
+        moves = "; ".join(map(str, judged.slipped))
+        remarks.append(f"a little worse on the reference: {moves} (too few to be sure)")
+    return ", and ".join(remarks) or None

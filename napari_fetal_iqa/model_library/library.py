@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fetal_iqa_models.cards import DEMO_MODELS, ModelCard, model_hash, model_id
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.model_library.hold_out import doubtful, hold_out, is_worse
+from napari_fetal_iqa.model_library.hold_out import doubtful, is_worse
 from napari_fetal_iqa.model_library.in_use import (
     FOR,
     Task,
@@ -20,8 +20,6 @@ from napari_fetal_iqa.model_library.in_use import (
 )
 from napari_fetal_iqa.model_library.soundness import check_usable, sound_card
 from napari_fetal_iqa.storage import paths
-
-NOT_JUDGED = "not judged: no hold-out"
 
 _DELETED = ".deleted-"
 _ID_OR_HASH = re.compile(r"(?:(cls|seg)-)?([0-9a-f]{4,64})")
@@ -126,8 +124,9 @@ class ModelLibrary:
         Raises
         ------
         ModelError
-            Where the folder is damaged, pretrained weights are missing, or the model is worse on
-            the hold-out than its parent and ``although_worse`` does not say that this is known.
+            Where the folder is damaged, pretrained weights are missing, or the model is worse than
+            its parent on the hold-out or the reference and ``although_worse`` does not say that
+            this is known.
         """
         card = check_usable(entry.reference)
         worse = is_worse(card)
@@ -135,9 +134,7 @@ class ModelLibrary:
             said = f"{entry.id}: {worse}"
             raise ModelError(f"{said}; give --although-worse to use it all the same", said)
         self._history.take(card.task, entry.reference)
-        if worse:
-            return worse
-        return NOT_JUDGED if card.parent and hold_out(card) is None else doubtful(card)
+        return worse or doubtful(card)
 
     def use_none(self, task: Task) -> None:
         """Have no model in use for a task; ``rollback`` takes the one before into use again.

@@ -146,6 +146,22 @@ def test_the_verdict_names_what_got_worse_beside_a_better_dice_and_how_few_judge
     )
 
 
+@pytest.mark.parametrize(
+    ("after", "is_worse", "how"),
+    [(0.957, True, "Worse"), (0.962, False, "A little worse")],
+)
+def test_the_verdict_names_what_fell_on_a_reference_that_is_too_small(after, is_worse, how):
+    event = done(0.7, 0.8)
+    for side, dice in (("parent", 0.969), ("child", after)):
+        event.metrics[side]["reference"] = {"dice": dice}
+    found = comparison_report(event)
+    assert found.is_worse is is_worse
+    assert found.verdict == (
+        f"Better on the hold-out: Dice 0.70 → 0.80; {how} on the reference set: "
+        f"Dice 0.97 → {after:.2f}, too few to be sure"
+    )
+
+
 def test_frames_that_changed_are_listed_and_nonsense_is_not():
     frame = {"sweep": "abc", "frame": 3, "before": 0.2, "after": 0.9}
     event = done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None})

@@ -13,9 +13,9 @@ import pytest
 
 from fetal_iqa_models import ModelCard, ModelError, model_hash
 from fetal_iqa_models.taught import Taught
-from napari_fetal_iqa.model_library.hold_out import HoldOut, hold_out, is_worse
+from napari_fetal_iqa.model_library.hold_out import NOT_JUDGED, HoldOut, hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import reference_in_use
-from napari_fetal_iqa.model_library.library import NOT_JUDGED, ModelEntry, ModelLibrary
+from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
 
@@ -416,6 +416,41 @@ def test_what_is_surely_forgotten_of_the_reference_counts_too(kept, library):
     sure, unsure = (is_worse(library.find(name).card) for name in ("sure", "unsure"))
     assert sure == "worse than its parent on the reference: AC error in mm 12.0, before 8.0"
     assert unsure is None
+
+
+@pytest.mark.parametrize("judged_too", [True, False])
+@pytest.mark.parametrize(
+    ("reference", "refused", "words"),
+    [
+        (
+            {"f1": 0.932, "dice": 0.956, "circumference_error_mm": 9.0},
+            True,
+            "worse than its parent on the reference: F1 0.932, before 0.965; Dice 0.956, before "
+            "0.969; AC error in mm 9.0, before 3.2 (too few to be sure)",
+        ),
+        ({"circumference_error_mm": 4.3}, True, "AC error in mm 4.3, before 3.2 (too few"),
+        ({"dice": 0.965}, False, "a little worse on the reference: Dice 0.965, before 0.969"),
+    ],
+)
+def test_what_too_few_phantoms_of_a_reference_show_is_refused_or_told(
+    library, kept, judged_too, reference, refused, words
+):
+    before = {"f1": 0.965, "dice": 0.969, "circumference_error_mm": 3.2}
+    sides = {"parent": before, "child": before | reference}
+    held = {"hold_out": SEG} if judged_too else {}
+    metrics = {side: {"reference": found, **held} for side, found in sides.items()}
+    few = {"unit": "subjects", "count": 2, "enough": False}
+    metrics |= {"intervals": {"reference": {}}, "units": {"reference": few}}
+    taught = Taught.salted("demo")
+    kept("mine", task="seg", parent="demo-seg", metrics=metrics, taught=taught)
+    entry = library.find("mine")
+    if refused:
+        with pytest.raises(ModelError, match="give --although-worse"):
+            library.use(entry)
+    said = library.use(entry, although_worse=refused)
+    assert words in said
+    if not refused:
+        assert said.startswith("a little" if judged_too else "not judged: no hold-out, and")
 
 
 @pytest.mark.parametrize(
