@@ -36,6 +36,8 @@ class Taught(BaseModel):
         What chose the epoch or the temperature.
     tested : tuple of str
         The test part of the split.
+    tested_by_content : bool
+        The frames of the test part are in ``tested``, too; older cards have its names alone.
     complete : bool
         False where an ancestor was fine-tuned by a version that did not record this: any corrected
         sweep may have taught it.
@@ -49,6 +51,7 @@ class Taught(BaseModel):
     learnt: _Hashes = ()
     chose: _Hashes = ()
     tested: _Hashes = ()
+    tested_by_content: bool = False
     complete: bool = True
     unrecorded: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = ()
 

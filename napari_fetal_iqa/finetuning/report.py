@@ -212,7 +212,7 @@ def _verdict(
         text = f"Better on the hold-out: {_listed(sorted(better, key=lambda m: m is not first))}"
     units = judgement.units
     if units is not None and not units.enough:
-        text += f"; {units.count} {units.unit}: too few to tell"
+        text += f"; {units}: too few to tell"
     elif any(one.interval and not one.sure for one in worse or better):
         text += ", which may be chance"
     return "; ".join(filter(None, (text, lost)))

@@ -88,6 +88,11 @@ class Units(_Part):
     count: int
     enough: bool = True
 
+    def __str__(self) -> str:
+        """Write as ``3 sweeps`` or ``1 subject``."""
+        one = self.count == 1 and self.unit in ("subjects", "sweeps")
+        return f"{self.count} {self.unit.removesuffix('s') if one else self.unit}"
+
 
 class UnitsBySet(_Part):
     """The units of each set that was not trained on."""

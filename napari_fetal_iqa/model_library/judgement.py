@@ -120,7 +120,7 @@ class Judgement:
     def doubt(self) -> str:
         """Why the hold-out may mislead: too few units, or intervals around 0; empty where not."""
         if self.units is not None and not self.units.enough:
-            return f"{self.units.count} {self.units.unit}: too few to tell"
+            return f"{self.units}: too few to tell"
         return "" if any(move.sure for move in self.worse) else "which may be chance"
 
     @property

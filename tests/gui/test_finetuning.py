@@ -130,7 +130,9 @@ def test_cancel_keeps_nothing_and_the_form_is_back(review, qtbot, trainer):
 def test_a_better_model_is_shown_and_used(review, qtbot, trainer):
     panel = learnt(review, qtbot)
     result = panel.results["seg"]
-    assert result.verdict.text() == "Better on the hold-out: Dice 0.71 → 0.84"
+    assert result.verdict.text() == (
+        "Better on the hold-out: Dice 0.71 → 0.84, AC error, mm 5.8 → 3.2"
+    )
     for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
         assert text in result.table.text()
     folder = str(result.report.folder)

@@ -6,7 +6,7 @@ from functools import partial
 
 import pytest
 
-from fetal_iqa_models import model_hash
+from fetal_iqa_models import load_card, model_hash
 from fetal_iqa_training.challenge.from_models import score_models
 from fetal_iqa_training.challenge.scored_folder import score_submission
 from fetal_iqa_training.challenge.submission import export_submission
@@ -92,7 +92,8 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(
         "--split", tmp_path / "s.json", "--json", tmp_path / "scores.json", "--device", "cpu",
     ]  # fmt: skip
     code, out, err = evaluated(*ask, "--rules", "literal")
-    assert (code, err) == (0, "")
+    assert code == 0
+    assert err.splitlines()[0] == "judged on the test part of the list"
     lines = out.splitlines()
     assert [line.split()[0] for line in lines[1:4]] == sorted(part)
     assert lines[4].startswith("mean of 3")
@@ -106,12 +107,48 @@ def test_evaluate_challenge_scores_a_part_and_names_a_damaged_case(
     (folder / IMAGES / f"{part[0]}.mha").unlink()
     code, out, err = evaluated(*ask)
     assert code == 1
-    assert err.splitlines()[0].startswith(f"{part[0]}: {part[0]}.mha: no such file")
+    assert f"\n{part[0]}: {part[0]}.mha: no such file" in err
     assert "1 of 3 cases were not scored" in err.splitlines()[-1]
     code, out, err = evaluated(*ask, "--json-progress")
     assert code == 1
     done = [json.loads(line) for line in out.splitlines() if '"done"' in line]
     assert any(line["event"] == "done" and line["scored"] == 2 for line in done)
+
+
+def test_evaluate_challenge_judges_by_cases_that_taught_neither(data, models, tmp_path, evaluated):
+    """The two models have splits of their own: each one's test cases may have taught the other."""
+    for seed, task in ((1, "cls"), (2, "seg")):
+        settings = tiny_settings(task, test_share=0.4, seed=seed)
+        fit(data, tmp_path / task, settings)
+    taught = [load_card(tmp_path / task).taught for task in ("cls", "seg")]
+    names = [[("case", f"case{number}")] for number in range(10)]
+    neither = {
+        name[0][1]
+        for name in names
+        if not any(one.learnt_from(name) or one.chosen_by(name) for one in taught)
+    }
+    assert 0 < len(neither) < 4
+    pair = "--cls", tmp_path / "cls", "--seg", tmp_path / "seg"
+    ask = ["--challenge", "--data", data, "--json", tmp_path / "scores.json", "--device", "cpu"]
+    code, _, err = evaluated(*ask, *pair)
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert code == 0
+    assert written["cases"].keys() == neither
+    assert written["judged_on"] == {
+        "what": "the test part of the models' own splits",
+        "learnt_from": 0.0,
+        "chosen_by": 0.0,
+        "recorded": True,
+    }
+    assert err.splitlines() == ["judged on the test part of the models' own splits"]
+    _, _, err = evaluated(*ask, *pair, "--part", "all")
+    written = json.loads((tmp_path / "scores.json").read_text())
+    assert written["scored"] == 10
+    assert written["judged_on"]["learnt_from"] >= 0.5
+    assert "of these frames taught it" in err
+    code, _, err = evaluated(*ask, "--cls", models["cls"])  # which had no test part
+    assert code == 1
+    assert "give --split, or --part all" in err
 
 
 @pytest.mark.parametrize(

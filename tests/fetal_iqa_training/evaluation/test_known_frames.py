@@ -68,6 +68,29 @@ def test_a_copy_under_other_names_is_known_by_its_frames(fitted, renamed):
         evaluate(fitted, renamed, part="test", device="cpu")
 
 
+def test_other_frames_under_the_names_of_its_own_split_are_not_its_test_part(
+    fitted, data, tmp_path
+):
+    taught = load_card(fitted).taught
+    names = [f"case{number}" for number in range(10)]
+    tested = [name for name in names if taught.tested_on([("case", name)])]
+    learnt = [name for name in names if taught.learnt_from([("case", name)])]
+    foreign = shutil.copytree(data, tmp_path / "foreign")
+    for test, training in zip(tested, learnt, strict=False):  # its training frames, renamed
+        for part in (IMAGES, MASKS):
+            shutil.copy(data / part / f"{training}.mha", foreign / part / f"{test}.mha")
+    judged = evaluate(fitted, foreign, device="cpu").judged_on
+    assert judged.what == (
+        "all annotated sweeps, 3 of them named as in its own split but with other frames"
+    )
+    assert judged.learnt >= 180
+    older = taught.model_copy(update={"tested_by_content": False})
+    card = load_card(fitted).model_copy(update={"taught": older})
+    save_with_card(fitted, tmp_path / "older", card)
+    judged = evaluate(tmp_path / "older", foreign, device="cpu").judged_on
+    assert "by case names alone" in judged.what
+
+
 def test_a_subject_that_taught_by_one_case_is_known_in_the_other(fitted, data):
     taught = load_card(fitted).taught
     cases = {case.name: case for case in acouslic_cases(data)}

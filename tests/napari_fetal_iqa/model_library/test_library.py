@@ -367,11 +367,15 @@ def test_what_an_earlier_version_judged_is_used_with_a_remark(library, kept):
     assert "judged by an earlier version" in library.use(library.find("old"))
 
 
-def test_a_child_judged_on_too_few_is_used_with_a_remark(library, kept):
-    units = {"hold_out": {"unit": "sweeps", "count": 3, "enough": False}}
+@pytest.mark.parametrize(
+    ("count", "unit", "words"),
+    [(3, "sweeps", "3 sweeps"), (1, "subjects", "1 subject"), (1, "sweeps", "1 sweep")],
+)
+def test_a_child_judged_on_too_few_is_used_with_a_remark(library, kept, count, unit, words):
+    units = {"hold_out": {"unit": unit, "count": count, "enough": False}}
     metrics = judged(0.9, 0.95) | {"units": units}
     kept("few", parent="demo-cls", metrics=metrics, taught=Taught.salted("demo"))
-    assert library.use(library.find("few")) == "judged on 3 sweeps: too few to tell"
+    assert library.use(library.find("few")) == f"judged on {words}: too few to tell"
 
 
 SEG = {"f1": 0.8, "dice": 0.82, "circumference_error_mm": 8.0}

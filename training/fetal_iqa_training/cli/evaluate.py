@@ -71,8 +71,8 @@ def evaluate(
     expected calibration error (ece) and the Brier score of its quality; for seg, which decides by
     the area of its mask, also Dice and the error of the circumference in mm over the positive
     frames. The file of --json holds the curve of precision over recall, too. With --challenge the
-    two models are scored together, case by case; a folder of results is scored by
-    `fetal-iqa-train score`.
+    two models are scored together, case by case, on the test cases of their own splits that taught
+    neither; a folder of results is scored by `fetal-iqa-train score`.
     """
     if challenge:
         alone = model, reliability, figures
@@ -132,6 +132,7 @@ def evaluate(
         if evaluation.judged_on is not None:
             judged_on = evaluation.judged_on.as_json()
             metrics["judged_on"] = judged_on
+            typer.echo(f"judged on {judged_on['what']}", err=True)
             warn_of_known_frames(judged_on)
         if reliability is not None:
             draw_quality(evaluation, reliability)
@@ -162,13 +163,12 @@ def _challenge(
     json_progress: bool,
 ) -> None:
     from fetal_iqa_training.challenge.from_models import score_models
+    from fetal_iqa_training.challenge.known_cases import challenge_cases
     from fetal_iqa_training.challenge.scored_folder import read_field_of_view
-    from fetal_iqa_training.data.split import names_of_part
 
-    if part == "all":
-        split = None
-    chosen = "test" if part is None or part == "all" else part
-    only = None if split is None else names_of_part(data, split, chosen)
+    only, judged_on = challenge_cases(data, [one for one in (cls, seg) if one], split, part)
+    typer.echo(f"judged on {judged_on.what}", err=True)
+    warn_of_known_frames(judged_on.as_json())
     view = None if field_of_view is None else read_field_of_view(field_of_view)
     with reporting(json_progress) as report:
         scored, setup = score_models(
@@ -185,6 +185,7 @@ def _challenge(
     if setup.demo:
         typer.echo("Demo models: not for clinical use", err=True)
     whole = scored.as_json()
+    whole["judged_on"] = judged_on.as_json()
     whole["models"] = [{"id": one.id, "hash": one.hash, "demo": one.demo} for one in setup.models]
     if json_progress:
         JsonLines().line(event="done", **whole)

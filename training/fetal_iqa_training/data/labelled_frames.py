@@ -109,6 +109,15 @@ def frames_of(cases: Iterable[AnnotatedCase]) -> Iterator[LabelledFrames]:
         yield from case.read()
 
 
+def noting_contents(
+    sources: Iterable[LabelledFrames], contents: list[str]
+) -> Iterator[LabelledFrames]:
+    """Hand on frames as they are, and note the hash of each sweep's."""
+    for source in sources:
+        contents.append(source.content)
+        yield source
+
+
 def acouslic_cases(folder: Path, only: Collection[str] | None = None) -> tuple[AnnotatedCase, ...]:
     """List the cases of a folder in the ACOUSLIC-AI layout that have an annotated sweep.
 

@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import JsonValue
 
@@ -99,28 +100,47 @@ def cases_to_judge(
     cases = list_annotated(data)
     if part == "all":
         return cases, "all annotated sweeps"
-    own = _own(taught, cases, part or default)
-    if own:
-        return own, f"the {part or default} part of its own split"
+    own = own_part(taught, cases, part or default)
+    if own.cases:
+        return own.cases, f"the {part or default} part of its own split{own.remark}"
     if part is not None:
         raise TrainingError(
-            f"{data}: holds no case of the {part} part of the model's own split; give --split, or "
-            "--part all"
+            f"{data}: holds no case of the {part} part of the model's own split{own.remark}; give "
+            "--split, or --part all"
         )
-    return cases, "all annotated sweeps"
+    return cases, f"all annotated sweeps{own.remark}"
 
 
-def _own(
-    taught: Taught | None, cases: Sequence[AnnotatedCase], part: OwnPart
-) -> tuple[AnnotatedCase, ...]:
+class OwnCases(NamedTuple):
+    """The cases of one part of a model's own split, and what must be said of them."""
+
+    cases: tuple[AnnotatedCase, ...]
+    remark: str = ""
+
+
+def own_part(taught: Taught | None, cases: Sequence[AnnotatedCase], part: OwnPart) -> OwnCases:
+    """Find the cases of one part of a model's own split: of the same names and the same frames.
+
+    The frames of cases that the card names are read to be compared. Of a card that has the names
+    of its test part alone, these are compared, and the remark says so.
+    """
     if taught is None:
-        return ()
+        return OwnCases(())
     asked = {
         "training": taught.learnt_from,
         "validation": taught.chosen_by,
         "test": taught.tested_on,
     }[part]
-    return tuple(case for case in cases if asked([("case", case.name)]))
+    named = [case for case in cases if asked([("case", case.name)])]
+    if named and part == "test" and not taught.tested_by_content:
+        return OwnCases(tuple(named), ", by case names alone: its card has no hash of the frames")
+    own = tuple(
+        case for case in named if all(asked([("frames", one.content)]) for one in case.read())
+    )
+    others = len(named) - len(own)
+    remark = f", without {others} of these names that hold other frames" if own else ""
+    remark = remark or f", {others} of them named as in its own split but with other frames"
+    return OwnCases(own, remark if others else "")
 
 
 @dataclass
@@ -129,30 +149,47 @@ class Watched:
 
     A case is known by its name or by its frames, so that a copy under another name is, too; with
     it are all cases of its subject.
+
+    Parameters
+    ----------
+    taught : Taught or None
+        Of the model's card.
+    others : tuple of (Taught or None)
+        Of further models that are judged together with it: what any of them knew counts.
     """
 
     taught: Taught | None
+    others: tuple[Taught | None, ...] = ()
     _frames: Counter[str] = field(default_factory=Counter)
     _learnt: set[str] = field(default_factory=set)
     _chose: set[str] = field(default_factory=set)
+    _whose: dict[str, str] = field(default_factory=dict)
 
     def passing(self, sources: Iterable[LabelledFrames]) -> Iterator[LabelledFrames]:
         """Hand on frames as they are."""
         for source in sources:
             whose = source.subject or source.case or source.sweep
             self._frames[whose] += len(source.positive)
-            if self.taught is not None:
-                things: list[Thing] = [("frames", source.content)]
-                if source.case:
-                    things.append(("case", source.case))
-                if self.taught.learnt_from(things):
+            self._whose[source.case] = whose
+            things: list[Thing] = [("frames", source.content)]
+            if source.case:
+                things.append(("case", source.case))
+            for taught in (self.taught, *self.others):
+                if taught is not None and taught.learnt_from(things):
                     self._learnt.add(whose)
-                elif self.taught.chosen_by(things):
+                elif taught is not None and taught.chosen_by(things):
                     self._chose.add(whose)
             yield source
+
+    @property
+    def cases_seen(self) -> frozenset[str]:
+        """Names of the cases that passed and taught a model, or chose its epoch or temperature."""
+        seen = self._learnt | self._chose
+        return frozenset(case for case, whose in self._whose.items() if whose in seen)
 
     def judged_on(self, what: str) -> JudgedOn:
         """Say what passed."""
         learnt = sum(self._frames[whose] for whose in self._learnt)
         chose = sum(self._frames[whose] for whose in self._chose - self._learnt)
-        return JudgedOn(what, self._frames.total(), learnt, chose, self.taught is not None)
+        recorded = None not in (self.taught, *self.others)
+        return JudgedOn(what, self._frames.total(), learnt, chose, recorded)

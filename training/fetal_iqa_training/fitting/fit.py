@@ -30,7 +30,7 @@ from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.fixed_copies import CopiesDataset
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
-from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of, noting_contents
 from fetal_iqa_training.data.split import CaseSplit
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
@@ -183,8 +183,12 @@ def fit(
     metrics: dict[str, JsonValue] = {"validation": validated}
     network.card = card
     if chosen.cases.test:
-        tested = frames_of(chosen.cases.test)
+        contents: list[str] = []
+        tested = noting_contents(frames_of(chosen.cases.test), contents)
         judged = judge(network, tested, device=settings.device, report=report)
+        taught = taught.having(tested=[("frames", content) for content in contents])
+        taught = taught.model_copy(update={"tested_by_content": True})
+        card = card.model_copy(update={"taught": taught})
         if on_judged is not None:
             on_judged(judged)
         metrics["test"] = judged.as_metrics() | errors_before(judged)
