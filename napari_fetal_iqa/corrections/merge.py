@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.integrity import read_whole_store
 from napari_fetal_iqa.corrections.rows import FullReview
+from napari_fetal_iqa.corrections.schema import LOCK_WAIT_S
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 
@@ -72,15 +73,17 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
     return Merged(events, sweeps, len(found.events) - events, reviewed, tuple(split))
 
 
-def move_to_disk(kept: CorrectionStore) -> CorrectionStore:
+def move_to_disk(kept: CorrectionStore, wait_s: float = LOCK_WAIT_S) -> CorrectionStore:
     """Open the store that could not be opened before, and take over what was kept in memory.
+
+    ``wait_s`` is how long each step waits for another program that has locked the file.
 
     Raises
     ------
     StoreError
         Where it still cannot be opened or written; then nothing has changed.
     """
-    store = CorrectionStore(kept.path)
+    store = CorrectionStore(kept.path, wait_s=wait_s)
     try:
         store.take_over(kept.events(), kept.sweeps(), sure=True)
         store.take_over_subjects(kept.subjects().values())

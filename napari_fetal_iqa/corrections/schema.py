@@ -27,7 +27,7 @@ from napari_fetal_iqa.foreign_text import shown
 APPLICATION_ID = 0x46495141  # "FIQA"
 SCHEMA_VERSION = 5
 
-_LOCK_WAIT_S = 0.5
+LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
 
 _MAKING_WAIT_MS = 10_000
@@ -37,7 +37,9 @@ Mode = Literal["rwc", "rw", "ro", "memory"]
 """Of opening, as SQLite says it: read, write and create; read and write; read only; no file."""
 
 
-def connect(path: Path, mode: Mode = "rwc", *, watched: bool = False) -> BoundedConnection:
+def connect(
+    path: Path, mode: Mode = "rwc", *, watched: bool = False, wait_s: float = LOCK_WAIT_S
+) -> BoundedConnection:
     """Open a store, by default making it where there is none.
 
     Every commit is on disk when it returns, and in this one file: a copy of it, made at any
@@ -50,6 +52,8 @@ def connect(path: Path, mode: Mode = "rwc", *, watched: bool = False) -> Bounded
     mode : Mode
     watched : bool
         The connection is to see what others write later, too.
+    wait_s : float
+        How long each step waits for another program that has locked the file.
 
     Raises
     ------
@@ -67,7 +71,7 @@ def connect(path: Path, mode: Mode = "rwc", *, watched: bool = False) -> Bounded
         connection = sqlite3.connect(
             _uri(path, mode, still=mode == "ro" and not watched and _has_idle_log(path)),
             uri=True,
-            timeout=_LOCK_WAIT_S,
+            timeout=wait_s,
             isolation_level=None,
             factory=BoundedConnection,
         )
@@ -81,7 +85,7 @@ def connect(path: Path, mode: Mode = "rwc", *, watched: bool = False) -> Bounded
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, LARGEST_VALUE)
         if mode != "memory":
             connection.watch(path)
-        _prepare(connection, path, mode)
+        _prepare(connection, path, mode, wait_s)
     except DATABASE_ERRORS as error:
         connection.close()
         if mode == "ro" and _is_unreadable_log(error, path):
@@ -125,13 +129,13 @@ def _size(path: Path) -> int:
         return 0
 
 
-def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode) -> None:
+def _prepare(connection: sqlite3.Connection, path: Path, mode: Mode, wait_s: float) -> None:
     connection.execute("PRAGMA trusted_schema = OFF")
     with _transaction(connection, "DEFERRED"):  # another process may be making the tables
         version, is_empty = _version_of(connection, path)
     may_make = is_empty and mode in ("rwc", "memory")
     if may_make or (version < SCHEMA_VERSION and mode != "ro" and not is_empty):
-        version = _make_tables(connection, path)
+        version = _make_tables(connection, path, wait_s)
         is_empty = False
     if is_empty:
         raise StoreError(f"{path}: empty, not a corrections store; use a backup")
@@ -161,7 +165,7 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
     return version, False
 
 
-def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
+def _make_tables(connection: sqlite3.Connection, path: Path, wait_s: float) -> int:
     """Make the tables that are missing, unless another process did so meanwhile."""
     connection.execute(f"PRAGMA busy_timeout = {_MAKING_WAIT_MS}")
     with _transaction(connection, "IMMEDIATE"):
@@ -175,7 +179,7 @@ def _make_tables(connection: sqlite3.Connection, path: Path) -> int:
                 connection.execute(statement)
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-    connection.execute(f"PRAGMA busy_timeout = {round(_LOCK_WAIT_S * 1000)}")
+    connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
     return SCHEMA_VERSION
 
 

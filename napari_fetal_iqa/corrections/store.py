@@ -35,7 +35,7 @@ class CorrectionStore(WaitingStore):
 
     Parameters
     ----------
-    path, mode
+    path, mode, wait_s
         See :class:`~napari_fetal_iqa.corrections.store_file.StoreFile`.
 
     Raises

@@ -54,6 +54,8 @@ class StoreFile:
         As SQLite says it: ``rwc`` makes the file, with its folder, where there is none; ``rw``
         wants it to be there; ``ro`` never changes it; ``memory`` leaves it alone and keeps all
         in memory.
+    wait_s : float
+        How long each step waits for another program that has locked the file.
 
     Attributes
     ----------
@@ -66,10 +68,12 @@ class StoreFile:
         One line on what is wrong with the file; every method may raise it.
     """
 
-    def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
+    def __init__(
+        self, path: Path | str, mode: schema.Mode = "rwc", wait_s: float = schema.LOCK_WAIT_S
+    ) -> None:
         self.path = Path(path)
         self.on_disk = mode != "memory"
-        self._connection = schema.connect(self.path, mode)
+        self._connection = schema.connect(self.path, mode, wait_s=wait_s)
         self._records: dict[str, SweepRecord] = {}
         self._passed_over: set[str] = set()
         try:

@@ -25,11 +25,13 @@ class WaitingStore(SubjectStore):
 
     Parameters
     ----------
-    path, mode
+    path, mode, wait_s
         See :class:`~napari_fetal_iqa.corrections.store_file.StoreFile`.
     """
 
-    def __init__(self, path: Path | str, mode: schema.Mode = "rwc") -> None:
+    def __init__(
+        self, path: Path | str, mode: schema.Mode = "rwc", wait_s: float = schema.LOCK_WAIT_S
+    ) -> None:
         self._histories: dict[tuple[str, str], History] = {}
         self._unread: set[tuple[str, str]] = set()
         self._waiting = Unwritten()
@@ -37,7 +39,8 @@ class WaitingStore(SubjectStore):
         self._said: set[str] = set()
         self._came_later: set[str] = set()
         self._at_opening: tuple[int, int] = (0, 0)
-        super().__init__(path, mode)
+        self._wait_s = wait_s
+        super().__init__(path, mode, wait_s)
         self._at_opening = self._newest_numbers()
 
     # What is known -------------------------------------------------------------------------
@@ -261,7 +264,7 @@ class WaitingStore(SubjectStore):
         if self._mode not in ("rw", "rwc"):
             return False
         try:
-            connection = schema.connect(self.path, "rw")
+            connection = schema.connect(self.path, "rw", wait_s=self._wait_s)
         except StoreError:
             return False
         self._connection.close()

@@ -55,7 +55,7 @@ class ReviewedFrames:
     def mask_source(self, frame: int) -> Source:
         """Return who drew the mask of a frame that counts."""
         correction = self._correction(frame)
-        if correction and correction.mask is not None:
+        if correction and (correction.mask is not None or _says_none(correction)):
             return Source.EXPERT
         if self.analysis and self.analysis.packed_mask(frame) is not None:
             return Source.MODEL
@@ -69,8 +69,13 @@ class ReviewedFrames:
         return self.analysis.packed_mask(frame) if self.analysis else None
 
     def mask(self, frame: int) -> NDArray[np.bool_]:
-        """Return the mask of a frame that counts, (H, W); empty where nobody drew one."""
+        """Return the mask of a frame that counts, (H, W); empty where nobody drew one.
+
+        Empty, too, where the expert says that there is no abdomen, whatever was outlined before.
+        """
         correction = self._correction(frame)
+        if correction and _says_none(correction):
+            return np.zeros(self.sweep.shape[1:], bool)
         if correction and correction.mask is not None:
             return decode_mask(correction.mask, self.sweep.shape[1:])
         if self.analysis:
@@ -184,9 +189,17 @@ class ReviewedFrames:
             return np.ones(len(self.sweep), bool)
         outlined = np.nan_to_num(self.analysis.area_fraction) > 0
         for frame, correction in self.corrections().items():
-            if correction.mask is not None:
+            if _says_none(correction):
+                outlined[frame] = False
+            elif correction.mask is not None:
                 outlined[frame] = not self._is_cleared(correction)
         return outlined
+
+
+def _says_none(correction: FrameCorrection) -> bool:
+    """Whether the expert's label takes the outline away: unless one was drawn after it."""
+    drawn_later = correction.mask is not None and correction.mask_time > correction.label_time
+    return correction.label is Label.NONE and not drawn_later
 
 
 @lru_cache(maxsize=4096)

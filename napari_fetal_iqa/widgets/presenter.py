@@ -150,6 +150,8 @@ class SweepPresenter(QObject):
             if self._runner.running:  # for an earlier presenter of the sweep
                 self._analysis_started(analysis)
                 self._page.analysis.begin("Analysing…")
+                if analysis.computed.any():
+                    self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.sweep))
             else:
                 self._analysis_ended(False)
         elif self._settings.analyse_on_open:

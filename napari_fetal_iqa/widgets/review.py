@@ -24,7 +24,7 @@ from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
 from napari_fetal_iqa.geometry.caliper import CaliperKind
 from napari_fetal_iqa.review.session import ReviewSession
@@ -85,6 +85,7 @@ if TYPE_CHECKING:
 _WHEN_LAID_OUT_MS = (0, 400)  # the docks beside the panel take their room later
 
 _WIDTH = 330
+_STORE_AGAIN_MS = 1000
 
 
 class ReviewWidget(QWidget):
@@ -441,7 +442,7 @@ class ReviewWidget(QWidget):
             session = ReviewSession(sweep, self.keeper.store, settings.reviewer)
             session.corrections()
         except StoreError as error:
-            self._show_error(str(error))
+            self._wait_for_store(error, layer, sweep, analysis)
             return
         self.presenter = SweepPresenter(
             SweepView(self.viewer, layer, session, self.caption),
@@ -459,6 +460,25 @@ class ReviewWidget(QWidget):
             self.frame_fit.fit()
         self.worklist.follow(session)
         self.candidates.follow(self.presenter)
+
+    def _wait_for_store(
+        self, error: StoreError, layer: Image, sweep: SweepVolume, analysis: Analysis | None
+    ) -> None:
+        """Say why the review does not begin; where the store is locked, try until it is free."""
+        if not isinstance(error, StoreUnwritableError):
+            self._show_error(str(error))
+            return
+        line = f"{error}. The review begins by itself once the store is free."
+        if self.page.analysis.error.text() != line:
+            self._show_error(line)
+
+        def again() -> None:
+            if not self._closed and layer is self.layer and self.presenter is None:
+                self._lay_out(layer, sweep, analysis)
+                if self.presenter is not None and self.page.analysis.error.text() == line:
+                    self.page.analysis.show_error("")
+
+        QTimer.singleShot(_STORE_AGAIN_MS, again)
 
     def _layer_removed(self, event: Event) -> None:
         stop_simulating(sweep_of(event.value))

@@ -49,3 +49,14 @@ def test_the_next_analysis_counts_anew(panel, clock):
     panel.begin("Loading the models…")
     panel.advance(20, 840)
     assert panel.doing.text() == "Analysing 20/840"
+
+
+def test_what_comes_in_a_burst_is_no_rate(panel, clock):
+    panel.begin("Analysing…")
+    panel.advance(30, 120)
+    clock[0] += 0.02
+    panel.advance(39, 120)
+    assert panel.doing.text() == "Analysing 39/120"
+    clock[0] += 10
+    panel.advance(49, 120)  # one frame a second
+    assert panel.doing.text() == "Analysing 49/120, 71 s left"

@@ -47,6 +47,30 @@ def test_a_locked_store_is_waited_for(review, path, qtbot):
         assert (event.frame, event.label) == (frame, Label.OPTIMAL)
 
 
+def test_a_sweep_that_is_opened_while_the_store_is_locked_is_reviewed_once_it_is_free(
+    review, path, qtbot
+):
+    review.presenter.actions.label_optimal()
+    frame, sweep = review.presenter.view.navigator.frame, review.presenter.session.sweep
+    review.viewer.layers.clear()
+    qtbot.waitUntil(lambda: review.layer is None)
+    other = sqlite3.connect(path, isolation_level=None)
+    other.execute("BEGIN EXCLUSIVE")
+    review._show_sweep(sweep)
+    assert review.presenter is None
+    assert "once the store is free" in review.page.analysis.error.text()
+    other.execute("ROLLBACK")
+    other.close()
+    qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+    assert not review.page.analysis.error_box.isVisible()
+    assert list(review.presenter.session.corrections()) == [frame]
+
+
+def test_the_window_waits_for_a_lock_no_longer_than_is_felt(review):
+    (wait_ms,) = review.keeper.store._connection.execute("PRAGMA busy_timeout").fetchone()
+    assert wait_ms <= 50
+
+
 def test_that_a_sweep_is_fully_reviewed_is_waited_for(review, path, qtbot):
     store, identity = review.keeper.store, review.presenter.session.sweep.identity
     store._connection.execute("PRAGMA busy_timeout = 20")

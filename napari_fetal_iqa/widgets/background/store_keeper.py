@@ -10,6 +10,8 @@ from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.widgets.background.store_watcher import StoreWatcher
 
 _AGAIN_MS = 2000
+_LOCK_WAIT_S = 0.05
+"""Of the GUI thread; what cannot be written by then waits."""
 
 
 class StoreKeeper(QObject):
@@ -44,7 +46,7 @@ class StoreKeeper(QObject):
         if self._store is None:
             path = paths.default_store()
             try:
-                self._store = CorrectionStore(path)
+                self._store = CorrectionStore(path, wait_s=_LOCK_WAIT_S)
             except StoreError as error:
                 self._store = CorrectionStore(path, "memory")
                 self.error_occurred.emit(str(error))
@@ -75,7 +77,7 @@ class StoreKeeper(QObject):
         if self.store.on_disk:
             self.store.write_waiting()
         else:
-            self._store = move_to_disk(self.store)
+            self._store = move_to_disk(self.store, _LOCK_WAIT_S)
             self.moved.emit()
 
     @property

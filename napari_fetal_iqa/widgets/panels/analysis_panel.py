@@ -19,6 +19,7 @@ from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
+_BURST_S = 0.5
 _CANCELS = "Stop the analysis; what is computed stays"
 
 
@@ -106,6 +107,10 @@ class AnalysisPanel(QWidget):
             self.doing.setText(f"Analysing {done}/{total}")
             return
         began, already = self._first
+        if now - began < _BURST_S:  # what was computed meanwhile comes at once, and is no rate
+            self._first = began, done
+            self.doing.setText(f"Analysing {done}/{total}")
+            return
         left = (now - began) / (done - already) * (total - done)
         self.doing.setText(f"Analysing {done}/{total}, {duration(left)} left")
 

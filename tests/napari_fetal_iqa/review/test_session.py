@@ -450,3 +450,25 @@ def test_where_two_reviewers_disagree_is_what_is_to_review(two):
     two.show_reviewer("AK")
     assert two.disagreements == ()
     assert 3 in two.to_review()
+
+
+def test_none_and_clear_show_the_same_and_undo_brings_all_back(analysed):
+    def shown():
+        view = analysed.view(3)
+        mask = analysed.mask(3)
+        return mask.any(), view.mask_source, view.label, view.label_source, view.not_measured
+
+    before = shown()
+    analysed.set_label([3], Label.NONE)
+    none = shown()
+    assert none == (False, Source.EXPERT, Label.NONE, Source.EXPERT, "no abdomen here")
+    assert not analysed.outlined()[3]
+    analysed.undo()
+    assert shown() == before
+    analysed.set_mask(3, np.zeros(SHAPE, bool))
+    assert shown() == none
+    analysed.undo()
+    assert shown() == before
+    analysed.set_label([3], Label.NONE)
+    analysed.set_mask(3, disc(9))  # what is drawn does not vanish below the hand
+    assert analysed.mask(3).any()
