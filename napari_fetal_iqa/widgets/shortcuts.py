@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from qtpy.QtCore import QEvent, QObject, Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -238,11 +238,6 @@ def help_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
-_REPEAT_MS = 30
-"""X11 repeats a held key as a release with a press at once, and under load Qt takes the release for
-that of the finger; nobody's finger is as quick."""
-
-
 class KeyBindings(QObject):
     """Every key of the table bound to its action, anywhere in a window.
 
@@ -263,11 +258,6 @@ class KeyBindings(QObject):
         self._held: dict[int, Action] = {}
         self._shortcuts: list[QShortcut] = []
         self._in_fields: set[QShortcut] = set()
-        self._let_go: set[int] = set()
-        self._soon = QTimer(self)
-        self._soon.setSingleShot(True)
-        self._soon.setInterval(_REPEAT_MS)
-        self._soon.timeout.connect(self._release_let_go)
         for key in KEYS:
             for sequence in key.keys:
                 shortcut = QShortcut(QKeySequence(sequence), window)
@@ -310,17 +300,9 @@ class KeyBindings(QObject):
                 self._release(*self._held)
             elif kind == QEvent.Type.KeyRelease:
                 assert isinstance(event, QKeyEvent)
-                if not event.isAutoRepeat() and event.key() in self._held:
-                    self._let_go.add(event.key())
-                    self._soon.start()
-            elif kind in (QEvent.Type.ShortcutOverride, QEvent.Type.KeyPress):
-                assert isinstance(event, QKeyEvent)
-                self._let_go.discard(event.key())
+                if not event.isAutoRepeat():
+                    self._release(event.key())
         return super().eventFilter(watched, event)
-
-    def _release_let_go(self) -> None:
-        codes, self._let_go = self._let_go, set()
-        self._release(*codes)
 
     def _release(self, *codes: int) -> None:
         for code in codes:

@@ -69,13 +69,8 @@ def test_space_hides_all_that_lies_on_the_frame_while_it_is_held(outlined, press
     assert caption.text == ""
     review.presenter._show_still()  # as when frames change meanwhile
     assert not view.calipers.layer.visible
-    # as X11 repeats a key, where Qt under load does not see that it is a repetition
     QTest.keyRelease(window, Key.Key_Space)
-    QTest.keyPress(window, Key.Key_Space)
-    qtbot.waitUntil(lambda: not review._keys._soon.isActive(), timeout=20 * SECONDS)
-    assert not view.overlay.layer.visible
-    QTest.keyRelease(window, Key.Key_Space)
-    qtbot.waitUntil(lambda: view.overlay.layer.visible, timeout=20 * SECONDS)
+    assert view.overlay.layer.visible
     assert view.calipers.layer.visible
     assert caption.text.startswith("AC ")
 
