@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Literal
 
 import torch
@@ -52,19 +53,29 @@ def add_lora(model: FrameNetwork, settings: LoraSettings | None = None) -> LoraS
     if targets is None:
         raise ModelError(f"{spec.name}: has no layers named for a LoRA; train it in full")
     trunk = model.encoder.trunk
+    check_targets(spec.name, trunk, targets)
+    settings = settings.model_copy(update={"targets": targets})
+    inject_adapter_in_model(peft_config(settings), trunk, _ADAPTER)
+    model.lora = settings
+    return settings
+
+
+def check_targets(encoder: str, trunk: nn.Module, targets: Iterable[str]) -> None:
+    """Refuse names that no linear or convolutional layer of an encoder has.
+
+    Raises
+    ------
+    ModelError
+    """
     layers = [
         name for name, layer in trunk.named_modules() if isinstance(layer, nn.Linear | nn.Conv2d)
     ]
     for target in targets:
         if not any(f".{name}".endswith(f".{target}") for name in layers):
             raise ModelError(
-                f"{spec.name}: takes no LoRA on {target}: no linear or convolutional layer is "
+                f"{encoder}: takes no LoRA on {target}: no linear or convolutional layer is "
                 "called so"
             )
-    settings = settings.model_copy(update={"targets": targets})
-    inject_adapter_in_model(peft_config(settings), trunk, _ADAPTER)
-    model.lora = settings
-    return settings
 
 
 def peft_config(settings: LoraSettings) -> LoraConfig:

@@ -103,7 +103,7 @@ class FinetuningRequest:
     def dry_run(self, trainer: Sequence[str] | None = None) -> list[str]:
         """Return the command that only reports what there is to train on."""
         out = models_folder() / "dry-run"
-        return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run"]
+        return [*(trainer or trainer_command()), *self.arguments(out), "--dry-run", "--shapes-only"]
 
 
 def trainer_command() -> list[str]:

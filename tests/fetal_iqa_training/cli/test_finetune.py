@@ -1,4 +1,5 @@
 import json
+import shutil
 import subprocess
 import sys
 
@@ -7,6 +8,7 @@ import pytest
 from fetal_iqa_models import load_card, model_hash
 from napari_fetal_iqa.finetuning.event_log import parsed
 from napari_fetal_iqa.finetuning.request import FinetuningRequest
+from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.settings import Settings, save_settings
 
 from ..conftest import correct, disc_volume
@@ -74,6 +76,12 @@ def test_a_dry_run_fails_where_the_training_would(bases, corrected, tmp_path, co
     frames, masks = disc_volume(52)
     correct(tmp_path, frames, masks, range(12), name="another")
     (tmp_path / "taken").mkdir()
+    base = ["--base", bases / "seg"]
+    lacking = tmp_path / "lacking"
+    shutil.copytree(bases / "seg", lacking)
+    card = json.loads((lacking / "model.json").read_text())
+    card["encoder_weights"] = {"name": "fetalclip.pt", "sha256": "0" * 64}
+    (lacking / "model.json").write_text(json.dumps(card))
     options = ["--corrections", store, "--task", "seg", "--dry-run"]
     cases = [
         (["--out", tmp_path / "taken"], "taken: exists already"),
@@ -81,11 +89,26 @@ def test_a_dry_run_fails_where_the_training_would(bases, corrected, tmp_path, co
         (["--out", tmp_path / "m", "--base", tmp_path / "none"], "no such model folder"),
         (["--out", tmp_path / "m", "--reference", tmp_path], "found none; choose the folder"),
         (["--out", tmp_path / "m", "--sweeps", tmp_path / "none"], "no such folder of sweeps"),
+        (["--out", store / "m"], "cannot be written"),
+        (["--out", tmp_path / "m", "--batch-size", "5", "--devices", "2"], "cannot be shared by 2"),
+        (["--out", tmp_path / "m", "--targets", "nosuch", *base], "takes no LoRA on nosuch"),
+        (["--out", tmp_path / "m", "--weights", tmp_path / "none"], "no such file of weights"),
+        (["--out", tmp_path / "m", "--device", "mps"], "has no mps device"),
+        (["--out", tmp_path / "m", "--base", lacking], "which are not here"),
     ]
     for more, message in cases:
         code, out, err = command("finetune", *options, *more)
         assert (code, out) == (1, "")
         assert message in err
+    whole = [*options, "--out", tmp_path / "m"]
+    assert command("finetune", *whole)[0] == 0
+    kept = (tmp_path / "another.mha").read_bytes()
+    write_volume(tmp_path / "another.mha", frames[::-1], (1.0, 1.0))  # of the same shape
+    code, _, err = command("finetune", *whole)
+    assert code == 1
+    assert "another.mha: has changed since its frames were corrected" in err
+    assert command("finetune", *whole, "--shapes-only")[0] == 0
+    (tmp_path / "another.mha").write_bytes(kept)
     for path in tmp_path.glob("*.mha"):
         path.unlink()
     code, _, err = command("finetune", *options, "--out", tmp_path / "m")

@@ -31,6 +31,7 @@ parser.add_argument("--negatives", type=int)
 parser.add_argument("--json-progress", action="store_true", required=True)
 parser.add_argument("--stop-file", type=Path)
 parser.add_argument("--dry-run", action="store_true")
+parser.add_argument("--shapes-only", action="store_true")
 options = parser.parse_args()
 TASKS = ("cls", "seg") if options.task == "both" else (options.task,)
 

@@ -9,6 +9,7 @@ import typer
 from fetal_iqa_models import LoraSettings, load_card, model_hash
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_training.cli.config_file import ConfigOption, config_beside, write_config
+from fetal_iqa_training.cli.finetune_checks import check_would_train
 from fetal_iqa_training.cli.options import (
     DeviceOption,
     JsonProgress,
@@ -58,6 +59,14 @@ def finetune(
         typer.Option(
             "--dry-run",
             help="Only report what there is to learn from; fails where the training would.",
+        ),
+    ] = False,
+    shapes_only: Annotated[
+        bool,
+        typer.Option(
+            "--shapes-only",
+            help="With --dry-run: know sweeps by their place and shape, without reading all of "
+            "their frames; one whose content changed is not noticed.",
         ),
     ] = False,
     sweeps: Annotated[
@@ -145,7 +154,7 @@ def finetune(
         check_is_free(into)
     for correction_set in sets.values():
         correction_set.check()
-    _check_are_there(sets.values(), sweeps or ())
+    _check_are_there(sets.values(), sweeps or (), read=dry_run and not shapes_only)
     chosen: dict[str, Any] = {"steps": steps, "learning_rate": lr, "batch_size": batch_size}
     chosen = {key: value for key, value in chosen.items() if value is not None}
     if epochs is not None:
@@ -169,6 +178,7 @@ def finetune(
     for folder in (reference, rehearse):
         if folder is not None:
             list_annotated(folder)
+    check_would_train(based, settings, outs, weights, devices * num_nodes)
     if dry_run:
         return
     from fetal_iqa_training.fitting.finetune import EarlierData, finetune
@@ -211,14 +221,14 @@ def _lineage(base: str, task: Task) -> Taught:
     return card.lineage(model_hash(base))
 
 
-def _check_are_there(sets: Iterable[CorrectionSet], folders: Sequence[Path]) -> None:
-    """Refuse sweeps that are nowhere, all at once; their content is checked when they are read."""
+def _check_are_there(sets: Iterable[CorrectionSet], folders: Sequence[Path], read: bool) -> None:
+    """Refuse sweeps that are nowhere, all at once; their content only where they are to be read."""
     records = {
         sweep.record.identity: sweep.record
         for one in sets
         for sweep in (*one.split.training, *one.split.hold_out)
     }
-    gone = [record for record in records.values() if not is_where_it_was(record)]
+    gone = [record for record in records.values() if read or not is_where_it_was(record)]
     SweepFinder(folders).check(gone)
 
 

@@ -1,7 +1,7 @@
 """How sure a number is: percentile intervals from resampled cases."""
 
 import statistics
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -73,24 +73,45 @@ def estimate(value: float, resamples: NDArray[np.float64]) -> Estimate:
     return Estimate(float(value), float(low), float(high))
 
 
-def estimated_mean(values: ArrayLike, seed: int = 0) -> Estimate:
-    """Return the mean of one finite number a case, (n_cases,); None of no cases."""
+def estimated_mean(
+    values: ArrayLike, seed: int = 0, subjects: Sequence[str] | None = None
+) -> Estimate:
+    """Return the mean of one finite number a case, (n_cases,); None of no cases.
+
+    Where the subjects of the cases are given they are resampled, each with all its cases.
+    """
     of_case = np.asarray(values, np.float64)
     if not of_case.size:
         return Estimate(None)
-    drawn = resampled_cases(len(of_case), seed)
-    return estimate(of_case.mean(), of_case[drawn].mean(axis=1))
+    means = [of_case[drawn].mean() for drawn in _resamples(len(of_case), seed, subjects)]
+    return estimate(of_case.mean(), np.array(means))
 
 
-def estimated_percentile(values: ArrayLike, percent: float, seed: int = 0) -> Estimate:
-    """Return a percentile of one finite number a case, (n_cases,); None of no cases."""
+def estimated_percentile(
+    values: ArrayLike, percent: float, seed: int = 0, subjects: Sequence[str] | None = None
+) -> Estimate:
+    """Return a percentile of one finite number a case, as :func:`estimated_mean` the mean."""
     of_case = np.asarray(values, np.float64)
     if not of_case.size:
         return Estimate(None)
-    drawn = resampled_cases(len(of_case), seed)
+    drawn = [of_case[rows] for rows in _resamples(len(of_case), seed, subjects)]
     return estimate(
-        float(np.percentile(of_case, percent)), np.percentile(of_case[drawn], percent, axis=1)
+        float(np.percentile(of_case, percent)),
+        np.array([np.percentile(of_resample, percent) for of_resample in drawn]),
     )
+
+
+def _resamples(
+    n_cases: int, seed: int, subjects: Sequence[str] | None
+) -> Iterator[NDArray[np.intp]]:
+    """Yield the cases of each resample; none of fewer than 5 subjects."""
+    whose = range(n_cases) if subjects is None else subjects
+    cases_of: dict[object, list[int]] = {}
+    for case, subject in enumerate(whose):
+        cases_of.setdefault(subject, []).append(case)
+    groups = [np.array(cases, np.intp) for cases in cases_of.values()]
+    for drawn in resampled_cases(len(groups), seed):
+        yield np.concatenate([groups[number] for number in drawn])
 
 
 @dataclass(frozen=True)

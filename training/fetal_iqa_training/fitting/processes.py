@@ -2,6 +2,8 @@
 
 import os
 
+from fetal_iqa_training.errors import TrainingError
+
 
 def rank() -> int:
     """Number of this process in the training; 0 writes and reports.
@@ -18,3 +20,17 @@ def rank() -> int:
 def under_torchrun() -> bool:
     """Return whether torchrun started this process and says how many there are."""
     return "TORCHELASTIC_RUN_ID" in os.environ
+
+
+def check_shares(batch_size: int, processes: int) -> None:
+    """Refuse batches that processes cannot share evenly.
+
+    Raises
+    ------
+    TrainingError
+    """
+    if batch_size % processes:
+        raise TrainingError(
+            f"batches of {batch_size} frames cannot be shared by {processes} processes; "
+            "choose a multiple of them"
+        )

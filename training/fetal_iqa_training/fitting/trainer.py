@@ -16,7 +16,7 @@ from fetal_iqa_models import choose_device
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.module import FrameLearner
-from fetal_iqa_training.fitting.processes import rank, under_torchrun
+from fetal_iqa_training.fitting.processes import check_shares, rank, under_torchrun
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
 
@@ -106,11 +106,7 @@ class Schedule:
         ------
         TrainingError
         """
-        if batch_size % self.processes:
-            raise TrainingError(
-                f"batches of {batch_size} frames cannot be shared by {self.processes} processes; "
-                "choose a multiple of them"
-            )
+        check_shares(batch_size, self.processes)
 
 
 def choose_precision(precision: Precision, device: str) -> Literal["bf16-mixed", "32-true"]:

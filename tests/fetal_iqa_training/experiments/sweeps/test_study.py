@@ -363,6 +363,31 @@ def test_intervals_are_percentiles_of_resampled_cases():
     assert [median.low, median.high] == pytest.approx(np.percentile(medians, [2.5, 97.5]))
 
 
+@pytest.mark.parametrize("subjects", [4, 5])
+def test_subjects_are_resampled_and_not_their_cases(subjects):
+    """Copies of a case tell nothing new: the interval is that of the subjects."""
+    of_subject = [random_case(seed) for seed in range(subjects)]
+    apart = [replace(case, subject=case.name) for case in of_subject]
+    copies = [
+        replace(case, name=f"{case.name}, {copy}", subject=case.name)
+        for case in of_subject
+        for copy in range(4)
+    ]
+    found, known = (study_sweeps(cases, best_frame) for cases in (copies, apart))
+    assert (found.cases, known.cases) == (4 * subjects, subjects)
+    expected = {"unit": "subjects", "count": subjects, "enough": subjects >= 5}
+    assert found.as_json()["units"] == known.as_json()["units"] == expected
+    assert ("too few to tell" in found.resampled) is (subjects < 5)
+    for one, other in zip(found.success, known.success, strict=True):
+        assert one.found.as_json() == other.found.as_json()
+        assert one.curves["usual"][0].as_json() == other.curves["usual"][0].as_json()
+    for one, other in zip(found.smoothing, known.smoothing, strict=True):
+        for name in ("within_0_frames", "optimal", "hits_changed", "error_changed_mm"):
+            assert one.estimates[name].as_json() == other.estimates[name].as_json()
+    if subjects < 5:
+        assert all(one.low is None for row in found.smoothing for one in row.estimates.values())
+
+
 @pytest.mark.parametrize("n", [0, 1, 4])
 def test_of_too_few_cases_there_is_no_interval(n):
     cases = np.arange(n)

@@ -64,6 +64,8 @@ class SweepCase:
         Which sweep each frame belongs to, from 0 and never falling.
     reference_ac_mm : (S,) float
         Of each sweep, by an expert; nan where not annotated.
+    subject : str, optional
+        Whose case it is; several may be one subject's.
 
     Raises
     ------
@@ -78,6 +80,7 @@ class SweepCase:
     labels: NDArray[np.integer]
     sweep: NDArray[np.integer]
     reference_ac_mm: NDArray[np.floating]
+    subject: str | None = None
 
     def __post_init__(self) -> None:
         scores = [part for part in (self.quality, self.area_fraction) if part is not None]
@@ -94,6 +97,11 @@ class SweepCase:
                 f"{self.name}: expected frames in the order of {self.n_sweeps} sweeps, "
                 f"found sweeps {numbers.tolist()}"
             )
+
+    @property
+    def unit(self) -> str:
+        """What intervals resample: the subject, else the case."""
+        return f"case {self.name}" if self.subject is None else f"subject {self.subject}"
 
     @property
     def n_sweeps(self) -> int:

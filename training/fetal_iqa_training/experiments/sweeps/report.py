@@ -116,7 +116,8 @@ def _markdown(plan: Plan, results: ResultPair, runs: Sequence[SweepRun], command
     parts = [
         *about(plan, command),
         f"{runs[0].study.cases} test cases, all their frames. Mean ± sample standard deviation "
-        "over the runs; intervals over the cases are in the CSV and JSON files. The frame is "
+        f"over the runs; intervals, in the CSV and JSON files, resample "
+        f"{runs[0].study.resampled}. The frame is "
         f"chosen as `napari-fetal-iqa analyse` does, smoothed by {SMOOTHING_FRAMES:g} frames "
         "unless stated otherwise.",
         "## Share of cases whose chosen frame is good, over the sweeps done",

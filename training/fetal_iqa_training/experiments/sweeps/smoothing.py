@@ -105,31 +105,37 @@ def _judge(
         for case, frame, before in judged
         if (case.labels > 0).any()
     ]
+    off_units = [case.unit for case in cases if (case.labels > 0).any()]
+    optimal_units = [case.unit for case in cases if (case.labels == Label.OPTIMAL).any()]
     optimal = [
         frame >= 0 and case.labels[frame] == Label.OPTIMAL
         for case, frame, _ in judged
         if (case.labels == Label.OPTIMAL).any()
     ]
     errors = [(case.ac_error(frame), case.ac_error(before)) for case, frame, before in judged]
+    measured = [case.unit for case, (now, _) in zip(cases, errors, strict=True) if now]
+    both = [case.unit for case, (now, was) in zip(cases, errors, strict=True) if now and was]
     mm = [now.mm for now, _ in errors if now]
     percent = [now.percent for now, _ in errors if now]
     return Smoothing(
         width,
         chosen=sum(frame >= 0 for frame in frames),
         near={
-            reach: estimated_mean([distance <= reach for distance, _ in off], seed)
+            reach: estimated_mean([distance <= reach for distance, _ in off], seed, off_units)
             for reach in NEAR
         },
-        optimal=estimated_mean(optimal, seed),
+        optimal=estimated_mean(optimal, seed, optimal_units),
         measured=len(mm),
         errors={
-            "median_mm": estimated_percentile(mm, _MEDIAN, seed),
-            "p90_mm": estimated_percentile(mm, _HIGH, seed),
-            "median_percent": estimated_percentile(percent, _MEDIAN, seed),
-            "p90_percent": estimated_percentile(percent, _HIGH, seed),
+            "median_mm": estimated_percentile(mm, _MEDIAN, seed, measured),
+            "p90_mm": estimated_percentile(mm, _HIGH, seed, measured),
+            "median_percent": estimated_percentile(percent, _MEDIAN, seed, measured),
+            "p90_percent": estimated_percentile(percent, _HIGH, seed, measured),
         },
-        hits_changed=estimated_mean([float(now == 0) - (was == 0) for now, was in off], seed),
+        hits_changed=estimated_mean(
+            [float(now == 0) - (was == 0) for now, was in off], seed, off_units
+        ),
         error_changed_mm=estimated_mean(
-            [now.mm - was.mm for now, was in errors if now and was], seed
+            [now.mm - was.mm for now, was in errors if now and was], seed, both
         ),
     )

@@ -12,6 +12,7 @@ from typing import Final
 from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.evaluation.bootstrap import FEWEST_CASES
 from fetal_iqa_training.experiments.sweeps.case import ChooseFrame, SweepCase, Thresholds
 from fetal_iqa_training.experiments.sweeps.smoothing import (
     Smoothing,
@@ -38,6 +39,10 @@ class SweepStudy:
         One a goal.
     smoothing : tuple of Smoothing
         One a width.
+    unit : str
+        What intervals resample: subjects, or cases where none is known.
+    units : int
+        How many; of fewer than five there is no interval.
     """
 
     cases: int
@@ -45,6 +50,14 @@ class SweepStudy:
     smoothing_frames: float
     success: tuple[Success, ...]
     smoothing: tuple[Smoothing, ...]
+    unit: str = "cases"
+    units: int = 0
+
+    @property
+    def resampled(self) -> str:
+        """What the intervals resample, in words; or that there are none."""
+        few = ": too few to tell, so there are no intervals"
+        return f"{self.unit} ({self.units}{few if self.units < FEWEST_CASES else ''})"
 
     def success_rows(self) -> list[dict[str, str | float | None]]:
         """One row a goal and number of sweeps: each share with its interval."""
@@ -74,6 +87,11 @@ class SweepStudy:
         """Return everything; None where a metric or its interval is not known."""
         return {
             "cases": self.cases,
+            "units": {
+                "unit": self.unit,
+                "count": self.units,
+                "enough": self.units >= FEWEST_CASES,
+            },
             "quality_threshold": self.thresholds.quality,
             "area_threshold": self.thresholds.area,
             "smoothing_frames": self.smoothing_frames,
@@ -111,7 +129,7 @@ def study_sweeps(
     widths : sequence of float
         To compare, the first with all.
     seed : int
-        Of the resamples of cases, for the 95 % intervals.
+        Of the resamples of subjects, or of cases whose subject is unknown, for the 95 % intervals.
 
     Returns
     -------
@@ -135,4 +153,6 @@ def study_sweeps(
         smoothing_frames,
         success_over_sweeps(cases, choose, limits, smoothing_frames, seed),
         chosen_frames_over_smoothing(cases, choose, limits, widths, seed),
+        "cases" if all(case.subject is None for case in cases) else "subjects",
+        len({case.unit for case in cases}),
     )

@@ -100,6 +100,7 @@ def success_over_sweeps(
         One a goal.
     """
     found: dict[Goal, list[_Curves]] = {goal: [] for goal in GOALS}
+    units: dict[Goal, list[str]] = {goal: [] for goal in GOALS}
     for case in cases:
         sets = sets_of_sweeps(case.n_sweeps)
         frames = np.array(
@@ -111,8 +112,9 @@ def success_over_sweeps(
                 there = [bool(good[np.isin(case.sweep, sweeps)].any()) for sweeps in sets]
                 chosen = (frames >= 0) & good[frames]
                 found[goal].append(_of_case(chosen, np.array(there)))
+                units[goal].append(case.unit)
     n_sweeps = max(case.n_sweeps for case in cases)
-    return tuple(_over_cases(goal, found[goal], n_sweeps, seed) for goal in GOALS)
+    return tuple(_over_cases(goal, found[goal], units[goal], n_sweeps, seed) for goal in GOALS)
 
 
 def _of_case(chosen: NDArray[np.bool_], there: NDArray[np.bool_]) -> _Curves:
@@ -132,17 +134,19 @@ def _of_case(chosen: NDArray[np.bool_], there: NDArray[np.bool_]) -> _Curves:
     }
 
 
-def _over_cases(goal: Goal, found: list[_Curves], n_sweeps: int, seed: int) -> Success:
+def _over_cases(
+    goal: Goal, found: list[_Curves], units: list[str], n_sweeps: int, seed: int
+) -> Success:
     def curve(name: str) -> tuple[Estimate, ...]:
         if not found:
             return ()
         of_cases = np.stack(
             [np.pad(one[name], (0, n_sweeps - len(one[name])), mode="edge") for one in found]
         )
-        return tuple(estimated_mean(column, seed) for column in of_cases.T)
+        return tuple(estimated_mean(column, seed, units) for column in of_cases.T)
 
     def single(name: str) -> Estimate:
-        return estimated_mean([float(one[name][0]) for one in found], seed)
+        return estimated_mean([float(one[name][0]) for one in found], seed, units)
 
     return Success(
         goal,

@@ -75,6 +75,7 @@ def _analysed(case: AcouslicCase, analyser: Analyser) -> SweepCase:
         labels=truth.planes,
         sweep=np.repeat(np.arange(len(sweep.bounds)), np.diff(sweep.bounds).ravel()),
         reference_ac_mm=np.array([np.nan if ac is None else ac for ac in case.ac_mm]),
+        subject=case.subject_id,
     )
 
 
