@@ -368,10 +368,26 @@ def test_rows_are_added_and_a_run_that_another_process_makes_is_left_to_it(
     ]  # fmt: skip
     # the command of a run is taken from its file, and what is given beside it counts more
     config = out / "table4.config.json"
-    assert json.loads(config.read_text())["options"]["rows"] == ["fetalclip"]
+    options = json.loads(config.read_text())["options"]
+    assert set(options["rows"]) == {
+        "vit_l_clip_laion2b-cls-lora", "vit_l_clip_400m-cls-lora", "fetalclip-cls-lora",
+    }  # fmt: skip
+    with lock:  # another job adds a seed; both are told
+        ran = experiment("table4", "--runs", 2, "--rows", "fetalclip", "--json")
+    assert ran.code == 0, ran.err
+    assert str(out / "table4.md") in json.loads(ran.out)["files"]
+    again = experiment("table4", "--runs", 1, "--rows", "fetalclip")
+    text = (out / "table4.md").read_text()
+    assert "Seeds 0, 1 (of these alone: vit_l_clip_laion2b-cls-lora 0)" in text
+    assert json.loads((out / "table4.json").read_text())["seeds"] == [0, 1]
+    options = json.loads(config.read_text())["options"]
+    assert (options["runs"], len(options["rows"])) == (2, 3)
     monkeypatch.setattr(runner, "fit", Mock(side_effect=AssertionError("fitted again")))
-    again = experiment("table4", "--config", config, trial=())
+    given = ("--config", config, "--rows", "fetalclip")
+    again = experiment("table4", *given, trial=())
     assert again.code == 0, again.err
+    strange = experiment("table1", "--config", config, trial=())
+    assert (strange.code, "the options of 'table4'" in strange.err) == (2, True)
     other = experiment("table4", "--config", config, "--epochs", 2, trial=())
     assert "fitted with other epochs" in other.err
 

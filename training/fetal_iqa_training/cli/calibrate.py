@@ -36,7 +36,8 @@ def calibrate(
 
     The temperature is found on the validation part of the model's own split, or of the list of
     --split, or on all annotated sweeps of other data; if some of these frames taught the model,
-    their share is told and in the card. Weights stay as they are, and so does every decision.
+    their share is told and in the card. Weights stay as they are, and so does every decision. One
+    device is enough: each frame is looked at once and nothing is trained.
     """
     from fetal_iqa_training.evaluation.calibrate_model import calibrate
 

@@ -80,7 +80,12 @@ def score(
     rules: Annotated[Rules, RULES] = "corrected",
     field_of_view: Annotated[Path | None, VIEW] = None,
     json_file: Annotated[
-        Path | None, typer.Option("--json", help="Write the scores to this file.")
+        Path | None,
+        typer.Option(
+            "--json",
+            help="Write the scores to this file and to stdout; the table for people then goes to "
+            "stderr.",
+        ),
     ] = None,
 ) -> None:
     """Score a submission by the metrics of the ACOUSLIC-AI challenge, per case and on average.
@@ -93,8 +98,17 @@ def score(
     view = None if field_of_view is None else read_field_of_view(field_of_view)
     with closing(Bars()) as report:
         scored = score_submission(submission, data, rules, report, field_of_view=view)
-    typer.echo("\n".join(score_table(scored)))
+    print_scores(scored, scored.as_json(), json_file)
     report_scores(scored, scored.as_json(), json_file)
+
+
+def print_scores(
+    scored: "SubmissionScore", whole: dict[str, "JsonValue"], json_file: Path | None
+) -> None:
+    """Print a table for people; where JSON is asked for, that alone is on stdout."""
+    typer.echo("\n".join(score_table(scored)), err=json_file is not None)
+    if json_file is not None:
+        typer.echo(json.dumps(whole, indent=2))
 
 
 def report_scores(

@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Annotated, Any
 
 import typer
@@ -55,7 +56,12 @@ def config_beside(out: Path) -> Path:
     return out.with_name(f"{out.name}.config.json")
 
 
-def write_config(path: Path, command: str, values: Mapping[str, Any]) -> None:
+def write_config(
+    path: Path,
+    command: str,
+    values: Mapping[str, Any],
+    add: Mapping[str, Callable[[Any, Any], Any]] = MappingProxyType({}),
+) -> bool:
     """Write what a command was called with, to be given as ``--config``.
 
     Parameters
@@ -64,13 +70,53 @@ def write_config(path: Path, command: str, values: Mapping[str, Any]) -> None:
     command : str
     values : mapping
         Of the options by their names; those that are None are left out.
+    add : mapping, optional
+        How the value of an option is joined with that of the file that is there; one that is left
+        out of either is left out of both. A file of otherwise different options is written anew.
+
+    Returns
+    -------
+    bool
+        Whether it also tells what an earlier job had, where there was one.
     """
     options = {
         name: _plain(value)
         for name, value in values.items()
         if value is not None and name not in _NOT_KEPT
     }
+    earlier = _options_in(path, command) if add else None
+    alike = earlier is None or _others(earlier, add) == _others(options, add)
+    if earlier is not None and alike:
+        for name, join in add.items():
+            joined = options.pop(name, None), earlier.get(name)
+            if None not in joined:
+                options[name] = join(joined[1], joined[0])
     write_atomically(path, json.dumps({"command": command, "options": options}, indent=2) + "\n")
+    return alike
+
+
+def united(these: list[str], those: list[str]) -> list[str]:
+    """Join the values of an option that two jobs had, each once."""
+    return list(dict.fromkeys([*these, *those]))
+
+
+_OF_HOW = {"device", "workers", "logger", "prepared", "weights"}
+"""Options that jobs on one folder may each have of their own."""
+
+
+def _others(options: Mapping[str, Any], add: Mapping[str, object]) -> dict[str, Any]:
+    return {k: v for k, v in options.items() if k not in add and k not in _OF_HOW}
+
+
+def _options_in(path: Path, command: str) -> dict[str, Any] | None:
+    try:
+        found = json.loads(path.read_bytes()[:_LARGEST])
+    except (OSError, ValueError):
+        return None
+    if not isinstance(found, dict) or found.get("command") != command:
+        return None
+    options = found.get("options")
+    return options if isinstance(options, dict) else None
 
 
 def _plain(value: Any) -> Any:

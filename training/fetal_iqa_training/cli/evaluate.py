@@ -8,7 +8,7 @@ import typer
 
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.challenge.rules import Rules
-from fetal_iqa_training.cli.challenge import RULES, VIEW, report_scores, score_table
+from fetal_iqa_training.cli.challenge import RULES, VIEW, print_scores, report_scores
 from fetal_iqa_training.cli.options import (
     Data,
     DeviceOption,
@@ -72,7 +72,8 @@ def evaluate(
     the area of its mask, also Dice and the error of the circumference in mm over the positive
     frames. The file of --json holds the curve of precision over recall, too. With --challenge the
     two models are scored together, case by case, on the test cases of their own splits that taught
-    neither; a folder of results is scored by `fetal-iqa-train score`.
+    neither; stdout has a table for people, with --json the scores as JSON. A folder of results is
+    scored by `fetal-iqa-train score`. One device is enough: nothing is trained.
     """
     if challenge:
         alone = model, reliability, figures
@@ -190,5 +191,5 @@ def _challenge(
     if json_progress:
         JsonLines().line(event="done", **whole)
     else:
-        typer.echo("\n".join(score_table(scored)))
+        print_scores(scored, whole, json_file)
     report_scores(scored, whole, json_file)

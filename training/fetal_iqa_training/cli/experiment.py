@@ -47,7 +47,7 @@ def _run(
     named: set[str] = set()
     chosen = {row.name for row in rows}
     options.plan.split_cases()  # refused before anything is written
-    options.write_config()
+    options.write_config(rows, runner.results(rows, table))
     if options.devices > 1:
         run_on_devices(options.devices, options.plan.common.device)
         runs: Iterable[Results] = [runner.results(rows, table)]
@@ -60,6 +60,7 @@ def _run(
                 named.add(result.row.name)
                 progress.failed(result.row.name, result.failure)
         after_run(partial(runner.results, rows, table))
+    options.write_config(rows, results)
     for name in dict.fromkeys(runner.made_elsewhere):
         progress.note(f"{name}: runs are being made by another process")
     return results
@@ -82,7 +83,7 @@ def _table(name: str, options: ExperimentOptions) -> None:
 
     table = TABLES[name]
     rows = choose_rows(table.rows, options.rows)
-    with experiment_progress(options.json_progress) as progress:
+    with experiment_progress(options.json_progress, options.json_out) as progress:
         write = partial(write_table, table, options.plan, command_line())
         weights = find_weights(options.plan, rows, paths.weights())
         results = _run(options, rows, weights, progress, table.rows, write)
@@ -187,7 +188,7 @@ def embeddings(
     from fetal_iqa_training.experiments.embeddings.run import embed_rows
 
     rows = choose_rows(TABLES["table1"].rows, options.rows)
-    with experiment_progress(options.json_progress) as progress:
+    with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
         results = _run(options, rows, weights, progress)
         if not options.runs_only:
@@ -210,7 +211,7 @@ def figure3(options: ExperimentOptions) -> None:
     from fetal_iqa_training.experiments.mask_pairs.draw import draw_figure3
 
     rows = choose_rows((SEG,), options.rows)
-    with experiment_progress(options.json_progress) as progress:
+    with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
         (result,) = _run(options, rows, weights, progress)
         if not options.runs_only:
@@ -236,7 +237,7 @@ def threshold(options: ExperimentOptions) -> None:
     )
     from fetal_iqa_training.experiments.threshold.runs import score_runs
 
-    with experiment_progress(options.json_progress) as progress:
+    with experiment_progress(options.json_progress, options.json_out) as progress:
         weights, results = _run_cls_and_seg(options, progress)
         if options.runs_only:
             _end(results, (CLS, SEG))
@@ -262,7 +263,7 @@ def sweeps(options: ExperimentOptions) -> None:
     from napari_fetal_iqa.io import list_cases
 
     list_cases(options.plan.data, must_exist=False)  # single images are no sweeps
-    with experiment_progress(options.json_progress) as progress:
+    with experiment_progress(options.json_progress, options.json_out) as progress:
         weights, results = _run_cls_and_seg(options, progress)
         if options.runs_only:
             _end(results, (CLS, SEG))

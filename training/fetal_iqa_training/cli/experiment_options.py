@@ -1,18 +1,20 @@
 """The options that all experiments share, written once and read into one plan."""
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from fetal_iqa_training.cli.config_file import ConfigOption, write_config
+from fetal_iqa_training.cli.config_file import ConfigOption, united, write_config
+from fetal_iqa_training.cli.experiment_devices import is_one_of_several
 from fetal_iqa_training.cli.options import (
     ClassWeights,
     DeviceOption,
     FreshCopies,
+    JsonOut,
     JsonProgress,
     LoggerOption,
     PrecisionOption,
@@ -21,8 +23,13 @@ from fetal_iqa_training.cli.options import (
     read_class_weights,
     read_loggers,
 )
+from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Plan
+from fetal_iqa_training.experiments.tables.systems import Row
 from fetal_iqa_training.settings import FitSettings
+
+if TYPE_CHECKING:
+    from fetal_iqa_training.experiments.tables.results import RowResult
 
 Data = Annotated[
     Path, typer.Option(help="Data set folder in the layout of ACOUSLIC-AI.", show_default=False)
@@ -51,6 +58,8 @@ class ExperimentOptions:
         Processes that make the runs.
     runs_only : bool
         Make the runs and nothing of what is made of them.
+    json_out : bool
+        One JSON document at the end.
     command : str
         Name of the experiment.
     values : mapping
@@ -62,13 +71,32 @@ class ExperimentOptions:
     json_progress: bool
     devices: int = 1
     runs_only: bool = False
+    json_out: bool = False
     command: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
 
-    def write_config(self) -> None:
-        """Write what a later run can be given as ``--config``."""
-        if not self.runs_only:
-            write_config(self.plan.out / f"{self.command}.config.json", self.command, self.values)
+    def write_config(self, chosen: Sequence[Row], results: Sequence["RowResult"]) -> None:
+        """Write what a later run can be given as ``--config`` to make all that is there.
+
+        Of the folder's earlier jobs the rows and seeds are kept, if they are of the same options.
+
+        Parameters
+        ----------
+        chosen : sequence of Row
+            Those of this job.
+        results : sequence of RowResult
+            What is there of any job.
+        """
+        if is_one_of_several():
+            return
+        first = self.plan.common.seed
+        runs = max((run.seed + 1 - first for r in results for run in r.runs), default=0)
+        there = [r.row.name for r in results if r.runs]
+        rows = united([row.name for row in chosen], there) if self.rows else None
+        values = {**self.values, "rows": rows, "runs": max(runs, self.plan.runs), "devices": None}
+        with lock_of(self.plan.out, self.command):
+            path = self.plan.out / f"{self.command}.config.json"
+            write_config(path, self.command, values, add={"rows": united, "runs": max})
 
 
 def _read_options(
@@ -139,6 +167,7 @@ def _read_options(
         ),
     ] = False,
     config: ConfigOption = None,
+    json_out: JsonOut = False,
     json_progress: JsonProgress = False,
 ) -> ExperimentOptions:
     common = checked(
@@ -169,7 +198,7 @@ def _read_options(
         stand_in=encoder,
         loggers=read_loggers(logger),
     )
-    return ExperimentOptions(plan, tuple(rows or ()), json_progress, devices, runs_only)
+    return ExperimentOptions(plan, tuple(rows or ()), json_progress, devices, runs_only, json_out)
 
 
 def files_by_name(named: list[str]) -> dict[str, Path]:

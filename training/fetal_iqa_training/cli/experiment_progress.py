@@ -1,11 +1,13 @@
 """The progress of an experiment, row by row and run by run: for people or as JSON lines."""
 
+import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
 
 import typer
 
+from fetal_iqa_training.cli.experiment_devices import is_one_of_several
 from fetal_iqa_training.experiments.tables.runner import RunPosition
 from fetal_iqa_training.progress import Bars, JsonLines, Progress, Report
 from napari_fetal_iqa.finetuning.events import fields_of
@@ -21,10 +23,16 @@ class ExperimentProgress:
         progress has ``row``, ``number``, ``rows``, ``run`` and ``runs`` too; further events are
         ``run`` when one begins, ``failed`` with ``row`` and ``message``, and ``done`` with
         ``files``.
+    json_out : bool
+        At the end one JSON document on standard output: ``files``, ``failed`` (why, by row) and
+        ``notes``. Of several processes of ``--devices`` the first alone writes it.
     """
 
-    def __init__(self, json_progress: bool) -> None:
+    def __init__(self, json_progress: bool, json_out: bool = False) -> None:
         self._lines = JsonLines() if json_progress else None
+        self._json_out = json_out
+        self._failed: dict[str, str] = {}
+        self._notes: list[str] = []
         self._bars = Bars()
 
     def begin_run(self, position: RunPosition) -> Report:
@@ -64,6 +72,7 @@ class ExperimentProgress:
 
     def failed(self, row: str, message: str) -> None:
         """Name a row that could not be finished."""
+        self._failed[row] = message
         self._bars.close()
         if self._lines is not None:
             self._lines.line(event="failed", row=row, message=message)
@@ -71,6 +80,7 @@ class ExperimentProgress:
 
     def note(self, message: str) -> None:
         """Say something that is no failure."""
+        self._notes.append(message)
         self._bars.close()
         if self._lines is not None:
             self._lines.line(event="note", message=message)
@@ -78,7 +88,12 @@ class ExperimentProgress:
 
     def done(self, files: list[str]) -> None:
         """Report which files were written."""
-        if self._lines is not None:
+        if is_one_of_several():
+            return
+        if self._json_out:
+            found = {"files": files, "failed": self._failed, "notes": self._notes}
+            typer.echo(json.dumps(found, indent=2))
+        elif self._lines is not None:
             self._lines.line(event="done", files=files)
         else:
             typer.echo("\n".join(files))
@@ -89,9 +104,19 @@ class ExperimentProgress:
 
 
 @contextmanager
-def experiment_progress(json_progress: bool) -> Iterator[ExperimentProgress]:
-    """Yield the progress of one experiment; its bars end with the work."""
-    progress = ExperimentProgress(json_progress)
+def experiment_progress(
+    json_progress: bool, json_out: bool = False
+) -> Iterator[ExperimentProgress]:
+    """Yield the progress of one experiment; its bars end with the work.
+
+    Raises
+    ------
+    typer.BadParameter
+        Where one document and lines are asked for at once.
+    """
+    if json_progress and json_out:
+        raise typer.BadParameter("give --json or --json-progress", param_hint="--json")
+    progress = ExperimentProgress(json_progress, json_out)
     try:
         yield progress
     finally:

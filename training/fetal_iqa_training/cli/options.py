@@ -68,6 +68,14 @@ LoggerOption = Annotated[
 JsonProgress = Annotated[
     bool, typer.Option("--json-progress", help="Write progress as JSON lines on stdout.")
 ]
+JsonOut = Annotated[
+    bool,
+    typer.Option(
+        "--json",
+        help="At the end write one JSON document on stdout, with the files and what failed; by "
+        "default the paths, for people.",
+    ),
+]
 
 
 def read_loggers(given: list[str] | None) -> tuple[LoggerName, ...]:

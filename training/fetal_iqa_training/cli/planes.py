@@ -1,12 +1,14 @@
 """``fetal-iqa-train experiment planes``: encoders on fetal planes, as arXiv 2605.27796 has them."""
 
+from collections.abc import Callable
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
-from fetal_iqa_training.cli.config_file import ConfigOption, write_config
-from fetal_iqa_training.cli.options import DeviceOption, JsonProgress
+from fetal_iqa_training.cli.config_file import ConfigOption, united, write_config
+from fetal_iqa_training.cli.experiment_devices import is_one_of_several, run_on_devices
+from fetal_iqa_training.cli.options import DeviceOption, JsonOut, JsonProgress
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
 
@@ -57,7 +59,15 @@ def planes(
     ] = False,
     seed: Annotated[int, typer.Option(min=0, help="Of the folds and of the training.")] = 0,
     device: DeviceOption = "auto",
+    devices: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Processes that share encoders and folds, a GPU each; a fold is the same."
+        ),
+    ] = 1,
+    runs_only: Annotated[bool, typer.Option("--runs-only", hidden=True)] = False,
     config: ConfigOption = None,
+    json_out: JsonOut = False,
     json_progress: JsonProgress = False,
 ) -> None:
     """Linear probing and full fine-tuning of every encoder, five folds by subject.
@@ -101,14 +111,22 @@ def planes(
     chosen: tuple[Setting, ...] = tuple(s for s in SETTINGS if not settings or s in settings)
     plan = PlanesPlan(images, other, out, options, chosen, folds, mask_text)
     found, skipped = candidates(encoders or (), files_by_name(weights or []), from_scratch, seed)
-    with experiment_progress(json_progress) as progress:
+    with experiment_progress(json_progress, json_out) as progress:
         if skipped:
             progress.note(f"skipped, their weights are not here: {', '.join(skipped)}")
 
         def begin(encoder: str, setting: Setting, fold: int) -> Report:
             return progress.begin_named(encoder, setting, fold + 1)
 
-        write_config(out / "planes.config.json", "planes", values)
+        if not is_one_of_several():
+            with lock_of(out, "planes"):
+                path = out / "planes.config.json"
+                add: dict[str, Callable[[Any, Any], Any]]
+                add = {"encoders": united, "settings": united, "folds": max}
+                if not write_config(path, "planes", {**values, "devices": None}, add):
+                    progress.note(f"{path.name}: earlier jobs had other options, and are not in it")
+        if devices > 1:
+            run_on_devices(devices, device, failures_are_noted=False)
         for rows in run_planes(plan, found, begin):
             with lock_of(out, "planes"):
                 write_planes(plan, rows, skipped, command_line())

@@ -185,8 +185,16 @@ def test_planes_end_to_end(spanish, african, command, tmp_path):
     assert "1 of 5" in text
     # another encoder is added: rows that are there stay, whatever they were made by
     others = (*arguments[:-6], "--encoders", "fetalclip-tiny", "--from-scratch", "--device", "cpu")
-    code, _, err = command(*others, "--settings", "linear")
+    code, out, err = command(*others, "--settings", "linear", "--json")
     assert code == 0, err
+    assert str(tmp_path / "planes.csv") in json.loads(out)["files"]
+    assert "earlier jobs had other options" in err
+    added = [*others, "--encoders", "resnet-demo", "--settings", "linear"]
+    added.remove("fetalclip-tiny")
+    added.remove("--encoders")
+    assert command(*added)[0] == 0
+    options = json.loads((tmp_path / "planes.config.json").read_text())["options"]
+    assert options["encoders"] == ["fetalclip-tiny", "resnet-demo"]
     rows = list(csv.DictReader((tmp_path / "planes.csv").open()))
     assert [(row["encoder"], row["setting"], row["weights"]) for row in rows] == [
         ("fetalclip-tiny", "linear", "random weights"),
@@ -195,3 +203,20 @@ def test_planes_end_to_end(spanish, african, command, tmp_path):
     ]
     code, _, err = command(*arguments, "--seed", 1)
     assert (code, "was made with other seed than requested" in err) == (1, True)
+
+
+@pytest.mark.slow
+def test_folds_spread_over_processes_are_those_of_one(spanish, command, tmp_path):
+    f1 = []
+    for name, more in (("one", ()), ("two", ("--devices", 2))):
+        out = tmp_path / name
+        code, _, err = command("experiment", "planes", "--data", spanish, "--out", out,
+            "--encoders", "resnet-demo", "--device", "cpu", "--folds", 2, "--epochs", 1, *more,
+        )  # fmt: skip
+        assert code == 0, err
+        rows = list(csv.DictReader((out / "planes.csv").open()))
+        f1.append(
+            [(row["encoder"], row["setting"], row["folds"], row["f1_in_mean"]) for row in rows]
+        )
+    assert f1[0] == f1[1]
+    assert len(f1[0]) == 2

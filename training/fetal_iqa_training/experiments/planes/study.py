@@ -1,6 +1,7 @@
 """The runs of the comparison, a file each, which any number of processes may make in one folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
@@ -228,13 +229,28 @@ def _run(
     ]
     if not missing:
         return
-    try:
-        with lock_of(plan.out, f"planes-{candidate.name}-{setting}").acquire(blocking=False):
-            judge = _probing if setting == "linear" else _training
-            for number, called in judge(plan, candidate, folds, missing, begin):
+    if setting == "full":
+        _train_folds(plan, candidate, folds, missing, begin)
+        return
+    with _claimed(plan, f"{candidate.name}-linear") as claimed:  # the folds share the features
+        if claimed:
+            for number, called in _probing(plan, candidate, folds, missing, begin):
                 _write(plan, candidate, setting, folds[number], number, called)
+
+
+@contextmanager
+def _claimed(plan: PlanesPlan, name: str) -> Iterator[bool]:
+    """Hold the lock of a piece of work; False where another process makes it."""
+    lock = lock_of(plan.out, f"planes-{name}")
+    try:
+        lock.acquire(blocking=False)
     except Timeout:
-        return  # another process makes these
+        yield False
+        return
+    try:
+        yield True
+    finally:
+        lock.release()
 
 
 Called = tuple[list[str], list[str]]
@@ -265,30 +281,34 @@ def _probing(
         yield number, (in_fold, outside)
 
 
-def _training(
+def _train_folds(
     plan: PlanesPlan,
     candidate: Candidate,
     folds: Sequence[Fold],
     missing: Sequence[int],
     begin: BeginFold,
-) -> Iterator[tuple[int, Called]]:
+) -> None:
     size = candidate.load().spec.image_size
     report = begin(candidate.name, "full", missing[0])
     own, other = (squares(p, size, plan.mask_text, report) for p in (plan.images, plan.external))
     for number in missing:
-        fold = folds[number]
-        split = validation_of(fold, plan.images, plan.options.seed)
-        parts = split.training, split.test
-        planes = tuple([plan.images[image].plane for image in part] for part in parts)
-        in_fold, outside = train_in_full(
-            candidate.load(),
-            (own[parts[0]], own[parts[1]]),
-            (planes[0], planes[1]),
-            (own[fold.test], other),
-            plan.options,
-            begin(candidate.name, "full", number),
-        )
-        yield number, (in_fold, outside)
+        with _claimed(plan, f"{candidate.name}-full-fold-{number + 1}") as claimed:
+            if not claimed or plan.file_of(candidate.name, "full", number).is_file():
+                continue  # another process makes it, or has made it
+            fold = folds[number]
+            split = validation_of(fold, plan.images, plan.options.seed)
+            parts = split.training, split.test
+            planes = tuple([plan.images[image].plane for image in part] for part in parts)
+            called = train_in_full(
+                candidate.load(),
+                (own[parts[0]], own[parts[1]]),
+                (planes[0], planes[1]),
+                (own[fold.test], other),
+                plan.options,
+                begin(candidate.name, "full", number),
+            )
+            in_fold, outside = called
+            _write(plan, candidate, "full", fold, number, (in_fold, outside))
 
 
 def _write(

@@ -114,7 +114,7 @@ def _markdown(plan: Plan, results: ResultPair, runs: Sequence[SweepRun], command
     searches = _over_runs([_searches(run.study) for run in runs], ("goal",))
     smoothing = _over_runs([run.study.smoothing_rows() for run in runs], ("smoothing_frames",))
     parts = [
-        *about(plan, command),
+        *about(plan, command, results),
         f"{runs[0].study.cases} test cases, all their frames. Mean ± sample standard deviation "
         f"over the runs; intervals, in the CSV and JSON files, resample "
         f"{runs[0].study.resampled}. The frame is "

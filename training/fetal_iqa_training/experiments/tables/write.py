@@ -57,8 +57,10 @@ def write_table(
         write_atomically(pairs, tests_as_csv(tests))
         rows: list[JsonValue] = [result.as_json() for result in results]
         tested: list[JsonValue] = [asdict(test) for test in tests]
-        write_json(everything, table.name, plan, command, {"rows": rows, "tests": tested})
-        write_atomically(markdown, as_markdown(table, results, about(plan, command), tests))
+        write_json(everything, table.name, plan, command, {"rows": rows, "tests": tested}, results)
+        write_atomically(
+            markdown, as_markdown(table, results, about(plan, command, results), tests)
+        )
         if table.name == "rank":
             draw_ranks(table.title, results, picture)
         else:
@@ -67,13 +69,18 @@ def write_table(
 
 
 def write_json(
-    path: Path, experiment: str, plan: Plan, command: str, found: Mapping[str, JsonValue]
+    path: Path,
+    experiment: str,
+    plan: Plan,
+    command: str,
+    found: Mapping[str, JsonValue],
+    results: Sequence[RowResult] = (),
 ) -> None:
     """Write an experiment's results with what it was run with."""
     ran_with: dict[str, JsonValue] = {
         "experiment": experiment,
         "command": command,
-        "seeds": list(plan.seeds),
+        "seeds": [*_seeds(plan, results)],
         "split_seed": plan.split_seed,
         "split": read_split(plan.listed).sha256 if plan.listed else None,
         "settings": plan.common.model_dump(
@@ -87,10 +94,31 @@ def write_json(
     write_atomically(path, json.dumps({**ran_with, **found}, indent=2) + "\n")
 
 
-def about(plan: Plan, command: str) -> list[str]:
-    """Describe for people what an experiment was run with."""
+def _seeds(plan: Plan, results: Sequence[RowResult]) -> list[int]:
+    """Seeds of all runs that are there, of whatever job; before the first, those of this one."""
+    return sorted({run.seed for row in results for run in row.runs}) or list(plan.seeds)
+
+
+def about(plan: Plan, command: str, results: Sequence[RowResult] = ()) -> list[str]:
+    """Describe for people what an experiment was run with.
+
+    Parameters
+    ----------
+    plan : Plan
+    command : str
+        Of the last job.
+    results : sequence of RowResult
+        Of this job and of earlier ones; their seeds are named, row by row where they differ.
+    """
     common = plan.common
-    seeds = ", ".join(map(str, plan.seeds))
+    all_seeds = _seeds(plan, results)
+    seeds = ", ".join(map(str, all_seeds))
+    fewer = [
+        f"{row.row.name} {', '.join(str(run.seed) for run in row.runs)}"
+        for row in results
+        if row.runs and [run.seed for run in row.runs] != all_seeds
+    ]
+    seeds += f" (of these alone: {'; '.join(fewer)})" if fewer else ""
     made = origin(plan.data)
     phantoms = isinstance(made, Mapping) and "phantoms" in made
     split = (
@@ -100,7 +128,7 @@ def about(plan: Plan, command: str) -> list[str]:
         f"{common.test_share:.0%} test"
     )
     return [
-        f"`{command}`",
+        f"Last command of this folder: `{command}`",
         f"Seeds {seeds}; one split by subject ({split}); epochs: {common.epochs}, frames a "
         f"batch: {common.batch_size}, augmented copies of each frame: {common.copies}, AdamW at "
         f"{common.learning_rate:g}.",

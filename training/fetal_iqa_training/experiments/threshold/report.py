@@ -105,7 +105,7 @@ def _markdown(plan: Plan, results: ResultPair, found: ThresholdResults, command:
     average = spread([run.average_precision for run in runs])
     paper = ", ".join(f"{name} {SEG.paper[name]}" for name in METRICS)
     parts = [
-        *about(plan, command),
+        *about(plan, command, results),
         markdown_table(["threshold", "share (%)", "precision", "recall", "F1"], lines),
         f"Average precision {average}. The paper's SEG at 1 %: {paper}. The threshold to use is "
         "the one chosen on validation frames; the last line has seen the test frames.",
