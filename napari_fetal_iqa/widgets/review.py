@@ -69,7 +69,6 @@ from napari_fetal_iqa.widgets.viewer.compat import (
     delete_in_own_context,
     hide_when_closed,
     main_window,
-    replace_close,
     unwrapped,
 )
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
@@ -144,10 +143,9 @@ class ReviewWidget(QWidget):
         self.page.open_sections()
         for layer in list(self.viewer.layers):
             self._open(layer)
-        leave_close = replace_close(self.viewer, self.close_guard.guarded)
         leave_telling = tell_unopened(self.viewer, self._show_error)
         leave_listing = list_dropped(self.viewer, self.worklist.open_folder)
-        self._leave_opening = lambda: (leave_listing(), leave_telling(), leave_close())
+        self._leave_opening = lambda: (leave_listing(), leave_telling())
 
     # The parts -----------------------------------------------------------------------------
 

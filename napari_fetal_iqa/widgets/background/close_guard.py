@@ -35,7 +35,6 @@ class CloseGuard(QObject):
         self._keeper = keeper
         self._shut_down = shut_down
         self._closing = False
-        self._then: Callable[[], object] = _nothing
         self.question: QMessageBox | None = None
         window.installEventFilter(self)
         application = QCoreApplication.instance()
@@ -49,7 +48,7 @@ class CloseGuard(QObject):
         if application is not None:
             application.aboutToQuit.disconnect(self._shut_down)
         self._stay()
-        self._shut_down = self._then = _nothing
+        self._shut_down = _nothing
         self.deleteLater()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -57,30 +56,15 @@ class CloseGuard(QObject):
         if watched is not self._window or event is None:
             return False
         if event.type() == QEvent.Type.Close:
-            self._closing = not self._hold(self._window.close)
-            if not self._closing:
+            unsaved = 0 if self.question else self._keeper.unsaved
+            self._closing = not unsaved
+            if unsaved:
                 event.ignore()
+                self._ask(unsaved)
                 return True
         elif event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
             self._shut_down()
         return False
-
-    def guarded(self, close: Callable[[], None]) -> Callable[[], None]:
-        """Return how to close a viewer by a function, which may take its layers away first."""
-
-        def close_unless_held() -> None:
-            if not self._hold(close):
-                close()
-
-        return close_unless_held
-
-    def _hold(self, close: Callable[[], object]) -> bool:
-        """Ask before this way of closing, where something is unsaved; return whether it waits."""
-        unsaved = 0 if self.question else self._keeper.unsaved
-        if unsaved:
-            self._then = close
-            self._ask(unsaved)
-        return bool(unsaved)
 
     def _ask(self, unsaved: int) -> None:
         corrections = "1 correction is" if unsaved == 1 else f"{unsaved} corrections are"
@@ -121,8 +105,7 @@ class CloseGuard(QObject):
 
     def _try_again(self) -> None:
         self._stay()
-        if not self._hold(self._then):
-            self._then()
+        self._window.close()
 
     def _save_elsewhere(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -140,7 +123,7 @@ class CloseGuard(QObject):
         self._close()
 
     def _close(self) -> None:
-        self._then()  # not held: the question is still there
+        self._window.close()  # not held: the question is still there
 
 
 def _nothing() -> None:

@@ -90,25 +90,6 @@ def replace_open(
     return undo
 
 
-def replace_close(
-    viewer: Viewer, around: Callable[[Callable[[], None]], Callable[[], None]]
-) -> Callable[[], None]:
-    """Put a function around the one by which a script closes a viewer; return what undoes it.
-
-    napari takes the layers away before it asks the window to close (``Viewer.close``, napari
-    0.9.2), and its viewer lets no attribute be set that is not one of its fields.
-    """
-    attributes = vars(viewer)
-    ours = around(viewer.close)
-    attributes["close"] = ours
-
-    def undo() -> None:
-        if attributes.get("close") is ours:
-            del attributes["close"]
-
-    return undo
-
-
 def delete_in_own_context(viewer: Viewer) -> None:
     """Let what a removed layer had on the graphics card be deleted in the canvas's own context.
 
