@@ -1,8 +1,8 @@
 """The outline of a mask: the points halfway between its outermost pixels and what is outside."""
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import ndimage
 
 _WITH_CORNERS = np.ones((3, 3), bool)
 
@@ -29,11 +29,11 @@ def outer_contour(mask: NDArray[np.bool_]) -> NDArray[np.float64] | None:
     if len(rows) == 0:
         return None
     crop = np.pad(mask[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1], 1)
-    parts, count = ndimage.label(crop)
+    parts, count = scipy.ndimage.label(crop)
     if count > 1:
         crop = parts == 1 + np.argmax(np.bincount(parts.ravel())[1:])
     if _euler_number(crop) < 1:
-        background, _ = ndimage.label(~crop, _WITH_CORNERS)
+        background, _ = scipy.ndimage.label(~crop, _WITH_CORNERS)
         crop = background != background[0, 0]
     below = np.argwhere(crop[1:] != crop[:-1]) + (0.5, 0)
     beside = np.argwhere(crop[:, 1:] != crop[:, :-1]) + (0, 0.5)

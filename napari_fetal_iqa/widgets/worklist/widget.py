@@ -151,9 +151,14 @@ class WorklistWidget(QWidget):
             index = self.filter.mapFromSource(self.model.index(number, 0))
             self.table.setCurrentIndex(index)
             self.table.scrollTo(index)
-            if self._returns_keys and (self.search.hasFocus() or self.table.hasFocus()):
+            if self._returns_keys and self._window_focus() in (self.search, self.table):
                 self.left.emit()
             self._returns_keys = False
+
+    def _window_focus(self) -> QWidget | None:
+        """Return what has the keys of the window, be the window in front or not."""
+        window = self.window()
+        return None if window is None else window.focusWidget()
 
     def return_keys(self) -> None:
         """Give the keys to the frame once the sweep that was asked for here is on the screen.
