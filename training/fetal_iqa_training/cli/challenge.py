@@ -83,8 +83,7 @@ def score(
         Path | None,
         typer.Option(
             "--json",
-            help="Write the scores to this file and to stdout; the table for people then goes to "
-            "stderr.",
+            help="Write the scores to this file, and to stdout in place of the table for people.",
         ),
     ] = None,
 ) -> None:
@@ -105,10 +104,9 @@ def score(
 def print_scores(
     scored: "SubmissionScore", whole: dict[str, "JsonValue"], json_file: Path | None
 ) -> None:
-    """Print a table for people; where JSON is asked for, that alone is on stdout."""
-    typer.echo("\n".join(score_table(scored)), err=json_file is not None)
-    if json_file is not None:
-        typer.echo(json.dumps(whole, indent=2))
+    """Print a table for people, or, where JSON is asked for, that and nothing else."""
+    table = "\n".join(score_table(scored))
+    typer.echo(table if json_file is None else json.dumps(whole, indent=2))
 
 
 def report_scores(
