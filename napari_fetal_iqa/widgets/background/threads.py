@@ -6,9 +6,10 @@ would let a sweep wait that is to be read.
 
 import inspect
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
-from qtpy.QtCore import QCoreApplication, QThreadPool
+from qtpy.QtCore import QCoreApplication, QThreadPool, QTimer
 from superqt.utils import FunctionWorker, GeneratorWorker, WorkerBase, create_worker
 
 _READERS, _ANALYSERS = 2, 2
@@ -70,7 +71,9 @@ class Lane:
             if application is not None:
                 application.aboutToQuit.connect(self.end)
         self._running.add(worker)  # Qt keeps no hold of it
-        worker.finished.connect(lambda: self._running.discard(worker))
+        # Not at once: to drop the last hold of it in its own signal takes away who is speaking.
+        let_go = partial(self._running.discard, worker)
+        worker.finished.connect(lambda: QTimer.singleShot(0, let_go))
         self._pool.start(worker)
 
     def end(self) -> None:

@@ -63,7 +63,8 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
     assert written == json.loads(out)
     assert written["hash"] == lines[-1]["hash"]
     assert written["demo"] is True
-    assert err == "Demo model: not for clinical use\n"
+    assert err.splitlines()[0] == "Demo model: not for clinical use"
+    assert "judged on the test part of its own split" in err
 
     case = list_cases(data)[0]
     sweep, masks = read_sweep(case.image_path), read_sweep(case.mask_path)

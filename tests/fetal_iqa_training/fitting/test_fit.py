@@ -106,7 +106,7 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     assert judged.metrics["dice"] > 0.7
     assert judged.metrics["circumference_error_mm"] < 10
     assert set(judged.metrics) == {
-        *("accuracy", "f1", "precision", "recall", "average_precision"),
+        *("accuracy", "f1", "precision", "recall", "specificity", "average_precision"),
         *("dice", "dice_pooled", "circumference_error_mm"),
     }
     assert set(judged.curve) == {"threshold", "precision", "recall"}
