@@ -143,17 +143,22 @@ class Desk:
 
     def correct(self, number, after):
         """Try to correct; nothing may be stored for pixels that are not the sweep's."""
+        from napari_fetal_iqa.sweep import SweepVolume
         from napari_fetal_iqa.widgets.shortcuts import Action
 
-        before = len(self.widget.keeper.store.events())
-        layer = self.widget.layer
-        is_sweep = layer is not None and layer.data is self.sweep.frames
-        lies_right = is_sweep and tuple(layer.scale) == (1.0, *self.sweep.spacing_mm)
-        in_order = tuple(self.viewer.dims.order) == tuple(range(self.viewer.dims.ndim))
+        store = self.widget.keeper.store
+        before = len(store.events())
+        layer, dims = self.widget.layer, self.viewer.dims
+        in_order = tuple(dims.order) == tuple(range(dims.ndim)) and dims.ndisplay == 2
         self.widget.do(Action.LABEL_OPTIMAL)
-        stored = len(self.widget.keeper.store.events()) - before
-        if stored and not (lies_right and in_order and self.viewer.dims.ndisplay == 2):
-            print("wrong", number, "stored after", after)
+        for event in store.events()[before:]:
+            # other pixels that somebody put there may be reviewed, too, as the sweep that they are
+            is_shown = event.sweep == SweepVolume(layer.data).identity
+            spacing = self.widget.presenter.session.sweep.spacing_mm or tuple(layer.scale[1:])
+            lies_right = tuple(layer.scale) == (1.0, *spacing)
+            if not (is_shown and lies_right and in_order):
+                said = f"sweep {is_shown}, place {lies_right}, axes {in_order}"
+                print("wrong", number, "stored after", after, said, flush=True)
 
 
 def add_labels(desk, draw):

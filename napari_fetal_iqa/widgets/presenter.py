@@ -145,6 +145,7 @@ class SweepPresenter(QObject):
         self._show_tool(self.view.tool)
         QTimer.singleShot(0, self._show_keys)  # a panel that comes with its sweep is not seen yet
         self._keeper.watch(self.session.sweep.identity)
+        self._changed_by_others()  # while the sweep was read
         if analysis is not None:
             self.session.begin_analysis(analysis)
             if self._runner.running:  # for an earlier presenter of the sweep

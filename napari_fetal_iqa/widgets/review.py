@@ -72,6 +72,7 @@ from napari_fetal_iqa.widgets.viewer.compat import (
     unwrapped,
 )
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
+from napari_fetal_iqa.widgets.viewer.foreign_changes import as_read
 from napari_fetal_iqa.widgets.viewer.frame_fit import FrameFit
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
@@ -444,6 +445,7 @@ class ReviewWidget(QWidget):
         except StoreError as error:
             self._wait_for_store(error, layer, sweep, analysis)
             return
+        was_moved = as_read(layer, sweep)
         self.presenter = SweepPresenter(
             SweepView(self.viewer, layer, session, self.caption),
             self.page,
@@ -456,6 +458,10 @@ class ReviewWidget(QWidget):
         self.presenter.stopped.connect(self._stop_soon)
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
+        if was_moved:
+            self.page.analysis.show_error(
+                "The sweep's layer had been moved, turned or scaled: it lies again as its file says"
+            )
         if analysis is None:
             self.frame_fit.fit()
         self.worklist.follow(session)

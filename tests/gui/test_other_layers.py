@@ -237,6 +237,37 @@ def test_a_review_stops_when_somebody_changes_what_it_stands_on_and_is_opened_ag
         assert sorted(store.corrections(identity)) == list(range(20, 21 + times))
 
 
+def test_a_sweep_that_was_scaled_meanwhile_is_opened_where_its_file_says(
+    review, show, phantom, qtbot
+):
+    from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+
+    first, before = review.layer, review.presenter
+    second = show(review, make_phantom(PhantomSettings.small(), seed=4).sweep)
+    qtbot.waitUntil(lambda: review.presenter not in (None, before), timeout=20 * SECONDS)
+    first.scale = (1, 3, 3)
+    review.viewer.layers.remove(second)
+    qtbot.waitUntil(
+        lambda: review.presenter is not None and review.layer is first, timeout=20 * SECONDS
+    )
+    assert tuple(first.scale) == (1.0, *phantom.sweep.spacing_mm)
+    assert "lies again as its file says" in review.page.analysis.error.text()
+
+
+def test_pixels_that_are_replaced_while_the_sweep_is_read_are_not_reviewed(
+    window, tiny_settings, store, phantom, qtbot
+):
+    from napari_fetal_iqa.contributions.layers import sweep_layer
+
+    review = window()
+    data, attributes, _ = sweep_layer(phantom.sweep)
+    layer = review.viewer.add_image(data, **attributes)
+    layer.data = data[::-1].copy()
+    qtbot.waitUntil(review.page.analysis.reopen.isVisible, timeout=20 * SECONDS)
+    review.do(Action.LABEL_OPTIMAL)
+    assert store.events() == []
+
+
 def test_a_stack_of_others_is_opened_again_as_it_is_now(window, tiny_settings, qtbot, phantom):
     review = window()
     stack = phantom.sweep.frames.copy()

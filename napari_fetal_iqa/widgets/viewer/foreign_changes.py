@@ -9,6 +9,8 @@ from napari.layers import Image, Layer
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_fetal_iqa.contributions.layers import METADATA_KEY, grid_attributes
+from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.viewer.mask_layer import MaskOverlay
 
 _PLACED_BY = ("scale", "translate", "rotate", "shear", "affine")
@@ -23,10 +25,31 @@ def place_of(layer: Layer) -> Place:
     return {name: np.array(getattr(layer, name), float) for name in _PLACED_BY}
 
 
-def put_back(layer: Layer, place: Place) -> None:
-    """Put a layer where it lay."""
+def put_back(layer: Layer, place: Place) -> bool:
+    """Put a layer where it lay; return whether it lay elsewhere."""
+    if _same(place_of(layer), place):
+        return False
     for name, value in place.items():
         setattr(layer, name, value)
+    return True
+
+
+def as_read(layer: Layer, sweep: SweepVolume) -> bool:
+    """Put the layer that our reader made of a sweep where the file says; return whether it moved.
+
+    Somebody may have moved or scaled it while another sweep was reviewed: what is drawn on it
+    would be measured wrong. Other layers lie where they lie.
+    """
+    if layer.metadata.get(METADATA_KEY) is not sweep:
+        return False
+    place = {
+        "scale": np.array(grid_attributes(sweep)["scale"], float),
+        "translate": np.zeros(3),
+        "rotate": np.eye(3),
+        "shear": np.zeros(3),
+        "affine": np.eye(4),
+    }
+    return put_back(layer, place)
 
 
 class ForeignChanges:
@@ -41,6 +64,8 @@ class ForeignChanges:
     image : Image
         The sweep's layer.
     overlay : MaskOverlay
+    pixels : array-like
+        What the layer shows of the sweep; it may have been replaced while the sweep was read.
 
     Attributes
     ----------
@@ -50,10 +75,12 @@ class ForeignChanges:
 
     noticed = Signal()
 
-    def __init__(self, viewer: ViewerModel, image: Image, overlay: MaskOverlay) -> None:
+    def __init__(
+        self, viewer: ViewerModel, image: Image, overlay: MaskOverlay, pixels: object
+    ) -> None:
         self._image = image
         self._overlay = overlay
-        self._pixels = image.data
+        self._pixels = pixels
         self.place = place_of(image)
         dims, layers = viewer.dims.events, viewer.layers.events
         camera = viewer.scene.camera.events
