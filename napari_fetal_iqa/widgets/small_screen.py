@@ -12,8 +12,10 @@ and status bar need 750 (napari 0.9.2): without this the timeline would lie belo
 
 _TITLE = "Fetal IQA review"
 """Short enough for three tabs to be read beside each other."""
-_LAID_OUT_MS = (0, 400)
-"""The layout asks for less room only once it was made anew, and a window manager takes its time."""
+_LOOK_AGAIN_MS = 400
+_LOOKS = 6
+"""The layout asks for less room only once it was made anew, and a window manager takes its time: it
+puts the window elsewhere and a frame around it after the first look."""
 
 
 def is_low(viewer: Viewer) -> bool:
@@ -57,23 +59,25 @@ class ScreenFit(QObject):
     def __init__(self, viewer: Viewer, parent: QObject) -> None:
         super().__init__(parent)
         self._viewer = viewer
-        self._timers = []
-        for wait_ms in _LAID_OUT_MS:
-            timer = QTimer(self)
-            timer.setSingleShot(True)
-            timer.setInterval(wait_ms)
-            timer.timeout.connect(self._fit)
-            self._timers.append(timer)
+        self._looks = 0
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._look)
 
     def soon(self) -> None:
-        """Look at the window's size once its docks are laid out."""
-        for timer in self._timers:
-            timer.start()
+        """Look at the window's size once its docks are laid out, and a few times more."""
+        self._looks = _LOOKS
+        self._timer.start(0)
 
     def stop(self) -> None:
         """Leave the window alone from now on."""
-        for timer in self._timers:
-            timer.stop()
+        self._timer.stop()
+
+    def _look(self) -> None:
+        self._looks -= 1
+        if self._looks:
+            self._timer.start(_LOOK_AGAIN_MS)
+        self._fit()
 
     def _fit(self) -> None:
         window = main_window(self._viewer)

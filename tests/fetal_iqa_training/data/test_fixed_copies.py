@@ -114,7 +114,9 @@ def test_all_strategies_of_a_table_learn_from_the_same_frames(data, tmp_path, mo
         return encoder
 
     monkeypatch.setattr(fitting, "load_encoder", watched)
-    monkeypatch.setattr(fitting, "judge", lambda *_, **__: pytest.skip("not reached"))
+    monkeypatch.setattr(
+        fitting, "judge", lambda *_, **__: pytest.fail("nothing is set aside to test")
+    )
     few = {"epochs": 1, "copies": 1, "validation_share": 0.6, "test_share": 0}
     for strategy in ("full", "linear"):
         settings = tiny_settings("cls", strategy=strategy, fresh_copies=fresh, **few)
