@@ -184,3 +184,28 @@ def test_several_processes_train_one_task_at_a_time(tmp_path, command):
     )  # fmt: skip
     assert code == 2
     assert "one task at a time" in err
+
+
+def test_the_options_of_a_fine_tuning_lie_beside_the_child_and_make_it_again(
+    bases, corrected, tmp_path, command
+):
+    store, _, _ = corrected
+    code, _, err = command("finetune", "--corrections", store, "--task", "cls", "--base",
+        bases / "cls", "--out", tmp_path / "mine", "--steps", "2", "--batch-size", "4",
+        "--device", "cpu", "--reviewer", "AK",
+    )  # fmt: skip
+    assert code == 0, err
+    config = tmp_path / "mine.config.json"
+    options = json.loads(config.read_text())["options"]
+    assert (options["corrections"], options["reviewer"]) == ([str(store)], "AK")
+    assert str(store) not in (tmp_path / "mine" / "model.json").read_text()
+    code, _, err = command("finetune", "--config", config, "--out", tmp_path / "again")
+    assert code == 0, err
+    weights = [
+        (tmp_path / name / file.name).read_bytes()
+        for name in ("mine", "again")
+        for file in sorted((tmp_path / "mine").glob("*.safetensors"))
+    ]
+    half = len(weights) // 2
+    assert weights[:half] == weights[half:]
+    assert half
