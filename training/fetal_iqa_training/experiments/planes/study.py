@@ -1,13 +1,11 @@
 """The runs of the comparison, a file each, which any number of processes may make in one folder."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, get_args
 
 import numpy as np
-from filelock import Timeout
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_iqa_models import list_encoders
@@ -25,7 +23,7 @@ from fetal_iqa_training.experiments.planes.folds import (
 )
 from fetal_iqa_training.experiments.planes.images import PlaneImage, planes_hash
 from fetal_iqa_training.experiments.planes.learning import TrainingOptions, probe, train_in_full
-from fetal_iqa_training.experiments.tables.locks import lock_of
+from fetal_iqa_training.experiments.tables.locks import claimed
 from fetal_iqa_training.progress import Report
 
 Setting = Literal["linear", "full"]
@@ -232,25 +230,12 @@ def _run(
     if setting == "full":
         _train_folds(plan, candidate, folds, missing, begin)
         return
-    with _claimed(plan, f"{candidate.name}-linear") as claimed:  # the folds share the features
-        if claimed:
+    with claimed(
+        plan.out, f"planes-{candidate.name}-linear"
+    ) as ours:  # the folds share the features
+        if ours:
             for number, called in _probing(plan, candidate, folds, missing, begin):
                 _write(plan, candidate, setting, folds[number], number, called)
-
-
-@contextmanager
-def _claimed(plan: PlanesPlan, name: str) -> Iterator[bool]:
-    """Hold the lock of a piece of work; False where another process makes it."""
-    lock = lock_of(plan.out, f"planes-{name}")
-    try:
-        lock.acquire(blocking=False)
-    except Timeout:
-        yield False
-        return
-    try:
-        yield True
-    finally:
-        lock.release()
 
 
 Called = tuple[list[str], list[str]]
@@ -292,8 +277,8 @@ def _train_folds(
     report = begin(candidate.name, "full", missing[0])
     own, other = (squares(p, size, plan.mask_text, report) for p in (plan.images, plan.external))
     for number in missing:
-        with _claimed(plan, f"{candidate.name}-full-fold-{number + 1}") as claimed:
-            if not claimed or plan.file_of(candidate.name, "full", number).is_file():
+        with claimed(plan.out, f"planes-{candidate.name}-full-fold-{number + 1}") as ours:
+            if not ours or plan.file_of(candidate.name, "full", number).is_file():
                 continue  # another process makes it, or has made it
             fold = folds[number]
             split = validation_of(fold, plan.images, plan.options.seed)

@@ -2,11 +2,9 @@
 
 import gc
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
 import torch
-from filelock import Timeout
 
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_models.errors import ModelError
@@ -16,7 +14,7 @@ from fetal_iqa_training.experiments.tables.cost import CostMeter
 from fetal_iqa_training.experiments.tables.curves import logs_of
 from fetal_iqa_training.experiments.tables.finished import FinishedRuns
 from fetal_iqa_training.experiments.tables.frame_outcomes import write_outcomes
-from fetal_iqa_training.experiments.tables.locks import lock_of
+from fetal_iqa_training.experiments.tables.locks import claimed
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.systems import Row
@@ -114,13 +112,15 @@ class Runner:
             self._finished.failure_file(row).unlink(missing_ok=True)
             for number, seed in enumerate(self._plan.seeds):
                 position = RunPosition(row.name, index + 1, len(rows), number + 1, self._plan.runs)
-                if self._plan.folder_of(row, seed).exists():
+                folder = self._plan.folder_of(row, seed)
+                if folder.exists():
                     continue
-                with self._claimed(row, seed) as claimed:
-                    if not claimed:
+                run = f"{folder.parent.name}-{folder.name}"
+                with claimed(self._plan.out, run) as ours:
+                    if not ours:
                         self.made_elsewhere.append(row.name)
                         continue
-                    if self._plan.folder_of(row, seed).exists():
+                    if folder.exists():
                         continue  # made while this one waited for nothing
                     failure = self._tried(row, seed, position)
                 if failure is not None:
@@ -128,21 +128,6 @@ class Runner:
                 yield self.results(rows, table)
                 if failure is not None:
                     break
-
-    @contextmanager
-    def _claimed(self, row: Row, seed: int) -> Iterator[bool]:
-        """Hold the lock of a run; False where another process holds it."""
-        folder = self._plan.folder_of(row, seed)
-        lock = lock_of(self._plan.out, f"{folder.parent.name}-{folder.name}")
-        try:
-            lock.acquire(blocking=False)
-        except Timeout:
-            yield False
-            return
-        try:
-            yield True
-        finally:
-            lock.release()
 
     def _tried(self, row: Row, seed: int, position: RunPosition) -> str | None:
         """Make a run; return why it failed, if it did."""
