@@ -127,8 +127,11 @@ def review(window, show, tiny_settings, phantom):
 
 
 @pytest.fixture
-def closable(qapp, analyser, tiny_settings, phantom, qtbot):
-    """The review in a window that the test closes itself; napari's own fixture allows none that."""
+def closable(qapp, mock_app_model, analyser, tiny_settings, phantom, qtbot):
+    """The review in a window that the test closes itself; napari's own fixture allows none that.
+
+    With commands of its own, as there: those of the program are registered once a process.
+    """
     import napari
     from napari._qt.qt_viewer import QtViewer
 
