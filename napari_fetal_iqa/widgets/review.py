@@ -182,7 +182,7 @@ class ReviewWidget(QWidget):
         self._page_before: QWidget = self.welcome
         self.frame_fit = FrameFit(self.viewer, lambda: self.layer, self)
         self._focus_ring = FocusRing(main_window(self.viewer))
-        self._screen_fit = ScreenFit(self.viewer, self)
+        self._screen_fit = ScreenFit(main_window(self.viewer))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._pages)

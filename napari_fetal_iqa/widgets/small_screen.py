@@ -51,14 +51,12 @@ class ScreenFit(QObject):
 
     Parameters
     ----------
-    viewer : napari.viewer.Viewer
-    parent : QObject
-        With its end the window is left alone.
+    window : QMainWindow
+        Its parent: there is no look at a window that is no more.
     """
 
-    def __init__(self, viewer: Viewer, parent: QObject) -> None:
-        super().__init__(parent)
-        self._viewer = viewer
+    def __init__(self, window: QMainWindow) -> None:
+        super().__init__(window)
         self._looks = 0
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -80,7 +78,8 @@ class ScreenFit(QObject):
         self._fit()
 
     def _fit(self) -> None:
-        window = main_window(self._viewer)
+        window = self.parent()
+        assert isinstance(window, QMainWindow)
         room = available(window)
         if room.isEmpty() or window.isMaximized() or window.isFullScreen():
             return
