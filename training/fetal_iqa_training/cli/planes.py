@@ -79,8 +79,8 @@ def planes(
     values = dict(locals())
     from fetal_iqa_training.cli.experiment_options import files_by_name
     from fetal_iqa_training.cli.experiment_progress import experiment_progress
+    from fetal_iqa_training.data.planes import read_planes
     from fetal_iqa_training.experiments.planes.encoders import candidates
-    from fetal_iqa_training.experiments.planes.images import read_planes
     from fetal_iqa_training.experiments.planes.learning import TrainingOptions
     from fetal_iqa_training.experiments.planes.report import planes_files, write_planes
     from fetal_iqa_training.experiments.planes.study import (

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.planes.folds import folds_of, macro_f1, validation_of
-from fetal_iqa_training.experiments.planes.images import (
+from fetal_iqa_training.data.planes import (
     TEXT_BOXES,
     PlaneImage,
     load_frame,
     read_planes,
 )
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.planes.folds import folds_of, macro_f1, validation_of
 from fetal_iqa_training.experiments.planes.study import external_of_machine
 
 KINDS = {"Fetal abdomen": 40, "Fetal brain": 100, "Fetal femur": 160, "Fetal thorax": 220}

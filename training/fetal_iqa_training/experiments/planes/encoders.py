@@ -21,9 +21,9 @@ from fetal_iqa_models import (
     weights_record,
 )
 from fetal_iqa_models.atomic_file import atomic_file
+from fetal_iqa_training.data.planes import PlaneImage, load_frame
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.part_frames import outputs
-from fetal_iqa_training.experiments.planes.images import PlaneImage, load_frame
 from fetal_iqa_training.fitting.pretrained import find_pretrained
 from fetal_iqa_training.progress import Progress, Report
 from napari_fetal_iqa.storage import paths

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from fetal_iqa_training.data.planes import PlaneImage
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.experiments.planes.images import PlaneImage
 
 FOLDS = 5
 

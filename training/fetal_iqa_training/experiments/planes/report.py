@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from fetal_iqa_models.atomic_file import write_atomically
+from fetal_iqa_training.data.planes import PlaneImage
 from fetal_iqa_training.experiments.planes.folds import FOLDS
-from fetal_iqa_training.experiments.planes.images import PlaneImage
 from fetal_iqa_training.experiments.planes.study import PlanesPlan, PlanesRow, Setting
 from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.format import markdown_table

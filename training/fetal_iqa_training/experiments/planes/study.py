@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_iqa_models import list_encoders
 from fetal_iqa_models.atomic_file import write_atomically
+from fetal_iqa_training.data.planes import PlaneImage, planes_hash
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.planes.encoders import Candidate, features, squares
@@ -21,7 +22,6 @@ from fetal_iqa_training.experiments.planes.folds import (
     macro_f1,
     validation_of,
 )
-from fetal_iqa_training.experiments.planes.images import PlaneImage, planes_hash
 from fetal_iqa_training.experiments.planes.learning import TrainingOptions, probe, train_in_full
 from fetal_iqa_training.experiments.tables.locks import claimed
 from fetal_iqa_training.progress import Report

@@ -61,6 +61,8 @@ class PlaneImage:
         Empty where it is not known.
     size : (int, int), optional
         Columns and rows that it had before somebody stretched it.
+    part : str
+        ``train`` or ``val``, where the list splits the subjects; else empty.
     """
 
     path: Path
@@ -68,6 +70,7 @@ class PlaneImage:
     plane: str
     machine: str = ""
     size: tuple[int, int] | None = None
+    part: str = ""
 
 
 def read_planes(folder: Path) -> tuple[PlaneImage, ...]:
@@ -119,6 +122,7 @@ def _exported(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[Plan
             _plane(line, folder),
             line.get("us_machine", ""),
             size,
+            line.get("subject_split", ""),
         )
 
 
