@@ -17,6 +17,10 @@ class StoreUnwritableError(StoreError):
     """A corrections store cannot be written now: corrections are kept, and written later."""
 
 
+class StoreBusyError(StoreUnwritableError):
+    """Another program has locked a corrections store at this moment, which seldom lasts."""
+
+
 class StoreLostError(StoreUnwritableError):
     """The file of an open store was moved, replaced, cut or damaged: corrections are kept."""
 

@@ -21,7 +21,12 @@ from napari_fetal_iqa.corrections.tables import (
     TABLES,
     TABLES_OF_VERSION,
 )
-from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
+from napari_fetal_iqa.errors import (
+    StoreBusyError,
+    StoreError,
+    StoreLostError,
+    StoreUnwritableError,
+)
 from napari_fetal_iqa.foreign_text import shown
 
 APPLICATION_ID = 0x46495141  # "FIQA"
@@ -31,7 +36,8 @@ LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""
 
 _MAKING_WAIT_MS = 10_000
-"""Making the tables may wait for others who do so: each takes a few flushes of the disk."""
+"""Making the tables may wait for others who do so: each takes a few flushes of the disk. Whoever
+cannot wait as long as others do for a lock cannot wait for this either."""
 
 Mode = Literal["rwc", "rw", "ro", "memory"]
 """Of opening, as SQLite says it: read, write and create; read and write; read only; no file."""
@@ -167,7 +173,8 @@ def _version_of(connection: sqlite3.Connection, path: Path) -> tuple[int, bool]:
 
 def _make_tables(connection: sqlite3.Connection, path: Path, wait_s: float) -> int:
     """Make the tables that are missing, unless another process did so meanwhile."""
-    connection.execute(f"PRAGMA busy_timeout = {_MAKING_WAIT_MS}")
+    if wait_s >= LOCK_WAIT_S:
+        connection.execute(f"PRAGMA busy_timeout = {_MAKING_WAIT_MS}")
     with _transaction(connection, "IMMEDIATE"):
         version, is_empty = _version_of(connection, path)
         if is_empty:
@@ -236,6 +243,8 @@ def explain(error: Exception, path: Path, *, opening: bool = False) -> StoreErro
         return StoreLostError(f"{path}: {_MOVED}")
     elif code in _LOST or isinstance(error, UnicodeError):
         return StoreLostError(f"{path}: {_DAMAGED if opening else _DAMAGED_INSIDE}")
+    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+        return StoreBusyError(f"{path}: another program is writing to it; close it and try again")
     elif code in _UNWRITABLE:
         return StoreUnwritableError(f"{path}: {_UNWRITABLE[code]}")
     else:
@@ -270,8 +279,6 @@ _DAMAGED_INSIDE = (
     "check --repair OUT can still read something"
 )
 _UNWRITABLE = {
-    sqlite3.SQLITE_BUSY: "another program is writing to it; close it and try again",
-    sqlite3.SQLITE_LOCKED: "another program is writing to it; close it and try again",
     sqlite3.SQLITE_FULL: "the disk is full; make room, what is shown is not saved yet",
     sqlite3.SQLITE_IOERR: "the disk fails or is full; what is shown is not saved yet",
     sqlite3.SQLITE_READONLY: _PERMISSIONS,

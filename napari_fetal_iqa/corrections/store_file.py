@@ -73,6 +73,7 @@ class StoreFile:
     ) -> None:
         self.path = Path(path)
         self.on_disk = mode != "memory"
+        self._wait_s = wait_s
         self._connection = schema.connect(self.path, mode, wait_s=wait_s)
         self._records: dict[str, SweepRecord] = {}
         self._passed_over: set[str] = set()
@@ -85,6 +86,25 @@ class StoreFile:
     def close(self) -> None:
         """Close the file; the store cannot be used afterwards."""
         self._connection.close()
+
+    def set_wait(self, wait_s: float) -> None:
+        """Wait this long, from now on, at each step for another program that has the file locked.
+
+        Without waiting, what cannot be read or written at this moment is refused at once.
+        """
+        self._wait_s = wait_s
+        with self._explaining():
+            self._connection.execute(f"PRAGMA busy_timeout = {round(wait_s * 1000)}")
+
+    @contextmanager
+    def patient(self, wait_s: float) -> Iterator[None]:
+        """Wait this long for a lock meanwhile."""
+        before = self._wait_s
+        self.set_wait(wait_s)
+        try:
+            yield
+        finally:
+            self.set_wait(before)
 
     def __enter__(self) -> Self:
         return self

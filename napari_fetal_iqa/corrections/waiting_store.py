@@ -39,7 +39,6 @@ class WaitingStore(SubjectStore):
         self._said: set[str] = set()
         self._came_later: set[str] = set()
         self._at_opening: tuple[int, int] = (0, 0)
-        self._wait_s = wait_s
         super().__init__(path, mode, wait_s)
         self._at_opening = self._newest_numbers()
 

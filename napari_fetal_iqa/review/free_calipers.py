@@ -4,6 +4,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 
 from napari_fetal_iqa.corrections import CorrectionStore, History, PlacedCaliper
+from napari_fetal_iqa.corrections.events import new_uid
 from napari_fetal_iqa.geometry.caliper import Caliper, CaliperSize
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -55,10 +56,10 @@ class FreeCalipers:
 
     def place(self, frame: int, caliper: Caliper, mark: str | None = None) -> str:
         """Put a caliper on a frame, or move the one that is named; return its name."""
+        mark = mark or new_uid()
         with self._changing((frame,)):
-            return self._store.set_caliper(
-                self._sweep.identity, frame, caliper, self._reviewer(), mark
-            )
+            self._store.set_caliper(self._sweep.identity, frame, caliper, self._reviewer(), mark)
+        return mark
 
     def remove(self, placed: PlacedCaliper) -> None:
         """Take a caliper away."""

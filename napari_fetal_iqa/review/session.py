@@ -12,7 +12,7 @@ from napari_fetal_iqa.analysis.candidates import candidates
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
 from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Event, Label
 from napari_fetal_iqa.corrections.news import StoreNews
-from napari_fetal_iqa.errors import StoreUnwritableError
+from napari_fetal_iqa.errors import StoreBusyError, StoreUnwritableError
 from napari_fetal_iqa.review.comparison import Comparison
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.free_calipers import FreeCalipers
@@ -89,7 +89,8 @@ class ReviewSession(ReviewedFrames):
 
     @fully_reviewed.setter
     def fully_reviewed(self, reviewed: bool) -> None:
-        self._store.set_fully_reviewed(self.sweep.identity, self._reviewer, reviewed)
+        with suppress(StoreBusyError):  # it waits, as a correction does
+            self._store.set_fully_reviewed(self.sweep.identity, self._reviewer, reviewed)
 
     def show_reviewer(self, name: str) -> None:
         """Show another reviewer's corrections of the sweep, or the reviewer's own again."""
@@ -188,7 +189,8 @@ class ReviewSession(ReviewedFrames):
     # What the expert says ------------------------------------------------------------------
 
     # What cannot be stored counts all the same, on the screen too: it raises StoreUnwritableError
-    # and is stored as soon as it can be.
+    # and is stored as soon as it can be. Where another program has the store locked at this moment
+    # nothing is raised: that is over soon, and `unsaved` tells meanwhile.
 
     @property
     def unsaved(self) -> int:
@@ -202,7 +204,8 @@ class ReviewSession(ReviewedFrames):
     @contextmanager
     def _changing(self, frames: tuple[int, ...]) -> Iterator[None]:
         try:
-            yield
+            with suppress(StoreBusyError):
+                yield
         finally:
             if frames:
                 self.frames_changed.emit(frames)

@@ -118,6 +118,7 @@ class SweepPresenter(QObject):
             (self._runner.results, self._results_came),
             (self._runner.ended, self._analysis_ended),
             (self._keeper.saved, self._all_is_saved),
+            (self._keeper.delayed, self._not_saved_yet),
             (self._keeper.watcher.news, self._news_came),
             (page.fully_reviewed, self._set_fully_reviewed),
             (page.settings.changed, self._settings_changed),
@@ -336,8 +337,12 @@ class SweepPresenter(QObject):
             if self.view.unseen_because():
                 self._page.analysis.show_error(problem, unseen=True)
         elif self._keeper.store.on_disk:
-            self._page.analysis.show_error("")
+            self._page.analysis.show_error(self._keeper.problem)
         self._show_saved()
+
+    def _not_saved_yet(self, problem: str) -> None:
+        if self._page.analysis.error.text() != problem:
+            self.error_occurred.emit(problem)
 
     def _all_is_saved(self) -> None:
         self._corrected(None)
@@ -349,8 +354,13 @@ class SweepPresenter(QObject):
         self._page.reviewers.show_agreement(compared.agreement if compared else None)
 
     def _offer_reviewers(self) -> None:
-        self._offer(self.session.other_reviewers())
-        self._page.reviewed.setChecked(self.session.fully_reviewed)
+        session = self.session
+        try:
+            others, reviewed = session.other_reviewers(), session.fully_reviewed
+        except StoreError:  # the watcher tells it as soon as the file can be read
+            others, reviewed = session.known_others(), False
+        self._offer(others)
+        self._page.reviewed.setChecked(reviewed)
 
     def _offer(self, others: list[str]) -> None:
         session, panel = self.session, self._page.reviewers

@@ -40,7 +40,7 @@ from napari_fetal_iqa.widgets.background.simulation_monitor import (
     is_simulated,
     stop_simulating,
 )
-from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.background.store_keeper import OPENING_WAIT_S, StoreKeeper
 from napari_fetal_iqa.widgets.background.sweep_opener import SweepOpener
 from napari_fetal_iqa.widgets.background.tasks import (
     import_what_sweeps_need,
@@ -232,6 +232,7 @@ class ReviewWidget(QWidget):
         self.opener.ended.connect(lambda: self.welcome.phantom.setEnabled(True))
         self.keeper.error_occurred.connect(self._show_error)
         self.keeper.moved.connect(self._lay_out_again)
+        self.page.footer.again_requested.connect(self.keeper.try_now)
         self.page.action_requested.connect(self.do)
         self.keys_page.closed.connect(self.toggle_keys)
         self.page.settings.changed.connect(self.settings_file.keep)
@@ -440,8 +441,9 @@ class ReviewWidget(QWidget):
         self.page.analysis.end("Not analysed yet")
         settings = self.settings_file.settings
         try:
-            session = ReviewSession(sweep, self.keeper.store, settings.reviewer)
-            session.corrections()
+            with self.keeper.store.patient(OPENING_WAIT_S):
+                session = ReviewSession(sweep, self.keeper.store, settings.reviewer)
+                session.corrections()
         except StoreError as error:
             self._wait_for_store(error, layer, sweep, analysis)
             return

@@ -168,7 +168,6 @@ def test_without_a_spacing_pixels_are_shown_as_pixels_and_a_line_says_so(
 
 def test_a_caliper_waits_where_the_store_is_locked(review, store, phantom, qtbot):
     other = sqlite3.connect(store.path, isolation_level=None)
-    store._connection.execute("PRAGMA busy_timeout = 20")
     other.execute("BEGIN IMMEDIATE")
     review.presenter.tools.measure(CaliperKind.DISTANCE)
     drag(review, (40, 40), (40, 90))

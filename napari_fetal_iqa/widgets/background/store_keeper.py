@@ -9,36 +9,52 @@ from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.widgets.background.store_watcher import StoreWatcher
 
-_AGAIN_MS = 2000
-_LOCK_WAIT_S = 0.05
-"""Of the GUI thread; what cannot be written by then waits."""
+_FIRST_MS, _AGAIN_MS = 40, 2000
+"""Between two tries, twice as long each time: most locks of another desk last a flush of a disk."""
+_TOLD_AFTER_MS = 300
+"""Of tries in vain; what is written by then is no trouble."""
+OPENING_WAIT_S = 0.05
+"""Of the GUI thread while a sweep or the store is opened; a correction waits for no lock at all."""
+_CLOSING_WAIT_S = 0.5
 
 
 class StoreKeeper(QObject):
     """Opens the store when it is first needed and leaves it with nothing unsaved.
 
-    ``saved`` tells that all that waited is on disk; ``moved``, before it, that the store could be
-    opened at last and is another object now. ``error_occurred`` tells in one line why it cannot be
-    opened. ``watcher.news`` brings what other desks write, of the sweep that is watched.
+    What another program keeps from being written is tried again from time to time, so that the
+    window never waits: the first times soon, and then ``delayed`` tells in one line why it is not
+    saved yet. ``saved`` tells that all that waited is on disk; ``moved``, before it, that the store
+    could be opened at last and is another object now. ``error_occurred`` tells in one line why it
+    cannot be opened. ``watcher.news`` brings what other desks write, of the sweep that is watched.
 
     Parameters
     ----------
     store : CorrectionStore, optional
-        An open one, which its owner closes; by default the user's own.
+        An open one, which its owner closes; by default the user's own. It waits for no lock here.
+
+    Attributes
+    ----------
+    problem : str
+        Why something is not saved yet, once that lasts; else empty.
     """
 
     saved = Signal()
     moved = Signal()
+    delayed = Signal(str)
     error_occurred = Signal(str)
 
     def __init__(self, store: CorrectionStore | None, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._store = store
         self._own = store is None
+        self.problem = ""
+        if store is not None:
+            store.set_wait(0)
         self.watcher = StoreWatcher(self)
         self._timer = QTimer(self)
-        self._timer.setInterval(_AGAIN_MS)
-        self._timer.timeout.connect(self._try_again)
+        self._timer.setSingleShot(True)
+        self._timer.timeout.connect(self._again)
+        self._tried_ms = 0
 
     @property
     def store(self) -> CorrectionStore:
@@ -46,7 +62,8 @@ class StoreKeeper(QObject):
         if self._store is None:
             path = paths.default_store()
             try:
-                self._store = CorrectionStore(path, wait_s=_LOCK_WAIT_S)
+                self._store = CorrectionStore(path, wait_s=OPENING_WAIT_S)
+                self._store.set_wait(0)
             except StoreError as error:
                 self._store = CorrectionStore(path, "memory")
                 self.error_occurred.emit(str(error))
@@ -61,23 +78,47 @@ class StoreKeeper(QObject):
     def complete(self) -> bool:
         """Whether all corrections are on disk; while they are not, saving is tried again."""
         complete = self.store.on_disk and not self.store.waiting
-        if not complete:
-            self._timer.start()
+        if complete:
+            self._rest()
+        elif not self._timer.isActive():
+            self._timer.start(_FIRST_MS)
         return complete
 
-    def _try_again(self) -> None:
+    def _rest(self) -> None:
+        self._timer.stop()
+        self._tried_ms, self.problem = 0, ""
+
+    def _again(self) -> None:
+        self._tried_ms += self._timer.interval()
         try:
             self._save()
-        except StoreError:
-            return
-        self._timer.stop()
-        self.saved.emit()
-
-    def _save(self) -> None:
-        if self.store.on_disk:
-            self.store.write_waiting()
+        except StoreError as error:
+            self._timer.start(min(2 * self._timer.interval(), _AGAIN_MS))
+            if self._tried_ms >= _TOLD_AFTER_MS:
+                self._tell(str(error))
         else:
-            self._store = move_to_disk(self.store, _LOCK_WAIT_S)
+            self._rest()
+            self.saved.emit()
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            self.delayed.emit(problem)
+
+    def try_now(self) -> None:
+        """Try at once to save what waits, because somebody asks for it; tell where it fails."""
+        if not self._timer.isActive():
+            return  # nothing waits
+        self._tried_ms, self.problem = _TOLD_AFTER_MS, ""
+        self._again()
+
+    def _save(self, wait_s: float = 0) -> None:
+        if self.store.on_disk:
+            with self.store.patient(wait_s):
+                self.store.write_waiting()
+        else:
+            self._store = move_to_disk(self.store, wait_s)
+            self._store.set_wait(0)
             self.moved.emit()
 
     @property
@@ -86,7 +127,7 @@ class StoreKeeper(QObject):
         if self._store is None:
             return 0
         try:
-            self._save()
+            self._save(_CLOSING_WAIT_S)
         except StoreError:
             return len(self._store.unsaved)
         return 0
@@ -116,7 +157,7 @@ class StoreKeeper(QObject):
         if self._store is None:
             return None
         try:
-            self._save()
+            self._save(_CLOSING_WAIT_S)
         except StoreError:
             return self._rescue(self._store)
         finally:

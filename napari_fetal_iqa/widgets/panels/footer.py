@@ -11,14 +11,25 @@ from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 
 class Footer(QWidget):
-    """A line on what is saved above four buttons; ``action_requested`` tells which."""
+    """A line on what is saved above four buttons; ``action_requested`` tells which.
+
+    ``again_requested`` asks for one more try at once to save what is not saved yet.
+    """
 
     action_requested = Signal(object)  # Action
+    again_requested = Signal()
 
     def __init__(self) -> None:
         super().__init__()
         self.saved = ElidingLabel()
         self.saved.setToolTip("Every correction is on disk before it is shown as saved")
+        self.again = QPushButton("Try again")
+        self.again.setToolTip("Try now to save what is not saved yet, which is tried by itself too")
+        self.again.clicked.connect(self.again_requested)
+        self.again.hide()
+        state = QHBoxLayout()
+        state.addWidget(self.saved, stretch=1)
+        state.addWidget(self.again)
         rule = QFrame()
         rule.setFrameShape(QFrame.Shape.HLine)
         self.timeline = self._button(
@@ -46,7 +57,7 @@ class Footer(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(9, 0, 9, 6)
         column.addWidget(rule)
-        column.addWidget(self.saved)
+        column.addLayout(state)
         column.addLayout(row)
 
     def _button(self, text: str, action: Action, tip: str) -> QPushButton:
@@ -60,4 +71,5 @@ class Footer(QWidget):
         frames = "frame" if corrected == 1 else "frames"
         state = "saved" if saved else "<b>not saved</b> yet, trying again"
         name = html.escape(shown(reviewer))
+        self.again.setVisible(not saved)
         self.saved.setText(f"Reviewer {name}: {corrected} {frames} corrected, {state}")
