@@ -41,6 +41,13 @@ LayerName = Annotated[str, Field(pattern=r"^[a-z0-9_]+(\.[a-z0-9_]+)*$", max_len
 Task = Literal["cls", "seg"]
 """What a network does: score a frame's quality, or outline its abdomen."""
 
+DecoderName = Literal["ours", "published"]
+"""Which decoder a segmenter has: ours, or that of the published FetalCLIP-IQA code."""
+
+Resize = Literal["antialiased", "published"]
+"""How frames become a network's input: FetalCLIP's own way, or the published FetalCLIP-IQA code's,
+OpenCV's bicubic without antialiasing."""
+
 
 def _with_numbers_that_can_be_written(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
     """Refuse integers beyond 64 bits; Python writes none of more than 4,300 digits."""
@@ -117,11 +124,15 @@ class ModelCard(BaseModel):
         encoder; None where nobody recorded it, so that the loader must be given a file.
     image_size : int
         Side of the square input in pixels.
+    decoder : "ours" or "published"
+        Of a segmenter; the published one is that of the FetalCLIP-IQA code.
     decoder_width : int or None
         Of a segmenter; None for the encoder's own setting.
     taps : four ints or None
         Of a segmenter's feature maps; None for the encoder's own setting.
     lora : LoraSettings or None
+    resize : "antialiased" or "published"
+        How its frames are resized, in training and in prediction.
     temperature : float
         Divides the logit before it becomes a probability (cls): 1 as it was trained, above 1
         less sure, below 1 surer.
@@ -159,9 +170,11 @@ class ModelCard(BaseModel):
     encoder: str = Field(min_length=1, max_length=200)
     encoder_weights: EncoderWeights | Literal["own"] | None = None
     image_size: int = Field(ge=16, le=4096)
+    decoder: DecoderName = "ours"
     decoder_width: int | None = Field(default=None, ge=1, le=512)
     taps: tuple[int, int, int, int] | None = None
     lora: LoraSettings | None = None
+    resize: Resize = "antialiased"
     temperature: float = Field(default=1.0, gt=0, le=1000)
     quality_threshold: float = Field(default=QUALITY_THRESHOLD, ge=0, le=1)
     mask_threshold: float = Field(default=MASK_THRESHOLD, ge=0, le=1)

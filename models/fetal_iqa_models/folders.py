@@ -54,9 +54,11 @@ _OF_THE_NETWORK = (
     "encoder",
     "encoder_weights",
     "image_size",
+    "decoder",
     "decoder_width",
     "taps",
     "lora",
+    "resize",
 )
 """Fields of a card that the files beside it must fit."""
 
@@ -151,9 +153,10 @@ def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
     ):
         if of_card != of_model:
             raise ModelError(f"the card's {what} is {of_card}, the network's is {of_model}")
-    settings: dict[str, object] = {"lora": model.lora}
+    settings: dict[str, object] = {"lora": model.lora, "resize": model.resize}
     if isinstance(model, FrameSegmenter):
         settings |= {"decoder_width": model.decoder_width, "taps": spec.taps}
+        settings["decoder"] = model.decoder
     return card.model_copy(update=settings)
 
 
@@ -213,6 +216,7 @@ def load_model(
     _load_into(model.head, folder / HEAD_FILE)
     if card.lora is not None:
         _load_adapter(model, card.lora, folder)
+    model.resize = card.resize
     model.card = card
     model.hash = model_hash(folder)
     return model.eval()
@@ -236,7 +240,10 @@ def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifi
     with torch.device("meta"):
         if card.task == "cls":
             return FrameClassifier(encoder)
-        return FrameSegmenter(encoder, card.decoder_width)
+        try:
+            return FrameSegmenter(encoder, card.decoder_width, card.decoder)
+        except ModelError as error:
+            raise ModelError(f"{folder / CARD_FILE}: {error}") from error
 
 
 def _weights(

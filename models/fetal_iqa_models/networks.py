@@ -4,9 +4,11 @@ from typing import Self
 
 from torch import Tensor, nn
 
-from fetal_iqa_models.cards import LoraSettings, ModelCard, Task
+from fetal_iqa_models.cards import DecoderName, LoraSettings, ModelCard, Resize, Task
 from fetal_iqa_models.decoder import MaskDecoder
 from fetal_iqa_models.encoders import Encoder
+from fetal_iqa_models.errors import ModelError, shown
+from fetal_iqa_models.published_decoder import FILTERS, PublishedDecoder
 
 
 class FrameNetwork(nn.Module):
@@ -18,6 +20,8 @@ class FrameNetwork(nn.Module):
     head : nn.Module
     lora : LoraSettings or None
         Of the adapter that the encoder carries.
+    resize : "antialiased" or "published"
+        How frames become its input.
     card : ModelCard or None
     hash : str or None
         Of the folder that the network was loaded from; None for one that was just made.
@@ -30,6 +34,7 @@ class FrameNetwork(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.lora: LoraSettings | None = None
+        self.resize: Resize = "antialiased"
         self.card: ModelCard | None = None
         self.hash: str | None = None
 
@@ -84,7 +89,10 @@ class FrameSegmenter(FrameNetwork):
     ----------
     encoder : Encoder
     decoder_width : int, optional
-        Channels of the decoder's finest stage; by default the encoder's own setting.
+        Channels of the decoder's finest stage; by default the encoder's own setting, and 32 for
+        the published decoder.
+    decoder : "ours" or "published"
+        Ours fits every encoder; the published one those whose maps all have one width.
 
     References
     ----------
@@ -93,10 +101,23 @@ class FrameSegmenter(FrameNetwork):
 
     task: Task = "seg"
 
-    def __init__(self, encoder: Encoder, decoder_width: int | None = None) -> None:
+    def __init__(
+        self, encoder: Encoder, decoder_width: int | None = None, decoder: DecoderName = "ours"
+    ) -> None:
         super().__init__(encoder)
-        self.decoder_width = decoder_width or encoder.spec.decoder_width
-        self.head = MaskDecoder(encoder.feature_channels(), self.decoder_width)
+        self.decoder = decoder
+        channels = encoder.feature_channels()
+        if decoder == "ours":
+            self.decoder_width = decoder_width or encoder.spec.decoder_width
+            self.head = MaskDecoder(channels, self.decoder_width)
+        elif len(set(channels)) == 1:
+            self.decoder_width = decoder_width or FILTERS
+            self.head = PublishedDecoder(channels, self.decoder_width)
+        else:
+            raise ModelError(
+                f"{encoder.spec.name}: its feature maps have {shown(map(str, channels))} channels, "
+                "and the published decoder takes maps of one width"
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Outline frames.

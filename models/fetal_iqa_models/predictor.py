@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from fetal_iqa_models.batching import AIMS, BatchSize
+from fetal_iqa_models.cards import Resize
 from fetal_iqa_models.devices import choose_device
 from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
@@ -30,8 +31,8 @@ STAGES = ("read", "preprocess", "cls", "seg", "restore")
 _CORES = torch.get_num_threads()
 """As torch chose it. The number is one for the whole process, so it is asked once, unchanged."""
 
-_Input = tuple[int, tuple[float, float, float], tuple[float, float, float]]
-"""Image size, mean and standard deviation of an encoder's input."""
+_Input = tuple[int, tuple[float, float, float], tuple[float, float, float], Resize]
+"""Image size, mean and standard deviation of an encoder's input, and how frames are resized."""
 _Network = TypeVar("_Network", bound=FrameNetwork)
 
 
@@ -289,7 +290,7 @@ class FramePredictor:
     ) -> Tensor:
         """Logits in float32; networks of one kind of encoder share the preprocessed input."""
         spec = network.encoder.spec
-        key = (spec.image_size, spec.mean, spec.std)
+        key = (spec.image_size, spec.mean, spec.std, network.resize)
         if key not in inputs:
             with clock.stage("preprocess"):
                 inputs[key] = preprocess(frames, *key)

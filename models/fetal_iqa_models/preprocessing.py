@@ -10,6 +10,8 @@ import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 
+from fetal_iqa_models.cards import Resize
+from fetal_iqa_models.opencv_resize import resize_as_opencv
 from fetal_iqa_models.registry import CLIP_MEAN, CLIP_STD
 from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
@@ -25,6 +27,7 @@ def preprocess(
     image_size: int = 224,
     mean: Sequence[float] = CLIP_MEAN,
     std: Sequence[float] = CLIP_STD,
+    resize: Resize = "antialiased",
 ) -> Tensor:
     """Make frames into an encoder's input.
 
@@ -38,6 +41,9 @@ def preprocess(
         Side S of the result in pixels.
     mean, std : three floats
         Of the encoder, in shares of full intensity; by default FetalCLIP's.
+    resize : "antialiased" or "published"
+        FetalCLIP's own way, or that of the published FetalCLIP-IQA code: OpenCV's bicubic, which
+        does not antialias and gives whole grey levels.
 
     Returns
     -------
@@ -63,10 +69,13 @@ def preprocess(
     side, top, left = _padding(rows, columns)
     # in full precision even where the caller's network runs in less
     with torch.autocast(frames.device.type, enabled=False):
-        resampling = _resampling(side, image_size).to(frames.device)
-        # along the rows first and clamped in between, as PIL does
-        across = (frames.float() @ resampling[:, left : left + columns].T).clamp_(0, 255)
-        grey = (resampling[:, top : top + rows] @ across).clamp_(0, 255)
+        if resize == "published":
+            grey = resize_as_opencv(frames, image_size, (top, left), side).float()
+        else:
+            resampling = _resampling(side, image_size).to(frames.device)
+            # along the rows first and clamped in between, as PIL does
+            across = (frames.float() @ resampling[:, left : left + columns].T).clamp_(0, 255)
+            grey = (resampling[:, top : top + rows] @ across).clamp_(0, 255)
     offset = torch.tensor(mean, device=grey.device).view(1, 3, 1, 1) * 255
     scale = torch.tensor(std, device=grey.device).view(1, 3, 1, 1) * 255
     return (grey[:, None] - offset) / scale

@@ -53,6 +53,8 @@ def test_a_card_survives_being_written_and_read(folder: Path) -> None:
         ("encoder_weights", "elsewhere"),
         ("encoder_weights", {"name": "x", "sha256": "../../etc"}),
         ("decoder_width", 10**6),
+        ("decoder", "theirs"),
+        ("resize", "somehow"),
         ("taps", [0, 1]),
         ("labels", ["one"]),
         ("lora", {"rank": 10**6}),
@@ -71,6 +73,13 @@ def test_a_card_with_a_foreign_field_or_value_is_refused_by_name(
     with pytest.raises(ModelError, match=rf"model\.json: not a model card: {field}") as caught:
         load_card(folder)
     assert "\n" not in str(caught.value)
+
+
+def test_a_card_from_before_has_our_decoder_and_resizing(folder: Path) -> None:
+    old = json.loads(CARD.model_dump_json())
+    del old["decoder"], old["resize"]
+    (folder / "model.json").write_text(json.dumps(old))
+    assert (load_card(folder).decoder, load_card(folder).resize) == ("ours", "antialiased")
 
 
 @pytest.mark.parametrize("value", [0, -1, 1e9, "NaN", "Infinity", "hot", None])

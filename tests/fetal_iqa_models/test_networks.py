@@ -1,17 +1,26 @@
 from collections.abc import Callable
+from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
 from fetal_iqa_models import (
     Encoder,
     FrameClassifier,
+    FramePredictor,
     FrameSegmenter,
+    ModelCard,
+    ModelError,
     encoder_spec,
     load_encoder,
+    load_model,
+    preprocess,
+    save_model,
     set_strategy,
     trainable_parameters,
 )
+from fetal_iqa_models.published_decoder import PublishedDecoder
 
 
 def test_full_size_networks_train_as_many_parameters_as_the_paper_says() -> None:
@@ -93,3 +102,50 @@ def test_a_frozen_encoder_keeps_its_batch_statistics_in_training(
     set_strategy(classifier, "full")  # follows at once
     classifier(torch.randn(2, 3, 224, 224))
     assert not torch.equal(classifier.encoder.trunk.bn1.running_mean, before)
+
+
+def test_the_published_decoder_has_the_parameters_and_names_of_the_published_code() -> None:
+    with torch.device("meta"):
+        decoder = PublishedDecoder([1024] * 4)
+        assert decoder(torch.empty(1, 3, 224, 224), [torch.empty(1, 1024, 16, 16)] * 4).shape == (
+            1, 1, 224, 224,
+        )  # fmt: skip
+    assert sum(parameter.numel() for parameter in decoder.parameters()) == 1_591_941
+    names = set(decoder.state_dict())
+    assert {
+        "decoder9.block.0.block.weight",
+        "decoder0.1.block.4.running_var",
+        "decoder12_upsampler.block.1.block.bias",
+        "decoder9_upsampler.3.block.0.block.weight",
+        "decoder0_header.2.block.weight",
+    } <= names
+
+
+def test_the_published_decoder_takes_maps_of_one_width() -> None:
+    with pytest.raises(ModelError, match=r"resnet-demo: .* 40, 80, 160 and 1 more channels"):
+        FrameSegmenter(load_encoder("resnet-demo"), decoder="published")
+
+
+def test_the_published_decoder_and_resizing_come_back_from_a_folder(
+    tmp_path: Path, make_card: Callable[..., ModelCard], images: torch.Tensor
+) -> None:
+    network = FrameSegmenter(load_encoder("fetalclip-tiny"), 4, "published").eval()
+    network.resize = "published"
+    frames = np.random.default_rng(0).integers(0, 256, (2, 60, 80), np.uint8)
+    with torch.no_grad():  # so that the outline covers about half
+        middle = network(preprocess(frames, 56, resize="published")).median()
+        network.head.state_dict()["decoder0_header.2.block.bias"].sub_(middle)
+    folder = save_model(network, tmp_path / "model", make_card(network))
+    loaded = load_model(folder)
+    assert isinstance(loaded, FrameSegmenter)
+    assert (loaded.decoder, loaded.decoder_width, loaded.resize) == ("published", 4, "published")
+    assert torch.equal(loaded(images), network(images))
+    assert network(images).shape == (2, 1, 56, 56)  # 16 does not divide 56
+    (found,) = FramePredictor(segmenter=loaded, device="cpu").predict(frames)
+    inputs = preprocess(frames, 56, resize="published")
+    with torch.no_grad():
+        covered = (loaded(inputs)[:, 0].sigmoid() > 0.5).float().mean((1, 2))
+    torch.testing.assert_close(torch.from_numpy(found.area_fraction), covered)
+    loaded.resize = "antialiased"
+    (other,) = FramePredictor(segmenter=loaded, device="cpu").predict(frames)
+    assert not np.array_equal(other.area_fraction, found.area_fraction)
