@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from . import conftest
+
 ROOT = Path(__file__).parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 PYTHONS = [
@@ -71,8 +73,5 @@ def test_the_files_that_tests_are_told_apart_by_are_there():
     run = (ROOT / "run.py").read_text(encoding="utf-8")
     named = re.findall(r'"(tests/[^"]+)"', run)
     assert named
-    conftest = importlib.util.spec_from_file_location("conftest", ROOT / "tests" / "conftest.py")
-    tests = importlib.util.module_from_spec(conftest)
-    conftest.loader.exec_module(tests)
-    named += [f"tests/{name}" for name in tests.ONCE | tests.NOT_ONCE]
+    named += [f"tests/{name}" for name in conftest.ONCE | conftest.NOT_ONCE]
     assert [name for name in named if not (ROOT / name).exists()] == []

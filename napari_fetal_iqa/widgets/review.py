@@ -186,7 +186,6 @@ class ReviewWidget(QWidget):
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self._pages)
-        self.setMinimumWidth(_WIDTH)
         # so that napari leaves the whole height of the dock to the panel
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
         self._own_handlers: Mapping[Action, Callable[[], None]] = {
@@ -269,7 +268,12 @@ class ReviewWidget(QWidget):
 
     def sizeHint(self) -> QSize:
         """Leave the width to the frame."""
-        return QSize(_WIDTH, super().sizeHint().height())
+        return QSize(self.minimumSizeHint().width(), super().sizeHint().height())
+
+    def minimumSizeHint(self) -> QSize:
+        """Return the least size: as wide as the widest page needs."""
+        least = super().minimumSizeHint()
+        return QSize(max(_WIDTH, least.width()), least.height())
 
     def showEvent(self, event: QShowEvent | None) -> None:
         """Take the keys while the widget is in use."""

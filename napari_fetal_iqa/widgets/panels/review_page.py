@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QPushButton,
-    QScrollArea,
     QVBoxLayout,
     QWidget,
 )
@@ -29,6 +28,7 @@ from napari_fetal_iqa.widgets.panels.footer import Footer
 from napari_fetal_iqa.widgets.panels.frame_panel import FramePanel
 from napari_fetal_iqa.widgets.panels.open_button import OpenButton
 from napari_fetal_iqa.widgets.panels.reviewers_panel import ReviewersPanel
+from napari_fetal_iqa.widgets.panels.scrolled_column import ScrolledColumn
 from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
 from napari_fetal_iqa.widgets.panels.unfolded_in_view import UnfoldedInView
@@ -105,11 +105,7 @@ class ReviewPage(QWidget):
             column.addWidget(section)
         column.addStretch()
         self.set_compact(False)
-        self.scroll_area = QScrollArea()
-        self.scroll_area.setWidgetResizable(True)
-        self.scroll_area.setFrameShape(QScrollArea.Shape.NoFrame)
-        self.scroll_area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        self.scroll_area.setWidget(content)
+        self.scroll_area = ScrolledColumn(content)
         self._laid_out = QTimer(self)  # by then the message has its height
         self._laid_out.setSingleShot(True)
         self._laid_out.setInterval(_LAID_OUT_MS)
