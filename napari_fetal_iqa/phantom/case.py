@@ -4,15 +4,17 @@ import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
+from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.scene import ellipse_mask
 from napari_fetal_iqa.phantom.settings import PhantomSettings
-from napari_fetal_iqa.phantom.simulation import Simulation
-from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.phantom.simulation import RenderedFrame, Simulation
+from napari_fetal_iqa.sweep import Frames, SweepVolume
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +59,33 @@ def make_phantom(
     -------
     PhantomCase
     """
-    simulation = Simulation(settings, seed)
+    return render_case(Simulation(settings, seed), progress)
+
+
+class Renderable(Protocol):
+    """An examination of which any frame can be rendered by itself, in any thread."""
+
+    settings: PhantomSettings
+    fan: Fan
+
+    def render(self, index: int) -> RenderedFrame:
+        """Render a frame."""
+
+    def sweep(self, frames: Frames) -> SweepVolume:
+        """Return the volume of rendered frames."""
+
+
+def render_case(
+    simulation: Renderable, progress: Callable[[int, int], None] | None = None
+) -> PhantomCase:
+    """Render all frames of an examination, and note the truth about them.
+
+    Parameters
+    ----------
+    simulation : Renderable
+    progress : callable, optional
+        As for :func:`make_phantom`.
+    """
     total = simulation.settings.n_frames
     frames = np.zeros((total, *simulation.settings.shape), np.uint8)
     masks = np.zeros_like(frames)

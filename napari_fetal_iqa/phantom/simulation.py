@@ -97,9 +97,14 @@ class Simulation:
         )
 
 
-def _draw_semi_axes(rng: np.random.Generator) -> tuple[float, float]:
+def draw_circumference(rng: np.random.Generator) -> float:
+    """Draw an abdominal circumference in mm, spread as those of ACOUSLIC-AI."""
     least, median, most = CIRCUMFERENCES_MM
-    circumference = float(np.clip(rng.normal(median, 42), least, most))
+    return float(np.clip(rng.normal(median, 42), least, most))
+
+
+def _draw_semi_axes(rng: np.random.Generator) -> tuple[float, float]:
+    circumference = draw_circumference(rng)
     ratio = rng.uniform(0.84, 0.98)
     a = circumference / ramanujan_perimeter(1, ratio)
     return a, a * ratio

@@ -15,6 +15,7 @@ from fetal_iqa_training.cli.fit import fit
 from fetal_iqa_training.cli.options import JsonProgress
 from fetal_iqa_training.cli.reporting import reporting
 from fetal_iqa_training.data.phantoms import Size
+from fetal_iqa_training.data.planes import Part
 from fetal_iqa_training.progress import JsonLines
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.finetuning.events import ErrorEvent
@@ -45,13 +46,56 @@ def phantoms(
     shifted: Annotated[
         bool, typer.Option("--shifted", help="As seen by another scanner, to show a domain shift.")
     ] = False,
+    texture: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Real standard planes for tissue instead of drawn ones: a folder of "
+            "FETAL_PLANES_DB whose annotations.csv splits the subjects.",
+        ),
+    ] = None,
+    part: Annotated[
+        Part | None, typer.Option(help="Of the subjects' split, for --texture; by default val.")
+    ] = None,
+    outlines: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="CSV",
+            help="Outlines of the abdomens, for --texture; by default those of the program.",
+        ),
+    ] = None,
     json_progress: JsonProgress = False,
 ) -> None:
-    """Write phantom cases: simulated sweeps with true masks, in the ACOUSLIC-AI layout."""
-    from fetal_iqa_training.data.phantoms import write_phantoms
+    """Write phantom cases: simulated sweeps with true masks, in the ACOUSLIC-AI layout.
 
+    With --texture the tissue is that of real standard planes, which a simulated cheap probe
+    passes; each case is one subject's, and its scale in mm is drawn.
+    """
+    if texture is None:
+        if part is not None or outlines is not None:
+            option = "--part" if part is not None else "--outlines"
+            raise typer.BadParameter("is for --texture only", param_hint=option)
+        from fetal_iqa_training.data.phantoms import write_phantoms
+
+        with reporting(json_progress) as report:
+            write_phantoms(folder, cases, seed, size, shifted, report)
+        return
+    from fetal_iqa_training.data.outlines import read_outlines
+    from fetal_iqa_training.data.textured import write_textured
+
+    ellipses = read_outlines(outlines)
     with reporting(json_progress) as report:
-        write_phantoms(folder, cases, seed, size, shifted, report)
+        write_textured(
+            folder,
+            texture,
+            ellipses,
+            cases,
+            part=part or "val",
+            seed=seed,
+            size=size,
+            shifted=shifted,
+            report=report,
+        )
 
 
 app.command(

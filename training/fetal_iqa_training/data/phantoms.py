@@ -78,29 +78,30 @@ def write_phantoms(
     if cases < 1:
         raise TrainingError(f"{cases} cases: ask for 1 or more")
     kinds = settings_of(size)
-    there = _known(folder)
+    there = known_cases(folder)
     for number in range(cases):
         settings = kinds[number % len(kinds)]
         settings = settings.shifted() if shifted else settings
         name = f"phantom-{size}{'-shifted' if shifted else ''}-{seed + number:06d}"
         if name not in there:
             case = make_phantom(settings, seed + number)
-            write_case(folder, name, case.sweep, case.masks, _ac_per_sweep(case), subject_id=name)
+            write_case(folder, name, case.sweep, case.masks, ac_per_sweep(case), subject_id=name)
         report(Progress("writing", number + 1, cases))
     made = {"size": size, "cases": cases, "seed": seed, "shifted": shifted}
     note = {"phantoms": made, "tool_version": TOOL_VERSION}
     write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
 
 
-def _known(folder: Path) -> set[str]:
+def known_cases(folder: Path) -> set[str]:
+    """Names of the cases that a data set folder has; none where it is not there yet."""
     try:
         return {case.uuid for case in list_cases(folder)}
     except FetalIqaError:
         return set()
 
 
-def _ac_per_sweep(case: PhantomCase) -> list[float | None]:
-    """Circumference of each sweep as an expert would note it: of its best frame."""
+def ac_per_sweep(case: PhantomCase) -> list[float | None]:
+    """Return the circumference of each sweep as an expert would note it: of its best frame."""
     circumferences: list[float | None] = []
     for start, stop in case.sweep.bounds:
         labels, ac_mm = case.labels[start:stop], case.ac_mm[start:stop]

@@ -14,6 +14,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,6 +45,9 @@ TEXT_BOXES = (
     (0.0, 0.11, 0.0, 0.12),  # the maker's mark, at the top left
 )
 """Where scanners burn in what they say, as shares of rows and columns: from, to, from, to."""
+
+Part = Literal["train", "val"]
+"""Parts into which a list may split its subjects."""
 
 
 @dataclass(frozen=True)
