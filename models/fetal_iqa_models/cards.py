@@ -1,7 +1,6 @@
 """The model card: what a model folder records of itself; torch-free."""
 
 import hashlib
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -15,6 +14,8 @@ from pydantic import (
     model_validator,
 )
 
+from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.classes import Classes, prompts_hash
 from fetal_iqa_models.errors import ModelError, shown
 from fetal_iqa_models.taught import Taught
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
@@ -28,9 +29,6 @@ HEAD_FILE = "head.safetensors"
 ENCODER_FILE = "encoder.safetensors"
 MODEL_FILES = tuple(sorted((CARD_FILE, ADAPTER_CONFIG_FILE, ADAPTER_FILE, HEAD_FILE, ENCODER_FILE)))
 """The files of a model folder; nothing else in the folder is ever read."""
-
-DEMO_MODELS = {"demo-cls": "cls", "demo-seg": "seg"}
-"""Names of the models that the package ships, and their folders under ``demo``."""
 
 _LARGEST_JSON = 1_000_000  # cards have a few kilobytes; others' folders are read into memory
 _SHA256 = r"^[0-9a-f]{64}$"
@@ -133,6 +131,11 @@ class ModelCard(BaseModel):
     lora : LoraSettings or None
     resize : "antialiased" or "published"
         How its frames are resized, in training and in prediction.
+    classes : tuple of FrameClass or None
+        What the classifier tells apart, where that is more than good and not: the probability
+        of the targets among them is the quality (cls).
+    prompts_sha256 : str or None
+        Of the prompts that the head was made of, where classes have prompts.
     temperature : float
         Divides the logit before it becomes a probability (cls): 1 as it was trained, above 1
         less sure, below 1 surer.
@@ -175,6 +178,8 @@ class ModelCard(BaseModel):
     taps: tuple[int, int, int, int] | None = None
     lora: LoraSettings | None = None
     resize: Resize = "antialiased"
+    classes: Classes | None = None
+    prompts_sha256: str | None = Field(default=None, pattern=_SHA256)
     temperature: float = Field(default=1.0, gt=0, le=1000)
     quality_threshold: float = Field(default=QUALITY_THRESHOLD, ge=0, le=1)
     mask_threshold: float = Field(default=MASK_THRESHOLD, ge=0, le=1)
@@ -199,6 +204,19 @@ class ModelCard(BaseModel):
             raise ValueError(f"temperature {self.temperature} of a {self.task} model: only cls has")
         return self
 
+    @model_validator(mode="after")
+    def _the_head_is_of_these_prompts(self) -> Self:
+        if self.classes is not None and self.task != "cls":
+            raise ValueError(f"classes of a {self.task} model: only cls has some")
+        prompted = self.classes is not None and bool(self.classes[0].prompts)
+        found = prompts_hash(self.classes) if self.classes is not None and prompted else None
+        if found != self.prompts_sha256:
+            raise ValueError(
+                "the prompts were edited since the model was made of them; make another of this "
+                "file with napari-fetal-iqa models zero-shot --prompts"
+            )
+        return self
+
     def lineage(self, model: str) -> Taught:
         """Return what taught this model, for the card of a child to go on with.
 
@@ -220,7 +238,7 @@ def resolve_model(folder_or_name: Path | str) -> Path:
     Parameters
     ----------
     folder_or_name : path or str
-        A model folder, or the name of a shipped model: ``"demo-cls"``, ``"demo-seg"``.
+        A model folder, or the name of a shipped model: one of ``BUILT_IN``.
 
     Returns
     -------
@@ -232,14 +250,12 @@ def resolve_model(folder_or_name: Path | str) -> Path:
     ModelError
         Where there is no such folder.
     """
-    if str(folder_or_name) in DEMO_MODELS:
-        name = DEMO_MODELS[str(folder_or_name)]
-        folder = Path(str(resources.files("fetal_iqa_models"))) / "demo" / name
-    else:
-        folder = Path(folder_or_name)
+    row = BUILT_IN.get(str(folder_or_name))
+    folder = Path(folder_or_name) if row is None else row.folder
     if not folder.is_dir():
-        names = " or ".join(DEMO_MODELS)
-        raise ModelError(f"{folder_or_name}: no such model folder; give a folder, or {names}")
+        *names, last = BUILT_IN
+        known = f"{', '.join(names)} or {last}"
+        raise ModelError(f"{folder_or_name}: no such model folder; give a folder, or {known}")
     return folder
 
 

@@ -45,7 +45,7 @@ from fetal_iqa_models.untrusted.tensor_header import TensorEntry
 from fetal_iqa_models.untrusted.tensors import read_named
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from fetal_iqa_models.weights.recording import bytes_record, weights_record
-from fetal_iqa_models.weights.store import WeightsStore
+from fetal_iqa_models.weights.store import SHIPPED, WeightsStore
 
 _FLOATS = ("F16", "BF16", "F32")
 _INTEGERS = ("I64",)
@@ -59,6 +59,7 @@ _OF_THE_NETWORK = (
     "taps",
     "lora",
     "resize",
+    "classes",
 )
 """Fields of a card that the files beside it must fit."""
 
@@ -157,6 +158,8 @@ def _completed(card: ModelCard, model: FrameNetwork) -> ModelCard:
     if isinstance(model, FrameSegmenter):
         settings |= {"decoder_width": model.decoder_width, "taps": spec.taps}
         settings["decoder"] = model.decoder
+    elif card.classes != getattr(model, "classes", None):
+        raise ModelError("the card has other classes than the network")
     return card.model_copy(update=settings)
 
 
@@ -192,13 +195,13 @@ def load_model(
     Parameters
     ----------
     folder_or_name : path or str
-        A model folder, or the name of a shipped model: ``"demo-cls"``, ``"demo-seg"``.
+        A model folder, or the name of a shipped model, such as ``"demo-cls"``.
     encoder_weights : path, optional
         The encoder's pretrained weights, where the folder does not hold them; they must be
         those that the card names.
     weights_folder : path, optional
         Of the store of pretrained weights, where those that the card names are looked for if
-        no file is given.
+        no file is given; those that come with the package are always found.
 
     Returns
     -------
@@ -239,7 +242,7 @@ def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifi
         load_pretrained(encoder.trunk, weights)
     with torch.device("meta"):
         if card.task == "cls":
-            return FrameClassifier(encoder)
+            return FrameClassifier(encoder, card.classes)
         try:
             return FrameSegmenter(encoder, card.decoder_width, card.decoder)
         except ModelError as error:
@@ -254,7 +257,8 @@ def _weights(
     if wanted == "own":
         return None
     weights = None if given is None else Path(given)
-    if weights is None and store is not None and wanted is not None:
+    if weights is None and wanted is not None:
+        store = SHIPPED if store is None else store
         weights = WeightsStore(store).find(wanted.sha256)
     if weights is None:
         name = "which it does not name" if wanted is None else wanted.name

@@ -1,10 +1,13 @@
 """The two networks: a frame's quality and a frame's abdomen."""
 
+from collections.abc import Sequence
 from typing import Self
 
 from torch import Tensor, nn
 
 from fetal_iqa_models.cards import DecoderName, LoraSettings, ModelCard, Resize, Task
+from fetal_iqa_models.class_head import ClassHead
+from fetal_iqa_models.classes import FrameClass
 from fetal_iqa_models.decoder import MaskDecoder
 from fetal_iqa_models.encoders import Encoder
 from fetal_iqa_models.errors import ModelError, shown
@@ -38,6 +41,11 @@ class FrameNetwork(nn.Module):
         self.card: ModelCard | None = None
         self.hash: str | None = None
 
+    def scores(self, images: Tensor) -> Tensor:
+        """Return all that the network says of frames; here its logits."""
+        logits: Tensor = self(images)
+        return logits
+
     def train(self, mode: bool = True) -> Self:
         """Set training mode; an encoder of which nothing trains stays in evaluation mode.
 
@@ -55,6 +63,13 @@ class FrameClassifier(FrameNetwork):
     Parameters
     ----------
     encoder : Encoder
+    classes : sequence of FrameClass, optional
+        What it tells apart, where that is more than good and not; the head is then a
+        :class:`~fetal_iqa_models.class_head.ClassHead`, and the quality that of the targets.
+
+    Attributes
+    ----------
+    classes : tuple of FrameClass or None
 
     References
     ----------
@@ -63,9 +78,11 @@ class FrameClassifier(FrameNetwork):
 
     task: Task = "cls"
 
-    def __init__(self, encoder: Encoder) -> None:
+    def __init__(self, encoder: Encoder, classes: Sequence[FrameClass] | None = None) -> None:
         super().__init__(encoder)
-        self.head = nn.Linear(encoder.embedding_dim, 1)
+        self.classes = None if classes is None else tuple(classes)
+        dim = encoder.embedding_dim
+        self.head = nn.Linear(dim, 1) if classes is None else ClassHead(dim, classes)
 
     def forward(self, images: Tensor) -> Tensor:
         """Score frames.
@@ -80,6 +97,26 @@ class FrameClassifier(FrameNetwork):
         (N, 1) tensor of logits
         """
         return self.head(self.encoder(images))
+
+    def scores(self, images: Tensor) -> Tensor:
+        """Score frames for each class.
+
+        Parameters
+        ----------
+        images : (N, 3, S, S) float tensor
+
+        Returns
+        -------
+        (N, L) float32 tensor
+            Logits of a softmax over the classes; without classes those of :meth:`forward`, (N, 1).
+        """
+        if isinstance(self.head, ClassHead):
+            return self.head.class_scores(self.encoder(images))
+        return super().scores(images)
+
+    def quality_of(self, scores: Tensor) -> Tensor:
+        """Return what :meth:`forward` gives, (N, 1) logits, from what :meth:`scores` gives."""
+        return self.head.of_targets(scores) if isinstance(self.head, ClassHead) else scores
 
 
 class FrameSegmenter(FrameNetwork):

@@ -55,6 +55,9 @@ class PredictionBatch:
         Of each of :data:`STAGES`; frames are read while the batch before is computed.
     logits : (n,) float32 array or None
         The classifier's output before the temperature; None without one.
+    plane : (n,) int64 array or None
+        Which of the classifier's classes is the most probable, by its place among them; None
+        without a classifier that tells classes apart.
     """
 
     frames: NDArray[np.int64]
@@ -63,6 +66,7 @@ class PredictionBatch:
     masks: NDArray[np.bool_] | None
     seconds: dict[str, float] = field(default_factory=dict)
     logits: NDArray[np.float32] | None = None
+    plane: NDArray[np.int64] | None = None
 
 
 class _StageClock:
@@ -260,9 +264,13 @@ class FramePredictor:
         clock.seconds["read"] = read_seconds
         frames = self._upload(images)
         inputs: dict[_Input, Tensor] = {}
-        quality = logits = area_fraction = masks = None
+        quality = logits = area_fraction = masks = plane = None
         if self._classifier is not None:
-            scores = self._run(self._classifier, frames, inputs, clock)[:, 0]
+            found = self._run(self._classifier, frames, inputs, clock)
+            if found.shape[1] > 1:
+                plane = found.argmax(1).cpu().numpy()
+                found = self._classifier.quality_of(found)
+            scores = found[:, 0]
             logits = scores.cpu().numpy()
             quality = (scores / self._temperature).sigmoid().cpu().numpy()
         if self._segmenter is not None:
@@ -273,7 +281,7 @@ class FramePredictor:
                 area_fraction = covered.float().mean((1, 2)).cpu().numpy()
                 shape = (images.shape[1], images.shape[2])
                 masks = restore_masks(probabilities, shape, self._mask_threshold).cpu().numpy()
-        return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds, logits)
+        return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds, logits, plane)
 
     def _upload(self, images: NDArray[np.uint8]) -> Tensor:
         frames = torch.from_numpy(images)
@@ -288,7 +296,10 @@ class FramePredictor:
         inputs: dict[_Input, Tensor],
         clock: _StageClock,
     ) -> Tensor:
-        """Logits in float32; networks of one kind of encoder share the preprocessed input."""
+        """Logits or scores of classes, in float32.
+
+        Networks of one kind of encoder share the preprocessed input.
+        """
         spec = network.encoder.spec
         key = (spec.image_size, spec.mean, spec.std, network.resize)
         if key not in inputs:
@@ -298,7 +309,7 @@ class FramePredictor:
             clock.stage(network.task),
             torch.autocast(self.device.type, torch.bfloat16, self.precision == "bfloat16"),
         ):
-            return network(inputs[key]).float()
+            return network.scores(inputs[key]).float()
 
 
 def _for_prediction(network: _Network | None) -> _Network | None:

@@ -53,6 +53,22 @@ def _clip(name: str, taps: tuple[int, int, int, int], **row: Any) -> EncoderSpec
     )
 
 
+def _sononet(name: str, **row: Any) -> EncoderSpec:
+    return EncoderSpec(
+        name,
+        "sononet16",
+        PYRAMID,
+        image_size=288,
+        mean=HALF,
+        std=HALF,
+        lora_targets=("conv",),  # every convolution
+        decoder_width=12,
+        shipped=True,
+        licence="Apache-2.0",
+        **row,
+    )
+
+
 _ROWS = (
     _clip(
         "fetalclip",
@@ -148,18 +164,8 @@ _ROWS = (
         mean=HALF,
         std=HALF,
     ),
-    EncoderSpec(
-        "sononet16",  # knows 13 fetal planes; its weights are shipped, see sononet.py
-        "sononet16",
-        PYRAMID,
-        image_size=288,
-        mean=HALF,
-        std=HALF,
-        lora_targets=("conv",),  # every convolution
-        decoder_width=12,
-        shipped=True,
-        licence="Apache-2.0",
-    ),
+    _sononet("sononet16"),  # knows 13 fetal planes; its weights are shipped, see sononet.py
+    _sononet("sononet16-planes", timm_options={"adapted": True}, weights_of="sononet16"),
     EncoderSpec(
         "swin-demo",  # windows learn from little and cost little: small enough to be bundled
         "swin_tiny_patch4_window7_224",

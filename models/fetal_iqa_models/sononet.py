@@ -55,14 +55,22 @@ class SonoNet(nn.Module):
     """The published network, with the interface of a timm trunk.
 
     Its classes stay: :meth:`class_map` and :meth:`plane_probabilities`. An embedding is the mean
-    of the deepest map over the sector, 128 numbers.
+    of the deepest map over the sector, 128 numbers; or of the map that its own classifier sees,
+    64 numbers, of which the scores of the planes are a linear function.
+
+    Parameters
+    ----------
+    adapted : bool
+        The latter.
     """
 
     num_classes = 0
-    num_features = head_hidden_size = STAGES[-1][0]
+    num_features = STAGES[-1][0]
 
-    def __init__(self) -> None:
+    def __init__(self, adapted: bool = False) -> None:
         super().__init__()
+        self._adapted = adapted
+        self.head_hidden_size = ADAPTED if adapted else self.num_features
         self.stages = nn.ModuleList()
         inputs = 1
         for channels, depth in STAGES:
@@ -79,9 +87,10 @@ class SonoNet(nn.Module):
         self.default_cfg = {"classifier": "classifier"}  # no tensor is called so: none is left out
 
     def forward(self, images: Tensor) -> Tensor:
-        """Embed (N, 3, H, W) images, normalised to -1 to 1, as (N, 128)."""
+        """Embed (N, 3, H, W) images, normalised to -1 to 1, as (N, 128) or (N, 64)."""
         maps, sector = self._maps(images)
-        return _mean_over(maps[-1], sector)
+        deepest: Tensor = self.adaptation[0](maps[-1]) if self._adapted else maps[-1]
+        return _mean_over(deepest, sector)
 
     def class_map(self, images: Tensor) -> Tensor:
         """Score every place for every plane: (N, 14, H / 16, W / 16) logits."""
@@ -165,4 +174,4 @@ def sononet16(pretrained: bool = False, **options: Any) -> SonoNet:
     """Build SonoNet16 at random, as timm calls it; its weights are loaded by ``load_encoder``."""
     if pretrained:
         raise ValueError("timm has no weights of SonoNet; use load_encoder")
-    return SonoNet()
+    return SonoNet(adapted=bool(options.get("adapted", False)))

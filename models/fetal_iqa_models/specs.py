@@ -83,6 +83,8 @@ class EncoderSpec:
         None where there are no published weights: the encoder is trained by whoever uses it.
     shipped : bool
         The weights come with the package.
+    weights_of : str or None
+        The encoder whose weights these are, where it is another row.
     licence : str
         Of the published weights.
     """
@@ -98,6 +100,7 @@ class EncoderSpec:
     decoder_width: int = 24
     source: WeightsSource | None = None
     shipped: bool = False
+    weights_of: str | None = None
     licence: str = "none published"
 
     @property

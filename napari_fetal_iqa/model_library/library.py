@@ -8,7 +8,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetal_iqa_models.cards import DEMO_MODELS, ModelCard, model_hash, model_id
+from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.cards import ModelCard, model_hash, model_id
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.hold_out import doubtful, is_worse
 from napari_fetal_iqa.model_library.in_use import (
@@ -54,7 +55,7 @@ class ModelEntry:
     @property
     def shipped(self) -> bool:
         """Whether the model comes with the program."""
-        return self.reference in DEMO_MODELS
+        return self.reference in BUILT_IN
 
 
 class ModelLibrary:
@@ -80,7 +81,7 @@ class ModelLibrary:
         once = filter(os.path.isdir, self._history.references())
         in_use = {locate(reference) for reference in used}
         found: dict[Path, str] = {}
-        for reference in (*DEMO_MODELS, *self._kept(), *used, *once):
+        for reference in (*BUILT_IN, *self._kept(), *used, *once):
             found.setdefault(locate(reference), reference)
         return [_entry(reference, place in in_use) for place, reference in found.items()]
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.cards import ModelCard
 from fetal_iqa_models.errors import ModelError, printable
 from fetal_iqa_models.registry import encoder_spec
@@ -21,8 +22,10 @@ IN_USE = "in use"
 _LONGEST_TEXT = 500  # a card may have a megabyte of them
 
 
-def good_for(card: ModelCard) -> str:
+def good_for(card: ModelCard, reference: str = "") -> str:
     """Say in one line which frames a model knows, and what it must not be used for."""
+    if reference in BUILT_IN:
+        return BUILT_IN[reference].good_for
     if card.demo:
         return "simulated sweeps (phantoms), to try the program; not for clinical use"
     frames = card.training.get("frames")
@@ -56,7 +59,8 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         "kept": "comes with the program" if entry.shipped else plain(entry.reference),
         "encoder": f"{plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
-        "good for": good_for(card),
+        "good for": good_for(card, entry.reference),
+        **_tells_apart(card),
         "licence": plain(card.licence),
         "made from": " < ".join(map(_ancestor, line[1:])) or "no other model",
         "data": f"sha256 {card.training_data[:12]}…" if card.training_data else "not recorded",
@@ -68,6 +72,13 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         yield "A demo model, trained on phantoms only: not for clinical use."
     if worse := is_worse(card):
         yield f"It is {worse}."
+
+
+def _tells_apart(card: ModelCard) -> dict[str, str]:
+    if card.classes is None:
+        return {}
+    named = [plain(one.name) + (" (the quality)" if one.target else "") for one in card.classes]
+    return {"tells apart": ", ".join(named)}
 
 
 def fact(name: str, text: str) -> str:

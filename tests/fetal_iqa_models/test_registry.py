@@ -30,7 +30,7 @@ PAPER_BASELINES = {
 
 ARCHITECTURE_ONLY = (
     *("fetalclip", "fetalclip-tiny", "mobilefetalclip", "resnet-demo", "swin-demo"),
-    *("usfm", "ultrasam", "sononet16"),
+    *("usfm", "ultrasam", "sononet16", "sononet16-planes"),
 )
 """Built by timm, with weights that are not timm's."""
 

@@ -127,6 +127,8 @@ class WeightsStore:
         -------
         list of Path
         """
+        if encoder != "*":
+            encoder = encoder_spec(encoder).weights_of or encoder
         digits = source_sha256[:_DIGITS] or "[0-9a-f]" * _DIGITS
         pattern = f"{encoder}-{digits}.safetensors"
         shipped = SHIPPED.glob(pattern) if encoder != "*" or source_sha256 else ()

@@ -5,7 +5,7 @@ from pathlib import Path
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from fetal_iqa_models.cards import DEMO_MODELS
+from fetal_iqa_models.built_in import BUILT_IN
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.settings import Settings, suggested_reviewer
 from napari_fetal_iqa.widgets.forms import ModelForm
@@ -65,6 +65,6 @@ class SettingsPanel(QWidget):
     def _show_models(self, settings: Settings) -> None:
         for name, label in self.models.items():
             reference = getattr(settings, name)
-            folder = reference if reference in DEMO_MODELS else Path(reference).name
+            folder = reference if reference in BUILT_IN else Path(reference).name
             label.setText(shown(folder) if reference else "none")
             label.setToolTip(f"{_DOES[name]}: {shown(reference) if reference else 'none'}")

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from fetal_iqa_models import ModelError, model_hash, model_id
+from fetal_iqa_models.built_in import BUILT_IN
 from napari_fetal_iqa.cli.analyse import given_or_in_use
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.storage import paths
@@ -43,7 +44,8 @@ def test_the_list_says_what_is_here_and_in_use(run, make_model):
     assert run("models", "use", "outline")[0] == 0
     code, out, err = run("models", "list")
     assert (code, err) == (0, "")
-    header, demo_cls, demo_seg, mine, outlines = out.splitlines()
+    header, demo_cls, demo_seg, *others, mine, outlines = out.splitlines()
+    assert len(others) == len(BUILT_IN) - 2
     assert header.split() == ["id", "name", "parent", "hold-out"]
     assert demo_cls.startswith("*  cls-")
     assert demo_cls.endswith("demo")
@@ -58,7 +60,7 @@ def test_a_damaged_folder_is_one_line_of_the_list(run, make_model):
     (folder / "model.json").write_text("{")
     code, out, _ = run("models", "list")
     assert code == 0
-    assert out.count("\n") == 4
+    assert out.count("\n") == len(BUILT_IN) + 2
     assert "broken    damaged: " in out
     code, out, err = run("models", "show", "broken")
     assert (code, out) == (1, "")
@@ -122,9 +124,9 @@ def test_a_demo_model_is_shown_to_be_one(run):
 def test_json_is_for_programs(run, make_model):
     folder, child = make_model("mine", parent="demo-cls", metrics=WORSE)
     entries = json.loads(run("models", "list", "--json")[1])
-    assert [entry["reference"] for entry in entries] == ["demo-cls", "demo-seg", str(folder)]
-    assert entries[2]["hold_out"] == {"parent": 0.8, "child": 0.75}
-    assert entries[2]["worse"].startswith("worse than")
+    assert [entry["reference"] for entry in entries] == [*BUILT_IN, str(folder)]
+    assert entries[-1]["hold_out"] == {"parent": 0.8, "child": 0.75}
+    assert entries[-1]["worse"].startswith("worse than")
     shown = json.loads(run("models", "show", child, "--json")[1])
     assert shown["lineage"] == [model_hash(folder), model_hash("demo-cls")]
     assert shown["card"]["name"] == "mine"

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from fetal_iqa_models import ModelCard, ModelError, model_hash
+from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.taught import Taught
 from napari_fetal_iqa.model_library.hold_out import NOT_JUDGED, HoldOut, hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import reference_in_use
@@ -46,13 +47,13 @@ def names(library):
 
 
 def test_at_first_there_are_the_shipped_models_and_they_are_in_use(library):
-    assert names(library) == ["demo-cls", "demo-seg"]
+    assert names(library) == list(BUILT_IN)
     for entry in library.entries():
         assert entry.shipped
-        assert entry.in_use
         assert entry.damaged is None
         assert entry.id == f"{entry.card.task}-{entry.hash[:4]}"
-        assert entry.card.demo
+        assert entry.card.task == BUILT_IN[entry.reference].task
+        assert entry.in_use is entry.card.demo is entry.reference.startswith("demo-")
 
 
 def test_what_the_trainer_wrote_is_listed(library, kept):
@@ -66,7 +67,7 @@ def test_what_the_trainer_wrote_is_listed(library, kept):
 def test_half_written_folders_and_stray_files_are_not_listed(library, kept):
     kept(".mine.1234")
     (paths.models() / "notes.txt").write_text("mine is the good one")
-    assert names(library) == ["demo-cls", "demo-seg"]
+    assert names(library) == list(BUILT_IN)
     with pytest.raises(ModelError, match="no such model"):
         library.find(str(paths.models() / ".mine.1234"))
 
@@ -114,7 +115,7 @@ def test_a_damaged_folder_is_listed_as_such_and_hides_no_other(library, kept, da
         library.use(library.find("broken"))
     assert reference_in_use("cls") == "demo-cls"
     library.delete(library.find("broken"))
-    assert names(library)[2:] == ["sound"]
+    assert names(library)[len(BUILT_IN) :] == ["sound"]
 
 
 def test_a_model_lacks_no_file_that_its_card_speaks_of(library, kept):
@@ -491,7 +492,7 @@ def test_a_deleted_model_is_gone(library, kept):
     kept("other", content="other")
     library.delete(library.find("mine"))
     assert not folder.exists()
-    assert names(library)[2:] == ["other"]
+    assert names(library)[len(BUILT_IN) :] == ["other"]
     assert [path.name for path in paths.models().iterdir()] == ["other"]
 
 
@@ -502,7 +503,7 @@ def test_a_kill_in_the_middle_of_a_deletion_leaves_no_half_model(library, kept, 
         patch.setattr(shutil, "rmtree", killed)
         with pytest.raises(KeyboardInterrupt):
             library.delete(library.find("mine"))
-    assert names(library)[2:] == ["other"]
+    assert names(library)[len(BUILT_IN) :] == ["other"]
     library.delete(library.find("other"))
     assert list(paths.models().iterdir()) == []
 
@@ -534,7 +535,7 @@ def test_ancestors_may_go_when_their_child_is_no_longer_in_use(library, kept):
     library.use(library.find("second"))
     library.rollback("cls")
     library.delete(library.find("first"))
-    assert names(library)[2:] == ["second"]
+    assert names(library)[len(BUILT_IN) :] == ["second"]
 
 
 def test_a_model_that_settings_use_for_the_wrong_task_is_not_deleted(library, kept):
@@ -567,7 +568,7 @@ def test_a_deletion_that_the_disk_refuses_is_one_line(library, kept, monkeypatch
         patch.setattr(shutil, "rmtree", lambda *_, **__: None)
         with pytest.raises(ModelError, match="not all files are gone"):
             library.delete(library.find("mine"))
-    assert names(library) == ["demo-cls", "demo-seg"]
+    assert names(library) == list(BUILT_IN)
 
 
 def test_a_library_may_lie_anywhere(tmp_path):
@@ -581,7 +582,7 @@ def test_a_library_may_lie_anywhere(tmp_path):
 def test_the_list_needs_no_torch_and_no_qt():
     code = (
         "import sys; from napari_fetal_iqa.model_library.library import ModelLibrary; "
-        "assert len(ModelLibrary().entries()) == 2; "
+        f"assert len(ModelLibrary().entries()) == {len(BUILT_IN)}; "
         "assert not {'torch', 'qtpy', 'napari'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True, env=dict(os.environ))

@@ -1,0 +1,46 @@
+"""The models that come with the package: a table; torch-free."""
+
+from dataclasses import dataclass
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+_PACKAGE = Path(str(resources.files("fetal_iqa_models")))
+
+
+@dataclass(frozen=True)
+class BuiltInModel:
+    """A model that is known by a name, in place of a folder.
+
+    Parameters
+    ----------
+    name : str
+    task : "cls" or "seg"
+    folder : Path
+    good_for : str
+        Which frames it knows, and what it must not be used for; in one line.
+    """
+
+    name: str
+    task: Literal["cls", "seg"]
+    folder: Path
+    good_for: str
+
+
+_PHANTOMS = "simulated sweeps (phantoms), to try the program; not for clinical use"
+
+BUILT_IN = {
+    row.name: row
+    for row in (
+        BuiltInModel("demo-cls", "cls", _PACKAGE / "demo" / "cls", _PHANTOMS),
+        BuiltInModel("demo-seg", "seg", _PACKAGE / "demo" / "seg", _PHANTOMS),
+        BuiltInModel(
+            "sononet-cls",
+            "cls",
+            _PACKAGE / "shipped" / "sononet-cls",
+            "standard planes of hospital scanners, each of which it names; not validated on blind "
+            "sweeps, of which it may take every frame for background; not for clinical use",
+        ),
+    )
+}
+"""By name, in the order in which they are listed."""

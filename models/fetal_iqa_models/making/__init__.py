@@ -1,0 +1,1 @@
+"""Models that are made without any training, of what others published."""
