@@ -127,6 +127,7 @@ class Analyser:
             quality=_joined([part.quality for part in parts]),
             area_fraction=_joined([part.area_fraction for part in parts]),
             masks=_joined([part.masks for part in parts]),
+            plane=_joined([part.plane for part in parts]),
             seconds=seconds,
         )
         return self._with_device(measured(batch, images, spacing_mm, field_of_view))
@@ -164,6 +165,7 @@ def measured(
         ac_mm=ac_mm,
         non_black=np.array([bool(np.any(image)) for image in images]),
         seconds={**batch.seconds, "measure": time.perf_counter() - started},
+        plane=batch.plane,
     )
 
 

@@ -99,6 +99,8 @@ def _read(path: Path, sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | No
             raise ValueError("not what was written")
         if json.loads(facts["made"]) != _made(sweep, setup):
             return None
+        if setup.planes and "planes" not in tensors:
+            return None
         computed = json.loads(facts["computed"])
         return _analysis(sweep, setup, tensors, computed)
     except FileNotFoundError:
@@ -150,6 +152,7 @@ def _tensors(analysis: Analysis) -> dict[str, NDArray]:
         "lit": analysis.non_black,  # the field's name on disk since the first version
         "mask_codes": np.frombuffer(b"".join(codes), np.uint8),
         "mask_ends": np.cumsum([len(code) for code in codes]),
+        **({"planes": analysis.planes} if analysis.setup.planes else {}),
     }
 
 
@@ -183,6 +186,7 @@ def _analysis(
             ac_mm=tensors["ac_mm"][known],
             non_black=tensors["lit"][known],
             seconds=dict(computed["seconds"]),  # type: ignore[call-overload]
+            plane=tensors["planes"][known] if setup.planes else None,
         )
     )
     return analysis

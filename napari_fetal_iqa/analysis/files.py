@@ -23,7 +23,10 @@ from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.version import TOOL_VERSION
 
-COLUMNS = ("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm")
+COLUMNS = (
+    *("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm"),
+    "plane",  # later columns are added at the end
+)
 NOTICE = "Research software, not a medical device."
 DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
 
@@ -120,6 +123,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "gestational_age_weeks": None if weeks is None else round(weeks, 2),
         "gestational_age": None if weeks is None else format_gestational_age(weeks),
         "positive_frames": int((analysis.labels() == 1).sum()),
+        "planes": _planes(analysis),
         "thresholds": {
             "quality": analysis.setup.thresholds.quality,
             "area_fraction": analysis.setup.thresholds.area,
@@ -130,6 +134,14 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "notice": " ".join(notices(analysis)),
         "spacing_note": sweep.spacing_note,
     }
+
+
+def _planes(analysis: Analysis) -> dict[str, int] | None:
+    """Count the frames of each class; None where the classifier tells none apart."""
+    if not analysis.setup.planes:
+        return None
+    named = [analysis.plane(frame) for frame in range(len(analysis.sweep))]
+    return {plane: named.count(plane) for plane in analysis.setup.planes}
 
 
 def made_from(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, Any]:
@@ -164,6 +176,7 @@ def _frames_csv(analysis: Analysis) -> str:
             _number(analysis.area_fraction[frame], 5),
             labels[frame] if analysis.computed[frame] else "",
             _number(analysis.ac_mm[frame], 2),
+            analysis.plane(frame),
         ]
         table.writerow(map(csv_cell, cells))
     return text.getvalue()

@@ -49,6 +49,7 @@ class ChosenModels:
             ),
             device=device,
             precision=precision,
+            planes=tuple(one.name for one in (self.cls.card.classes or ())) if self.cls else (),
         )
 
 

@@ -13,6 +13,7 @@ from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
 NOT_COMPUTED = -1
+NO_PLANE = -1
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,8 @@ class AnalysisSetup:
     thresholds : Thresholds
     device, precision : str
         As ``"cuda"`` and ``"bfloat16"``.
+    planes : tuple of str
+        The classes that the classifier tells apart, in words; none where it only scores.
     """
 
     cls_model: ModelRef | None = None
@@ -68,6 +71,7 @@ class AnalysisSetup:
     thresholds: Thresholds = field(default_factory=Thresholds)
     device: str = "cpu"
     precision: str = "float32"
+    planes: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -101,6 +105,9 @@ class FrameResults:
         Time spent by stage.
     device, precision : str or None
         Where these frames were computed, if it is known.
+    plane : (n,) int array or None
+        Which of the classifier's classes is the most probable, by its place in the setup's
+        ``planes``; None where it only scores.
     """
 
     frames: NDArray[np.int64]
@@ -112,6 +119,7 @@ class FrameResults:
     seconds: dict[str, float]
     device: str | None = None
     precision: str | None = None
+    plane: NDArray[np.integer] | None = None
 
 
 class Analysis:
@@ -129,6 +137,9 @@ class Analysis:
         nan where not computed.
     ac_mm : (T,) float64
         nan where there is no mask or no spacing.
+    planes : (T,) int16
+        Most probable class of each frame, by its place in the setup's ``planes``; -1 where none
+        is known.
     computed, non_black : (T,) bool
         Frames that are done; frames that show anything at all.
     seconds : dict
@@ -143,6 +154,7 @@ class Analysis:
         self.quality = np.full(n_frames, np.nan, np.float32)
         self.area_fraction = np.full(n_frames, np.nan, np.float32)
         self.ac_mm = np.full(n_frames, np.nan)
+        self.planes = np.full(n_frames, NO_PLANE, np.int16)
         self.computed = np.zeros(n_frames, bool)
         self.non_black = np.zeros(n_frames, bool)
         self._masks: dict[int, bytes] = {}
@@ -157,6 +169,8 @@ class Analysis:
         frames = results.frames
         if results.quality is not None:
             self.quality[frames] = results.quality
+        if results.plane is not None:
+            self.planes[frames] = results.plane
         if results.area_fraction is not None and results.masks is not None:
             self.area_fraction[frames] = results.area_fraction
             self._masks.update(zip(frames.tolist(), results.masks, strict=True))
@@ -176,6 +190,15 @@ class Analysis:
         scores = (float(self.quality[frame]), float(self.area_fraction[frame]))
         quality, area = (score if np.isfinite(score) else None for score in scores)
         return quality, area
+
+    def plane(self, frame: int) -> str:
+        """Return the class that a frame most probably is of, in words; empty where none is known.
+
+        Nothing is said of a black frame.
+        """
+        place = int(self.planes[frame])
+        known = self.non_black[frame] and 0 <= place < len(self.setup.planes)
+        return self.setup.planes[place] if known else ""
 
     def speakers(self, frames: Sequence[int], *which: str) -> str | None:
         """Name the models whose results of all these frames are there, by id and hash.

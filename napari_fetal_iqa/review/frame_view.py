@@ -29,6 +29,9 @@ class FrameView:
         The models' scores; None where not computed.
     label : Label or None
     label_source, mask_source : Source
+    plane : str or None
+        What the classifier takes the frame for, in a word; empty where that is not known, None
+        where the classifier tells no planes apart.
     measure : callable
         Gives the measurement of the mask that counts, the expert's, else the model's; or in a few
         words why it is not measured.
@@ -43,6 +46,7 @@ class FrameView:
     label_source: Source
     mask_source: Source
     measure: Callable[[], AbdomenMeasurement | str]
+    plane: str | None = None
 
     @cached_property
     def _measured(self) -> AbdomenMeasurement | str:

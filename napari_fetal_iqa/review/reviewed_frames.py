@@ -129,7 +129,13 @@ class ReviewedFrames:
             label_source=label_source,
             mask_source=self.mask_source(frame),
             measure=partial(self._measure, frame),
+            plane=self._plane(frame),
         )
+
+    def _plane(self, frame: int) -> str | None:
+        if self.analysis is None or not self.analysis.setup.planes:
+            return None
+        return self.analysis.plane(frame)
 
     def models_mask(self, frame: int) -> NDArray[np.bool_] | None:
         """Return the model's mask of a frame, (H, W), whoever corrected it; None without one."""

@@ -72,6 +72,12 @@ class FramePanel(QWidget):
         self.place.setToolTip("Sweep and frame in it; in brackets the frame of the whole volume")
         self.quality = ScoreBar()
         self.quality.setToolTip("CLS score: how surely the frame shows the abdomen, 0 to 1")
+        self.plane = ElidingLabel()
+        self.plane.setTextFormat(Qt.TextFormat.PlainText)
+        self.plane.setToolTip(
+            "What the CLS model takes this frame for; the quality is how sure it is of the abdomen"
+        )
+        self.plane.hide()
         self.circumference = QLabel()
         # as high as the large figures, so that nothing below it moves while frames go by
         self.circumference.setText(_LARGE.format("AC"))
@@ -89,6 +95,7 @@ class FramePanel(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.addWidget(self.place)
         column.addWidget(self.quality)
+        column.addWidget(self.plane)
         column.addWidget(self.circumference)
         column.addWidget(self.diameters)
         column.addLayout(self._label_row())
@@ -163,12 +170,19 @@ class FramePanel(QWidget):
         known = view.quality is not None
         unknown = f"Quality {_MOVING}" if looking else "Quality: not computed"
         self.quality.show_score(view.quality, f"Quality {view.quality:.2f}" if known else unknown)
+        self._show_plane(view.plane)
         self._check(view.label)
+
+    def _show_plane(self, plane: str | None) -> None:
+        """Say which plane it is; the line is there for as long as the model names planes."""
+        self.plane.setText(f"Plane: {plane or '–'}")
+        self.plane.setVisible(plane is not None)
 
     def show_nothing(self) -> None:
         """Show nothing of the frame before, which was of another sweep."""
         self.place.setText(_MOVING)
         self.quality.show_score(None, f"Quality {_MOVING}")
+        self._show_plane(None)
         self._check(None)
         self.show_moving()
 

@@ -132,7 +132,9 @@ def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
     rows = list(csv.DictReader((tmp_path / "out" / "frames.csv").open()))
     assert list(rows[0]) == [
         "frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm",
+        "plane",
     ]  # fmt: skip
+    assert {row["plane"] for row in rows} == {""}
     assert len(rows) == 60
     assert (rows[25]["frame"], rows[25]["sweep"], rows[25]["frame_in_sweep"]) == ("25", "1", "5")
     assert float(rows[25]["quality"]) == pytest.approx(analysis.quality[25], abs=1e-4)
