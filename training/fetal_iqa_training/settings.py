@@ -13,6 +13,7 @@ Strategy = Literal["lora", "linear", "full"]
 RateSchedule = Literal["constant", "cosine"]
 Precision = Literal["auto", "bf16", "fp32"]
 Recipe = Literal["ours", "published"]
+AugmentationName = Literal["paper", "cheap-probe"]
 Part = Literal["training", "validation", "test"]
 LoggerName = Literal["tensorboard", "mlflow", "wandb"]
 OwnPart = Literal["training", "validation", "test", "all"]
@@ -97,6 +98,9 @@ class FitSettings(RunSettings):
     fresh_copies : bool
         Make them anew in each epoch, at the network's size, and not once before resizing, as the
         paper does.
+    augmentation : {"paper", "cheap-probe"}
+        What copies look like: moved frames in another light, or what a cheap probe makes of a
+        clean image (:mod:`fetal_iqa_training.transforms.cheap_probe`), which is made anew.
     validation_share, test_share : float
         Of the subjects.
     split_seed : int, optional
@@ -114,9 +118,17 @@ class FitSettings(RunSettings):
     epochs: int = Field(5, ge=1)
     copies: int = Field(2, ge=0)
     fresh_copies: bool = False
+    augmentation: AugmentationName = "paper"
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
     split_seed: int | None = Field(None, ge=0)
+
+    @field_validator("augmentation")
+    @classmethod
+    def _cheap_probe_is_fresh(cls, name: AugmentationName, info: ValidationInfo) -> str:
+        if name != "paper" and not info.data.get("fresh_copies"):
+            raise ValueError(f"copies by {name} are made anew in each epoch: add --fresh-copies")
+        return name
 
     @field_validator("recipe")
     @classmethod

@@ -30,7 +30,13 @@ from fetal_iqa_training.cli.reporting import command_line, finish, report_done, 
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.processes import under_torchrun
 from fetal_iqa_training.progress import JsonLines
-from fetal_iqa_training.settings import FitSettings, RateSchedule, Recipe, Strategy
+from fetal_iqa_training.settings import (
+    AugmentationName,
+    FitSettings,
+    RateSchedule,
+    Recipe,
+    Strategy,
+)
 from napari_fetal_iqa.storage import paths
 
 
@@ -83,6 +89,13 @@ def fit(
     ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
     fresh_copies: FreshCopies = False,
+    augmentation: Annotated[
+        AugmentationName,
+        typer.Option(
+            help="What copies look like: as in the paper, or (cheap-probe, with --fresh-copies) "
+            "what a cheap probe makes of a clean scanner's image."
+        ),
+    ] = "paper",
     class_weights: ClassWeights = None,
     logger: LoggerOption = None,
     config: ConfigOption = None,
@@ -161,6 +174,7 @@ def fit(
         gradient_clip=gradient_clip,
         copies=copies,
         fresh_copies=fresh_copies,
+        augmentation=augmentation,
         validation_share=validation_share,
         test_share=test_share,
         workers=workers,

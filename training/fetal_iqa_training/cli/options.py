@@ -13,7 +13,11 @@ _S = TypeVar("_S", bound=BaseModel)
 
 Data = Annotated[
     Path,
-    typer.Option(help="Data set folder in the layout of ACOUSLIC-AI or HC18.", show_default=False),
+    typer.Option(
+        help="Data set folder in the layout of ACOUSLIC-AI, HC18, FOCUS or standard planes, or a "
+        "collection of such folders.",
+        show_default=False,
+    ),
 ]
 Out = Annotated[
     Path, typer.Option(help="Model folder to make; must not exist.", show_default=False)

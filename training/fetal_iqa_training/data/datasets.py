@@ -6,8 +6,13 @@ from pathlib import Path
 
 from pydantic import JsonValue
 
+from fetal_iqa_training.data.chests import MARK, chest_cases
+from fetal_iqa_training.data.collection import collected_folders, is_collection, of_part
 from fetal_iqa_training.data.hc18 import find_table, outlined_cases
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, acouslic_cases
+from fetal_iqa_training.data.outlined_planes import plane_cases
+from fetal_iqa_training.data.planes import has_planes
+from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.storage.paths import read_small_text
 
 ORIGIN = "origin.json"
@@ -29,17 +34,41 @@ def list_annotated(folder: Path, only: Collection[str] | None = None) -> tuple[A
     Parameters
     ----------
     folder : Path
-        In the layout of ACOUSLIC-AI (sweeps with masks, which phantoms have too) or of HC18
-        (single images with a drawn outline each).
+        In the layout of ACOUSLIC-AI (sweeps with masks, which phantoms have too), of HC18 (single
+        images with a drawn outline each), of FOCUS (chests) or of standard planes; or a
+        collection of such folders.
     only : collection of str, optional
         Names of the cases to list, where there are such; the others may be damaged.
 
     Raises
     ------
     SweepError, TrainingError
-        Where the folder is in neither layout, or something in it is missing.
+        Where the folder is in no such layout, or something in it is missing.
     """
-    table = find_table(folder)
-    if table is None:
-        return acouslic_cases(folder, only)
-    return outlined_cases(table, only)
+    if is_collection(folder):
+        return _collected(folder, only)
+    if (table := find_table(folder)) is not None:
+        return outlined_cases(table, only)
+    listed = folder / "annotations.csv"
+    if listed.is_file() and MARK in read_head(listed):
+        return chest_cases(listed, only)
+    if has_planes(folder):
+        return plane_cases(folder, only)
+    return acouslic_cases(folder, only)
+
+
+def read_head(table: Path) -> str:
+    """Return the first line of a table."""
+    with table.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(10_000)
+
+
+def _collected(folder: Path, only: Collection[str] | None) -> tuple[AnnotatedCase, ...]:
+    found: dict[str, AnnotatedCase] = {}
+    for place, part in collected_folders(folder):
+        for case in of_part(list_annotated(place, only), place, part):
+            if found.setdefault(case.name, case) is not case:
+                raise TrainingError(
+                    f"{folder}: two of its data sets have a case {case.name[:50]!r}; leave one away"
+                )
+    return tuple(found.values())

@@ -18,6 +18,9 @@ from fetal_iqa_training.transforms.augmentation import Augmentation
 Example = tuple[Tensor, Tensor, bool]
 """Frame (S, S) uint8, mask (S, S) bool, positive."""
 
+MakeCopy = Callable[[NDArray[np.uint8], NDArray[np.bool_], int], tuple[Tensor, Tensor]]
+"""Frame, mask and seed to a copy's frame and mask."""
+
 _CHUNK = 32
 """Frames resized at once: all 140 of a sweep of full size would take 300 MB as float32."""
 
@@ -201,11 +204,12 @@ class FrameDataset(Dataset[Example]):
     Parameters
     ----------
     frame_set : FrameSet
-    augmentation : Augmentation
-        Used where a sample has a seed.
+    augmentation : callable
+        Makes the copy where a sample has a seed; see
+        :class:`~fetal_iqa_training.transforms.augmentation.Augmentation`.
     """
 
-    def __init__(self, frame_set: FrameSet, augmentation: Augmentation | None = None) -> None:
+    def __init__(self, frame_set: FrameSet, augmentation: MakeCopy | None = None) -> None:
         self._set = frame_set
         self._augmentation = augmentation or Augmentation()
 

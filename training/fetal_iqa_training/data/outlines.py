@@ -14,8 +14,11 @@ from dataclasses import dataclass
 from math import radians
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from fetal_iqa_training.errors import TrainingError
-from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter, to_axes
 
 SHIPPED = Path(__file__).parents[1] / "outlines" / "abdomens.csv"
 """Outlines of the abdomens of FETAL_PLANES_DB, drawn by engineers; CC BY 4.0."""
@@ -52,14 +55,22 @@ class PlaneEllipse:
         """In pixels, by Ramanujan's first formula."""
         return ramanujan_perimeter(self.a, self.b)
 
+    def mask(self, shape: tuple[int, int]) -> NDArray[np.bool_]:
+        """Return the pixels of a (H, W) image that lie inside, as a bool array."""
+        rows, columns = np.ogrid[: shape[0], : shape[1]]
+        u, v = to_axes((self.a, self.b), self.angle_rad, columns - self.cx, rows - self.cy)
+        return np.asarray(u**2 + v**2 <= 1)
 
-def read_outlines(path: Path | None = None) -> dict[str, PlaneEllipse]:
+
+def read_outlines(path: Path | None = None, which: str | None = None) -> dict[str, PlaneEllipse]:
     """Read a table of outlines; of a file that was outlined several times, the first pass.
 
     Parameters
     ----------
     path : Path, optional
         By default the outlines that come with the program.
+    which : str, optional
+        The pass to read instead: ``"2"`` for those that were drawn again, blind to the first.
 
     Returns
     -------
@@ -81,7 +92,7 @@ def read_outlines(path: Path | None = None) -> dict[str, PlaneEllipse]:
         raise TrainingError(f"{path}: expected a column {min(lacking)!r}; get the table anew")
     passes: dict[str, tuple[str, PlaneEllipse]] = {}
     for number, line in enumerate(reader, start=2):
-        if not line["a"]:
+        if not line["a"] or (which is not None and line["pass"] != which):
             continue
         try:
             ellipse = PlaneEllipse(*(float(line[name]) for name in COLUMNS[2:7]))

@@ -77,6 +77,11 @@ class PlaneImage:
     part: str = ""
 
 
+def has_planes(folder: Path) -> bool:
+    """Whether a folder has a list in one of the three layouts."""
+    return any((folder / name).is_file() for name in (_EXPORT, _SPANISH, _AFRICAN))
+
+
 def read_planes(folder: Path) -> tuple[PlaneImage, ...]:
     """List the images of a folder in one of the three layouts.
 

@@ -58,6 +58,7 @@ from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.transforms.augmentation import PAPER
+from fetal_iqa_training.transforms.cheap_probe import CheapProbe
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -291,7 +292,8 @@ def _train(
         sampler = EveryFrame(len(frames) * (1 + len(frames.copies)), 0, settings.seed)
     else:
         learner = FrameLearner(network, settings)
-        training, looked_at = FrameDataset(frames, PAPER), FrameDataset(validation)
+        change = CheapProbe() if settings.augmentation == "cheap-probe" else PAPER
+        training, looked_at = FrameDataset(frames, change), FrameDataset(validation)
         sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
     run_training(

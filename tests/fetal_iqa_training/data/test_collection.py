@@ -1,0 +1,146 @@
+"""Data sets of single images, and several data sets as one."""
+
+import csv
+import json
+
+import numpy as np
+import pytest
+from fetal_iqa_training.data import outlined_planes
+from fetal_iqa_training.data.collection import Part, write_collection
+from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.labelled_frames import frames_of
+from fetal_iqa_training.data.outlines import COLUMNS, PlaneEllipse, read_outlines
+from fetal_iqa_training.data.split import listed_cases
+from fetal_iqa_training.errors import TrainingError
+from PIL import Image
+from skimage.draw import ellipse
+
+from napari_fetal_iqa.geometry.biometry import measure_abdomen
+
+PLANES = ["file", "subject", "plane", "us_machine", "original_width", "original_height"]
+CHESTS = ["file", "split", "width", "height", "thorax_cx", "thorax_cy", "thorax_a", "thorax_b"]
+CHESTS += ["thorax_angle_deg", "subject"]
+
+
+def write_table(path, columns, rows):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([columns, *rows])
+
+
+def write_image(path, size=(64, 64)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    pixels = np.random.default_rng(len(str(path))).integers(50, 200, size[::-1]).astype(np.uint8)
+    Image.fromarray(pixels).save(path)
+
+
+@pytest.fixture
+def planes(tmp_path, monkeypatch):
+    """Stretched planes: two abdomens, one of which has an outline, and a brain."""
+    folder = tmp_path / "planes"
+    rows = [
+        ["one.png", "7", "Fetal abdomen", "A", 120, 80],
+        ["untold.png", "8", "Fetal abdomen", "A", 120, 80],
+        ["brain.png", "9", "Fetal brain", "B", 120, 80],
+    ]
+    write_table(folder / "annotations.csv", PLANES, rows)
+    for row in rows:
+        write_image(folder / "images" / row[0])
+    table = tmp_path / "outlines.csv"
+    lines = [
+        ["one.png", "7", 60, 40, 30, 20, 25, 1, ""],
+        ["one.png", "7", 61, 40, 30, 20, 25, 2, ""],
+        ["untold.png", "8", "", "", "", "", "", 1, "no edge"],
+    ]
+    write_table(table, COLUMNS, lines)
+    monkeypatch.setattr(outlined_planes, "read_outlines", lambda: read_outlines(table))
+    return folder
+
+
+@pytest.fixture
+def chests(tmp_path):
+    folder = tmp_path / "chests"
+    rows = [
+        ["training/images/001.png", "training", 60, 50, 30, 25, 20, 15, 0, "7"],
+        ["testing/images/001.png", "testing", 60, 50, 30, 25, 20, 15, 0, ""],
+    ]
+    write_table(folder / "annotations.csv", CHESTS, rows)
+    for row in rows:
+        write_image(folder / row[0], (60, 50))
+    return folder
+
+
+def test_an_outline_is_the_ellipse_that_others_draw():
+    mask = PlaneEllipse(60.0, 40.0, 30.0, 20.0, 25.0).mask((80, 120))
+    expected = np.zeros((80, 120), bool)
+    # scikit-image turns the other way round
+    expected[ellipse(40, 60, 20, 30, (80, 120), rotation=-np.deg2rad(25))] = True
+    assert (mask ^ expected).sum() <= 0.02 * expected.sum()
+    measured = measure_abdomen(mask, (1.0, 1.0))
+    assert measured.angle_deg == pytest.approx(25, abs=2)
+
+
+def test_a_plane_is_an_abdomen_with_its_outline_or_none(planes):
+    cases = list_annotated(planes)
+    assert [(case.name, case.subject_id) for case in cases] == [("one", "7"), ("brain", "9")]
+    abdomen, brain = frames_of(cases)
+    assert abdomen.frames.shape == abdomen.masks.shape == (1, 80, 120)  # the stretch is undone
+    assert abdomen.positive.all()
+    assert abdomen.masks.sum() == pytest.approx(np.pi * 30 * 20, rel=0.02)
+    assert not brain.positive.any()
+    assert not brain.masks.any()
+
+
+def test_the_second_pass_is_kept_apart(planes):
+    table = planes.parent / "outlines.csv"
+    assert read_outlines(table)["one.png"] == PlaneEllipse(60, 40, 30, 20, 25)
+    assert "untold.png" not in read_outlines(table)
+    assert read_outlines(table, "2") == {"one.png": PlaneEllipse(61, 40, 30, 20, 25)}
+
+
+def test_chests_have_the_outline_of_the_ribs(chests):
+    cases = list_annotated(chests)
+    assert [case.subject_id for case in cases] == ["7", "focus-testing-001"]
+    first = next(frames_of(cases))
+    assert first.masks.sum() == pytest.approx(np.pi * 20 * 15, rel=0.02)
+
+
+def test_a_collection_is_one_data_set(planes, chests, tmp_path):
+    folder = tmp_path / "all"
+    parts = [
+        Part(folder=str(planes), subjects="db"),
+        Part(folder="../chests", subjects="db", other_anatomy=True),
+    ]
+    write_collection(folder, parts)
+    cases = list_annotated(folder)
+    assert [case.subject_id for case in cases] == ["db/7", "db/9", "db/7", "db/focus-testing-001"]
+    sources = list(frames_of(cases))
+    assert [source.positive.any() for source in sources] == [True, False, False, False]
+    assert [source.masks.any() for source in sources] == [True, False, False, False]
+    assert [source.subject for source in sources] == [case.subject_id for case in cases]
+
+
+def test_a_subject_of_two_data_sets_is_on_one_side(planes, chests, tmp_path):
+    folder = tmp_path / "all"
+    parts = [Part(folder=str(one), subjects="db") for one in (planes, chests)]
+    write_collection(folder, parts)
+    split = {"training": ["one"], "validation": ["focus-training-001"], "test": []}
+    (folder / "split.json").write_text(json.dumps(split))
+    with pytest.raises(TrainingError, match="subject 'db/7' is in training and"):
+        listed_cases(folder, folder / "split.json")
+
+
+@pytest.mark.parametrize(
+    ("listed", "words"),
+    [
+        ("{}", "not a list of data sets"),
+        ('{"parts": [{"folder": "."}]}', "is a collection itself"),
+        ('{"parts": [{"folder": "../planes"}, {"folder": "../planes"}]}', "two of its data sets"),
+    ],
+)
+def test_a_collection_that_is_none_is_refused(planes, tmp_path, listed, words):
+    folder = tmp_path / "all"
+    folder.mkdir()
+    (folder / "collection.json").write_text(listed)
+    with pytest.raises(TrainingError, match=words):
+        list_annotated(folder)

@@ -1,0 +1,1 @@
+"""Outlines that engineers drew for this project; see README.md beside the tables."""
