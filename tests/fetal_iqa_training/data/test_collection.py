@@ -5,6 +5,9 @@ import json
 
 import numpy as np
 import pytest
+from PIL import Image
+from skimage.draw import ellipse
+
 from fetal_iqa_training.data import outlined_planes
 from fetal_iqa_training.data.collection import Part, write_collection
 from fetal_iqa_training.data.datasets import list_annotated
@@ -12,9 +15,6 @@ from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.data.outlines import COLUMNS, PlaneEllipse, read_outlines
 from fetal_iqa_training.data.split import listed_cases
 from fetal_iqa_training.errors import TrainingError
-from PIL import Image
-from skimage.draw import ellipse
-
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 
 PLANES = ["file", "subject", "plane", "us_machine", "original_width", "original_height"]

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from fetal_iqa_training.transforms.augmentation import Augmentation
 from fetal_iqa_training.transforms.cheap_probe import CheapProbe
 
