@@ -1,1 +1,0 @@
-"""Outlines that engineers drew for this project; see README.md beside the tables."""
