@@ -24,6 +24,8 @@ from .predictor import FramePredictor as FramePredictor
 from .predictor import PredictionBatch as PredictionBatch
 from .preprocessing import preprocess as preprocess
 from .preprocessing import restore_masks as restore_masks
+from .published_checkpoint import ImportedNetwork as ImportedNetwork
+from .published_checkpoint import import_published as import_published
 from .registry import EncoderSpec as EncoderSpec
 from .registry import WeightsSource as WeightsSource
 from .registry import encoder_spec as encoder_spec

@@ -14,11 +14,12 @@ from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.terminal import echo, to_reader
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
+from napari_fetal_iqa.model_library.importing import import_checkpoint
 from napari_fetal_iqa.model_library.in_use import FOR
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
-from napari_fetal_iqa.model_library.wording import in_words, metrics_table, plain
+from napari_fetal_iqa.model_library.wording import good_for, in_words, metrics_table, plain
 
 app = typer.Typer(
     help="Models on this machine: list them, use them, go back, delete, send and receive them.",
@@ -176,6 +177,56 @@ def add(
         echo("A demo model, trained on phantoms only: not for clinical use.")
     if added.lacking:
         echo(f"It {added.lacking}")
+
+
+@app.command("import")
+def import_(
+    checkpoint: Annotated[
+        Path,
+        typer.Argument(help="Lightning's .ckpt of a training with the published code."),
+    ],
+    task: Annotated[Task, typer.Option(help=f"What was trained: {_TASKS}", show_default=False)],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Folder to make of it, which must not exist; by default among the models here.",
+        ),
+    ] = None,
+    encoder: Annotated[
+        str, typer.Option(help="Of FetalCLIP's architecture, with the checkpoint's sizes.")
+    ] = "fetalclip",
+    alpha: Annotated[
+        int | None,
+        typer.Option(
+            min=1, help="Of its LoRA, which is not in the file: 16 as published for a rank of 8."
+        ),
+    ] = None,
+) -> None:
+    """Make a model of a checkpoint that was trained with the published FetalCLIP-IQA code.
+
+    It predicts what the published network predicts: with its own decoder (seg), and frames resized
+    as there. Nothing in the file is run, and it must hold the network tensor by tensor. Fetch
+    FetalCLIP's weights before: where the checkpoint was trained on them the model takes 12 MB (cls)
+    or 16 MB (seg), else it keeps its whole encoder, 1.2 GB. FetalCLIP's licence allows no
+    commercial use, and holds for the model, too.
+
+    Example: napari-fetal-iqa models import trial-0/epoch=4-step=12345.ckpt --task cls
+    """
+    imported = import_checkpoint(
+        ModelLibrary(), checkpoint, task, out=out, encoder=encoder, alpha=alpha
+    )
+    entry = imported.entry
+    if entry.card is None:
+        raise ModelError(entry.damaged or "")
+    what = "is here already" if imported.was_here else "imported"
+    echo(f"{entry.id} ({entry.hash[:12]}, {plain(entry.card.name)}): {what}")
+    echo(f"Kept as {plain(entry.reference)}")
+    echo(f"{good_for(entry.card)}; licence {plain(entry.card.licence)}")
+    for note in imported.notes:
+        echo(f"Note: {plain(note)}")
+    named = entry.id if out is None else str(out)
+    echo(f"Take it into use: napari-fetal-iqa models use {plain(named)}")
 
 
 @app.command()

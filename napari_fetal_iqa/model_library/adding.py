@@ -60,12 +60,47 @@ def add_model(
     ModelError
         Where it is not a model, is damaged, or the disk refuses; then nothing was added.
     """
+
+    def unpack(new: Path) -> None:
+        new.mkdir(parents=True)
+        unpack_model(source, new)
+
+    return take_in(library, source, unpack, load)
+
+
+def take_in(
+    library: ModelLibrary,
+    source: Path,
+    write: Callable[[Path], object],
+    load: Callable[[Path], None] | None = None,
+) -> AddedModel:
+    """Have a model folder written in the library, check it, and give it its name.
+
+    Parameters
+    ----------
+    library : ModelLibrary
+    source : Path
+        Where the model comes from, for messages.
+    write : callable
+        Makes the folder that it is given.
+    load : callable, optional
+        As :func:`add_model` takes it.
+
+    Returns
+    -------
+    AddedModel
+
+    Raises
+    ------
+    ModelError
+        Where it is not a model, is damaged, or the disk refuses; then nothing was added.
+    """
     new = library.folder / f"{_HIDDEN}{uuid.uuid4().hex[:8]}"
     try:
         _clear_abandoned(library.folder)
-        new.mkdir(parents=True)
+        library.folder.mkdir(parents=True, exist_ok=True)
         try:
-            unpack_model(source, new)
+            write(new)
             card = check_files(new)
             lacking = missing_weights(card)
             digest = model_hash(new)
