@@ -219,7 +219,7 @@ def _card(
     spec = network.encoder.spec
     record = bytes_record(path)
     return ModelCard(
-        name=f"FetalCLIP-IQA {network.task}, imported",
+        name=f"{spec.name} {network.task}, imported from FetalCLIP-IQA",
         task=network.task,
         encoder=spec.name,
         encoder_weights=base or "own",

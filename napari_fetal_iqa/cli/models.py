@@ -207,7 +207,7 @@ def import_(
 
     It predicts what the published network predicts: with its own decoder (seg), and frames resized
     as there. Nothing in the file is run, and it must hold the network tensor by tensor. Fetch
-    FetalCLIP's weights before: where the checkpoint was trained on them the model takes 12 MB (cls)
+    FetalCLIP's weights before: where the checkpoint was trained on them the model takes 9 MB (cls)
     or 16 MB (seg), else it keeps its whole encoder, 1.2 GB. FetalCLIP's licence allows no
     commercial use, and holds for the model, too.
 

@@ -31,6 +31,8 @@ def good_for(card: ModelCard, reference: str = "") -> str:
     frames = card.training.get("frames")
     known = f"frames like the {frames} that it learnt from" if isinstance(frames, int) else ""
     known = known or "frames like those that it learnt from, which its card does not count"
+    if "imported" in card.training:
+        known = "frames like those that somebody trained it on, which its file does not say"
     try:
         spec = encoder_spec(card.encoder)
     except ModelError:
@@ -68,6 +70,9 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
     }
     for name, text in facts.items():
         yield fact(name, text)
+    if imported := _group(card.training, "imported"):
+        file, made_by = (plain(str(imported.get(key))) for key in ("file", "made_by"))
+        yield fact("imported", f"{file} of {made_by}; somebody's own training")
     if card.demo:
         yield "A demo model, trained on phantoms only: not for clinical use."
     if worse := is_worse(card):
