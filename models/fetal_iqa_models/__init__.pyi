@@ -18,6 +18,9 @@ from .lora import add_lora as add_lora
 from .lora import merge_lora as merge_lora
 from .lora import set_strategy as set_strategy
 from .lora import trainable_parameters as trainable_parameters
+from .making.zero_shot import make_zero_shot as make_zero_shot
+from .making.zero_shot import read_classes as read_classes
+from .making.zero_shot import usual_prompts as usual_prompts
 from .networks import FrameClassifier as FrameClassifier
 from .networks import FrameSegmenter as FrameSegmenter
 from .predictor import FramePredictor as FramePredictor

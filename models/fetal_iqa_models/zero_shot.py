@@ -18,7 +18,7 @@ from fetal_iqa_models.encoders import load_encoder
 from fetal_iqa_models.errors import WeightsError
 from fetal_iqa_models.preprocessing import preprocess
 
-_SHARPNESS = 100.0  # CLIP's training clips its scale of logits there (Radford et al. 2021, 2.5)
+SHARPNESS = 100.0  # CLIP's training clips its scale of logits there (Radford et al. 2021, 2.5)
 _WIDTH_OF_A_HEAD = 64
 """Of CLIP's text transformers (Radford et al. 2021, table 20)."""
 
@@ -83,7 +83,7 @@ def zero_shot(
             batch = torch.from_numpy(np.array(frames[part])).to(chosen)
             images = preprocess(batch, spec.image_size, spec.mean, spec.std)
             cosines = F.normalize(tower(images), dim=-1) @ labels.T
-            scores[part] = (_SHARPNESS * cosines).softmax(-1).cpu().numpy()
+            scores[part] = (SHARPNESS * cosines).softmax(-1).cpu().numpy()
     return scores
 
 

@@ -16,6 +16,7 @@ from napari_fetal_iqa.analysis.models import ChosenModel, choose_models
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.model_library.zero_shot import made
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -59,7 +60,7 @@ class Analyser:
         batch_size: int | None = None,
         encoder_weights: Path | None = None,
     ) -> None:
-        self._chosen = choose_models(cls_model, seg_model, encoder_weights)
+        self._chosen = choose_models(made(cls_model), seg_model, encoder_weights)
         self._device = device
         self._batch_size = batch_size
         self._encoder_weights = encoder_weights

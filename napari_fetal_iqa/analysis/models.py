@@ -8,6 +8,7 @@ import fetal_iqa_models
 from fetal_iqa_models.weights.recording import weights_record
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.model_library.zero_shot import located
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -87,7 +88,7 @@ def _choose(
 ) -> ChosenModel | None:
     if not model:
         return None
-    folder = fetal_iqa_models.resolve_model(model)
+    folder = fetal_iqa_models.resolve_model(located(model))
     card = fetal_iqa_models.load_card(folder)
     if card.task != task:
         raise AnalysisError(f"{model}: a {card.task} model where a {task} model is needed")

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights
+from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights, zero_shot
 from napari_fetal_iqa.cli.terminal import read_in_window, to_reader
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
@@ -25,6 +25,7 @@ app.command()(demo.demo)
 app.command()(info.info)
 app.command()(analyse.analyse)
 app.add_typer(weights.app, name="weights")
+models.app.command("zero-shot")(zero_shot.make_zero_shot)
 app.add_typer(models.app, name="models")
 app.add_typer(corrections.app, name="corrections")
 

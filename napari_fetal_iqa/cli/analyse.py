@@ -15,6 +15,7 @@ from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
+from napari_fetal_iqa.model_library.zero_shot import made
 from napari_fetal_iqa.storage.settings import Settings
 
 ClsModel = Annotated[
@@ -112,8 +113,8 @@ def given_or_in_use(given: str | None, task: Task) -> str:
         Where the folder of the model in use is gone: no other may speak in its stead.
     """
     if given is not None:
-        return given
-    reference = reference_in_use(task)
+        return made(given)
+    reference = made(reference_in_use(task))
     if reference and not locate(reference).is_dir():
         raise ModelError(
             f"{reference}: the {task} model in use is not there any more; go back with "

@@ -12,6 +12,7 @@ from fetal_iqa_models import model_id
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.terminal import echo, to_reader
+from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.importing import import_checkpoint
@@ -20,6 +21,7 @@ from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
 from napari_fetal_iqa.model_library.wording import good_for, in_words, metrics_table, plain
+from napari_fetal_iqa.model_library.zero_shot import made
 
 app = typer.Typer(
     help="Models on this machine: list them, use them, go back, delete, send and receive them.",
@@ -54,6 +56,9 @@ def list_models(as_json: AsJson = False) -> None:
     header = ("", "id", "name", "parent", "hold-out", "")
     for line in _aligned([header, *map(_row, entries)]):
         echo(line)
+    if not zero_shot.folder().exists():
+        lacking = "" if zero_shot.weights_here() else f", of {zero_shot.ENCODER}'s weights"
+        echo(f"   {zero_shot.NAME}  {zero_shot.TITLE}{lacking}")
 
 
 @app.command()
@@ -63,7 +68,7 @@ def show(model: Model, as_json: AsJson = False) -> None:
     Example: napari-fetal-iqa models show cls-7f3a
     """
     library = ModelLibrary()
-    entry = library.find(model)
+    entry = library.find(made(model))
     line = library.lineage(entry)
     if as_json:
         card = None if entry.card is None else entry.card.model_dump(mode="json")
@@ -91,7 +96,7 @@ def use(
     Example: napari-fetal-iqa models use cls-7f3a
     """
     library = ModelLibrary()
-    entry = library.find(model)
+    entry = library.find(made(model))
     check_usable(entry.reference)
     if not entry.shipped:
         load_whole(entry.reference)
@@ -141,7 +146,7 @@ def pack(
 
     Example: napari-fetal-iqa models pack cls-7f3a cls-7f3a.zip
     """
-    entry = ModelLibrary().find(model)
+    entry = ModelLibrary().find(made(model))
     if entry.card is None:
         raise ModelError(entry.damaged or "")
     written = pack_model(entry.reference, file)

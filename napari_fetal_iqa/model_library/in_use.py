@@ -11,6 +11,7 @@ from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.cards import Task, resolve_model
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.model_library.zero_shot import located
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import load_settings, save_settings
 
@@ -40,7 +41,7 @@ def references_in_use() -> list[str]:
 
 def locate(reference: str) -> Path:
     """Return the place of a model, by which two ways of writing it are known to be one."""
-    folder = resolve_model(reference) if reference in BUILT_IN else reference
+    folder = resolve_model(reference) if reference in BUILT_IN else located(reference)
     return Path(os.path.realpath(folder))
 
 

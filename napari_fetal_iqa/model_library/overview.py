@@ -4,16 +4,21 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from fetal_iqa_models.cards import Task, model_id
+from fetal_iqa_models.registry import encoder_spec
+from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.soundness import missing_weights
 from napari_fetal_iqa.model_library.wording import (
+    DOES,
     IN_USE,
     fact,
+    good_for_words,
     in_words,
     metrics_table,
     plain,
 )
+from napari_fetal_iqa.storage import paths
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,31 @@ def model_rows(library: ModelLibrary) -> list[ModelRow]:
     ModelError
         Where the folder of models cannot be read.
     """
-    return [_row(library, entry) for entry in library.entries()]
+    rows = [_row(library, entry) for entry in library.entries()]
+    if library.folder == paths.models() and not zero_shot.folder().exists():
+        rows.append(_to_be_made())
+    return rows
+
+
+def _to_be_made() -> ModelRow:
+    """Return the row of the model that is made when it is first used."""
+    problem, spec = zero_shot.why_not() or "", encoder_spec(zero_shot.ENCODER)
+    return ModelRow(
+        zero_shot.NAME,
+        zero_shot.NAME,
+        "cls",
+        False,
+        zero_shot.TITLE,
+        licence=spec.licence,
+        problem=problem,
+        why_kept=f"{zero_shot.NAME}: is not made yet",
+        details=(
+            fact("name", zero_shot.TITLE),
+            fact("task", f"cls, {DOES['cls']}"),
+            fact("good for", good_for_words(spec)),
+            fact("licence", spec.licence),
+        ),
+    )
 
 
 def _row(library: ModelLibrary, entry: ModelEntry) -> ModelRow:

@@ -6,7 +6,7 @@ from typing import Any
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.cards import ModelCard
 from fetal_iqa_models.errors import ModelError, printable
-from fetal_iqa_models.registry import encoder_spec
+from fetal_iqa_models.registry import EncoderSpec, encoder_spec
 from napari_fetal_iqa.model_library.hold_out import is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry
 
@@ -26,6 +26,11 @@ def good_for(card: ModelCard, reference: str = "") -> str:
     """Say in one line which frames a model knows, and what it must not be used for."""
     if reference in BUILT_IN:
         return BUILT_IN[reference].good_for
+    if card.prompts_sha256 is not None and card.parent is None:
+        try:
+            return good_for_words(encoder_spec(card.encoder))
+        except ModelError:
+            pass
     if card.demo:
         return "simulated sweeps (phantoms), to try the program; not for clinical use"
     frames = card.training.get("frames")
@@ -39,6 +44,15 @@ def good_for(card: ModelCard, reference: str = "") -> str:
         return known
     restricted = spec.restricted and card.encoder_weights is not None
     return f"{known}; its encoder is {spec.terms}" if restricted else known
+
+
+def good_for_words(spec: EncoderSpec) -> str:
+    """Say what a model is good for that was made of words."""
+    said = (
+        "what its prompts describe, as far as its encoder knows such frames; learnt from none of "
+        "yours, not validated, not for clinical use"
+    )
+    return f"{said}; its encoder is {spec.terms}" if spec.restricted else said
 
 
 def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str]) -> Iterator[str]:

@@ -36,7 +36,8 @@ class Settings(BaseModel):
         str,
         FormField(
             "CLS model",
-            "CLS model, for the quality: a model folder, or demo-cls; empty for none.",
+            "CLS model, for the quality: a model folder, or a name: demo-cls, sononet-cls or "
+            "zero-shot, for instance; empty for none.",
             folder=True,
             empty="none",
         ),

@@ -20,12 +20,13 @@ from fetal_iqa_training.cli.options import (
 from fetal_iqa_training.cli.reporting import reporting, warn_of_known_frames
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import Device, OwnPart
+from napari_fetal_iqa.model_library.zero_shot import NAMES, made
 
 
 def evaluate(
     data: Data,
     model: Annotated[
-        str | None, typer.Option(help="Model folder, demo-cls or demo-seg.", show_default=False)
+        str | None, typer.Option(help=f"Model folder, or one of {NAMES}.", show_default=False)
     ] = None,
     split: SplitOption = None,
     part: PartOption = None,
@@ -75,6 +76,7 @@ def evaluate(
     neither; stdout has a table for people, with --json the scores as JSON. A folder of results is
     scored by `fetal-iqa-train score`. One device is enough: nothing is trained.
     """
+    model, cls = made(model), made(cls)
     if challenge:
         alone = model, reliability, figures
         if any(given is not None for given in alone) or (cls is None and seg is None):

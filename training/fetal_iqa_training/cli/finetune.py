@@ -30,6 +30,7 @@ from napari_fetal_iqa.corrections.sweep_finder import SweepFinder, is_where_it_w
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
 from napari_fetal_iqa.model_library.in_use import reference_in_use
+from napari_fetal_iqa.model_library.zero_shot import NAMES, made
 
 
 def finetune(
@@ -49,7 +50,7 @@ def finetune(
     base: Annotated[
         list[str] | None,
         typer.Option(
-            help="Model folder to go on from, demo-cls or demo-seg; with both, one of each. "
+            help=f"Model folder to go on from, or one of {NAMES}; with both, one of each. "
             "By default the models in use.",
         ),
     ] = None,
@@ -138,6 +139,7 @@ def finetune(
     OUT.config.json, which --config reads; the file names your folders, the model does not.
     """
     values = dict(locals())
+    base = None if base is None else [str(made(one)) for one in base]
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
