@@ -18,6 +18,7 @@ from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 
 PLANES = ["file", "subject", "plane", "us_machine", "original_width", "original_height"]
+PLANES += ["subject_split"]
 CHESTS = ["file", "split", "width", "height", "thorax_cx", "thorax_cy", "thorax_a", "thorax_b"]
 CHESTS += ["thorax_angle_deg", "subject"]
 
@@ -39,9 +40,9 @@ def planes(tmp_path, monkeypatch):
     """Stretched planes: two abdomens, one of which has an outline, and a brain."""
     folder = tmp_path / "planes"
     rows = [
-        ["one.png", "7", "Fetal abdomen", "A", 120, 80],
-        ["untold.png", "8", "Fetal abdomen", "A", 120, 80],
-        ["brain.png", "9", "Fetal brain", "B", 120, 80],
+        ["one.png", "7", "Fetal abdomen", "A", 120, 80, "train"],
+        ["untold.png", "8", "Fetal abdomen", "A", 120, 80, "train"],
+        ["brain.png", "9", "Fetal brain", "B", 120, 80, "val"],
     ]
     write_table(folder / "annotations.csv", PLANES, rows)
     for row in rows:
@@ -135,7 +136,10 @@ def test_a_subject_of_two_data_sets_is_on_one_side(planes, chests, tmp_path):
     [
         ("{}", "not a list of data sets"),
         ('{"parts": [{"folder": "."}]}', "is a collection itself"),
-        ('{"parts": [{"folder": "../planes"}, {"folder": "../planes"}]}', "two of its data sets"),
+        (
+            '{"parts": [{"folder": "../planes"}, {"folder": "../planes", "subjects": "others"}]}',
+            "two of its data sets",
+        ),
     ],
 )
 def test_a_collection_that_is_none_is_refused(planes, tmp_path, listed, words):
@@ -144,3 +148,37 @@ def test_a_collection_that_is_none_is_refused(planes, tmp_path, listed, words):
     (folder / "collection.json").write_text(listed)
     with pytest.raises(TrainingError, match=words):
         list_annotated(folder)
+
+
+def test_who_is_held_back_by_a_data_set_judges(planes, chests, tmp_path, command):
+    heads = tmp_path / "heads"
+    rows = [[f"h{n}.png", n, "Fetal brain", "C", 64, 64, ""] for n in range(20)]
+    write_table(heads / "annotations.csv", PLANES, rows)
+    for row in rows:
+        write_image(heads / "images" / row[0])
+    folder = tmp_path / "all"
+    arguments = ["prepare", "collection", "--out", folder, "--data", planes]
+    arguments += ["--other-anatomy", chests, "--other-anatomy", heads]
+    arguments += ["--same-people", planes, "--same-people", chests]
+    code, out, err = command(*arguments)
+    assert code == 0, err
+    assert "test: 4 cases of 4 subjects" in out
+    cases, _ = listed_cases(folder, folder / "split.json")
+    sides = {"training": cases.training, "validation": cases.validation, "test": cases.test}
+    names = {side: {case.name for case in part} for side, part in sides.items()}
+    assert {"brain", "focus-testing-001"} <= names["test"]
+    assert len(names["test"]) == 2 + 2  # a tenth of the heads
+    assert len(names["validation"]) == 2
+    # chest and abdomen of subject 7 are on one side
+    assert any({"one", "focus-training-001"} <= part for part in names.values())
+    assert sum(map(len, names.values())) == 4 + 20
+
+
+def test_a_collection_that_cannot_be_split_leaves_nothing(planes, tmp_path, command):
+    only = [["a.png", "1", "Fetal brain", "A", 64, 64, "val"]]
+    write_table(planes / "annotations.csv", PLANES, only)
+    write_image(planes / "images" / "a.png")
+    code, _, err = command("prepare", "collection", "--out", tmp_path / "all", "--data", planes)
+    assert code == 1
+    assert "add data to learn from" in err
+    assert not (tmp_path / "all").exists()

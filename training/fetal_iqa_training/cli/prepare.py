@@ -18,11 +18,6 @@ prepare = typer.Typer(
 )
 
 
-@prepare.callback()
-def _prepare() -> None:
-    """Keep ``acouslic`` a command of its own though it is the only one."""
-
-
 @prepare.command(
     epilog="Example: fetal-iqa-train prepare acouslic DATA --out split.json --build prepared"
 )
@@ -95,6 +90,81 @@ def acouslic(
             f"{folder}: {len(found.damaged)} of {len(found.cases)} cases are damaged, as named "
             "above; copy them again, or use --leave-out-damaged"
         )
+
+
+@prepare.command(
+    epilog="Example: fetal-iqa-train prepare collection --out all --data planes --data phantoms "
+    "--other-anatomy heads, then fetal-iqa-train fit --data all --split all/split.json"
+)
+def collection(
+    out: Annotated[Path, typer.Option(metavar="DIR", help="Folder to make.", show_default=False)],
+    data: Annotated[
+        list[Path],
+        typer.Option(
+            metavar="DIR", help="Data set with outlines; may be given several times.", min=1
+        ),
+    ],
+    other_anatomy: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Data set that shows no abdomen, whatever is outlined in it; may be given "
+            "several times.",
+        ),
+    ] = None,
+    same_people: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Those of the above that name the same people by the same numbers, so that each "
+            "of them stays on one side.",
+        ),
+    ] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Of the split.")] = 0,
+    validation_share: Annotated[
+        float, typer.Option(min=0, max=1, help="Of the subjects that do not judge.")
+    ] = 0.1,
+    test_share: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="Of the subjects that no data set says anything of."),
+    ] = 0.1,
+) -> None:
+    """List several data sets as one, with one split by subject for all of them.
+
+    Writes collection.json and split.json into a new folder; the data stay where they are. Subjects
+    that a data set holds back only judge: they are the test part.
+    """
+    from fetal_iqa_training.data.collection import COLLECTION, Part, write_collection
+    from fetal_iqa_training.data.datasets import list_annotated
+    from fetal_iqa_training.data.split import PARTS, SPLIT, split_keeping_held_back, write_split
+
+    if out.exists():
+        raise TrainingError(f"{out}: exists; choose another folder, or remove it")
+    others = other_anatomy or []
+    alike = {place.resolve() for place in same_people or []}
+    if strange := alike - {place.resolve() for place in (*data, *others)}:
+        raise typer.BadParameter(f"{strange.pop()}: not among the data", param_hint="--same-people")
+    parts = [
+        Part(
+            folder=str(place.resolve()),
+            other_anatomy=place in others,
+            subjects="people" if place.resolve() in alike else "",
+        )
+        for place in (*data, *others)
+    ]
+    write_collection(out, parts)
+    try:
+        cases = list_annotated(out)
+        split = split_keeping_held_back(cases, validation_share, test_share, seed)
+    except BaseException:
+        (out / COLLECTION).unlink()
+        out.rmdir()
+        raise
+    named = {part: [case.name for case in getattr(split, part)] for part in PARTS}
+    write_split(out / SPLIT, {"seed": seed, "validation_share": validation_share, **named}, {})
+    people = {part: {case.subject_id for case in getattr(split, part)} for part in PARTS}
+    for part in PARTS:
+        typer.echo(f"{part}: {len(named[part])} cases of {len(people[part])} subjects")
 
 
 def _split(

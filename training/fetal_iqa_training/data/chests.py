@@ -52,7 +52,10 @@ def _case(folder: Path, line: Mapping[str, str]) -> AnnotatedCase:
     name = f"focus-{line['split']}-{path.stem}"
     subject = line["subject"] or name
     outline = PlaneEllipse(*(float(line[column]) for column in _ELLIPSE))
-    return AnnotatedCase(name, subject, 1, partial(_frames, path, name, subject, outline))
+    read = partial(_frames, path, name, subject, outline)
+    # whose subject is named may be held back by the planes' list, which knows more
+    held_back = None if line["subject"] else line["split"] != "training"
+    return AnnotatedCase(name, subject, 1, read, held_back)
 
 
 def _frames(path: Path, name: str, subject: str, outline: PlaneEllipse) -> Iterator[LabelledFrames]:

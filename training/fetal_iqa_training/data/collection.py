@@ -6,9 +6,10 @@
                                   {"folder": "../heads", "other_anatomy": true}]}
     split.json         who trains and who judges, of all of them
 
-Folders may be relative to the collection's own. With ``other_anatomy`` all frames of a part count
-as showing no abdomen, whatever is outlined in them. Parts with the same ``subjects`` count the same
-people by the same names; by default each part has people of its own.
+``fetal-iqa-train prepare collection`` writes both. Folders may be relative to the collection's own.
+With ``other_anatomy`` all frames of a part count as showing no abdomen, whatever is outlined in
+them. Parts with the same ``subjects`` count the same people by the same names; by default each part
+has people of its own. Of two cases of one name and one subject the first counts.
 """
 
 import json

@@ -67,7 +67,8 @@ def _collected(folder: Path, only: Collection[str] | None) -> tuple[AnnotatedCas
     found: dict[str, AnnotatedCase] = {}
     for place, part in collected_folders(folder):
         for case in of_part(list_annotated(place, only), place, part):
-            if found.setdefault(case.name, case) is not case:
+            # the same image in another size is the same case: the first counts
+            if found.setdefault(case.name, case).subject_id != case.subject_id:
                 raise TrainingError(
                     f"{folder}: two of its data sets have a case {case.name[:50]!r}; leave one away"
                 )

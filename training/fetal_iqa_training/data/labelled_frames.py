@@ -75,12 +75,15 @@ class AnnotatedCase:
         How many :class:`LabelledFrames` there are to read.
     read : callable
         Reads them anew at every call, one at a time.
+    held_back : bool, optional
+        Whether whoever published the data keeps the subject for judging; None where nobody says.
     """
 
     name: str
     subject_id: str
     n_sources: int
     read: Callable[[], Iterator[LabelledFrames]] = field(compare=False)
+    held_back: bool | None = None
 
 
 def filled(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:

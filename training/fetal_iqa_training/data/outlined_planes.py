@@ -31,7 +31,8 @@ def plane_cases(folder: Path, only: Collection[str] | None = None) -> tuple[Anno
         name = image.path.stem
         if only is None or name in only:
             read = partial(_frames, image, outline if image.plane == "abdomen" else None)
-            cases.append(AnnotatedCase(name, image.subject, 1, read))
+            held_back = image.part != "train" if image.part else None
+            cases.append(AnnotatedCase(name, image.subject, 1, read, held_back))
     return tuple(cases)
 
 

@@ -74,6 +74,61 @@ def split_by_subject(
     )
 
 
+def split_keeping_held_back(
+    cases: Sequence[AnnotatedCase],
+    validation_share: float = 0.1,
+    test_share: float = 0.1,
+    seed: int = 0,
+) -> CaseSplit:
+    """Split cases by subject so that those held back by whoever published the data only judge.
+
+    Parameters
+    ----------
+    cases : sequence of AnnotatedCase
+    validation_share : float
+        Of the subjects that do not judge.
+    test_share : float
+        Of the subjects of whom no case says whether they are held back.
+    seed : int
+
+    Returns
+    -------
+    CaseSplit
+        The test part has the subjects that are held back, and the share of the others.
+
+    Raises
+    ------
+    TrainingError
+        Where a subject is held back by one data set and not by another, or too few are left.
+    """
+    said: dict[str, set[bool]] = {}
+    for case in cases:
+        sides = said.setdefault(case.subject_id, set())
+        if case.held_back is not None:
+            sides.add(case.held_back)
+    if both := [subject for subject, sides in said.items() if len(sides) > 1]:
+        raise TrainingError(
+            f"subject {both[0][:50]!r} is held back by one data set and not by another"
+        )
+    random = np.random.default_rng(seed)
+    unsaid = sorted(subject for subject, sides in said.items() if not sides)
+    random.shuffle(unsaid)
+    test = {subject for subject, sides in said.items() if True in sides}
+    test.update(unsaid[: round(test_share * len(unsaid))])
+    others = sorted(said.keys() - test)
+    random.shuffle(others)
+    validation = set(others[: max(1, round(validation_share * len(others)))])
+    if len(others) <= len(validation):
+        raise TrainingError(
+            f"only {len(others)} subjects are not held back; add data to learn from"
+        )
+    return CaseSplit(
+        training=tuple(c for c in cases if c.subject_id not in validation | test),
+        validation=tuple(c for c in cases if c.subject_id in validation),
+        test=tuple(c for c in cases if c.subject_id in test),
+    )
+
+
 Shares = tuple[float, float]
 """Of validation and test, in subjects."""
 
