@@ -160,9 +160,8 @@ def collection(
         (out / COLLECTION).unlink()
         out.rmdir()
         raise
-    note: dict[str, Any] = {"seed": seed, "validation_share": validation_share}
-    named = {part: [case.name for case in getattr(split, part)] for part in PARTS}
-    write_split(out / SPLIT, {**note, **named}, {})
+    named: dict[str, Any] = {part: [case.name for case in getattr(split, part)] for part in PARTS}
+    write_split(out / SPLIT, {"seed": seed, "validation_share": validation_share, **named}, {})
     people = {part: {case.subject_id for case in getattr(split, part)} for part in PARTS}
     for part in PARTS:
         typer.echo(f"{part}: {len(named[part])} cases of {len(people[part])} subjects")
