@@ -57,7 +57,7 @@ def list_models(as_json: AsJson = False) -> None:
     for line in _aligned([header, *map(_row, entries)]):
         echo(line)
     if not zero_shot.folder().exists():
-        lacking = "" if zero_shot.weights_here() else f", of {zero_shot.ENCODER}'s weights"
+        lacking = "" if zero_shot.weights_here() else f"; weights fetch {zero_shot.ENCODER} first"
         echo(f"   {zero_shot.NAME}  {zero_shot.TITLE}{lacking}")
 
 

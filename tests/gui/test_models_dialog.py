@@ -169,8 +169,17 @@ def test_a_wrong_model_is_refused_when_it_is_chosen(dialog, tiny_models, qtbot):
     large = paths.models() / "large"
     shutil.copytree(tiny_models["cls"], large)
     (large / "model.json").write_text(json.dumps({**content, "encoder_weights": elsewhere}))
+    row_of(dialog, "zero-shot")  # FetalCLIP's weights are not here
+    assert not dialog.library.use.isEnabled()
+    assert "in the tab of the pretrained weights" in dialog.library.use.toolTip()
+    assert not dialog.library.delete.isEnabled()
+    row_of(dialog, model_id("cls", model_hash("sononet-cls")))
+    assert dialog.library.use.isEnabled()
+    assert "Abdominal (the quality)" in dialog.library.details.toPlainText()
+
     dialog.refresh()
-    qtbot.waitUntil(lambda: len(names(dialog)) == 4, timeout=60 * SECONDS)
+    new = {model_id("seg", model_hash(large)), model_id("cls", model_hash(folder))}
+    qtbot.waitUntil(lambda: new <= set(names(dialog)), timeout=60 * SECONDS)
 
     row_of(dialog, model_id("seg", model_hash(large)))
     assert not dialog.library.use.isEnabled()  # said before anybody tries
