@@ -1,6 +1,7 @@
 """The sweep volume: frames of blind ultrasound sweeps, their spacing, bounds and identity."""
 
 import hashlib
+import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -180,6 +181,23 @@ class SweepVolume:
         for frame in self.frames:
             digest.update(np.ascontiguousarray(frame).data)
         return digest.hexdigest()
+
+    @cached_property
+    def sums(self) -> tuple[int, ...]:
+        """A checksum of each frame when first asked for; none where nobody can write into them."""
+        if not (isinstance(self.frames, np.ndarray) and self.frames.flags.writeable):
+            return ()
+        return tuple(map(self._sum, range(len(self))))
+
+    def _sum(self, frame: int) -> int:
+        return zlib.crc32(np.ascontiguousarray(self.frames[frame]).data)
+
+    def was_written(self, frame: int) -> bool:
+        """Whether somebody wrote into the pixels of a frame since :attr:`sums` were taken.
+
+        Then they are no longer those of :attr:`identity`.
+        """
+        return bool(self.sums) and self._sum(frame) != self.sums[frame]
 
     @cached_property
     def field_of_view(self) -> NDArray[np.bool_]:

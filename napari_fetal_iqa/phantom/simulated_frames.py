@@ -17,7 +17,8 @@ _WAITS, _BEGUN, _DONE = range(3)
 class SimulatedFrames:
     """A read-only (T, H, W) uint8 array-like: a frame is rendered when it is asked for.
 
-    Safe to index from several threads; no frame is rendered twice.
+    Safe to index from several threads; no frame is rendered twice. After :meth:`show_at_once` a
+    window waits for none: one that is missing is black until it is there.
 
     Parameters
     ----------
@@ -43,6 +44,10 @@ class SimulatedFrames:
         self._finished = finished
         self._states = bytearray(len(self))
         self._done = 0
+        self._next = 0
+        self._wanted: list[int] = []
+        self._window: int | None = None
+        self._black: int | None = None
         self._changed = threading.Condition()
         self._cancelled = False
 
@@ -65,6 +70,24 @@ class SimulatedFrames:
             self._cancelled = True
             self._changed.notify_all()
 
+    def show_at_once(self) -> None:
+        """Let the calling thread, that of a window, wait for no frame that it is to show.
+
+        A frame is to be shown where it alone is asked for as napari does, ``frames[number, rows,
+        columns]`` or ``frames[number : number + 1, rows, columns]``. One that is missing is black,
+        is rendered before all others, and is :attr:`missing` until it is there.
+        """
+        self._window = threading.get_ident()
+
+    @property
+    def missing(self) -> int | None:
+        """The frame that is shown black; None where what is shown is what was simulated."""
+        return self._black
+
+    def has(self, frame: int) -> bool:
+        """Whether a frame is rendered."""
+        return self._states[frame] == _DONE
+
     def simulate_in_background(self) -> list[threading.Thread]:
         """Render the rest in daemon threads, as many as there are cores."""
         threads = [
@@ -84,6 +107,8 @@ class SimulatedFrames:
             needed = list(range(len(self))[first])
         else:
             needed = list(range(len(self)))
+        if len(needed) == 1 and isinstance(index, tuple) and threading.get_ident() == self._window:
+            return self._at_once(needed[0], index)
         for frame in needed:
             self._await(frame)
         return self._frames[index]
@@ -94,12 +119,31 @@ class SimulatedFrames:
     def __array__(self, dtype: Any = None, *, copy: bool | None = None) -> NDArray[Any]:
         return np.array(self[:], dtype=dtype, copy=copy)
 
+    def _at_once(self, frame: int, index: tuple[Any, ...]) -> Any:
+        with self._changed:
+            if self._states[frame] == _DONE:
+                self._black = None
+                return self._frames[index]
+            self._black = frame
+            if frame not in self._wanted:
+                self._wanted.append(frame)
+            # not a view of what is still to come: a reader would see half of it
+            return np.zeros_like(self._frames[index])
+
     def _render_all(self) -> None:
-        for frame in range(len(self)):
-            if self._cancelled:
-                return
+        while (frame := self._following()) is not None:
             if self._take(frame):
                 self._render(frame)
+
+    def _following(self) -> int | None:
+        """Return the frame to render next: what was looked at last; None at the end."""
+        with self._changed:
+            if self._cancelled:
+                return None
+            if self._wanted:
+                return self._wanted.pop()
+            frame, self._next = self._next, self._next + 1
+            return frame if frame < len(self) else None
 
     def _take(self, frame: int) -> bool:
         """Reserve a frame for this thread; False where another has it."""

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari.utils.events import Event
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
@@ -16,6 +15,7 @@ from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
+from napari_fetal_iqa.widgets.background.tasks import keep_analysis
 from napari_fetal_iqa.widgets.background.threads import KEEPING
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.shortcuts import Action, status_hint
@@ -263,6 +263,7 @@ class SweepPresenter(QObject):
 
     def _show_still(self, event: object = None) -> None:
         """Measure the frame and draw on it what is slow to draw."""
+        self._changed_by_others()  # a script that writes into the pixels tells nobody
         view = self.view.beside.view(self.view.navigator.frame)
         if self.looking and view.mask_source is Source.NOBODY:
             self._page.frame.show_moving()  # the model's outline may be on its way
@@ -314,7 +315,14 @@ class SweepPresenter(QObject):
         if analysis is not None and self._new_results:
             self._new_results = False
             # of some frames, too: the next analysis goes on from there
-            KEEPING.start(KEEPING.worker(cache.save, analysis))
+            worker = KEEPING.worker(keep_analysis, analysis)
+            worker.returned.connect(self._was_kept)
+            KEEPING.start(worker)
+
+    def _was_kept(self, written: int | None) -> None:
+        if written is not None:
+            self.view.changes.written = True
+            self.stopped.emit(f"somebody wrote into the pixels of frame {written}")
 
     def _check_models(self) -> None:
         """Notice where what is on the screen was made with other models than those chosen."""

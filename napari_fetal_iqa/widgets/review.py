@@ -66,6 +66,7 @@ from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.caliper_tool import CALIPER_HINTS
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.compat import (
+    ask_before_close,
     delete_in_own_context,
     hide_when_closed,
     main_window,
@@ -87,6 +88,7 @@ _WHEN_LAID_OUT_MS = (0, 400)  # the docks beside the panel take their room later
 
 _WIDTH = 330
 _STORE_AGAIN_MS = 1000
+_MISSING = "This frame is being simulated"
 
 
 class ReviewWidget(QWidget):
@@ -146,7 +148,8 @@ class ReviewWidget(QWidget):
             self._open(layer)
         leave_telling = tell_unopened(self.viewer, self._show_error)
         leave_listing = list_dropped(self.viewer, self.worklist.open_folder)
-        self._leave_opening = lambda: (leave_listing(), leave_telling())
+        leave_close = ask_before_close(self.viewer, self.close_guard.may_close)
+        self._leave_opening = lambda: (leave_listing(), leave_telling(), leave_close())
 
     # The parts -----------------------------------------------------------------------------
 
@@ -242,6 +245,7 @@ class ReviewWidget(QWidget):
         self.finetuning.about_to_start.connect(self.runner.release)
         self.runner.failed.connect(self._show_error)
         self.simulation.advanced.connect(self.page.analysis.advance_simulation)
+        self.simulation.missing.connect(self._say_missing)
         self.viewer.layers.events.inserted.connect(self._layer_inserted)
         self.viewer.layers.events.removed.connect(self._layer_removed)
         self.viewer.events.theme.connect(self._follow_theme)
@@ -322,6 +326,7 @@ class ReviewWidget(QWidget):
         self._closed = True
         self._leave_opening()
         self._screen_fit.stop()
+        self.simulation.close()
         self._end_signals.remove()
         self.close_guard.remove()
         del self.close_guard, self._leave_opening  # which hold on to the window
@@ -405,7 +410,7 @@ class ReviewWidget(QWidget):
         self.page.show_sweep(sweep)
         self.page.analysis.show_error("")
         self.page.analysis.begin("Reading the sweep…", is_simulated(sweep), "Close the phantom")
-        self.simulation.follow(sweep)
+        self.simulation.follow(sweep, layer)
         self._show_page(self.page)
         if is_simulated(sweep):
             for wait_ms in _WHEN_LAID_OUT_MS:
@@ -426,6 +431,14 @@ class ReviewWidget(QWidget):
         """Close the phantom that is being simulated: nobody wants to wait for it."""
         if self.layer is not None and self.presenter is None:
             self.viewer.layers.remove(self.layer)
+
+    def _say_missing(self, missing: bool) -> None:
+        """Say below a black frame of a phantom why it is black."""
+        if missing:
+            self.caption.begin()
+            self.caption.show(_MISSING)
+        else:
+            self.caption.end()
 
     def _show_progress(self) -> None:
         """Scroll to how far the simulation is, which may lie below what is seen."""
@@ -536,7 +549,8 @@ class ReviewWidget(QWidget):
         layer = self.layer
         if presenter is None or presenter is not self.presenter or layer is None:
             return
-        stopped = StoppedReview(presenter.session.sweep, layer, presenter.view.changes.place)
+        changes = presenter.view.changes
+        stopped = StoppedReview(presenter.session.sweep, layer, changes.place, changes.written)
         self._close_sweep()
         self.layer, self._stopped = layer, stopped
         self.page.analysis.end("The review has stopped")

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import partial
 
-from qtpy.QtCore import QEvent, QObject, Qt
+from qtpy.QtCore import QEvent, QObject, Qt, QTimer
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import (
     QAbstractSpinBox,
@@ -238,6 +238,11 @@ def help_markdown() -> str:
     return "\n".join(lines) + "\n"
 
 
+_SURE_MS = 50
+"""After a release: X tells of a key that repeats as released and pressed again, and Qt takes that
+for one repeat only where it has read both (Qt 6.9, xcb)."""
+
+
 class KeyBindings(QObject):
     """Every key of the table bound to its action, anywhere in a window.
 
@@ -256,6 +261,11 @@ class KeyBindings(QObject):
         self._active = False
         self._released = released
         self._held: dict[int, Action] = {}
+        self._let_go: set[int] = set()
+        self._sure = QTimer(self)
+        self._sure.setSingleShot(True)
+        self._sure.setInterval(_SURE_MS)
+        self._sure.timeout.connect(lambda: self._release(*self._let_go))
         self._shortcuts: list[QShortcut] = []
         self._in_fields: set[QShortcut] = set()
         for key in KEYS:
@@ -263,10 +273,11 @@ class KeyBindings(QObject):
                 shortcut = QShortcut(QKeySequence(sequence), window)
                 shortcut.setContext(Qt.ShortcutContext.WindowShortcut)
                 shortcut.setAutoRepeat(key.repeats)
-                shortcut.activated.connect(partial(do, key.action))
                 if key.held:
                     code = QKeySequence(sequence)[0].key()
-                    shortcut.activated.connect(partial(self._hold, code, key.action))
+                    shortcut.activated.connect(partial(self._hold, code, key.action, do))
+                else:
+                    shortcut.activated.connect(partial(do, key.action))
                 self._shortcuts.append(shortcut)
                 if key.in_fields:
                     self._in_fields.add(shortcut)
@@ -286,7 +297,11 @@ class KeyBindings(QObject):
         self._active = active
         self._focus_changed(None, QApplication.focusWidget())
 
-    def _hold(self, code: int, action: Action) -> None:
+    def _hold(self, code: int, action: Action, do: Callable[[Action], None]) -> None:
+        if code in self._held:  # it repeats
+            self._let_go.discard(code)
+            return
+        do(action)
         if not self._held:
             # only now: a filter sees every event of the program, and each takes time
             self._application.installEventFilter(self)
@@ -300,12 +315,14 @@ class KeyBindings(QObject):
                 self._release(*self._held)
             elif kind == QEvent.Type.KeyRelease:
                 assert isinstance(event, QKeyEvent)
-                if not event.isAutoRepeat():
-                    self._release(event.key())
+                if not event.isAutoRepeat() and event.key() in self._held:
+                    self._let_go.add(event.key())
+                    self._sure.start()
         return super().eventFilter(watched, event)
 
     def _release(self, *codes: int) -> None:
         for code in codes:
+            self._let_go.discard(code)
             if (action := self._held.pop(code, None)) is not None:
                 self._released(action)
         if not self._held:
@@ -322,6 +339,7 @@ class KeyBindings(QObject):
     def remove(self) -> None:
         """Unbind for good."""
         self.set_active(False)
+        self._sure.stop()
         for shortcut in self._shortcuts:
             shortcut.deleteLater()
         self._shortcuts = []

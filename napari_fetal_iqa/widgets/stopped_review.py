@@ -1,7 +1,7 @@
 """A review that somebody else's change has stopped, and how its sweep is opened again."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari.components import ViewerModel
 from napari.layers import Image
@@ -23,11 +23,14 @@ class StoppedReview:
     layer : Image
     place : Place
         Of the layer when the review began.
+    written : bool
+        Whether somebody wrote into the sweep's pixels.
     """
 
     sweep: SweepVolume
     layer: Image
     place: Place
+    written: bool = False
 
     def reopen(
         self,
@@ -38,11 +41,14 @@ class StoppedReview:
         """Open the sweep again: in its layer, where its pixels lie there still.
 
         Where somebody put other pixels there, nothing of theirs is touched: the sweep gets a layer
-        of its own. Of a stack that our reader did not bring, its present scale is believed.
+        of its own. Of a stack that our reader did not bring, its present scale is believed. Pixels
+        that somebody wrote into are another sweep now, which lies in no file.
         """
         is_there = self.layer in viewer.layers and self.layer.data is self.sweep.frames
         if is_there and self.layer.metadata.get(METADATA_KEY) is self.sweep:
             put_back(self.layer, self.place)
+            if self.written:
+                self.layer.metadata[METADATA_KEY] = replace(self.sweep, path=None)
             open_layer(self.layer)
         elif is_there and sweep_of(self.layer) is not None:
             open_layer(self.layer)

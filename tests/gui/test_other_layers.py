@@ -1,8 +1,12 @@
 """Other people's layers and views: nothing is stored for a frame that nobody sees."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
+from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.widgets.background import tasks
 from napari_fetal_iqa.widgets.shortcuts import Action
 
 pytestmark = pytest.mark.gui
@@ -235,6 +239,38 @@ def test_a_review_stops_when_somebody_changes_what_it_stands_on_and_is_opened_ag
         assert not review.presenter.view.unseen_because()
         review.do(Action.LABEL_OPTIMAL)
         assert sorted(store.corrections(identity)) == list(range(20, 21 + times))
+
+
+def test_pixels_that_a_script_writes_into_are_neither_labelled_nor_kept_as_the_sweeps(
+    window, show, tiny_settings, store, phantom, qtbot, monkeypatch
+):
+    review = window()
+    sweep = replace(phantom.sweep, frames=np.array(phantom.sweep.frames))
+    show(review, sweep)
+    known = sweep.identity
+    review.presenter.actions.go(20)
+    review.do(Action.LABEL_OPTIMAL)
+    sweep.frames[21:23] //= 2  # of which napari tells nobody
+    review.presenter.actions.go(22)  # at which it is not measured yet
+    review.do(Action.LABEL_OPTIMAL)
+    assert list(store.corrections(known)) == [20]
+    qtbot.waitUntil(lambda: review.presenter is None, timeout=20 * SECONDS)
+    panel = review.page.analysis
+    assert "somebody wrote into the pixels of frame 22" in panel.error.text()
+    panel.reopen.click()
+    qtbot.waitUntil(lambda: review.presenter is not None, timeout=20 * SECONDS)
+    assert review.layer.data is sweep.frames
+    written = review.presenter.session.sweep
+    assert written.identity != known
+    assert review.presenter.session.corrections() == {}
+    sweep.frames[30] += 1
+    review.presenter.actions.go(30)  # it is noticed though nobody corrects anything
+    qtbot.waitUntil(lambda: review.presenter is None, timeout=20 * SECONDS)
+    kept = []
+    monkeypatch.setattr(tasks.cache, "save", kept.append)
+    assert tasks.keep_analysis(Analysis(written)) == 30
+    assert tasks.keep_analysis(Analysis(phantom.sweep)) is None
+    assert [analysis.sweep for analysis in kept] == [phantom.sweep]
 
 
 def test_a_sweep_that_was_scaled_meanwhile_is_opened_where_its_file_says(

@@ -75,3 +75,25 @@ def test_cancel_closes_it_and_simulates_no_further_frame(window, tiny_settings, 
     open_it(widget, "button")  # and it can be had again
     qtbot.waitUntil(lambda: widget.presenter is not None, timeout=60 * SECONDS)
     assert frames.done < len(frames)
+
+
+def test_a_frame_that_is_not_simulated_yet_is_black_and_says_so_until_it_is_there(
+    window, tiny_settings, held, qtbot
+):
+    widget = window()
+    open_it(widget, "button")
+    qtbot.waitUntil(lambda: widget.layer is not None, timeout=20 * SECONDS)
+    layer, frames = widget.layer, widget.layer.data
+    widget.viewer.dims.set_current_step(0, 40)  # returns, though no frame is rendered
+    assert layer._slice.image.raw.max() == 0
+    assert frames.missing == 40
+    qtbot.waitUntil(lambda: "being simulated" in widget.caption.text, timeout=20 * SECONDS)
+    widget.viewer.dims.set_current_step(0, 29)
+    assert layer._slice.image.raw.max() > 0
+    qtbot.waitUntil(lambda: not widget.caption.text, timeout=20 * SECONDS)
+    widget.viewer.dims.set_current_step(0, 40)
+    held.set()
+    qtbot.waitUntil(lambda: layer._slice.image.raw.max() > 0, timeout=60 * SECONDS)
+    assert frames.missing is None
+    qtbot.waitUntil(lambda: widget.presenter is not None, timeout=60 * SECONDS)
+    assert "simulated" not in widget.caption.text

@@ -241,6 +241,23 @@ def test_closing_napari_is_held_while_something_is_unsaved_and_it_is_rescued_in_
         assert len(on_disk.events()) == 1
 
 
+def test_a_script_that_closes_the_viewer_is_held_before_any_layer_goes(unwritable):
+    viewer, frame = unwritable.viewer, unwritable.presenter.view.navigator.frame
+    viewer.close()
+    with CorrectionStore(rescued_from(unwritable)) as rescued:
+        assert len(rescued.events()) == 1
+    answer(unwritable, "Stay")
+    assert main_window(viewer).isVisible()
+    assert unwritable.layer in viewer.layers
+    unwritable.presenter.actions.go(frame + 1)  # the review goes on
+    assert unwritable.presenter.view.navigator.frame == frame + 1
+    viewer.close()
+    answer(unwritable, "Close")
+    assert unwritable._closed
+    assert not viewer.layers
+    assert "close" not in vars(viewer)
+
+
 def test_what_is_unsaved_can_be_saved_elsewhere_on_closing(unwritable, monkeypatch, tmp_path):
     chosen = tmp_path / "mine.sqlite"
     monkeypatch.setattr(

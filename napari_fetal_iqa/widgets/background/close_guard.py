@@ -35,6 +35,7 @@ class CloseGuard(QObject):
         self._keeper = keeper
         self._shut_down = shut_down
         self._closing = False
+        self._then: Callable[[], object] = window.close
         self.question: QMessageBox | None = None
         window.installEventFilter(self)
         application = QCoreApplication.instance()
@@ -48,7 +49,7 @@ class CloseGuard(QObject):
         if application is not None:
             application.aboutToQuit.disconnect(self._shut_down)
         self._stay()
-        self._shut_down = _nothing
+        self._shut_down = self._then = _nothing
         self.deleteLater()
 
     def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
@@ -56,15 +57,21 @@ class CloseGuard(QObject):
         if watched is not self._window or event is None:
             return False
         if event.type() == QEvent.Type.Close:
-            unsaved = 0 if self.question else self._keeper.unsaved
-            self._closing = not unsaved
-            if unsaved:
+            self._closing = self.may_close(self._window.close)
+            if not self._closing:
                 event.ignore()
-                self._ask(unsaved)
                 return True
         elif event.type() == QEvent.Type.Hide and self._closing and not event.spontaneous():
             self._shut_down()
         return False
+
+    def may_close(self, close: Callable[[], object]) -> bool:
+        """Whether nothing is unsaved; else ask, and close in this way by the answer."""
+        unsaved = 0 if self.question else self._keeper.unsaved
+        if unsaved:
+            self._then = close
+            self._ask(unsaved)
+        return not unsaved
 
     def _ask(self, unsaved: int) -> None:
         corrections = "1 correction is" if unsaved == 1 else f"{unsaved} corrections are"
@@ -105,7 +112,7 @@ class CloseGuard(QObject):
 
     def _try_again(self) -> None:
         self._stay()
-        self._window.close()
+        self._then()
 
     def _save_elsewhere(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
@@ -123,7 +130,7 @@ class CloseGuard(QObject):
         self._close()
 
     def _close(self) -> None:
-        self._window.close()  # not held: the question is still there
+        self._then()  # not held: the question is still there
 
 
 def _nothing() -> None:

@@ -5,6 +5,7 @@ import logging
 from collections.abc import Callable, Iterator
 
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -31,6 +32,7 @@ def import_what_sweeps_need() -> None:
 def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
     """Compute what takes long of a sweep: its content identity and its field of view."""
     identity = sweep.identity
+    _ = sweep.sums
     _ = sweep.field_of_view
     _ = sweep.fan_box
     if sweep.path is not None:
@@ -44,7 +46,19 @@ def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
 
 def is_prepared(sweep: SweepVolume) -> bool:
     """Whether what takes long of a sweep was computed before."""
-    return {"identity", "field_of_view"} <= vars(sweep).keys()
+    return {"identity", "sums", "field_of_view"} <= vars(sweep).keys()
+
+
+def keep_analysis(analysis: Analysis) -> int | None:
+    """Keep an analysis; return instead a frame that somebody wrote into since the sweep was read.
+
+    What was computed from other pixels is no analysis of this sweep.
+    """
+    sweep = analysis.sweep
+    written = next(filter(sweep.was_written, range(len(sweep))), None)
+    if written is None:
+        cache.save(analysis)
+    return written
 
 
 def analyse(

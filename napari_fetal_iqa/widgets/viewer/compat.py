@@ -6,6 +6,7 @@ breaks here alone.
 
 from collections.abc import Callable
 from typing import Any
+from weakref import WeakMethod, ref
 
 from napari.layers import Labels
 from napari.viewer import Viewer
@@ -87,6 +88,37 @@ def replace_open(
         if qt_viewer.__dict__.get("_qt_open") is ours:
             del qt_viewer._qt_open
 
+    return undo
+
+
+def ask_before_close(
+    viewer: Viewer, may_close: Callable[[Callable[[], None]], bool]
+) -> Callable[[], None]:
+    """Let a script's ``viewer.close()`` ask this method first; return what undoes it.
+
+    napari takes the layers away before it asks the window to close (``Viewer.close``, napari
+    0.9.2), and its viewer lets no attribute be set that is not one of its fields. Neither the
+    viewer nor the method's object is held on to.
+
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    may_close : bound method
+        Gets how to close the viewer later, where it answers that it may not now.
+    """
+    viewer_ref, method_ref = ref(viewer), WeakMethod(may_close)
+
+    def close() -> None:
+        shown, ask = viewer_ref(), method_ref()
+        if shown is not None and (ask is None or ask(close)):
+            type(shown).close(shown)
+
+    def undo() -> None:
+        shown = viewer_ref()
+        if shown is not None and vars(shown).get("close") is close:
+            del vars(shown)["close"]
+
+    vars(viewer)["close"] = close
     return undo
 
 

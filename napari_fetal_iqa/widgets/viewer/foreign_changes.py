@@ -1,6 +1,6 @@
 """What others change of the layers that a review stands on: scripts, plugins, napari itself."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -64,11 +64,15 @@ class ForeignChanges:
     image : Image
         The sweep's layer.
     overlay : MaskOverlay
-    pixels : array-like
-        What the layer shows of the sweep; it may have been replaced while the sweep was read.
+    sweep : SweepVolume
+        Its frames are what the layer shows; they may have been replaced while it was read.
+    frame : callable
+        Gives the frame that is looked at.
 
     Attributes
     ----------
+    written : bool
+        Whether somebody was found to have written into the sweep's pixels.
     place : Place
         Of the sweep's layer when the review began.
     """
@@ -76,11 +80,18 @@ class ForeignChanges:
     noticed = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, image: Image, overlay: MaskOverlay, pixels: object
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        overlay: MaskOverlay,
+        sweep: SweepVolume,
+        frame: Callable[[], int],
     ) -> None:
         self._image = image
         self._overlay = overlay
-        self._pixels = pixels
+        self._sweep = sweep
+        self._frame = frame
+        self.written = False
         self.place = place_of(image)
         dims, layers = viewer.dims.events, viewer.layers.events
         camera = viewer.scene.camera.events
@@ -118,8 +129,11 @@ class ForeignChanges:
 
         Compares, whatever was told: what is stored belongs to the pixels on the screen.
         """
-        if self._image.data is not self._pixels:
+        if self._image.data is not self._sweep.frames:
             return "the pixels of its layer were replaced"
+        if self._sweep.was_written(frame := self._frame()):
+            self.written = True
+            return f"somebody wrote into the pixels of frame {frame}"
         if not _same(place_of(self._image), self.place):
             return "its layer was moved, turned or scaled"
         if not self._overlay.is_ours:

@@ -81,7 +81,9 @@ class SweepView:
         self.navigator.go(self.navigator.frame if place is None else place)
         self._looked_at = self.navigator.frame
         viewer.dims.events.current_step.connect(self._look_at)
-        self.changes = ForeignChanges(viewer, layer, self.overlay, session.sweep.frames)
+        self.changes = ForeignChanges(
+            viewer, layer, self.overlay, session.sweep, lambda: self.navigator.frame
+        )
 
     def _follow_pixel_size(self, screen_px: float) -> None:
         for drawn in (self.overlay, self.reviewer_outline, self.calipers, self.beside):

@@ -130,3 +130,37 @@ def test_who_waits_for_a_frame_is_let_go_when_it_is_cancelled(simulation, monkey
     assert len(errors) == 1
     go_on.set()
     first.join(60)
+
+
+def test_a_window_waits_for_no_frame_and_gets_the_one_it_looks_at_first(counted):
+    frames, rendered = counted
+    frames.show_at_once()
+    whole = (slice(None), slice(None))
+    assert not frames[(7, *whole)].any()
+    assert frames.missing == 7
+    assert not frames[(slice(7, 8), *whole)].any()
+    assert not rendered  # nobody waited for it
+    assert frames[3].any()  # asked for in another way: waited for
+    assert frames._following() == 7
+    frames._take(7)
+    frames._render(7)
+    assert frames.has(7)
+    assert frames.missing == 7  # it is black on the screen yet
+    assert np.array_equal(frames[(7, *whole)], frames[7])
+    assert frames.missing is None
+    assert np.asarray(frames).any(axis=(1, 2))[:7].all()
+    elsewhere = []
+    thread = threading.Thread(target=lambda: elsewhere.append(frames[(9, *whole)]))
+    thread.start()
+    thread.join()
+    assert elsewhere[0].any()
+
+
+def test_all_frames_are_rendered_in_whatever_order_they_were_wanted(counted):
+    frames, rendered = counted
+    frames.show_at_once()
+    for number in (9, 4, 9):
+        _ = frames[number, :, :]
+    for thread in frames.simulate_in_background():
+        thread.join()
+    assert sorted(rendered) == list(range(len(frames)))
