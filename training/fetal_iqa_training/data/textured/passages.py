@@ -208,8 +208,8 @@ class AbdomenPassage(Passage):
         """As of a passage; the trunk shrinks as a drawn phantom's does, and is tilted."""
         place = float(np.clip(self.run.place(frame), -1, 1))
         beyond = max(self.run.start - frame, frame - self.run.stop + 1, 0)
-        if self.label(frame) == Label.OPTIMAL:
-            size = 1 - 0.03 * place**2
+        if self.run.optimal:
+            size = 1 - 0.03 * place**2 - 0.07 * self._off(frame) - 0.12 * beyond
         else:
             size = 0.97 - 0.1 * place**2 - 0.12 * beyond
         # a probe that tilts cuts a trunk longer one way
@@ -218,9 +218,17 @@ class AbdomenPassage(Passage):
     def beside(self, frame: int) -> float:
         """As of a passage; a suboptimal plane lacks landmarks."""
         place = abs(self.run.place(frame))
-        if self.label(frame) == Label.OPTIMAL:
-            return 0.15 * place**2
+        if self.run.optimal:
+            off = self._off(frame)
+            return float(np.clip(0.15 * place**2 + (off > 0) * 0.3 + off, 0, 1))
         return float(np.clip(self._lost + 0.35 * place, 0, 1))
+
+    def _off(self, frame: int) -> float:
+        """Way from the optimal plane's edge (0) to the run's end (1)."""
+        if self.label(frame) == Label.OPTIMAL:
+            return 0.0
+        way = (abs(self.run.place(frame)) - self._core) / (1 - self._core)
+        return float(np.clip(way, 0.05, 1))
 
     def stillness(self, x: Image, z: Image) -> Image | float:
         """0 on the outline, which is the truth, to 1."""

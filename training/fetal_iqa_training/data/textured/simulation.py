@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from math import pi
 
 import numpy as np
+import scipy
 
 from fetal_iqa_training.data.planes import PlaneImage, load_frame
 from fetal_iqa_training.data.textured.canvas import Canvas, make_canvas
@@ -17,13 +18,14 @@ from napari_fetal_iqa.phantom.motion import Drift
 from napari_fetal_iqa.phantom.settings import PhantomSettings
 from napari_fetal_iqa.phantom.simulation import RenderedFrame, draw_circumference
 from napari_fetal_iqa.phantom.story import Run, plan_runs
-from napari_fetal_iqa.phantom.tissue import Ellipse
+from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 from napari_fetal_iqa.sweep import Frames, SweepVolume
 
 PLANES_OF_A_CASE = 5
 """Planes other than the abdomen that one case shows at most."""
 SURROUNDINGS = 3
 """Planes from whose surroundings the mother of one case is made."""
+_NO_LINE_DB = np.float32(-19)  # tissue is darker than this, lines are brighter
 _NEXT_TO_A_RUN = 3  # frames in which an abdomen leaves
 
 
@@ -119,7 +121,7 @@ class _Sweep:
             canvas, semi_axes, angle = anatomy.abdomens[rng.integers(len(anatomy.abdomens))]
             if pose is None:
                 depth = max(84.0, 42 + max(semi_axes)) + rng.uniform(-3, 5)
-                pose = _pose(rng, (rng.normal(0, 8), 5.0), (depth, 2.0), mirror)
+                pose = _pose(rng, (rng.normal(0, 8), 6.0), (depth, 3.0), mirror)
             self.abdomens.append(
                 AbdomenPassage(rng, fan, canvas, pose, run, self.frames, semi_axes, angle)
             )
@@ -131,9 +133,12 @@ class _Sweep:
         settings, mother = self.fan.settings, self.mother
         tissue = mother.paint(frame)
         wall = mother.fat_mm.at(frame) + mother.muscle_mm.at(frame)
+        self._soften(tissue, wall)
         found: tuple[Ellipse | None, int] = None, Label.NONE
         for passage in self.surroundings:
             passage.paint(tissue, frame, self._depth_mm, wall)
+        tissue.level += np.float32(2) * mother.coarse.at(frame)
+        tissue.level += np.float32(1.5) * mother.stripes.at(frame)
         for passage in (*self.passages, *self.abdomens):
             passage.paint(tissue, frame, self._depth_mm, wall)
         for abdomen in self.abdomens:
@@ -144,6 +149,13 @@ class _Sweep:
         )
         return RenderedFrame(self.fan.scan_convert(compress(settings, received)), *found)
 
+    def _soften(self, tissue: Tissue, wall_mm: float) -> None:
+        """Leave no drawn line below the wall: of the uterus only dark and bright regions stay."""
+        below = np.clip((self._depth_mm - np.float32(wall_mm)) / np.float32(6), 0, 1)
+        soft = scipy.ndimage.gaussian_filter(np.minimum(tissue.level, _NO_LINE_DB), (8, 3))
+        tissue.level += below * (soft - tissue.level)
+        tissue.mirror *= 1 - below
+
 
 def _pose(
     rng: np.random.Generator,
@@ -152,7 +164,7 @@ def _pose(
     mirror: float,
     turned: float = 0.3,
 ) -> Pose:
-    turn = Drift(rng, rng.uniform(-turned, turned), 0.1)
+    turn = Drift(rng, rng.uniform(-turned, turned), 0.13)
     return Pose(Drift(rng, *x), Drift(rng, *z), turn, mirror)
 
 
