@@ -11,14 +11,13 @@ from fetal_iqa_training.settings import Device, LoggerName, OwnPart, Precision, 
 
 _S = TypeVar("_S", bound=BaseModel)
 
-Data = Annotated[
-    Path,
-    typer.Option(
-        help="Data set folder in the layout of ACOUSLIC-AI, HC18, FOCUS or standard planes, or a "
-        "collection of such folders.",
-        show_default=False,
-    ),
-]
+_DATA = typer.Option(
+    help="Data set folder in the layout of ACOUSLIC-AI, HC18, FOCUS or standard planes, or a "
+    "collection of such folders.",
+    show_default=False,
+)
+Data = Annotated[Path, _DATA]
+OptionalData = Annotated[Path | None, _DATA]
 Out = Annotated[
     Path, typer.Option(help="Model folder to make; must not exist.", show_default=False)
 ]

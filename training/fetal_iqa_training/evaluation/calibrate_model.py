@@ -170,11 +170,7 @@ def calibrate(
         Where ``out`` exists, the model is a segmenter, the data cannot be used, or no quality
         threshold would keep the decisions.
     """
-    if out.exists():
-        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
-    old = load_card(model)
-    if old.task != "cls":
-        raise TrainingError(f"{model}: outlines frames; calibration is of frame quality, task cls")
+    old = card_to_calibrate(model, out)
     cases, what = cases_to_judge(old.taught, data, split, part, "validation")
     network = load_model(model, encoder_weights, paths.weights())
     seen, watched = DataHash(), Watched(old.taught)
@@ -184,15 +180,57 @@ def calibrate(
     judged_on = watched.judged_on(what)
     chose: list[Thing] = [("case", case.name) for case in cases]
     chose += [("frames", content) for content in contents]
+    calibrated_on: dict[str, JsonValue] = {
+        "data": origin(data),
+        "data_hash": seen.hexdigest(),
+        "split": None if split is None else read_split(split).sha256,
+        **judged_on.as_json(),
+    }
+    return write_calibrated(model, out, judged, calibrated_on, chose, command)
+
+
+def card_to_calibrate(model: Path | str, out: Path) -> ModelCard:
+    """Return the card of a model that can be calibrated into a new folder.
+
+    Raises
+    ------
+    ModelError, TrainingError
+        Where ``out`` exists, or the model is none or a segmenter.
+    """
+    if out.exists():
+        raise TrainingError(f"{out}: exists already; models are never overwritten, choose another")
+    card = load_card(model)
+    if card.task != "cls":
+        raise TrainingError(f"{model}: outlines frames; calibration is of frame quality, task cls")
+    return card
+
+
+def write_calibrated(
+    model: Path | str,
+    out: Path,
+    judged: Evaluation,
+    calibrated_on: dict[str, JsonValue],
+    chose: Iterable[Thing],
+    command: str,
+) -> ModelCard:
+    """Write a classifier anew with the temperature that fits what it was judged on.
+
+    Parameters
+    ----------
+    model : path or str
+    out : Path
+    judged : Evaluation
+    calibrated_on : dict
+        What that was, for the card.
+    chose : iterable of (kind, name)
+        The same, for the lineage.
+    command : str
+    """
+    old = load_card(model)
     temperature = find_temperature(judged)
     training: dict[str, JsonValue] = {
         "command": command,
-        "calibrated_on": {
-            "data": origin(data),
-            "data_hash": seen.hexdigest(),
-            "split": None if split is None else read_split(split).sha256,
-            **judged_on.as_json(),
-        },
+        "calibrated_on": calibrated_on,
         "started_from": old.training,
     }
     metrics: dict[str, JsonValue] = {
