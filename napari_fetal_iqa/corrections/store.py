@@ -94,7 +94,9 @@ class CorrectionStore(WaitingStore):
         answers: str | None = None,
     ) -> None:
         """Outline the abdomen of a frame, (H, W) bool; None goes back to the model's mask."""
-        self.set_masks(sweep, {frame: mask}, reviewer, answers)
+        with self._refusing():
+            number = sound_index(frame, "frame")
+        self.set_masks(sweep, {number: mask}, reviewer, answers)
 
     def set_masks(
         self,

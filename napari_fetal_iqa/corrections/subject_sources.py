@@ -57,11 +57,15 @@ def subjects_of_folder(folder: Path, known: Collection[str]) -> dict[str, str]:
     """
     found: dict[str, str] = {}
     for case in list_cases(folder):
+        if not case.subject_id.strip():  # what was said before stays
+            continue
         identity = read_sweep(case.image_path).identity
         if identity in known:
             found[identity] = case.subject_id
     if not found:
-        raise FetalIqaError(f"{folder}: none of its cases was corrected in this store")
+        raise FetalIqaError(
+            f"{folder}: none of its cases whose subject is named was corrected in this store"
+        )
     return found
 
 

@@ -76,6 +76,8 @@ def sound_text(value: object, what: str, longest: int) -> str:
         raise ValueError(f"expected text as {what}, found {type(value).__name__}")
     if not 0 < len(value) <= longest:
         raise ValueError(f"expected 1 to {longest} characters as {what}, found {len(value)}")
+    if value.isspace():
+        raise ValueError(f"expected more than blanks as {what}")
     if not (value.isascii() and value.isprintable()) and not all(map(is_shown, value)):
         raise ValueError(f"expected {what} without control characters")
     return str(value)
@@ -137,6 +139,11 @@ def packed_mask(mask: NDArray[np.bool_], record: SweepRecord) -> bytes:
         raise ValueError(
             f"sweep {record.identity[:8]}: expected a mask of {rows} x {columns} pixels, found "
             f"{' x '.join(map(str, given.shape)) or 'one value'} of {given.dtype}"
+        )
+    if given.dtype.kind == "f" and not np.isin(given, (0, 1)).all():
+        raise ValueError(
+            f"sweep {record.identity[:8]}: expected a mask of 0 and 1, found other numbers; say "
+            "from which probability on a pixel is inside"
         )
     return encode_mask(given)
 

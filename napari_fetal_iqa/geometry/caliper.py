@@ -79,12 +79,15 @@ class Caliper:
     points_px: tuple[tuple[float, float], ...]
 
     def __post_init__(self) -> None:
+        # numbers as Python has them, be they numpy's: they are written as text
+        points = tuple((float(row), float(column)) for row, column in self.points_px)
+        object.__setattr__(self, "points_px", points)
         if len(self.points_px) not in _POINTS:
             raise ValueError(f"expected 2 or 4 points of a caliper, found {len(self.points_px)}")
-        points = self._array()
-        if points.shape[1:] != (2,) or not np.isfinite(points).all():
+        ends = self._array()
+        if not np.isfinite(ends).all():
             raise ValueError("expected finite rows and columns of a caliper's points")
-        halves = np.diff(points.reshape(-1, 2, 2), axis=1)[:, 0] / 2
+        halves = np.diff(ends.reshape(-1, 2, 2), axis=1)[:, 0] / 2
         if np.hypot(*halves.T).min() < _SHORTEST_PX:
             raise ValueError("expected a caliper whose ends differ")
         if len(halves) > 1 and abs(np.linalg.det(halves)) < _SHORTEST_PX**2:

@@ -273,10 +273,17 @@ def _read_table(folder: Path) -> list[dict[str, str]]:
     except (OSError, UnicodeDecodeError) as error:
         raise SweepError(f"{TABLE}: cannot be read; copy the data set again") from error
     reader = csv.DictReader(io.StringIO(text))
-    missing = {"uuid", "subject_id", *AC_COLUMNS} - set(reader.fieldnames or ())
+    try:
+        missing = {"uuid", "subject_id", *AC_COLUMNS} - set(reader.fieldnames or ())
+        # of a line that ends early the rest is empty; what it has too much belongs to no column
+        rows = [{name: line[name] or "" for name in line if name is not None} for line in reader]
+    except csv.Error:
+        raise SweepError(
+            f"{TABLE.name}: no table that can be read; copy the data set again"
+        ) from None
     if missing:
         raise SweepError(f"{TABLE.name}: expected a column {min(missing)!r}, found none")
-    return list(reader)
+    return rows
 
 
 def _write_table(folder: Path, rows: Iterable[dict[str, str]]) -> None:

@@ -6,6 +6,7 @@ known any more. It can all be learnt again, so what cannot be read here is as go
 
 import json
 import logging
+import os
 import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
@@ -87,7 +88,7 @@ def remember(path: Path, files: Sequence[Path], sweep: SweepVolume) -> None:
         Where it cannot be noted.
     """
     row = (
-        str(path.resolve()),
+        _name(path),
         stamp(files),
         sweep.identity,
         json.dumps(sweep.shape),
@@ -131,7 +132,7 @@ class KnownSweeps:
             row = self._connection.execute(
                 "SELECT stamp, identity, shape, spacing, bounds, field_of_view FROM known "
                 "WHERE path = ?",
-                (str(path.resolve()),),
+                (_name(path),),
             ).fetchone()
             if row is None or row[0] != stamp(files):
                 return None
@@ -147,6 +148,21 @@ class KnownSweeps:
             )
         except _DAMAGE:
             return None
+
+
+def _name(path: Path) -> str | bytes:
+    """Return a place as SQLite takes it: as bytes where its name is not UTF-8."""
+    place = str(path.resolve())
+    return place if is_utf8(place) else os.fsencode(place)
+
+
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written: a file's name may hold bytes that are none."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _place() -> Path:

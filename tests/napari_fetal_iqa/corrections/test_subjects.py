@@ -17,7 +17,7 @@ from napari_fetal_iqa.corrections.subject_sources import (
 )
 from napari_fetal_iqa.corrections.subjects import SALT_FILE, SweepSubject, joined, subject_key
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
-from napari_fetal_iqa.io.acouslic import list_cases, write_case
+from napari_fetal_iqa.io.acouslic import TABLE, list_cases, write_case
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -163,8 +163,20 @@ def test_a_folder_in_the_layout_says_whose_sweeps_are_whose(tmp_path):
         assert identity_of(THIRD.identity[:8], store) == THIRD.identity
         with pytest.raises(StoreError, match="no sweeps by"):
             identity_of("00", store)
-    with pytest.raises(FetalIqaError, match="none of its cases"):
+    with pytest.raises(FetalIqaError, match="none of its cases whose subject is named"):
         subjects_of_folder(folder, set())
+
+
+def test_a_table_that_names_no_subject_takes_nothing_back(tmp_path):
+    folder = tmp_path / "acouslic"
+    for name, sweep in (("a", ONE), ("b", OTHER)):
+        write_case(folder, name, sweep, np.zeros((6, 8, 8), np.uint8), [None] * 6, subject_id="7")
+    table = folder / TABLE
+    lines = table.read_text().splitlines()
+    table.write_text("\n".join([lines[0], "a", *lines[2:]]))  # a line that ends early
+    known = {ONE.identity, OTHER.identity}
+    assert subjects_of_folder(folder, known) == {OTHER.identity: "7"}
+    assert subject_of_file(list_cases(folder)[0].image_path) is None
 
 
 @pytest.mark.parametrize("key", ["", "x" * 64, "A" * 64])

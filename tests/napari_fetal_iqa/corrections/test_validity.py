@@ -18,6 +18,7 @@ from napari_fetal_iqa.corrections import (
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.validity import CLOCK_SKEW, sound_sweep
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.mask_codec import decode_mask, encode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -37,6 +38,12 @@ def store(tmp_path):
 
 
 TAKEN = {
+    "numpy frame of no dimension": lambda s: s.set_mask(ID, np.array(3), MASK, "AK"),
+    "mask of 0.0 and 1.0": lambda s: s.set_mask(ID, 3, MASK.astype(float), "AK"),
+    "caliper of float32": lambda s: s.set_caliper(ID, 1, Caliper(np.eye(2, dtype="f4")), "AK"),
+    "caliper of int64": lambda s: s.set_caliper(
+        ID, 1, Caliper(tuple(map(tuple, np.eye(2, dtype=int)))), "AK"
+    ),
     "numpy frame": lambda s: s.set_mask(ID, np.int64(3), MASK, "AK"),
     "numpy frame of a label": lambda s: s.set_label(ID, np.int32(3), 1, "AK"),
     "numpy frames": lambda s: s.set_label(ID, np.array([2, 3]), np.uint8(1), "AK"),
@@ -63,6 +70,10 @@ def test_what_numpy_gives_is_taken_as_the_number_it_is(store, call):
 
 
 REFUSED = {
+    "mask of nothing": lambda s: s.set_mask(ID, 3, np.full(SHAPE, np.nan), "AK"),
+    "mask of probabilities": lambda s: s.set_mask(ID, 3, np.full(SHAPE, 0.4), "AK"),
+    "blank reviewer": lambda s: s.set_label(ID, 3, 1, "  "),
+    "several frames of one mask": lambda s: s.set_mask(ID, np.array([1, 2]), MASK, "AK"),
     "beyond": lambda s: s.set_label(ID, 5, 1, "AK"),
     "beyond, one of a range": lambda s: s.set_label(ID, range(3, 7), 1, "AK"),
     "negative": lambda s: s.set_mask(ID, -1, MASK, "AK"),

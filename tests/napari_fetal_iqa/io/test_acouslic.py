@@ -218,3 +218,22 @@ def test_a_circumference_that_is_none_is_not_quoted(tmp_path, sweep, masks):
         list_cases(tmp_path)
 
     assert "Doe" not in str(caught.value)
+
+
+@pytest.mark.parametrize("damage", ['"' + "x" * 200_000, "x" * 200_000])
+def test_a_table_that_is_no_csv_is_refused_in_one_line(tmp_path, sweep, masks, damage):
+    write_case(tmp_path, "a", sweep, masks, [250.0], "P1")
+    with (tmp_path / TABLE).open("a") as file:
+        file.write(damage)
+    with pytest.raises(SweepError, match="no table that can be read") as refused:
+        list_cases(tmp_path)
+    assert "xxx" not in str(refused.value)
+
+
+def test_of_a_line_that_ends_early_the_rest_is_empty(tmp_path, sweep, masks):
+    write_case(tmp_path, "a", sweep, masks, [250.0], "P1")
+    with (tmp_path / TABLE).open("a") as file:
+        file.write("b\n")
+    cases = list_cases(tmp_path, must_exist=False)
+    assert [case.subject_id for case in cases] == ["P1", ""]
+    assert cases[1].annotated_sweeps == ()
