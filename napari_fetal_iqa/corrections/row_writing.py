@@ -4,8 +4,13 @@ import math
 import sqlite3
 from dataclasses import replace
 from functools import partial
+from typing import Any
 
-from napari_fetal_iqa.corrections.caliper_rows import CALIPER_COLUMNS, row_of_caliper_event
+from napari_fetal_iqa.corrections.caliper_rows import (
+    CALIPER_COLUMNS,
+    caliper_event_of_row,
+    row_of_caliper_event,
+)
 from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
@@ -13,13 +18,14 @@ from napari_fetal_iqa.corrections.rows import (
     Bookmark,
     FullReview,
     SweepRecord,
+    event_of_row,
     row_of_bookmark,
     row_of_event,
     row_of_sweep,
     sweep_of_row,
 )
 from napari_fetal_iqa.corrections.subjects import SweepSubject
-from napari_fetal_iqa.corrections.validity import sound_sweep
+from napari_fetal_iqa.corrections.validity import readable_event, sound_sweep
 
 
 def insert_sweep(
@@ -103,10 +109,13 @@ def put_bookmark(
 def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     """Write a sound event; return whether it is new.
 
+    Where a damaged event has its unique name, which nothing may change, it gets another one, the
+    same each time.
+
     Raises
     ------
     ValueError
-        Where another event of its unique name is there.
+        Where another sound event of its unique name is there.
     """
     is_caliper = event.kind is EventKind.CALIPER
     places = ("event", EVENT_COLUMNS), ("caliper", CALIPER_COLUMNS)
@@ -116,6 +125,8 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     here = connection.execute(f"SELECT {columns} FROM {table} WHERE uid = ?", named).fetchone()
     there = connection.execute(f"SELECT 1 FROM {other} WHERE uid = ?", named).fetchone()
     if there is not None or here not in (None, row):
+        if there is None and not _is_sound(here, is_caliper) and not event.uid.endswith(_AGAIN):
+            return insert_event(connection, replace(event, uid=f"{event.uid[:120]}{_AGAIN}"))
         raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
     if here is None:
         marks = _marks(columns)
@@ -123,10 +134,23 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     return here is None
 
 
+_AGAIN = "-again"
+"""Ends the unique name of an event that was damaged here and is sound elsewhere."""
+
+
+def _is_sound(row: tuple[Any, ...], is_caliper: bool) -> bool:
+    """Whether a row is an event at all, of whatever sweep."""
+    try:
+        readable_event(caliper_event_of_row(row) if is_caliper else event_of_row(row))
+    except (TypeError, ValueError):
+        return False
+    return True
+
+
 def insert_subject(connection: sqlite3.Connection, subject: SweepSubject) -> None:
-    """Write whose sweep it is."""
+    """Write whose sweep it is, in place of a damaged row, which said nothing."""
     row = (subject.sweep, subject.key, subject.salt)
-    connection.execute("INSERT INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)
+    connection.execute("INSERT OR REPLACE INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)
 
 
 _SAME_SPACING = 1e-6

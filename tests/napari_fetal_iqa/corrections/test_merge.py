@@ -365,3 +365,25 @@ def test_spacings_that_differ_by_rounding_agree(here, there):
     there.add_sweep(replace(SWEEP, spacing_mm=(0.3 * (1 + 1e-7), 0.2)))
     assert merge(here, there.path).sweeps == 0
     assert here.sweeps()[0].spacing_mm == (0.3, 0.2)
+
+
+def test_a_backup_brings_back_what_was_damaged_here(here, there, write_raw):
+    there.set_label(SWEEP.identity, 2, Label.OPTIMAL, "BM")
+    there.set_label(SWEEP.identity, 3, Label.NONE, "BM")
+    there.set_subject(SWEEP.identity, "P-7")
+    damaged, _ = there.events()
+    write_raw(here.path, SWEEP.identity, uid=damaged.uid, frame=b"\x02", label=1, reviewer="BM")
+    insert_damaged_subject(here.path)
+    assert len(check_store(here.path).problems) == 2
+    assert merge(here, there.path).events == 2
+    assert labels(here, "BM") == {2: Label.OPTIMAL, 3: Label.NONE}
+    assert here.subjects() == there.subjects()
+    assert merge(here, there.path).events == 0  # nor a second time
+    assert labels(here, "BM") == {2: Label.OPTIMAL, 3: Label.NONE}
+
+
+def insert_damaged_subject(path):
+    with sqlite3.connect(path) as connection:
+        row = (SWEEP.identity, "no hash", "none")
+        connection.execute("PRAGMA ignore_check_constraints = ON")
+        connection.execute("INSERT INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)
