@@ -186,7 +186,7 @@ def finetune(
     from fetal_iqa_training.fitting.finetune import EarlierData, finetune
     from fetal_iqa_training.fitting.trainer import Schedule
 
-    made: dict[Path, dict[str, Any]] = {}
+    finished: dict[Path, dict[str, Any]] = {}
     for one, of_task in based.items():
         into = outs[one]
         with reporting(json_progress, one) as report:
@@ -205,12 +205,12 @@ def finetune(
                 report=report,
             )
             if card is not None:
-                made[into] = card.metrics
+                finished[into] = card.metrics
             if card is not None and json_progress:
                 report_done(into, card.metrics, one)
-    if made:
+    if finished:
         write_config(config_beside(out), "finetune", values)
-    finish(made, json_progress)
+    finish(finished, json_progress)
 
 
 def _lineage(base: str, task: Task) -> Taught:
