@@ -218,12 +218,12 @@ def main():
     parser.add_argument(
         "--pyside6",
         action="store_true",
-        help="the tests with a window alone, on PySide6, in an environment of its own; with "
-        "--python 3.12 or newer, as PySide6 6.12 miscounts None, which ends an older Python",
+        help="the tests with a window alone, on PySide6, in an environment of its own",
     )
     options, arguments = parser.parse_known_args()
     if options.pyside6 and options.job == "tests":
-        also = ["napari[pyside6]"]
+        # PySide6 6.12 miscounts None, which ends a Python before 3.12 after some six windows
+        also = ["napari[pyside6]", "PySide6<6.9; python_version < '3.12'"]
         folder = HERE / ".venv-pyside6"
         tests_on_pyside(set_up(folder, options.python, developing=True, also=also), arguments)
         return
