@@ -7,6 +7,7 @@ compressed, no name twice.
 
 import struct
 import zipfile
+import zlib
 from dataclasses import dataclass
 from typing import BinaryIO
 
@@ -18,6 +19,7 @@ _END_64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR_64 = struct.Struct("<4sLQL")
 _LOCAL = struct.Struct("<4s5H3L2H")
 _OWN_RECORDS = 100  # beside the tensors: version, byte order and the like
+_PIECE = 1 << 20  # of what is read to be summed up
 _SMALL = 64 << 10  # of those; none has more than a few bytes
 
 
@@ -64,6 +66,9 @@ def read_archive(file: BinaryIO, size: int) -> Archive:
             raise DamagedError
         if name.startswith("data/"):
             storages[name.removeprefix("data/")] = record.file_size
+            # 0 where torch was told to write none (torch.serialization.set_crc32_options)
+            if record.CRC and _checksum(file, start, record.file_size) != record.CRC:
+                raise DamagedError
         elif name == "data.pkl":
             if record.file_size > LARGEST_HEADER:
                 raise RefusedError("lists more than any genuine checkpoint holds")
@@ -142,6 +147,19 @@ def _content_start(file: BinaryIO, record: zipfile.ZipInfo) -> int:
     if mark != b"PK\x03\x04":
         raise DamagedError
     return record.header_offset + _LOCAL.size + name + extra
+
+
+def _checksum(file: BinaryIO, start: int, length: int) -> int:
+    """Return the CRC-32 of a part of a file, which is read in pieces."""
+    file.seek(start)
+    found = 0
+    while length > 0:
+        piece = file.read(min(length, _PIECE))
+        if not piece:
+            raise DamagedError
+        found = zlib.crc32(piece, found)
+        length -= len(piece)
+    return found
 
 
 def _read(file: BinaryIO, start: int, length: int) -> bytes:

@@ -149,6 +149,29 @@ def test_a_shared_case_is_reported_what_it_is(tmp_path: Path, name: str, what: s
     assert not (tmp_path / "store").exists()
 
 
+def test_a_flipped_byte_is_noticed_wherever_it_lies(tmp_path: Path) -> None:
+    path = tmp_path / "w.pt"
+    torch.save({"a": torch.ones(300), "b": torch.zeros(500)}, path)
+    content = bytearray(path.read_bytes())
+    with zipfile.ZipFile(path) as archive:
+        infos = [info for info in archive.infolist() if "/data/" in info.filename]
+    for info in infos[:2]:
+        damaged = bytearray(content)
+        damaged[info.header_offset + 300] ^= 1  # behind what pads it
+        path.write_bytes(damaged)
+        with pytest.raises(WeightsError, match="not a readable weights file"):
+            read_checkpoint(path)
+
+
+def test_a_checkpoint_without_checksums_is_read(tmp_path: Path) -> None:
+    torch.serialization.set_crc32_options(False)
+    try:
+        torch.save({"a": torch.ones(3)}, tmp_path / "w.pt")
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert read_checkpoint(tmp_path / "w.pt")["a"].tolist() == [1, 1, 1]
+
+
 def test_a_compressed_archive_is_never_taken_for_the_values_themselves(tmp_path: Path) -> None:
     path, again = tmp_path / "weights.pt", tmp_path / "again.pt"
     torch.save(WEIGHT, path)
