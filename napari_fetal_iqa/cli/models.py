@@ -57,8 +57,10 @@ def list_models(as_json: AsJson = False) -> None:
     for line in _aligned([header, *map(_row, entries)]):
         echo(line)
     if not zero_shot.folder().exists():
-        lacking = "" if zero_shot.weights_here() else f"; weights fetch {zero_shot.ENCODER} first"
-        echo(f"   {zero_shot.NAME}  {zero_shot.TITLE}{lacking}")
+        when = "made when it is first used"
+        if zero_shot.weights_here() is None:
+            when = f"weights fetch {zero_shot.ENCODER} first"
+        echo(f"   {zero_shot.NAME}  {zero_shot.TITLE}: {when}")
 
 
 @app.command()

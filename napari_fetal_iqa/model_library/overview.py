@@ -93,6 +93,7 @@ def _to_be_made() -> ModelRow:
         details=(
             fact("name", zero_shot.TITLE),
             fact("task", f"cls, {DOES['cls']}"),
+            fact("kept", "nowhere yet; made when it is first used"),
             fact("good for", good_for_words(spec)),
             fact("licence", spec.licence),
         ),

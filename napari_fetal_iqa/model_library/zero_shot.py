@@ -16,7 +16,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 
 NAME = "zero-shot"
 ENCODER = "fetalclip"
-TITLE = "FetalCLIP in words, made when it is first used"
+TITLE = "FetalCLIP in words, zero-shot"
 _MISSING = f"{NAME}: needs the pretrained weights of {ENCODER}, which are not here; "
 
 NAMES = ", ".join((*BUILT_IN, NAME))

@@ -77,6 +77,7 @@ class FramePanel(QWidget):
         self.plane.setToolTip(
             "What the CLS model takes this frame for; the quality is how sure it is of the abdomen"
         )
+        self.plane.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.plane.hide()
         self.circumference = QLabel()
         # as high as the large figures, so that nothing below it moves while frames go by
@@ -91,11 +92,13 @@ class FramePanel(QWidget):
         )
         self.diameters.setTextFormat(Qt.TextFormat.RichText)
 
+        beside = QHBoxLayout()  # no row of its own: a low window has none to spare
+        beside.addWidget(self.place)
+        beside.addWidget(self.plane, stretch=1)
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
-        column.addWidget(self.place)
+        column.addLayout(beside)
         column.addWidget(self.quality)
-        column.addWidget(self.plane)
         column.addWidget(self.circumference)
         column.addWidget(self.diameters)
         column.addLayout(self._label_row())
@@ -174,7 +177,7 @@ class FramePanel(QWidget):
         self._check(view.label)
 
     def _show_plane(self, plane: str | None) -> None:
-        """Say which plane it is; the line is there for as long as the model names planes."""
+        """Say which plane it is; the words are there for as long as the model names planes."""
         self.plane.setText(f"Plane: {plane or '–'}")
         self.plane.setVisible(plane is not None)
 
