@@ -1,6 +1,7 @@
 """Where the losses of a training are noted: a CSV file always, others' trackers where asked."""
 
 import csv
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -16,7 +17,15 @@ if TYPE_CHECKING:
 METRICS_FILE = "metrics.csv"
 """Of Lightning's CSVLogger: a line per epoch with its losses and metrics."""
 
-_PACKAGES = {"tensorboard": "tensorboard", "mlflow": "mlflow", "wandb": "wandb"}
+_PACKAGES: dict[LoggerName, dict[str, str]] = {
+    "tensorboard": {"tensorboard": "tensorboard"},
+    "mlflow": {"mlflow": "mlflow"},
+    "wandb": {"wandb": "wandb"},
+}
+"""By tracker: what is imported, and what to install for it."""
+_MLFLOW_DATABASE = {"sqlalchemy": "mlflow", "alembic": "mlflow"}  # mlflow-skinny lacks both
+_MLFLOW_SERVER = "MLFLOW_TRACKING_URI"  # MLflow's own variable; Lightning reads it, too
+_TRACKERS = "trackers"
 _AGAIN = "-again-"
 
 
@@ -43,39 +52,76 @@ class Logs:
         from lightning.pytorch import loggers
 
         name, number = self.run, 1
-        while (self.folder / name).exists():
+        # a run that was cut off in its first epoch left a folder, and nothing in it
+        while (self.folder / name / METRICS_FILE).exists():
             number += 1
             name = f"{self.run}{_AGAIN}{number}"
         made: list[Logger] = [loggers.CSVLogger(self.folder, "", name)]
+        of_others = (self.folder / _TRACKERS).resolve()  # beside the runs, which may be called so
         for kind in self.kinds:
+            of_others.mkdir(parents=True, exist_ok=True)
             if kind == "tensorboard":
-                made.append(loggers.TensorBoardLogger(self.folder / kind, "", name))
+                made.append(loggers.TensorBoardLogger(of_others / kind, "", name))
             elif kind == "mlflow":
+                # MLflow 3 writes no files any more, but a database
+                served = os.environ.get(_MLFLOW_SERVER)
                 made.append(
                     loggers.MLFlowLogger(
-                        self.folder.parent.name, name, save_dir=str(self.folder / kind)
+                        self.folder.parent.resolve().name,
+                        name,
+                        tracking_uri=served or f"sqlite:///{(of_others / 'mlflow.db').as_posix()}",
+                        artifact_location=None if served else (of_others / kind).as_uri(),
                     )
                 )
             else:
-                title = f"{self.folder.parent.name}-{name}"
-                made.append(loggers.WandbLogger(title, str(self.folder), project="fetal-iqa"))
+                title = f"{self.folder.parent.resolve().name}-{name}"
+                made.append(loggers.WandbLogger(title, str(of_others), project="fetal-iqa"))
         return made
 
 
+def close_loggers(made: Sequence["Logger"]) -> None:
+    """End the runs of trackers which would else take the next run for more of the same."""
+    if any(type(one).__name__ == "WandbLogger" for one in made):
+        import wandb
+
+        wandb.finish()
+
+
 def check_loggers(kinds: Sequence[LoggerName]) -> None:
-    """Refuse trackers whose package is missing, before anything is computed.
+    """Refuse trackers that cannot be used, before anything is computed.
 
     Raises
     ------
     TrainingError
+        Where a package is missing, or Weights & Biases knows no account.
     """
     for kind in kinds:
-        package = _PACKAGES[kind]
-        if find_spec(package) is None:
-            raise TrainingError(
-                f"--logger {kind} needs the package {package}, which is not installed: "
-                f"`pip install {package}`, or leave it away; the CSV file is always written"
-            )
+        needed = _PACKAGES[kind]
+        if kind == "mlflow" and not os.environ.get(_MLFLOW_SERVER):
+            needed = needed | _MLFLOW_DATABASE
+        for module, package in needed.items():
+            if find_spec(module) is None:
+                raise TrainingError(
+                    f"--logger {kind} needs the package {package}, which is not installed: "
+                    f"`pip install {package}`, or leave it away; the CSV file is always written"
+                )
+    if "wandb" in kinds:
+        _check_wandb_account()
+
+
+def _check_wandb_account() -> None:
+    """Ask Weights & Biases itself, which asks on a terminal for what it lacks."""
+    import wandb
+
+    if os.environ.get("WANDB_MODE", "online") not in ("online", "shared"):
+        return
+    try:
+        wandb.login()
+    except wandb.errors.UsageError as error:
+        raise TrainingError(
+            f"--logger wandb: {str(error).rstrip('.')}; or set WANDB_MODE=offline, and it writes "
+            "into the folder of the logs"
+        ) from None
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader
 
 from fetal_iqa_models import choose_device
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.fitting.loggers import Logs
+from fetal_iqa_training.fitting.loggers import Logs, close_loggers
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.processes import check_shares, rank, under_torchrun
 from fetal_iqa_training.progress import Progress, Report
@@ -181,6 +181,7 @@ def run_training(
     devices, num_nodes = schedule.spread
     # a net for errors of others, which costs a fill of every new tensor
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    noted = [] if logs is None else logs.loggers()
     trainer = lightning.Trainer(
         accelerator=chosen,
         devices=devices,
@@ -195,7 +196,7 @@ def run_training(
         gradient_clip_val=settings.gradient_clip,
         deterministic=chosen == "cpu",
         callbacks=callbacks,
-        logger=False if logs is None else logs.loggers(),
+        logger=noted or False,
         log_every_n_steps=1,  # the losses are of whole epochs, and an epoch may have few steps
         enable_progress_bar=False,
         enable_model_summary=False,
@@ -216,6 +217,8 @@ def run_training(
             )
         except SystemExit:  # Lightning ends a terminated run as if it had succeeded
             raise TrainingError("stopped before the end: no model was written") from None
+        finally:
+            close_loggers(noted)
     if schedule.keep_best and best.best_model_path:
         kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)  # frozen weights are not kept
