@@ -221,12 +221,20 @@ def test_without_a_test_part_nothing_is_trained(experiment, tmp_path):
 
 
 def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path):
-    ran = experiment("embeddings", "--runs", 1, "--rows", "fetalclip", "--frames", 40)
-    assert ran.code == 0, ran.err
+    for runs in (2, 1):  # the runs of an earlier job are there, too
+        ran = experiment("embeddings", "--runs", runs, "--rows", "fetalclip", "--frames", 40)
+        assert ran.code == 0, ran.err
     out = tmp_path / "out"
-    (row,) = json.loads((out / "embeddings.json").read_text())["rows"]
+    found = json.loads((out / "embeddings.json").read_text())
+    assert found["seeds"] == [0, 1]
+    assert "Seeds 0, 1;" in (out / "embeddings.md").read_text()
+    (row,) = found["rows"]
     (line,) = read(out / "embeddings.csv")
-    (after,) = row["separation"]["after"]
+    after = row["separation"]["after"][0]
+    assert len(row["separation"]["after"]) == 2
+    after = {
+        name: sum(one[name] for one in row["separation"]["after"]) / 2 for name in after
+    }
     assert float(line["silhouette_after_mean"]) == pytest.approx(after["silhouette"], abs=1e-6)
     assert "not the paper's system" in (out / "embeddings.md").read_text()
     name = "embeddings/fetalclip-cls-lora-as-fetalclip-tiny-seed-0"
@@ -268,6 +276,7 @@ def test_threshold_and_sweeps_share_models_and_can_be_checked_frame_by_frame(exp
     assert [frame["seg"] for frame in test].count("1") == len(called)
     seg = found["models"][1]["runs"][0]["figures"]  # judged on the sweeps' own grid
     assert seg["recall"] == pytest.approx(recall, abs=0.05)
+    assert found["seeds"] == found["studied_seeds"] == [0]
     assert found["combined_rule"]["verdict"] in (out / "threshold.md").read_text()
     assert is_drawn(out / "threshold.png")
     assert is_drawn(out / "combined_rule.png")

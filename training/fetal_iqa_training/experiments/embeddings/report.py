@@ -2,6 +2,8 @@
 
 from collections.abc import Sequence
 
+from pydantic import JsonValue
+
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.experiments.embeddings.run import EmbeddedRow
 from fetal_iqa_training.experiments.tables.csv_text import Cells, as_csv
@@ -16,8 +18,10 @@ def write_embeddings(plan: Plan, rows: Sequence[EmbeddedRow], command: str) -> l
     """Write ``embeddings.md``, ``.csv`` and ``.json``; return their paths."""
     markdown, table, everything = (plan.out / f"embeddings.{end}" for end in ("md", "csv", "json"))
     write_atomically(table, separation_csv(rows))
-    write_atomically(markdown, separation_markdown(rows, about(plan, command)))
-    write_json(everything, "embeddings", plan, command, {"rows": [row.as_json() for row in rows]})
+    results = [row.result for row in rows]
+    write_atomically(markdown, separation_markdown(rows, about(plan, command, results)))
+    found: list[JsonValue] = [row.as_json() for row in rows]
+    write_json(everything, "embeddings", plan, command, {"rows": found}, results)
     return [str(path) for path in (markdown, table, everything)]
 
 

@@ -96,7 +96,9 @@ def write_sweeps(
     write_atomically(smoothing, as_csv(_of_all(runs, SweepStudy.smoothing_rows)))
     studies: list[JsonValue] = [{"seed": run.seed, **run.study.as_json()} for run in runs]
     models: list[JsonValue] = [result.as_json() for result in results]
-    write_json(everything, "sweeps", plan, command, {"models": models, "runs": studies})
+    write_json(
+        everything, "sweeps", plan, command, {"models": models, "runs": studies}, results
+    )
     save_png(mark(draw_success(runs[0].study), results), picture)
     save_png(mark(draw_smoothing(runs[0].study), results), smoothing_picture)
     write_atomically(markdown, _markdown(plan, results, runs, command))

@@ -74,7 +74,7 @@ def write_json(
     plan: Plan,
     command: str,
     found: Mapping[str, JsonValue],
-    results: Sequence[RowResult] = (),
+    results: Sequence[RowResult],
 ) -> None:
     """Write an experiment's results with what it was run with."""
     ran_with: dict[str, JsonValue] = {
@@ -99,7 +99,7 @@ def _seeds(plan: Plan, results: Sequence[RowResult]) -> list[int]:
     return sorted({run.seed for row in results for run in row.runs}) or list(plan.seeds)
 
 
-def about(plan: Plan, command: str, results: Sequence[RowResult] = ()) -> list[str]:
+def about(plan: Plan, command: str, results: Sequence[RowResult]) -> list[str]:
     """Describe for people what an experiment was run with.
 
     Parameters

@@ -13,7 +13,7 @@ from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.format import document, markdown_table
 from fetal_iqa_training.experiments.tables.plan import Plan
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
-from fetal_iqa_training.experiments.tables.results import ResultPair
+from fetal_iqa_training.experiments.tables.results import ResultPair, paired_runs
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from fetal_iqa_training.experiments.threshold.plot import draw_threshold
 from fetal_iqa_training.experiments.threshold.rule_plot import draw_combined_rule
@@ -87,10 +87,11 @@ def write_threshold(
     models: list[JsonValue] = [result.as_json() for result in results]
     whole: dict[str, JsonValue] = {
         "models": models,
+        "studied_seeds": [cls.seed for cls, _ in paired_runs(results)],
         "threshold": found.threshold.as_json(),
         "combined_rule": rule,
     }
-    write_json(everything, "threshold", plan, command, whole)
+    write_json(everything, "threshold", plan, command, whole, results)
     write_atomically(markdown, _markdown(plan, results, found, command))
     return [str(path) for path in files]
 
