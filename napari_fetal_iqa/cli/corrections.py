@@ -16,6 +16,7 @@ from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.integrity import repair as repair_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
 from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.foreign_text import shown
@@ -59,7 +60,7 @@ def list_corrections(
         echo(f"{path}: no corrections yet; open a sweep in the window and correct a frame")
     for sweep in sweeps:
         name = _name(sweep.identity) or "not seen on this machine"
-        echo(f"{shown(name)}  {shown(sweep.identity[:8])}  {sweep.frames} frames")
+        echo(f"{shown(name)}  {shown(sweep.identity[:8])}  {counted(sweep.frames, 'frame')}")
         for line in [
             *map(_counts_in_words, sweep.reviewers),
             *map(_agreement_in_words, sweep.agreements),
@@ -223,8 +224,9 @@ def merge(
     with CorrectionStore(store or paths.default_store()) as opened:
         done = merge_stores(opened, other)
         echo(
-            f"{opened.path}: {done.events} new events and {done.sweeps} new sweeps from {other}, "
-            f"{done.known} events were here already"
+            f"{opened.path}: {counted(done.events, 'new event')} and "
+            f"{counted(done.sweeps, 'new sweep')} from {other}, here already: "
+            f"{counted(done.known, 'event')}"
         )
         if done.reviewed:
             echo(f"sweeps marked as fully reviewed there, and now here as well: {done.reviewed}")
@@ -272,12 +274,11 @@ def _name(identity: str) -> str | None:
 
 
 def _counts_in_words(counts: ReviewerCounts) -> str:
-    plural = "s" if counts.calipers > 1 else ""
-    free = f"{counts.calipers} free caliper{plural}, " if counts.calipers else ""
+    free = f"{counted(counts.calipers, 'free caliper')}, " if counts.calipers else ""
     return (
-        f"{counts.reviewer}: {counts.labelled} frames labelled ({counts.optimal} optimal, "
-        f"{counts.suboptimal} suboptimal, {counts.none} none), {counts.masks} masks, "
-        f"{counts.accepted} accepted, {free}"
+        f"{counts.reviewer}: {counted(counts.labelled, 'frame')} labelled "
+        f"({counts.optimal} optimal, {counts.suboptimal} suboptimal, {counts.none} none), "
+        f"{counted(counts.masks, 'mask')}, {counts.accepted} accepted, {free}"
         f"last {counts.last[:16].replace('T', ' ')} UTC"
     )
 
@@ -286,9 +287,9 @@ def _agreement_in_words(found: Agreement) -> str:
     parts = []
     if found.labelled:
         kappa = "not defined" if found.kappa is None else f"{found.kappa:.2f}"
-        parts.append(f"kappa {kappa} on {found.labelled} frames")
+        parts.append(f"kappa {kappa} on {counted(found.labelled, 'frame')}")
     if found.dice is not None:
-        parts.append(f"Dice {found.dice:.2f} on {found.outlined} outlines")
+        parts.append(f"Dice {found.dice:.2f} on {counted(found.outlined, 'outline')}")
     if found.disagreements:
         parts.append(f"differ on frames {_ranges(found.disagreements)}")
     return f"{' and '.join(found.reviewers)}: {', '.join(parts)}"

@@ -26,6 +26,7 @@ from napari_fetal_iqa.corrections.rows import (
 )
 from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.corrections.validity import readable_event, sound_sweep
+from napari_fetal_iqa.counted import counted
 
 
 def insert_sweep(
@@ -177,7 +178,7 @@ def _millimetres(spacing: tuple[float, float]) -> str:
 
 def _frames(record: SweepRecord) -> str:
     frames, rows, columns = record.shape
-    return f"{frames} frames of {rows} x {columns}"
+    return f"{counted(frames, 'frame')} of {rows} x {columns}"
 
 
 def _marks(columns: str) -> str:

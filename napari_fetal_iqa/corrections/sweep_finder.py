@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import known_location
@@ -62,7 +63,8 @@ class SweepFinder:
             if self._opens_as(path) == record.identity:
                 return read_sweep(path)
         frames, rows, columns = record.shape
-        facts = f"sweep {record.identity[:8]}, {frames} frames of {rows} x {columns}"
+        size = f"{counted(frames, 'frame')} of {rows} x {columns}"
+        facts = f"sweep {record.identity[:8]}, {size}"
         if known is None:
             raise SweepError(
                 f"{facts}: was corrected, but never opened on this machine; give the folder "

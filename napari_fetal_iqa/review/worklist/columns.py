@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.review.worklist.facts import SweepFacts
@@ -227,7 +228,7 @@ def tooltip(row: Row) -> str:
         return f"{row.name}\nFailed: {facts.failed}"
     if facts.frames is not None:
         several = f", {facts.sweeps} sweeps" if facts.sweeps and facts.sweeps > 1 else ""
-        lines.append(f"{facts.frames} frames{several}")
+        lines.append(f"{counted(facts.frames, 'frame')}{several}")
     lines.append(_whose(row))
     if facts.identity is None:
         return "\n".join([*lines, "Not opened on this machine yet: nothing more is known"])
@@ -240,7 +241,7 @@ def tooltip(row: Row) -> str:
         none = f"No frame {'analysed so far ' if so_far else ''}shows the abdomen"
         lines.append(found if facts.best_frame >= 0 else none)
     for name, count in facts.corrected_by.items():
-        lines.append(f"{shown(name)} corrected {count} frame{'s' if count != 1 else ''}")
+        lines.append(f"{shown(name)} corrected {counted(count, 'frame')}")
     if facts.reviewed_by:
         lines.append(f"Fully reviewed by {_reviewed(row)}")
     if facts.disagreements:

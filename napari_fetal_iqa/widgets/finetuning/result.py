@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.finetuning.progress import TASK_WORDS
 from napari_fetal_iqa.finetuning.report import ComparisonReport, FrameSet, MetricChange
 from napari_fetal_iqa.model_library.comparison import ChangedFrame
@@ -163,7 +164,7 @@ def _table(sets: Sequence[FrameSet]) -> str:
     """Write the metrics so that they fit into the narrowest panel."""
     rows = []
     for judged in sets:
-        frames = f", {judged.frames} frames" if judged.frames else ""
+        frames = f", {counted(judged.frames, 'frame')}" if judged.frames else ""
         rows.append(
             f"<tr><td colspan=4 style='padding-top:4px'><b>{judged.name}</b>{frames}</td></tr>"
         )

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
@@ -172,8 +173,8 @@ class ReviewPage(QWidget):
             same = abs(row_mm - column_mm) < 1e-6 * row_mm
             spacing = f"{row_mm:.3g} mm" if same else f"{row_mm:.3g} × {column_mm:.3g} mm"
         self.about.setText(
-            f"<b>{html.escape(shown(sweep.name))}</b><br>{frames} frames, {sweeps} "
-            f"sweep{'s' if sweeps > 1 else ''}, {spacing}"
+            f"<b>{html.escape(shown(sweep.name))}</b><br>"
+            f"{counted(frames, 'frame')}, {counted(sweeps, 'sweep')}, {spacing}"
             + (f"<br>{sweep.spacing_note}" if sweep.spacing_note else "")
         )
 

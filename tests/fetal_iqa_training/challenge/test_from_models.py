@@ -8,6 +8,7 @@ import pytest
 
 from fetal_iqa_models import load_card, model_hash
 from fetal_iqa_training.challenge.from_models import score_models
+from fetal_iqa_training.challenge.known_cases import challenge_cases
 from fetal_iqa_training.challenge.scored_folder import score_submission
 from fetal_iqa_training.challenge.submission import export_submission
 from fetal_iqa_training.data.split import split_list, write_split
@@ -147,6 +148,21 @@ def test_evaluate_challenge_judges_by_cases_that_taught_neither(data, models, tm
     code, _, err = evaluated(*ask, "--cls", models["cls"])  # which had no test part
     assert code == 1
     assert "give --split, or --part all" in err
+
+
+@pytest.mark.parametrize(
+    ("part", "names", "what"),
+    [
+        (None, ("case2",), "the test part of the list"),
+        ("all", ("case0", "case1", "case2"), "all parts of the list"),
+    ],
+)
+def test_a_list_decides_which_cases_are_scored_whatever_the_part(data, tmp_path, part, names, what):
+    split = {"training": ["case0"], "validation": ["case1"], "test": ["case2"]}
+    (tmp_path / "s.json").write_text(json.dumps(split))
+    chosen = challenge_cases(data, ["demo-cls"], tmp_path / "s.json", part)
+    assert chosen.only == names  # and none that the list leaves out
+    assert chosen.judged_on.what == what
 
 
 @pytest.mark.parametrize(

@@ -232,9 +232,7 @@ def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path
     (line,) = read(out / "embeddings.csv")
     after = row["separation"]["after"][0]
     assert len(row["separation"]["after"]) == 2
-    after = {
-        name: sum(one[name] for one in row["separation"]["after"]) / 2 for name in after
-    }
+    after = {name: sum(one[name] for one in row["separation"]["after"]) / 2 for name in after}
     assert float(line["silhouette_after_mean"]) == pytest.approx(after["silhouette"], abs=1e-6)
     assert "not the paper's system" in (out / "embeddings.md").read_text()
     name = "embeddings/fetalclip-cls-lora-as-fetalclip-tiny-seed-0"

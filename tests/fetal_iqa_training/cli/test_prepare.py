@@ -194,7 +194,7 @@ def test_too_few_subjects_are_an_error_only_where_a_list_is_requested(tmp_path, 
     assert "split by subject" not in printed
     code, _, err = prepare(tmp_path / "data", "--out", tmp_path / "split.json")
     assert code == 1
-    assert "only 1 annotated subjects" in err
+    assert "only 1 annotated subject:" in err
 
 
 def test_one_volume_is_in_memory_at_a_time(folder, volumes_in_memory):

@@ -56,11 +56,13 @@ def challenge_cases(
     """
     taught = [load_card(model).taught for model in models]
     only: tuple[str, ...] | None = None
-    if part == "all":
-        what = "all cases"
-    elif split is not None:
+    if split is not None:
         only = names_of_part(data, split, part or "test")
-        what = f"the {part or 'test'} part of the list"
+        what = (
+            "all parts of the list" if part == "all" else f"the {part or 'test'} part of the list"
+        )
+    elif part == "all":
+        what = "all cases"
     else:
         only, what = _of_own_splits(data, taught, part)
     return ChallengeCases(only, _known(data, taught, only).judged_on(what))

@@ -27,7 +27,9 @@ from fetal_iqa_training.fitting.work_folder import check_is_free
 from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
 from napari_fetal_iqa.corrections.sweep_finder import SweepFinder, is_where_it_was
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.fields import help_of
+from napari_fetal_iqa.finetuning.events import FrameCounts
 from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 from napari_fetal_iqa.model_library.zero_shot import NAMES, made
@@ -260,12 +262,16 @@ def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
         return
     held = summary.hold_out
     typer.echo(
-        f"{summary.task}: {summary.frames} frames of {summary.sweeps} sweeps, "
+        f"{summary.task}: {_counts(summary)}, "
         f"{summary.positives} with an abdomen, by {', '.join(summary.reviewers) or 'nobody'}; "
-        f"held out: {held.frames} frames of {held.sweeps} sweeps; "
-        f"whose they are is unknown of {summary.unknown_subjects} sweeps",
+        f"held out: {_counts(held)}; "
+        f"whose they are is unknown of {counted(summary.unknown_subjects, 'sweep')}",
         err=True,
     )
     for remark in (summary.problem, summary.note):
         if remark is not None:
             typer.echo(f"{summary.task}: {remark}", err=True)
+
+
+def _counts(side: FrameCounts) -> str:
+    return f"{counted(side.frames, 'frame')} of {counted(side.sweeps, 'sweep')}"

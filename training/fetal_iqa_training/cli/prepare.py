@@ -9,6 +9,7 @@ import typer
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Bars
+from napari_fetal_iqa.counted import counted
 
 if TYPE_CHECKING:
     from fetal_iqa_training.data.validate_acouslic import DataSetCheck
@@ -194,13 +195,14 @@ def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, A
 def _summary(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
     counts = found.counts
     lines = [
-        f"{counts['cases']} cases of {counts['subjects']} subjects "
+        f"{counted(counts['cases'], 'case')} of {counted(counts['subjects'], 'subject')} "
         f"({counts['subjects_with_several_cases']} with several cases), "
         f"{len(found.damaged)} damaged",
         f"{counts['annotated_frames']} of {counts['frames']} frames annotated "
-        f"({counts['annotated_share']:.1%}); {counts['cases_with_suboptimal_frames_only']} cases "
+        f"({counts['annotated_share']:.1%}); "
+        f"{counted(counts['cases_with_suboptimal_frames_only'], 'case')} "
         "with suboptimal frames only",
-        f"{counts['sweeps_with_a_circumference']} sweeps with a circumference",
+        f"{counted(counts['sweeps_with_a_circumference'], 'sweep')} with a circumference",
     ]
     lines += [
         f"differs in {cases} of {counts['cases']} cases: {text}"

@@ -15,7 +15,8 @@ from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, annotated_cases
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.settings import Part
+from fetal_iqa_training.settings import OwnPart, Part
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.io import AcouslicCase, list_cases
 from napari_fetal_iqa.version import TOOL_VERSION
 
@@ -61,7 +62,7 @@ def split_by_subject(
     ]
     if len(subjects) <= sum(counts):
         raise TrainingError(
-            f"only {len(subjects)} annotated subjects: training, validation and test "
+            f"only {counted(len(subjects), 'annotated subject')}: training, validation and test "
             f"need {sum(counts) + 1} or more; add cases"
         )
     np.random.default_rng(seed).shuffle(subjects)
@@ -255,8 +256,8 @@ def cases_of_part(data: Path, path: Path, part: Part) -> tuple[AnnotatedCase, ..
     return cases
 
 
-def names_of_part(data: Path, path: Path, part: Part) -> tuple[str, ...]:
-    """Name the cases of one part of ACOUSLIC-AI data; their volumes may be missing.
+def names_of_part(data: Path, path: Path, part: OwnPart) -> tuple[str, ...]:
+    """Name the cases of one part of ACOUSLIC-AI data, or of all; their volumes may be missing.
 
     Raises
     ------
@@ -270,12 +271,12 @@ def names_of_part(data: Path, path: Path, part: Part) -> tuple[str, ...]:
         if case.annotated_sweeps
     }
     _check_fits(split, annotated, path, data)
-    names: tuple[str, ...] = getattr(split, part)
+    names: tuple[str, ...] = split.names if part == "all" else getattr(split, part)
     _check_is_filled(names, path, part)
     return names
 
 
-def _check_is_filled(cases: Sequence[object], path: Path, part: Part) -> None:
+def _check_is_filled(cases: Sequence[object], path: Path, part: OwnPart) -> None:
     if not cases:
         raise TrainingError(f"{path}: its part {part} has no case; choose another part")
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.formats.dicom.disguised import begins_frame, holds_compressed
 from napari_fetal_iqa.io.formats.dicom.elements import ITEM, SEQUENCE_END, UNDEFINED, Element
@@ -132,7 +133,8 @@ def find_compressed_frames(file: DicomFile, header: ImageHeader) -> list[list[Pi
         frames = _by_beginnings(data, pieces, header.frames)
     if len(frames) < (header.frames or 1):
         raise SweepError(
-            f"{name}: expected {header.frames} frames, found {len(frames)}; copy the file again"
+            f"{name}: expected {counted(header.frames or 1, 'frame')}, found {len(frames)}; "
+            "copy the file again"
         )
     return frames
 

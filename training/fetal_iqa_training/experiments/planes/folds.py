@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from fetal_iqa_training.data.planes import PlaneImage
 from fetal_iqa_training.errors import TrainingError
+from napari_fetal_iqa.counted import counted
 
 FOLDS = 5
 
@@ -34,7 +35,9 @@ def folds_of(images: Sequence[PlaneImage], seed: int, n_folds: int = FOLDS) -> l
 
     subjects = [image.subject for image in images]
     if len(set(subjects)) < n_folds:
-        raise TrainingError(f"{len(set(subjects))} subjects are too few for {n_folds} folds")
+        raise TrainingError(
+            f"{counted(len(set(subjects)), 'subject')}: too few for {n_folds} folds"
+        )
     splitter = StratifiedGroupKFold(n_folds, shuffle=True, random_state=seed)
     planes = [image.plane for image in images]
     return [Fold(*parts) for parts in splitter.split(planes, planes, subjects)]

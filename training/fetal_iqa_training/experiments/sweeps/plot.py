@@ -8,6 +8,7 @@ import numpy as np
 from fetal_iqa_training.evaluation.bootstrap import Estimate
 from fetal_iqa_training.experiments.sweeps.study import SweepStudy
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.counted import counted
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,7 +35,7 @@ def draw_success(study: SweepStudy) -> "Figure":
         axes.set(
             xlabel="sweeps done",
             ylim=(0, 1.03),
-            title=f"{success.goal} frame ({success.cases} cases)",
+            title=f"{success.goal} frame ({counted(success.cases, 'case')})",
         )
         axes.xaxis.get_major_locator().set_params(integer=True)
     panels[0].set_ylabel("share of cases")

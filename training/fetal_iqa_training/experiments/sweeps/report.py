@@ -18,6 +18,7 @@ from fetal_iqa_training.experiments.tables.results import ResultPair, paired_run
 from fetal_iqa_training.experiments.tables.write import about, write_json
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa.analysis.best_frame import best_frame
+from napari_fetal_iqa.counted import counted
 
 Row = Mapping[str, object]
 
@@ -96,9 +97,7 @@ def write_sweeps(
     write_atomically(smoothing, as_csv(_of_all(runs, SweepStudy.smoothing_rows)))
     studies: list[JsonValue] = [{"seed": run.seed, **run.study.as_json()} for run in runs]
     models: list[JsonValue] = [result.as_json() for result in results]
-    write_json(
-        everything, "sweeps", plan, command, {"models": models, "runs": studies}, results
-    )
+    write_json(everything, "sweeps", plan, command, {"models": models, "runs": studies}, results)
     save_png(mark(draw_success(runs[0].study), results), picture)
     save_png(mark(draw_smoothing(runs[0].study), results), smoothing_picture)
     write_atomically(markdown, _markdown(plan, results, runs, command))
@@ -117,9 +116,9 @@ def _markdown(plan: Plan, results: ResultPair, runs: Sequence[SweepRun], command
     smoothing = _over_runs([run.study.smoothing_rows() for run in runs], ("smoothing_frames",))
     parts = [
         *about(plan, command, results),
-        f"{runs[0].study.cases} test cases, all their frames. Mean ± sample standard deviation "
-        f"over the runs; intervals, in the CSV and JSON files, resample "
-        f"{runs[0].study.resampled}. The frame is "
+        f"{counted(runs[0].study.cases, 'test case')}, all their frames. "
+        "Mean ± sample standard deviation over the runs; intervals, in the CSV and JSON "
+        f"files, resample {runs[0].study.resampled}. The frame is "
         f"chosen as `napari-fetal-iqa analyse` does, smoothed by {SMOOTHING_FRAMES:g} frames "
         "unless stated otherwise.",
         "## Share of cases whose chosen frame is good, over the sweeps done",

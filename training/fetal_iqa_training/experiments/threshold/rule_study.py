@@ -13,6 +13,7 @@ from fetal_iqa_training.evaluation.bootstrap import Estimate, estimate, resample
 from fetal_iqa_training.evaluation.metrics import precision_recall_f1
 from fetal_iqa_training.experiments.threshold.rule import CombinedRule, RuleFrames, fit_rule
 from fetal_iqa_training.experiments.threshold.study import mean_and_std
+from napari_fetal_iqa.counted import counted
 
 RECALL_KEPT: Final = "combined, SEG's recall kept"
 BEST_F1: Final = "combined, best F1"
@@ -80,8 +81,9 @@ class CombinedRuleStudy:
         precision, recall = (self.differences[RECALL_KEPT, "SEG"][name] for name in METRICS[:2])
         agreeing = self.differences[RECALL_KEPT, "SEG and CLS"]
         return (
-            f"On {self.cases} test cases the combined rule's precision is {_signed(precision)} "
-            f"and its recall {_signed(recall)} against SEG alone: {_answer(precision, recall)}. "
+            f"On {counted(self.cases, 'test case')} the combined rule's precision is "
+            f"{_signed(precision)} and its recall {_signed(recall)} against SEG alone: "
+            f"{_answer(precision, recall)}. "
             "Against the simple rule that both networks must agree its precision is "
             f"{_signed(agreeing['precision'])} and its recall {_signed(agreeing['recall'])}."
         )
