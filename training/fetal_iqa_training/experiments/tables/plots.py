@@ -102,6 +102,17 @@ def draw_ranks(title: str, results: Sequence[RowResult], path: Path) -> None:
     save_png(figure, path)
 
 
+def nested(count: int) -> list[float]:
+    """Return sizes from large to small: drawn in this order, marks and lines that agree all show.
+
+    Returns
+    -------
+    list of float
+        From 2.6 to 1, as multiples of the smallest.
+    """
+    return [1 + 1.6 * step / max(1, count - 1) for step in reversed(range(count))]
+
+
 def mark(figure: Figure, results: Sequence[RowResult], title: str = "") -> Figure:
     """Write above a picture its title and, where they are no results of the paper's, so."""
     if lines := [*([title] if title else []), *_warnings(results)]:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from fetal_iqa_models.thresholds import AREA_THRESHOLD
+from fetal_iqa_training.experiments.tables.plots import nested
 from fetal_iqa_training.experiments.threshold.study import ThresholdStudy
 from napari_fetal_iqa import colours
 
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _COLOURS = {"precision": colours.MODEL, "recall": colours.EXPERT, "f1": colours.OPTIMAL}
-_THRESHOLDS = {"paper": "s", "chosen": "o", "best": "^"}
+_THRESHOLDS = {"paper": "s", "best": "^", "chosen": "o"}
 _MEANING = {"paper": "1 %, as the paper", "chosen": "by validation", "best": "best on test"}
 
 
@@ -39,14 +40,16 @@ def draw_threshold(study: ThresholdStudy) -> "Figure":
         over_recall.plot(
             run.curve_recall, run.curve_precision, color=colours.MODEL, linewidth=1, alpha=0.7
         )
-        for name, marker in _THRESHOLDS.items():
+        # hollow, one in the other: thresholds that agree would hide each other
+        for (name, marker), size in zip(_THRESHOLDS.items(), nested(3), strict=True):
             decision = run.decisions[name]
             over_recall.plot(
                 decision.recall,
                 decision.precision,
                 marker,
                 color=colours.ERROR if name == "chosen" else colours.NONE,
-                markersize=6,
+                fillstyle="full" if name == "chosen" else "none",
+                markersize=4.5 * size,
                 label=_MEANING[name] if number == 0 else None,
             )
     over_recall.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))

@@ -4,6 +4,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from fetal_iqa_training.experiments.tables.plots import nested
 from fetal_iqa_training.experiments.threshold.rule_study import (
     BEST_F1,
     RECALL_KEPT,
@@ -30,11 +31,21 @@ def draw_combined_rule(study: CombinedRuleStudy) -> "Figure":
     figure = Figure(figsize=(11, 4.5), dpi=120, layout="constrained")
     systems, weights = figure.subplots(1, 2)
 
-    for system, of_runs in study.metrics.items():
+    # hollow, one in the other: systems that agree would hide each other
+    sizes = nested(len(study.metrics))
+    for (system, of_runs), marker, size in zip(study.metrics.items(), "sDo^v", sizes, strict=True):
         precision, recall = of_runs[:, 0], of_runs[:, 1]
-        colour = _COLOURS[system]
-        systems.plot(recall, precision, ".", color=colour, alpha=0.5)
-        systems.plot(recall.mean(), precision.mean(), "o", color=colour, label=system)
+        style = {"color": _COLOURS[system], "marker": marker, "fillstyle": "none", "linestyle": ""}
+        if len(of_runs) > 1:
+            systems.plot(recall, precision, alpha=0.6, markersize=2.5 * size, **style)
+        systems.plot(
+            recall.mean(),
+            precision.mean(),
+            markersize=5 * size,
+            markeredgewidth=1.8,
+            label=system,
+            **style,
+        )
     systems.set(xlabel="recall", ylabel="precision")
     systems.legend(frameon=False)
 
