@@ -195,14 +195,14 @@ def _as_json(found: "DataSetCheck", split: dict[str, Any] | None) -> dict[str, A
 def _summary(found: "DataSetCheck", split: dict[str, Any] | None) -> str:
     counts = found.counts
     lines = [
-        f"{counted(counts['cases'], 'case')} of {counted(counts['subjects'], 'subject')} "
+        f"{counted(int(counts['cases']), 'case')} of {counted(int(counts['subjects']), 'subject')} "
         f"({counts['subjects_with_several_cases']} with several cases), "
         f"{len(found.damaged)} damaged",
         f"{counts['annotated_frames']} of {counts['frames']} frames annotated "
         f"({counts['annotated_share']:.1%}); "
-        f"{counted(counts['cases_with_suboptimal_frames_only'], 'case')} "
+        f"{counted(int(counts['cases_with_suboptimal_frames_only']), 'case')} "
         "with suboptimal frames only",
-        f"{counted(counts['sweeps_with_a_circumference'], 'sweep')} with a circumference",
+        f"{counted(int(counts['sweeps_with_a_circumference']), 'sweep')} with a circumference",
     ]
     lines += [
         f"differs in {cases} of {counts['cases']} cases: {text}"
