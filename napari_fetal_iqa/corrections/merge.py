@@ -119,9 +119,11 @@ def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
     """
     events = [one for one in store.unsaved if isinstance(one, Event)]
     reviews = [one for one in store.unsaved if isinstance(one, FullReview) and one.reviewed]
-    if not events and not reviews:
+    whose_sweeps = store.waiting_subjects
+    if not events and not reviews and not whose_sweeps:
         return None
     spoken_of = {event.sweep for event in events} | {review.sweep for review in reviews}
+    spoken_of |= {one.sweep for one in whose_sweeps}
     if path is None:
         path = Path(tempfile.mkdtemp(prefix="fetal-iqa-")) / "rescued-corrections.sqlite"
     elif path.exists():
@@ -130,6 +132,7 @@ def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
         known = [record for record in store.known_sweeps if record.identity in spoken_of]
         whose = [(review.sweep, review.reviewer) for review in reviews]
         rescued.take_over(events, known, whose)
+        rescued.take_over_subjects(whose_sweeps)
     return path
 
 

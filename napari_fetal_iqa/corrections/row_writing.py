@@ -148,6 +148,13 @@ def _is_sound(row: tuple[Any, ...], is_caliper: bool) -> bool:
     return True
 
 
+def put_subject(connection: sqlite3.Connection, sweep: str, subject: SweepSubject | None) -> None:
+    """Write whose sweep it is by the last word; None where it is not known any more."""
+    connection.execute("DELETE FROM subject WHERE sweep = ?", (sweep,))
+    if subject is not None:
+        insert_subject(connection, subject)
+
+
 def insert_subject(connection: sqlite3.Connection, subject: SweepSubject) -> None:
     """Write whose sweep it is, in place of a damaged row, which said nothing."""
     row = (subject.sweep, subject.key, subject.salt)

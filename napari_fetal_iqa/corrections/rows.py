@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from napari_fetal_iqa.corrections.events import Event, now
+from napari_fetal_iqa.corrections.subjects import SweepSubject
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
@@ -87,15 +88,19 @@ class Unwritten:
         The last word of each reviewer on each sweep.
     bookmarks : dict of Bookmark by (sweep, reviewer)
         Likewise.
+    subjects : dict of SweepSubject or None by sweep
+        Whose sweep it is, by the last word; None where it is not known any more.
     """
 
     events: list[Event] = field(default_factory=list)
     sweeps: list[SweepRecord] = field(default_factory=list)
     reviews: dict[tuple[str, str], FullReview] = field(default_factory=dict)
     bookmarks: dict[tuple[str, str], Bookmark] = field(default_factory=dict)
+    subjects: dict[str, SweepSubject | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        return bool(self.events or self.sweeps or self.reviews or self.bookmarks)
+        said = self.events, self.sweeps, self.reviews, self.bookmarks, self.subjects
+        return any(map(bool, said))
 
     def add(self, more: "Unwritten") -> None:
         """Let more wait; where a bookmark or a full review waits already, the newer counts."""
@@ -103,6 +108,7 @@ class Unwritten:
         self.sweeps += more.sweeps
         self.reviews |= more.reviews
         self.bookmarks |= more.bookmarks
+        self.subjects |= more.subjects
 
 
 def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:

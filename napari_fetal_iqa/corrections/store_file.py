@@ -17,6 +17,7 @@ from napari_fetal_iqa.corrections.row_writing import (
     insert_sweep,
     put_bookmark,
     put_review,
+    put_subject,
 )
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.sound_rows import (
@@ -270,6 +271,8 @@ class StoreFile:
                 put_review(self._connection, review)
             for whose, bookmark in unwritten.bookmarks.items():
                 put_bookmark(self._connection, *whose, bookmark)
+            for sweep, subject in unwritten.subjects.items():
+                put_subject(self._connection, sweep, subject)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from napari_fetal_iqa.corrections.row_writing import insert_subject
 from napari_fetal_iqa.corrections.sound_rows import read_subjects
-from napari_fetal_iqa.corrections.store_file import StoreFile, known_sweep
-from napari_fetal_iqa.corrections.subjects import SweepSubject, named, translated
+from napari_fetal_iqa.corrections.store_file import StoreFile
+from napari_fetal_iqa.corrections.subjects import SweepSubject, translated
 from napari_fetal_iqa.corrections.validity import sound_subject
 
 
@@ -31,21 +31,6 @@ class SubjectStore(StoreFile):
         with self._explaining():
             found = self._sound(read_subjects(self._connection, self._records.get, sweep))
         return found[0] if found else None
-
-    def set_subject(self, sweep: str, name: str | None) -> None:
-        """Note whose sweep it is, by a hash of the name; None where it is not known any more.
-
-        Sweeps of one subject train a model or judge it, and never both. The name is kept nowhere.
-        Takes some 50 ms, so that nobody guesses names fast.
-        """
-        record = self.record(sweep)
-        with self._refusing():
-            known_sweep(record, sweep)
-            whose = None if name is None else named(sweep, name, self.subjects().values())
-        with self._writing():
-            self._connection.execute("DELETE FROM subject WHERE sweep = ?", (sweep,))
-            if whose is not None:
-                insert_subject(self._connection, whose)
 
     def take_over_subjects(self, others: Iterable[SweepSubject]) -> int:
         """Take over from another store whose sweeps are whose, of those known; return how many.

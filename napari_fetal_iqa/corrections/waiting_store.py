@@ -12,6 +12,7 @@ from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord,
 from napari_fetal_iqa.corrections.sound_rows import has_calipers
 from napari_fetal_iqa.corrections.store_file import known_sweep
 from napari_fetal_iqa.corrections.subject_store import SubjectStore
+from napari_fetal_iqa.corrections.subjects import SweepSubject, named
 from napari_fetal_iqa.corrections.validity import sound_bookmark, sound_reviewer
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 
@@ -162,19 +163,36 @@ class WaitingStore(SubjectStore):
         waiting = self._waiting.bookmarks.get((sweep, reviewer))
         return waiting or super().bookmark(sweep, reviewer)
 
+    def subjects(self) -> dict[str, SweepSubject]:
+        """Return whose sweep each is, by content identity, as far as it was said."""
+        said = super().subjects() | self._waiting.subjects
+        return {sweep: whose for sweep, whose in said.items() if whose is not None}
+
+    def subject(self, sweep: str) -> SweepSubject | None:
+        """Return whose sweep it is, by the last word; None where nobody said."""
+        if sweep in self._waiting.subjects:
+            return self._waiting.subjects[sweep]
+        return super().subject(sweep)
+
+    @property
+    def waiting_subjects(self) -> tuple[SweepSubject, ...]:
+        """Whose sweeps are whose as far as it waits; asks no file."""
+        return tuple(one for one in self._waiting.subjects.values() if one is not None)
+
     @property
     def known_sweeps(self) -> tuple[SweepRecord, ...]:
         """Sweeps known so far; asks no file, so that it can be asked when the file is gone."""
         return tuple(self._records.values())
 
     @property
-    def waiting(self) -> tuple[Event | SweepRecord | FullReview, ...]:
+    def waiting(self) -> tuple[Event | SweepRecord | FullReview | SweepSubject, ...]:
         """What counts, but could not be written yet; bookmarks, which wait too, are no loss."""
         waiting = self._waiting
-        return *waiting.sweeps, *waiting.events, *waiting.reviews.values()
+        reviews = waiting.reviews.values()
+        return *waiting.sweeps, *waiting.events, *reviews, *self.waiting_subjects
 
     @property
-    def unsaved(self) -> tuple[Event | SweepRecord | FullReview, ...]:
+    def unsaved(self) -> tuple[Event | SweepRecord | FullReview | SweepSubject, ...]:
         """What is not on disk: what waits, and of a store in memory all that was said.
 
         Raises
@@ -184,7 +202,7 @@ class WaitingStore(SubjectStore):
         """
         if self.on_disk:
             return self.waiting
-        return *self.events(), *self._waiting.reviews.values()
+        return *self.events(), *self._waiting.reviews.values(), *self.waiting_subjects
 
     def write_waiting(self) -> None:
         """Write what could not be written before."""
@@ -209,10 +227,31 @@ class WaitingStore(SubjectStore):
             review = FullReview(sweep, sound_reviewer(reviewer), bool(reviewed))
         self._put(Unwritten(reviews={(sweep, review.reviewer): review}))
 
+    def set_subject(self, sweep: str, name: str | None) -> None:
+        """Note whose sweep it is, by a hash of the name; None where it is not known any more.
+
+        Sweeps of one subject train a model or judge it, and never both. The name is kept nowhere.
+        Takes some 50 ms, so that nobody guesses names fast.
+        """
+        record = self.record(sweep)
+        with self._refusing():
+            known_sweep(record, sweep)
+            whose = None if name is None else named(sweep, name, self._subjects_to_compare())
+        self._put(Unwritten(subjects={sweep: whose}))
+
+    def _subjects_to_compare(self) -> list[SweepSubject]:
+        """Return the subjects that are known; while the file cannot be read, those that wait."""
+        try:
+            return list(self.subjects().values())
+        except StoreError:
+            return list(self.waiting_subjects)
+
     def say_where_reviews_stand(self, kept: "WaitingStore") -> None:
         """Say all that was said of full reviews and bookmarks to a store in memory."""
-        waiting = kept._waiting
-        self._put(Unwritten(reviews=waiting.reviews, bookmarks=waiting.bookmarks))
+        said = replace(kept._waiting, events=[], sweeps=[])
+        # those that have a subject were taken over, by the key that it has here
+        said.subjects = {sweep: None for sweep, whose in said.subjects.items() if whose is None}
+        self._put(said)
 
     def _put(self, said: Unwritten) -> None:
         """Write what waits and this, or let this wait too."""
@@ -254,9 +293,7 @@ class WaitingStore(SubjectStore):
         if self.on_disk:
             self._waiting = Unwritten()
         else:  # whoever takes all of it over must know what was taken back, too
-            self._waiting = Unwritten(
-                reviews=self._waiting.reviews, bookmarks=self._waiting.bookmarks
-            )
+            self._waiting = replace(self._waiting, events=[], sweeps=[])
 
     def _reopen(self) -> bool:
         """Take the store that lies in this one's place by now; return whether there is one."""

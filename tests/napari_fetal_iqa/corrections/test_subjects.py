@@ -8,7 +8,7 @@ import pytest
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.integrity import check_store, repair
-from napari_fetal_iqa.corrections.merge import merge, move_to_disk
+from napari_fetal_iqa.corrections.merge import merge, move_to_disk, rescue
 from napari_fetal_iqa.corrections.subject_sources import (
     fill_subjects,
     identity_of,
@@ -16,7 +16,7 @@ from napari_fetal_iqa.corrections.subject_sources import (
     subjects_of_folder,
 )
 from napari_fetal_iqa.corrections.subjects import SALT_FILE, SweepSubject, joined, subject_key
-from napari_fetal_iqa.errors import FetalIqaError, StoreError
+from napari_fetal_iqa.errors import FetalIqaError, StoreError, StoreUnwritableError
 from napari_fetal_iqa.io.acouslic import TABLE, list_cases, write_case
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
@@ -184,3 +184,26 @@ def test_what_is_no_salted_hash_is_never_taken_over(store, key):
     with pytest.raises(StoreError, match="expected a salted hash"):
         store.take_over_subjects([SweepSubject(ONE.identity, key, "0" * 32)])
     assert store.subjects() == {}
+
+
+def test_a_subject_that_cannot_be_written_waits_and_is_rescued(tmp_path):
+    store = filled(tmp_path / "store.sqlite", ONE, OTHER)
+    store.set_subject(OTHER.identity, NAME)
+    store.set_wait(0)
+    lock = sqlite3.connect(store.path, isolation_level=None)
+    lock.execute("BEGIN EXCLUSIVE")
+    with pytest.raises(StoreUnwritableError):
+        store.set_subject(ONE.identity, NAME)
+    with pytest.raises(StoreUnwritableError):
+        store.set_subject(OTHER.identity, None)
+    assert store.subject(ONE.identity) is not None
+    assert store.subject(OTHER.identity) is None
+    with CorrectionStore(rescue(store)) as rescued:
+        assert list(rescued.subjects()) == [ONE.identity]
+    lock.execute("ROLLBACK")
+    lock.close()
+    store.write_waiting()
+    assert store.waiting == ()
+    store.close()
+    with CorrectionStore(tmp_path / "store.sqlite") as reopened:
+        assert list(reopened.subjects()) == [ONE.identity]
