@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from fetal_iqa_models.atomic_file import write_atomically
-from fetal_iqa_training.data.datasets import ORIGIN, list_annotated
+from fetal_iqa_training.data.datasets import ORIGIN, list_annotated, origin
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
@@ -71,7 +71,7 @@ def write_phantoms(
     Raises
     ------
     TrainingError
-        Where no case is requested.
+        Where no case is requested, or the folder has cases with real texture.
     SweepError
         Where the folder cannot be written or holds something else.
     """
@@ -79,6 +79,9 @@ def write_phantoms(
         raise TrainingError(f"{cases} cases: ask for 1 or more")
     kinds = settings_of(size)
     there = known_cases(folder)
+    before = origin(folder)
+    if there and isinstance(before, dict) and "texture" in before:
+        raise TrainingError(f"{folder}: its cases have real texture; choose a new folder")
     for number in range(cases):
         settings = kinds[number % len(kinds)]
         settings = settings.shifted() if shifted else settings

@@ -13,7 +13,7 @@ from fetal_iqa_training.data import planes as planes_reader
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.data.outlines import PlaneEllipse
-from fetal_iqa_training.data.phantoms import settings_of
+from fetal_iqa_training.data.phantoms import settings_of, write_phantoms
 from fetal_iqa_training.data.textured import simulation as simulation_module
 from fetal_iqa_training.data.textured import write_textured
 from fetal_iqa_training.data.textured.canvas import STEP_MM, grid_mm, make_canvas
@@ -256,3 +256,18 @@ def test_what_cannot_be_made_is_refused(data, tmp_path):
         write_textured(tmp_path, folder, outlines, 0)
     with pytest.raises(TrainingError, match="no abdomen of part 'val' has an outline"):
         write_textured(tmp_path, folder, {}, 1)
+
+
+def test_cases_of_other_outlines_are_not_mixed_with_those_that_are_there(case, data):
+    folder, (planes, outlines) = case[0], data
+    before = origin(folder)
+    moved = {name: replace(ellipse, cx=ellipse.cx + 4) for name, ellipse in outlines.items()}
+    with pytest.raises(TrainingError, match="other outlines"):
+        write_textured(folder, planes, moved, 2, seed=SEED, size="small")
+    with pytest.raises(TrainingError, match="another part"):
+        write_textured(folder, planes, outlines, 2, part="train", seed=SEED, size="small")
+    with pytest.raises(TrainingError, match="real texture"):
+        write_phantoms(folder, 1, size="small")
+    assert origin(folder) == before
+    write_textured(folder, planes, outlines, 1, seed=SEED, size="small")  # nothing to do
+    assert len(list_cases(folder)) == 1

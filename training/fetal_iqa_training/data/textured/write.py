@@ -1,16 +1,20 @@
 """Cases with real texture in the layout of ACOUSLIC-AI, as drawn phantoms are written."""
 
+import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from fetal_iqa_models.atomic_file import write_atomically
-from fetal_iqa_training.data.datasets import ORIGIN
+from fetal_iqa_training.data.datasets import ORIGIN, origin
 from fetal_iqa_training.data.outlines import PlaneEllipse
 from fetal_iqa_training.data.phantoms import Size, ac_per_sweep, known_cases, settings_of
 from fetal_iqa_training.data.planes import Part
 from fetal_iqa_training.data.textured.simulation import TexturedSimulation
-from fetal_iqa_training.data.textured.subjects import subjects_of
+from fetal_iqa_training.data.textured.subjects import SubjectPlanes, subjects_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.io.acouslic import write_case
@@ -64,7 +68,7 @@ def write_textured(
     ------
     TrainingError
         Where no case is requested, the planes cannot be read, or no abdomen of the part has an
-        outline.
+        outline, or the folder has cases of other planes or outlines.
     SweepError
         Where the folder cannot be written or holds something else.
     """
@@ -73,6 +77,27 @@ def write_textured(
     subjects = subjects_of(planes, part, outlines)
     kinds = settings_of(size)
     there = known_cases(folder)
+    made: dict[str, JsonValue] = {
+        "size": size,
+        "cases": cases,
+        "seed": seed,
+        "shifted": shifted,
+        "part": part,
+    }
+    note: dict[str, JsonValue] = {
+        "textured": made,
+        "texture": {"source": SOURCE, "licence": LICENCE, "hash": _hash(subjects)},
+        "scale": "the circumference in mm is drawn: the planes tell no scale",
+        "tool_version": TOOL_VERSION,
+    }
+    before = origin(folder)
+    if there and (not isinstance(before, dict) or before.get("texture") != note["texture"]):
+        raise TrainingError(
+            f"{folder}: its cases are of other planes, another part or other outlines; choose a "
+            "new folder"
+        )
+    # before the cases: a run that was cut off goes on only with the same planes and outlines
+    write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
     for number in range(cases):
         chosen = subjects[(seed + number) % len(subjects)]
         settings = kinds[number % len(kinds)]
@@ -84,11 +109,16 @@ def write_textured(
                 folder, name, case.sweep, case.masks, ac_per_sweep(case), subject_id=chosen.subject
             )
         report(Progress("writing", number + 1, cases))
-    made = {"size": size, "cases": cases, "seed": seed, "shifted": shifted, "part": part}
-    note = {
-        "textured": made,
-        "texture": {"source": SOURCE, "licence": LICENCE, "folder": planes.name},
-        "scale": "the circumference in mm is drawn: the planes tell no scale",
-        "tool_version": TOOL_VERSION,
-    }
-    write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
+
+
+def _hash(subjects: Sequence[SubjectPlanes]) -> str:
+    """Hash of all that the cases are made of: images by name, and outlines."""
+    known = [
+        (
+            one.subject,
+            [(image.path.name, astuple(ellipse)) for image, ellipse in one.abdomens],
+            [(image.path.name, image.plane) for image in one.others],
+        )
+        for one in subjects
+    ]
+    return hashlib.sha256(json.dumps(known).encode()).hexdigest()
