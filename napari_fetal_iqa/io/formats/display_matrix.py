@@ -1,12 +1,11 @@
 """How an MP4 or MOV says that it is to be turned, as telephones and capture boxes do.
 
-Boxes and their fields are those of ISO/IEC 14496-12, sections 4.2 (box), 8.2.2 (movie header) and
-8.3.2 (track header). They are read here, and not through PyAV 18, whose frames stay in memory once
+Boxes and their fields are those of ISO/IEC 14496-12, sections 8.2.2 (movie header) and 8.3.2
+(track header). They are read here, and not through PyAV 18, whose frames stay in memory once
 their side data was looked at.
 """
 
 import struct
-from collections.abc import Container, Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
@@ -14,9 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-
-MAX_BOXES = 10_000
-"""Looked at in one file; those of a damaged one might have no end."""
+from napari_fetal_iqa.io.formats.movie_boxes import box_version, boxes
 
 
 @dataclass(frozen=True)
@@ -26,6 +23,12 @@ class Turn:
     swapped: bool = False
     flip_rows: bool = False
     flip_columns: bool = False
+
+    def is_said_by(self, degrees: int) -> bool:
+        """Return whether FFmpeg gives a frame this rotation, counterclockwise, for such a track."""
+        turned = (90 if self.flip_rows else -90) if self.swapped else 180 * self.flip_columns
+        # Of a matrix of zeros it makes no angle at all.
+        return abs(degrees) > 360 or (degrees - turned) % 360 == 0
 
     def apply(self, frame: NDArray[Any]) -> NDArray[Any]:
         """Turn one (H, W) frame."""
@@ -71,6 +74,33 @@ def turn_of_track(name: str, file: BinaryIO, track: int) -> Turn:
     )
 
 
+def enabled_tracks(file: BinaryIO) -> frozenset[int]:
+    """Return the track_ID of each track that a player shows, not an alternative kept with it.
+
+    The file's place is where it was, afterwards.
+    """
+    place = file.tell()
+    enabled = set()
+    try:
+        for kind, start in boxes(file):
+            if kind == b"tkhd":
+                file.seek(start)
+                (flags,) = struct.unpack(">I", file.read(4))
+                if flags & 1:
+                    enabled.add(_track_number(file, start))
+    except struct.error:  # cut: whether that matters is seen when it is decoded
+        pass
+    finally:
+        file.seek(place)
+    return frozenset(enabled)
+
+
+def _track_number(file: BinaryIO, start: int) -> int:
+    file.seek(start + (20 if box_version(file, start) else 12))
+    (number,) = struct.unpack(">I", file.read(4))
+    return int(number)
+
+
 def _matrix(file: BinaryIO, track: int) -> NDArray[np.float64]:
     """Return the upper left of the track's matrix, times that of the movie."""
     movie, tracks = np.eye(2), {}
@@ -79,42 +109,9 @@ def _matrix(file: BinaryIO, track: int) -> NDArray[np.float64]:
             # Dates and durations are longer in version 1, and so are those of a track.
             movie = _read_matrix(file, start + (48 if box_version(file, start) else 36))
         elif kind == b"tkhd":
-            long = box_version(file, start)
-            file.seek(start + (20 if long else 12))
-            (number,) = struct.unpack(">I", file.read(4))
-            tracks[number] = _read_matrix(file, start + (52 if long else 40))
+            place = start + (52 if box_version(file, start) else 40)
+            tracks[_track_number(file, start)] = _read_matrix(file, place)
     return np.asarray(tracks.get(track, np.eye(2)) @ movie)
-
-
-def boxes(
-    file: BinaryIO, into: Container[bytes] = (b"moov", b"trak"), most: int = MAX_BOXES
-) -> Iterator[tuple[bytes, int]]:
-    """Walk the boxes of the file and those inside of some kinds: kind, start of the content."""
-    place = 0
-    for _ in range(most):
-        file.seek(place)
-        head = file.read(8)
-        if len(head) < 8:
-            return
-        size, kind = struct.unpack(">I4s", head)
-        start = place + 8
-        if size == 1:
-            (size,) = struct.unpack(">Q", file.read(8))
-            start += 8
-        yield kind, start
-        if kind in into:
-            place = start  # into it
-        elif start - place <= size < 1 << 62:
-            place += size
-        else:  # up to the end of the file, or damaged
-            return
-
-
-def box_version(file: BinaryIO, start: int) -> int:
-    """Return the version of a box, whose content starts there."""
-    file.seek(start)
-    (version,) = struct.unpack(">B", file.read(1))
-    return int(version)
 
 
 def _read_matrix(file: BinaryIO, place: int) -> NDArray[np.float64]:

@@ -11,10 +11,7 @@ from dataclasses import dataclass
 from typing import BinaryIO
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.display_matrix import box_version, boxes
-
-MAX_BOXES = 100_000
-"""Looked at in one file: a recording of an hour in pieces of a second has 10,000."""
+from napari_fetal_iqa.io.formats.movie_boxes import MAX_BOXES, box_version, boxes
 
 MAX_EDITS = 1_000
 """Entries of one edit list; somebody who cuts a sweep makes a few."""
@@ -60,7 +57,7 @@ def frames_shown(name: str, file: BinaryIO) -> Mapping[int, int]:
     place = file.tell()
     movie_ticks, tracks = 0, [_Track()]
     try:
-        for n, (kind, start) in enumerate(boxes(file, CONTAINERS, MAX_BOXES), 1):
+        for n, (kind, start) in enumerate(boxes(file, CONTAINERS), 1):
             if kind == b"cmov":  # FFmpeg inflates it, so that the picture alone would be read
                 raise SweepError(
                     f"{name}: expected a plain header, found a compressed one (cmov), which hides "

@@ -1,19 +1,24 @@
 """Videos (AVI, MP4, MOV) as sweeps, decoded by FFmpeg through PyAV."""
 
+import logging
 import os
 import struct
+from collections.abc import Container
 from pathlib import Path
 from typing import BinaryIO
 
 import av
 import numpy as np
+from av.stream import Disposition
 from av.video.reformatter import ColorRange
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.formats.display_matrix import Turn, turn_of_track
+from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.io.formats.display_matrix import Turn, enabled_tracks, turn_of_track
 from napari_fetal_iqa.io.formats.edit_list import frames_shown
 from napari_fetal_iqa.io.formats.frame_rate import FrameRate
+from napari_fetal_iqa.io.formats.movie_boxes import check_boxes_whole
 from napari_fetal_iqa.io.frames.frame_stack import (
     MAX_FRAME_PIXELS,
     FrameStack,
@@ -22,6 +27,8 @@ from napari_fetal_iqa.io.frames.frame_stack import (
     check_stack_size,
 )
 from napari_fetal_iqa.sweep import SweepVolume
+
+logger = logging.getLogger(__name__)
 
 CONTAINERS = {
     ".avi": "avi",
@@ -48,8 +55,7 @@ def read_video(path: Path) -> SweepVolume:
     """
     stack = FrameStack(path.name)
     with path.open("rb") as file:
-        append_video_frames(stack, file, CONTAINERS[path.suffix.lower()])
-        rate = _rate_of(file, CONTAINERS[path.suffix.lower()])
+        rate = append_video_frames(stack, file, CONTAINERS[path.suffix.lower()])
     return SweepVolume(
         stack.frames(),
         name=path.stem,
@@ -60,19 +66,11 @@ def read_video(path: Path) -> SweepVolume:
     )
 
 
-def _rate_of(file: BinaryIO, container: str) -> FrameRate:
-    """Return the rate at which a player shows a video that was read to its end."""
-    file.seek(0)
-    with av.open(file, "r", format=container) as video:
-        rate = video.streams.video[0].average_rate
-    return FrameRate.of_file(None if rate is None else float(rate), "rate of the video")
+def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> FrameRate:
+    """Decode the video of an open file onto a stack of (H, W) uint8 frames.
 
-
-def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> None:
-    """Decode the first video stream of an open file onto a stack of (H, W) uint8 frames.
-
-    Grey is the video's luma in full range. Frames are those that a player shows: turned as the
-    track says, and cut as its edit list says.
+    Grey is the video's luma in full range. Frames are those that a player shows: of the first
+    track that is enabled, turned as the track says, and cut as its edit list says.
 
     Parameters
     ----------
@@ -82,15 +80,21 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
     container : str
         FFmpeg's name of the format.
 
+    Returns
+    -------
+    FrameRate
+        At which a player shows it.
+
     Raises
     ------
     SweepError
-        Where the stream is damaged or truncated, or there is none.
+        Where the stream is damaged or truncated, or there is none; and where its frames say that
+        they are to be turned otherwise than their track says.
     """
     name = stack.name
     stored_bytes = file.seek(0, os.SEEK_END)
     file.seek(0)
-    packets = promised = 0
+    packets = promised = index = 0
 
     def check(pictures: int, rows: int, columns: int) -> None:
         check_stack_size(name, pictures * rows * columns)
@@ -100,16 +104,17 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
         if container == "avi":
             _check_riff(file)
         quicktime = container in ("mp4", "mov")
-        shown = frames_shown(name, file) if quicktime else {}
+        if quicktime:
+            check_boxes_whole(name, file)
+        enabled = enabled_tracks(file) if quicktime else ()
+        by_edits = frames_shown(name, file) if quicktime else {}
         with av.open(file, "r", format=container) as video:
-            if not video.streams.video:
-                raise SweepError(f"{name}: expected a video, found none; choose another file")
-            stream = video.streams.video[0]
+            stream = _shown_stream(name, video, enabled)
             stream.thread_type = "AUTO"
             stream.codec_context.options = {"max_pixels": str(MAX_FRAME_PIXELS)}
-            promised = stream.frames
+            promised, index = stream.frames, video.streams.video.index(stream)
             turn = turn_of_track(name, file, stream.id) if quicktime else Turn()
-            most = max(promised, shown.get(stream.id, 0))
+            most = max(promised, by_edits.get(stream.id, 0))
             check(most, stream.codec_context.height, stream.codec_context.width)
             for packet in video.demux(stream):
                 packets += packet.size > 0
@@ -119,10 +124,12 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
                     check(packets, frame.height, frame.width)
                     if packet.is_corrupt or frame.is_corrupt:
                         raise ValueError("damaged frame")
+                    if not turn.is_said_by(frame.rotation):
+                        raise _turned_by_itself(name)
                     stack.append(turn.apply(grey_of(frame)))
         # An AVI counts the frames that its recorder dropped, too.
         if packets < promised and container != "avi":
-            packets = _count_stored_frames(file, container)
+            packets = _count_stored_frames(file, container, index)
     except SweepError:
         raise
     except Exception as error:  # FFmpeg's own errors and, from damaged headers, Python's
@@ -137,14 +144,43 @@ def append_video_frames(stack: FrameStack, file: BinaryIO, container: str) -> No
         raise SweepError(
             f"{name}: expected {promised} video frames, found {packets}; copy the file again"
         )
+    return _rate_of(file, container, index)
 
 
-def _count_stored_frames(file: BinaryIO, container: str) -> int:
+def _rate_of(file: BinaryIO, container: str, index: int) -> FrameRate:
+    """Return the rate at which a player shows a video that was read to its end."""
+    file.seek(0)
+    with av.open(file, "r", format=container) as video:
+        rate = video.streams.video[index].average_rate
+    return FrameRate.of_file(None if rate is None else float(rate), "rate of the video")
+
+
+def _shown_stream(
+    name: str, video: av.container.InputContainer, enabled: Container[int]
+) -> av.VideoStream:
+    """Return the video that a player shows: no cover, and the first one that is enabled."""
+    films = [s for s in video.streams.video if not s.disposition & Disposition.attached_pic]
+    if not films:
+        raise SweepError(f"{name}: expected a video, found none; choose another file")
+    visible = [stream for stream in films if stream.id in enabled] or films
+    if len(visible) > 1:
+        logger.warning("%s: the first of its %d videos is read", shown(name), len(visible))
+    return visible[0]
+
+
+def _turned_by_itself(name: str) -> SweepError:
+    """Frames may say that they lie (H.264 and H.265, display orientation), and players differ."""
+    return SweepError(
+        f"{name}: expected a video that only its track turns, found frames that say otherwise "
+        f"themselves; export it again as it is to be seen"
+    )
+
+
+def _count_stored_frames(file: BinaryIO, container: str, index: int) -> int:
     """Count the frames that are there, also those that the edit list leaves out."""
     file.seek(0)
     with av.open(file, "r", format=container, options={"ignore_editlist": "1"}) as video:
-        stream = video.streams.video[0]
-        return sum(packet.size > 0 for packet in video.demux(stream))
+        return sum(packet.size > 0 for packet in video.demux(video.streams.video[index]))
 
 
 def _check_riff(file: BinaryIO) -> None:
