@@ -3,6 +3,7 @@
 The header's fields are those of Kitware's MetaIO documentation.
 """
 
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -14,11 +15,13 @@ from napari_fetal_iqa.io.formats.axes import (
     KINDS_OF_SPACE,
     Axes,
     AxesError,
+    Role,
     find_axes,
     known_kinds,
     roles_of_kinds,
     with_frames_told,
 )
+from napari_fetal_iqa.io.formats.axis_labels import PLANE, as_named, check_steps, names_of, words_of
 from napari_fetal_iqa.io.formats.pixel_block import PixelBlock
 from napari_fetal_iqa.io.formats.plus_sequence import (
     spacing_of_transforms,
@@ -127,21 +130,39 @@ def _pixel_block(header: TextHeader, end: int, axes: Axes) -> PixelBlock:
 
 
 def _axes(header: TextHeader) -> Axes:
-    """Return which axis is which: by PLUS's Kinds, else columns, rows and frames."""
+    """Return which axis is which: by PLUS's Kinds or labels, else columns, rows and frames."""
     (dimensions,) = header.whole_numbers("NDims", 1)
     if not 2 <= dimensions <= MAX_DIMENSIONS:
         raise header.wrong("NDims", f"2 to {MAX_DIMENSIONS}")
     sizes = header.whole_numbers("DimSize", dimensions)
-    kinds = header.get("Kinds").lower().split()
+    labels = words_of(header.get("Labels") or header.get("AxisLabels"))
     coloured = header.get("ElementNumberOfChannels", "1") != "1"
     try:
-        roles = None
-        if kinds:
-            told = [(known_kinds(kinds), KINDS_OF_SPACE)]
-            roles = with_frames_told(roles_of_kinds(kinds, sizes), sizes, told)
-        return find_axes(sizes, roles, coloured)
+        names = names_of(labels)
+        roles = _roles(header, sizes, names)
+        axes = as_named(find_axes(sizes, roles, coloured), names)
+        if axes.frames is not None and (roles is None or roles[axes.frames] == "space"):
+            check_steps(axes, header.numbers("ElementSpacing"), labels)
+        return axes
     except AxesError as error:
         raise header.untold(error) from None
+
+
+def _roles(header: TextHeader, sizes: Sequence[int], names: Sequence[str]) -> Sequence[Role] | None:
+    kinds = header.get("Kinds").lower().split()
+    if len(names) != len(sizes) or not any(names):
+        names = []
+    if not kinds and not names:
+        return None
+    kinds = kinds or [""] * len(sizes)
+    roles = roles_of_kinds(kinds, sizes)
+    told: list[tuple[Sequence[str], Sequence[str]]] = [(known_kinds(kinds), KINDS_OF_SPACE)]
+    if names:
+        told += [(names, PLANE)] * (sum(name in PLANE for name in names) > 1)
+        for axis, name in enumerate(names):
+            if name == "frames" and roles[axis] == "space":
+                roles[axis] = "frames"
+    return with_frames_told(roles, sizes, told)
 
 
 def _dtype(header: TextHeader) -> np.dtype[Any]:
@@ -175,10 +196,12 @@ def _steps(header: TextHeader, key: str, axes: Axes) -> tuple[float, float] | No
 
 def _data(header: TextHeader, end: int) -> tuple[Path, int]:
     """Return the file that holds the pixels, and their offset (-1: they end the file)."""
-    if header.get("ElementDataFile").upper() == "LOCAL":
-        return header.path, end
-    path = header.data_file("ElementDataFile", "LOCAL or one data file")
-    return path, header.skipped_bytes("HeaderSize")
+    skipped = header.skipped_bytes("HeaderSize")  # of the whole file, header and all
+    if header.get("ElementDataFile").upper() != "LOCAL":
+        return header.data_file("ElementDataFile", "LOCAL or one data file"), skipped
+    if 0 < skipped < end:
+        raise header.wrong("HeaderSize", f"{end} or more, as the header ends there")
+    return header.path, skipped or end
 
 
 def data_file_of_metaimage(path: Path) -> Path:

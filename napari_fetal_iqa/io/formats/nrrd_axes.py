@@ -6,7 +6,7 @@ Fields and kinds are those of Teem's definition of the format, sections 4 and 6.
 import math
 import re
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import suppress
+from itertools import cycle, islice
 
 from napari_fetal_iqa.io.formats.axes import (
     KINDS_OF_SPACE,
@@ -19,6 +19,7 @@ from napari_fetal_iqa.io.formats.axes import (
     roles_of_kinds,
     with_frames_told,
 )
+from napari_fetal_iqa.io.formats.axis_labels import PLANE, as_named, check_steps, names_of, words_of
 from napari_fetal_iqa.io.formats.text_header import TextHeader
 from napari_fetal_iqa.sweep import known_spacing
 
@@ -50,13 +51,6 @@ TIMES = (
 )
 """Units of an axis of time."""
 
-FRAME_LABELS = ("frame", "frames", "time", "t")
-
-PLANE_LABELS = (
-    *("x", "y", "column", "columns", "row", "rows", "width", "height", "lateral", "axial"),
-)
-"""Labels of the axes of a picture."""
-
 CENTERS = ("cell", "node")
 """Where the samples of an axis of space lie."""
 
@@ -65,7 +59,7 @@ SPACES_WITH_TIME = ("rast", "last", "lpst")
 
 
 def nrrd_axes(header: TextHeader) -> Axes:
-    """Return which axis is which: by kinds, units, spacings and directions, as far as they say.
+    """Return which axis is which: by kinds, units, labels, spacings and directions.
 
     Raises
     ------
@@ -76,26 +70,32 @@ def nrrd_axes(header: TextHeader) -> Axes:
     if not 2 <= dimensions <= MAX_DIMENSIONS:
         raise header.wrong("dimension", f"2 to {MAX_DIMENSIONS}")
     sizes = header.whole_numbers("sizes", dimensions)
+    labels = words_of(header.get("labels"))
     try:
-        return find_axes(sizes, _roles(header, sizes))
+        roles = _roles(header, sizes)
+        axes = as_named(find_axes(sizes, roles), names_of(labels))
+        if axes.frames is not None and roles[axes.frames] == "space":
+            check_steps(axes, _directions(header) or header.numbers("spacings"), labels)
+        return axes
     except AxesError as error:
         raise header.untold(error) from None
 
 
 def _roles(header: TextHeader, sizes: Sequence[int]) -> list[Role]:
-    kinds = _words(header.get("kinds")) or [""] * len(sizes)
+    kinds = words_of(header.get("kinds")) or [""] * len(sizes)
     roles = roles_of_kinds(kinds, sizes)
-    units = _words(header.get("units"))
-    labels = _labels(header)
+    units = words_of(header.get("units"))
+    names = names_of(words_of(header.get("labels")))
+    space = _Space(header)
     vectors = _vectors(header)
-    steps = _directions(header) or _numbers(header, "spacings")
+    steps = _directions(header) or header.numbers("spacings")
     # Of two axes at least a step must be known, before one without says anything.
     partly = len(steps) == len(sizes) and sum(map(math.isfinite, steps)) > 1
     for axis, role in enumerate(roles):
         if role == "space" and (
             (len(units) == len(sizes) and units[axis] in TIMES)
-            or (len(labels) == len(sizes) and labels[axis] in FRAME_LABELS)
-            or (len(vectors) == len(sizes) and _along_time(header, vectors[axis]))
+            or (len(names) == len(sizes) and names[axis] == "frames")
+            or (len(vectors) == len(sizes) and space.is_time(vectors[axis]))
         ):
             roles[axis] = "frames"
         elif kinds[axis] in UNKNOWN_KINDS and partly and not math.isfinite(steps[axis]):
@@ -105,24 +105,25 @@ def _roles(header: TextHeader, sizes: Sequence[int]) -> list[Role]:
     # One channel, where other axes are named as columns and rows.
     if sizes[0] == 1 and kinds[0] in UNKNOWN_KINDS and len(set(kinds)) > 1 and roles[0] == "space":
         roles[0] = "channels"
-    return with_frames_told(roles, sizes, _fields(header, kinds))
+    return with_frames_told(roles, sizes, _fields(header, kinds, names))
 
 
 def _fields(
-    header: TextHeader, kinds: Sequence[str]
+    header: TextHeader, kinds: Sequence[str], names: Sequence[str]
 ) -> Iterator[tuple[Sequence[str], Collection[str]]]:
     """Yield the words of the fields that tell axes of space from others, and which words do so."""
     yield known_kinds(kinds), KINDS_OF_SPACE
-    units = _words(header.get("units"))
+    units = words_of(header.get("units"))
     if len(units) == len(kinds):
         lengths = any(unit in LENGTHS for unit in units)
         yield units, LENGTHS if lengths else PIXELS
+    space = _Space(header)
     vectors = _vectors(header)
-    steps = vectors or [[step] for step in _numbers(header, "spacings")]
+    steps = vectors or [[step] for step in header.numbers("spacings")]
     for words, told in (
-        (_labels(header), PLANE_LABELS),
-        (_words(header.get("centers") or header.get("centerings")), CENTERS),
-        ([_unit_along(header, vector) for vector in vectors], LENGTHS),
+        (names, PLANE),
+        (words_of(header.get("centers") or header.get("centerings")), CENTERS),
+        ([space.unit_along(vector) for vector in vectors], LENGTHS),
         (["step" if all(map(math.isfinite, step)) else "" for step in steps], ("step",)),
     ):
         # These say nothing, unless they say it of two.
@@ -130,16 +131,24 @@ def _fields(
             yield words, told
 
 
-def _labels(header: TextHeader) -> list[str]:
-    """Return the first word of each label, as of "time (s)" or "frame number"."""
-    return ["".join(re.findall(r"\w+", label)[:1]) for label in _words(header.get("labels"))]
+class _Space:
+    """The components of directions: their units, and which of them are time."""
 
+    def __init__(self, header: TextHeader) -> None:
+        self.units = words_of(header.get("space units"))
+        space = header.get("space").strip('"').lower()
+        self._timed = {n for n, unit in enumerate(self.units) if unit in TIMES}
+        if space.endswith("-time") or space in SPACES_WITH_TIME:
+            self._timed.add(3)
 
-def _unit_along(header: TextHeader, vector: Sequence[float]) -> str:
-    """Return the unit of a direction, "" where it has several, or is none."""
-    units = _words(header.get("space units"))
-    along = {unit for unit, part in zip(units, vector, strict=False) if part}
-    return along.pop() if len(along) == 1 else ""
+    def unit_along(self, vector: Sequence[float]) -> str:
+        """Return the unit of a direction, "" where it has several, or is none."""
+        along = {unit for unit, part in zip(self.units, vector, strict=False) if part}
+        return along.pop() if len(along) == 1 else ""
+
+    def is_time(self, vector: Sequence[float]) -> bool:
+        """Return whether a direction has a component of time."""
+        return any(part and n in self._timed for n, part in enumerate(vector))
 
 
 def steps_by_directions(header: TextHeader, axes: Axes) -> tuple[float, float] | None:
@@ -149,8 +158,8 @@ def steps_by_directions(header: TextHeader, axes: Axes) -> tuple[float, float] |
 
 def steps_by_spacings(header: TextHeader, axes: Axes) -> tuple[float, float] | None:
     """Return the steps along rows and columns in mm by the spacings, if these say so."""
-    steps = _numbers(header, "spacings")
-    units = _words(header.get("units") or header.get("space units"))
+    steps = header.numbers("spacings")
+    units = words_of(header.get("units") or header.get("space units"))
     scales = _scales(units, len(axes.sizes), sorted((axes.columns, axes.rows)))
     return _of_plane([step * scale for step, scale in zip(steps, scales, strict=False)], axes)
 
@@ -175,47 +184,24 @@ def _of_plane(steps: Sequence[float], axes: Axes) -> tuple[float, float] | None:
 
 def _directions(header: TextHeader) -> list[float]:
     """Return the length of each axis' direction in mm, nan where there is none or it is time."""
-    units = _words(header.get("space units"))
+    space = _Space(header)
     lengths = []
     for parts in _vectors(header):
-        scales = [MILLIMETRES.get(unit, math.nan) for unit in units] or [1.0] * len(parts)
+        scales = [MILLIMETRES.get(unit, math.nan) for unit in space.units[: len(parts)]]
         # A direction of 0 in a unit that is not one of length, such as that of time, is 0.
-        scaled = [p * s if p else 0.0 for p, s in zip(parts, scales, strict=False)]
-        lengths.append(math.nan if _along_time(header, parts) else math.hypot(*scaled))
+        scaled = [p * s if p else 0.0 for p, s in zip(parts, scales or cycle([1.0]), strict=False)]
+        lengths.append(math.nan if space.is_time(parts) else math.hypot(*scaled))
     return lengths
 
 
 def _vectors(header: TextHeader) -> list[list[float]]:
     """Return the direction of each axis, a single nan where there is none."""
     vectors = []
-    for vector in re.findall(r"none|\([^)]*\)", header.get("space directions").lower()):
+    # Each axis has one, and without "(" inside of one, no place is looked at twice.
+    written = re.finditer(r"none|\([^()]*\)", header.get("space directions").lower())
+    for vector in islice((match[0] for match in written), MAX_DIMENSIONS + 1):
         try:
             vectors.append([float(part) for part in vector.strip("()").split(",")])
         except ValueError:
             vectors.append([math.nan])
     return vectors
-
-
-def _along_time(header: TextHeader, vector: Sequence[float]) -> bool:
-    """Whether a direction has a component of time."""
-    units = _words(header.get("space units"))
-    space = header.get("space").strip('"').lower()
-    timed = [unit in TIMES for unit in units[: len(vector)]]
-    timed += [False] * (len(vector) - len(timed))
-    if space.endswith("-time") or space in SPACES_WITH_TIME:
-        timed[3:4] = [True] * (len(vector) > 3)
-    return any(is_time and part for is_time, part in zip(timed, vector, strict=True))
-
-
-def _numbers(header: TextHeader, key: str) -> list[float]:
-    try:
-        return [float(word) for word in header.words(key)]
-    except ValueError:
-        return []
-
-
-def _words(text: str) -> list[str]:
-    """Return the words of a field for each axis, which some writers quote and others do not."""
-    with suppress(UnicodeDecodeError):  # headers are read as Latin-1; most are written as UTF-8
-        text = text.encode("latin-1").decode()
-    return [word.strip('"').strip().lower() for word in re.findall(r'"[^"]*"|[^\s"]+', text)]

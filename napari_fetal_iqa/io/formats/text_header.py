@@ -37,6 +37,13 @@ class TextHeader:
         """Return the words of a field."""
         return self.get(key, default).split()
 
+    def numbers(self, key: str) -> list[float]:
+        """Return the numbers of a field; none where any of its words is no number."""
+        try:
+            return [float(word) for word in self.words(key)]
+        except ValueError:
+            return []
+
     def flag(self, key: str, default: bool) -> bool:
         """Return a field that must be True or False."""
         value = self.get(key, str(default)).lower()

@@ -217,6 +217,31 @@ def test_bytes_before_the_data_are_passed_over(tmp_path, volume, header_size):
     assert np.array_equal(read_sweep(path).frames, volume)
 
 
+@pytest.mark.parametrize("header_size", [-1, 400])
+def test_bytes_between_a_header_and_its_pixels_are_passed_over(tmp_path, volume, header_size):
+    """Counted from the beginning of the file, or to its end: as ITK reads them."""
+    path = write_by_itk(tmp_path / "a.mha", volume)
+    change_header(path, "ElementDataFile", f"HeaderSize = {header_size}\nElementDataFile")
+    data = path.read_bytes()
+    header, pixels = data[: -volume.size], data[-volume.size :]
+    assert len(header) < 400
+    path.write_bytes(header + b"\xff" * (400 - len(header)) + pixels)
+
+    frames = read_sweep(path).frames
+
+    assert np.array_equal(frames, volume)
+    image = SimpleITK.ReadImage(str(path))
+    assert np.array_equal(frames, SimpleITK.GetArrayViewFromImage(image))
+
+
+def test_pixels_that_would_begin_within_their_header_are_refused(tmp_path, volume):
+    path = write_by_itk(tmp_path / "a.mha", volume)
+    change_header(path, "ElementDataFile", "HeaderSize = 17\nElementDataFile")
+
+    with pytest.raises(SweepError, match=r"^a\.mha: expected HeaderSize to be \d+ or more"):
+        read_sweep(path)
+
+
 def test_compressed_data_needs_no_stated_size(tmp_path, volume):
     path = write_by_itk(tmp_path / "a.mha", volume, compress=True)
     size = len(zlib.compress(volume.tobytes(), 2))

@@ -1,6 +1,8 @@
 import bz2
+import contextlib
 import gzip
 import re
+import time
 from pathlib import Path
 
 import numpy as np
@@ -370,3 +372,105 @@ def test_data_that_is_not_gzip_is_damaged(tmp_path, volume):
 
     with pytest.raises(SweepError, match="damaged"):
         np.asarray(read_sweep(path).frames)
+
+
+NAMED = {
+    "y x t": "YXT",
+    "t y x": "TYX",
+    "t x y": "TXY",
+    "x t y": "XTY",
+    "row column frame": "YXT",
+    "columns rows frames": "XYT",
+    "height width time": "YXT",
+    "depth lateral slow": "YXT",
+    "z x t": "YXT",
+    "x z t": "XYT",
+    "x y z": "XYT",
+    "ax lat frameno": "YXT",
+    "frameno lat ax": "TXY",
+    "ax_direction lat_direction n": "YXT",
+    "depth height width": "TYX",
+    '"y (mm)" "x (mm)" "t (s)"': "YXT",
+    '"acquisition time" "lateral" "depth"': "TXY",
+    "y other t": "refused",
+    "other x t": "refused",
+    "x width t": "refused",
+    "zeit breite tiefe": "refused",
+    "breite zeit tiefe": "refused",
+}
+
+
+@pytest.mark.parametrize(("labels", "order"), NAMED.items(), ids=NAMED.keys())
+@pytest.mark.parametrize("kind", ["nrrd", "mha"])
+def test_columns_and_rows_are_as_the_labels_name_them(tmp_path, volume, labels, order, kind):
+    """Steps are 0.3 along columns, 0.2 along rows, and 40 ms along frames."""
+    stored = {"zeit breite tiefe": "TXY", "breite zeit tiefe": "XTY"}.get(labels, order)
+    stored = "YXT" if stored == "refused" else stored
+    sizes, steps = {"X": 32, "Y": 24, "T": 7}, {"X": 0.3, "Y": 0.2, "T": 40}
+    data = volume.transpose(*("TYX".index(axis) for axis in reversed(stored))).tobytes()
+    size, step = (" ".join(str(of[axis]) for axis in stored) for of in (sizes, steps))
+    path = tmp_path / f"a.{kind}"
+    if kind == "nrrd":
+        write_by_hand(path, data, sizes=size, spacings=step, labels=labels)
+    else:
+        lines = f"NDims = 3\nDimSize = {size}\nElementSpacing = {step}\nLabels = {labels}\n"
+        path.write_bytes(f"{lines}ElementType = MET_UCHAR\nElementDataFile = LOCAL\n".encode())
+        path.write_bytes(path.read_bytes() + data)
+
+    if order == "refused":
+        with pytest.raises(SweepError, match=rf"^a\.{kind}: expected columns, rows .*; save"):
+            read_sweep(path)
+        return
+
+    sweep = read_sweep(path)
+
+    assert np.array_equal(sweep.frames, volume)
+    assert sweep.spacing_mm == (0.2, 0.3)
+
+
+STEPS = {
+    "frames first": ("40 0.2 0.3", True),
+    "frames second": ("0.2 40 0.3", True),
+    "frames third": ("0.3 0.2 40", False),
+    "three of one length": ("0.3 0.3 0.3", False),
+    "thin slices": ("0.3 0.2 0.01", False),
+    "long pixels": ("0.8 0.2 1", False),
+}
+
+
+@pytest.mark.parametrize(("steps", "refused"), STEPS.values(), ids=STEPS.keys())
+def test_steps_that_may_be_of_time_are_refused_among_columns_and_rows(
+    tmp_path, volume, steps, refused
+):
+    path = write_by_hand(tmp_path / "a.nrrd", volume.tobytes(), spacings=steps)
+
+    if refused:
+        with pytest.raises(SweepError, match=r"^a\.nrrd: .* very unlike steps.*; save"):
+            read_sweep(path)
+    else:
+        assert np.array_equal(read_sweep(path).frames, volume)
+
+
+MANY = 300_000
+
+LONG_FIELDS = {
+    "brackets that never close": {"space_directions": "(" * MANY},
+    "half vectors": {"space_directions": "(1," * MANY},
+    "vectors without end": {"space_directions": "(1,0,0) " * MANY, "space_units": "m " * MANY},
+    "axes without directions": {"space_directions": "none " * MANY, "space_units": "m " * MANY},
+    "one vector of many parts": {"space_directions": f"({'1,' * MANY}1)", "space_units": "s " * 9},
+    "quotes that never close": {"labels": '"' + "a" * MANY, "units": '" ' * MANY},
+    "labels of many words": {"labels": f'"{"time_" * MANY}" "x" "y"'},
+}
+
+
+@pytest.mark.parametrize("fields", LONG_FIELDS.values(), ids=LONG_FIELDS.keys())
+def test_long_fields_of_a_header_hold_nothing_up(tmp_path, volume, fields):
+    """Of one that is gone through again for each of its words, this would take minutes."""
+    path = write_by_hand(tmp_path / "a.nrrd", volume.tobytes(), **fields)
+    began = time.process_time()
+
+    with contextlib.suppress(SweepError):
+        read_sweep(path)
+
+    assert time.process_time() - began < 5
