@@ -98,6 +98,9 @@ class FitSettings(RunSettings):
     fresh_copies : bool
         Make them anew in each epoch, at the network's size, and not once before resizing, as the
         paper does.
+    balanced : int, optional
+        Samples of an epoch, half of them with an abdomen however few there are, two of three
+        changed; None to take every frame and its copies.
     augmentation : {"paper", "cheap-probe"}
         What copies look like: moved frames in another light, or what a cheap probe makes of a
         clean image (:mod:`fetal_iqa_training.transforms.cheap_probe`), which is made anew.
@@ -118,10 +121,18 @@ class FitSettings(RunSettings):
     epochs: int = Field(5, ge=1)
     copies: int = Field(2, ge=0)
     fresh_copies: bool = False
+    balanced: int | None = Field(None, ge=2)
     augmentation: AugmentationName = "paper"
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
     split_seed: int | None = Field(None, ge=0)
+
+    @field_validator("balanced")
+    @classmethod
+    def _balanced_is_fresh(cls, samples: int | None, info: ValidationInfo) -> int | None:
+        if samples is not None and not info.data.get("fresh_copies"):
+            raise ValueError("balanced epochs make their copies anew: add --fresh-copies")
+        return samples
 
     @field_validator("augmentation")
     @classmethod

@@ -339,3 +339,19 @@ def test_the_encoder_of_another_architecture_is_refused(data, tmp_path, fitted):
     settings = tiny_settings("cls", encoder="swin-demo")
     with pytest.raises(TrainingError, match="its encoder is fetalclip-tiny, not a plain"):
         fit(data, tmp_path / "cls", settings, start_from=fitted[0])
+
+
+@pytest.mark.parametrize("augmentation", ["paper", "cheap-probe"])
+def test_an_epoch_may_be_a_number_of_balanced_samples(data, tmp_path, augmentation):
+    changes = {"fresh_copies": True, "balanced": 12, "augmentation": augmentation, "epochs": 2}
+    settings = tiny_settings("seg", batch_size=4, **changes, **FEW)
+    events = []
+    card = fit(data, tmp_path / "model", settings, report=events.append)
+    assert max(event.total for event in events if event.event == "step") == 2 * 3
+    assert card.training["settings"]["balanced"] == 12
+
+
+@pytest.mark.parametrize("changes", [{"balanced": 12}, {"augmentation": "cheap-probe"}])
+def test_what_is_made_anew_in_each_epoch_says_so(changes):
+    with pytest.raises(ValueError, match="add --fresh-copies"):
+        tiny_settings("seg", **changes)

@@ -89,6 +89,15 @@ def fit(
     ] = None,
     copies: Annotated[int, typer.Option(min=0, help="Augmented copies of each frame.")] = 2,
     fresh_copies: FreshCopies = False,
+    balanced: Annotated[
+        int | None,
+        typer.Option(
+            min=2,
+            metavar="N",
+            help="Samples of an epoch, half with an abdomen and most of them changed, instead of "
+            "every frame and its copies; with --fresh-copies.",
+        ),
+    ] = None,
     augmentation: Annotated[
         AugmentationName,
         typer.Option(
@@ -174,6 +183,7 @@ def fit(
         gradient_clip=gradient_clip,
         copies=copies,
         fresh_copies=fresh_copies,
+        balanced=balanced,
         augmentation=augmentation,
         validation_share=validation_share,
         test_share=test_share,

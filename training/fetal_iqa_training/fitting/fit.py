@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from pydantic import JsonValue
 from torch.utils.data import DataLoader, Dataset
@@ -52,7 +53,7 @@ from fetal_iqa_training.fitting.published_recipe import (
     tap_as_published,
     untrained_adapter_parameters,
 )
-from fetal_iqa_training.fitting.samplers import BatchShard, EveryFrame
+from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
@@ -285,7 +286,7 @@ def _train(
             encode(learner, part, 0, settings, own / f"{name}-features", report)
             for name, part in (("training", frames), ("validation", validation))
         )
-        sampler = EveryFrame(len(training), 0, settings.seed)
+        sampler: EveryFrame | BalancedSampler = EveryFrame(len(training), 0, settings.seed)
     elif frames.copies:
         learner = FrameLearner(network, settings)
         training, looked_at = CopiesDataset(frames), FrameDataset(validation)
@@ -294,7 +295,11 @@ def _train(
         learner = FrameLearner(network, settings)
         change = CheapProbe() if settings.augmentation == "cheap-probe" else PAPER
         training, looked_at = FrameDataset(frames, change), FrameDataset(validation)
-        sampler = EveryFrame(len(frames), settings.copies, settings.seed)
+        if settings.balanced:
+            kinds = np.flatnonzero(frames.positive), np.flatnonzero(~frames.positive)
+            sampler = BalancedSampler(kinds, settings.balanced, settings.seed)
+        else:
+            sampler = EveryFrame(len(frames), settings.copies, settings.seed)
     learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
     run_training(
         learner,
