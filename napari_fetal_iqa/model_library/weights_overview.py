@@ -47,7 +47,7 @@ def weights_rows() -> list[WeightsRow]:
     for name in fetal_iqa_models.list_encoders():
         spec = fetal_iqa_models.encoder_spec(name)
         kept = [stored for stored in here if stored.header.encoder == name]
-        if kept or spec.source is not None or spec.shipped:
+        if spec.weights_of is None and (kept or spec.source is not None or spec.shipped):
             rows.append(_row(spec, kept))
     return rows
 
