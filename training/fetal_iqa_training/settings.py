@@ -76,6 +76,11 @@ class RunSettings(BaseModel):
     workers: int = Field(0, ge=0)
     lora: LoraSettings = LoraSettings()
 
+    @property
+    def published_loss(self) -> bool:
+        """Whether the Dice loss is the published code's."""
+        return False
+
 
 class FitSettings(RunSettings):
     """Fitting to an annotated data set.
@@ -88,9 +93,10 @@ class FitSettings(RunSettings):
         LoRA and head, head alone, or everything. By default LoRA where the encoder takes it and
         has pretrained weights, else everything.
     recipe : {"ours", "published"}
-        Published does as the published code does where we do otherwise, to compare the two: it
-        taps blocks 6, 8, 12 and 24 of 24 for segmentation, trains the decoder alone there, and
-        for classification leaves the LoRA on the attention's output projection untrained.
+        Published does as the published code does where we do otherwise, to compare the two: its
+        decoder on blocks 6, 8, 12 and 24 of 24, which alone trains, and its Dice loss for
+        segmentation; for classification the LoRA on the attention's output projection stays
+        untrained; and frames are resized without antialiasing, and incomplete batches dropped.
     epochs : int
         The weights of the epoch with the lowest validation loss are kept.
     copies : int
@@ -126,6 +132,11 @@ class FitSettings(RunSettings):
     validation_share: float = Field(0.1, gt=0, lt=1)
     test_share: float = Field(0.2, ge=0, lt=1)
     split_seed: int | None = Field(None, ge=0)
+
+    @property
+    def published_loss(self) -> bool:
+        """Whether the Dice loss is the published code's."""
+        return self.recipe == "published"
 
     @field_validator("balanced")
     @classmethod

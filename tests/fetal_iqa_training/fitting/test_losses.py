@@ -176,3 +176,28 @@ def test_two_processes_take_the_dice_of_the_whole_batch(tmp_path):
     torch.multiprocessing.spawn(part_of_a_step, arguments, nprocs=2, join=True)
     assert found.get() == pytest.approx(alone.grad.numpy(), rel=1e-5)
     assert halves.grad.numpy() != pytest.approx(alone.grad.numpy(), rel=0.05)
+
+
+@given(logits=logits_arrays, masks=mask_arrays)
+def test_the_published_loss_is_one_minus_dice_and_nothing_over_a_batch_without_an_abdomen(
+    logits, masks
+):
+    # segmentation_models_pytorch, DiceLoss("multilabel", from_logits=True), of one class
+    p = 1 / (1 + np.exp(-logits[:, 0].astype(float)))
+    expected = (1 - 2 * p[masks].sum() / max(p.sum() + masks.sum(), 1e-7)) * bool(masks.any())
+    found = mask_loss(torch.from_numpy(logits), torch.from_numpy(masks), published=True)
+    assert float(found) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+    epoch = EpochLoss("seg", 0.0, False, published=True)
+    for frame in range(len(masks)):  # one Dice over all frames of the epoch
+        part = slice(frame, frame + 1)
+        given = torch.from_numpy(logits[part]), torch.from_numpy(masks[part])
+        epoch.update(*given, given[1].flatten(1).any(1))
+    assert float(epoch.compute()) == pytest.approx(expected, rel=1e-4, abs=1e-5)
+
+
+def test_paint_on_a_batch_without_an_abdomen_teaches_nothing_as_published():
+    logits = torch.ones(2, 1, 4, 4, requires_grad=True)
+    loss = mask_loss(logits, torch.zeros(2, 4, 4, dtype=torch.bool), published=True)
+    loss.backward()
+    assert float(loss.detach()) == 0
+    assert not logits.grad.any()

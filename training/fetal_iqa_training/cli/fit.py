@@ -69,8 +69,8 @@ def fit(
     recipe: Annotated[
         Recipe,
         typer.Option(
-            help="published: taps, frozen encoder (seg) and LoRA without effect as in the paper's "
-            "own code, to compare with it."
+            help="published: as in the paper's own code, to compare with it: its decoder, frozen "
+            "encoder and loss (seg), LoRA without effect, resizing without antialiasing."
         ),
     ] = "ours",
     rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA; alpha is twice that.")] = 8,

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetal_iqa_models import encoder_spec
+from fetal_iqa_models.cards import Resize
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.fixed_copies import CopyRecipe, build_with_copies
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, hash_frames
@@ -39,6 +40,8 @@ class FitData:
         What is in ``folder``.
     recipe : CopyRecipe or None
         Of the copies that are made once; None where there are none, or each epoch has its own.
+    resize : "antialiased" or "published"
+        Of the frames, where they are read.
     """
 
     cases: CaseSplit
@@ -47,6 +50,7 @@ class FitData:
     folder: Path | None = None
     prepared: Prepared | None = None
     recipe: CopyRecipe | None = None
+    resize: Resize = "antialiased"
 
     @property
     def training_hash(self) -> str:
@@ -69,9 +73,26 @@ class FitData:
             report(Progress("reading", len(parts), len(parts)))  # the first epoch begins here
             return parts
         return (
-            _built(self.cases.training, self.image_size, work / "training", report, self.recipe),
-            _built(self.cases.validation, self.image_size, work / "validation", report),
+            self._built(self.cases.training, work / "training", report, self.recipe),
+            self._built(self.cases.validation, work / "validation", report),
         )
+
+    def _built(
+        self,
+        cases: Sequence[AnnotatedCase],
+        folder: Path,
+        report: Report,
+        recipe: CopyRecipe | None = None,
+    ) -> FrameSet:
+        total = sum(case.n_sources for case in cases)
+
+        def read(done: int) -> None:
+            report(Progress("reading", done, total))
+
+        frames = frames_of(cases)
+        if recipe is None:
+            return build_frame_set(frames, self.image_size, folder, read, self.resize)
+        return build_with_copies(frames, self.image_size, folder, recipe, read)
 
 
 def choose_data(
@@ -87,7 +108,8 @@ def choose_data(
     split : Path, optional
         List that ``fetal-iqa-train prepare acouslic`` wrote; shares and seed count for nothing.
     prepared : Path, optional
-        Folder that it built; brings its own list.
+        Folder that it built; brings its own list. For the published recipe it is but a list: it
+        resizes frames in another way, and they are read anew.
 
     Raises
     ------
@@ -97,10 +119,11 @@ def choose_data(
     """
     image_size = encoder_spec(settings.encoder).image_size
     seed = settings.seed if settings.split_seed is None else settings.split_seed
+    resize: Resize = "published" if settings.recipe == "published" else "antialiased"
     recipe = None
     if settings.copies and not settings.fresh_copies:
         # by the seed of the split: the runs and the rows of one table see the same copies
-        recipe = CopyRecipe(settings.copies, seed, settings.workers)
+        recipe = CopyRecipe(settings.copies, seed, settings.workers, resize)
     if prepared is not None:
         note = read_prepared(prepared, data, image_size)
         if split is not None and read_split(split).sha256 != note.split:
@@ -108,28 +131,13 @@ def choose_data(
                 f"{prepared}: was built for another split than {split}; leave --split away, or "
                 "build it again"
             )
-        cases, listed = listed_cases(data, prepared / SPLIT)
-        return FitData(cases, image_size, listed.sha256, prepared, note, recipe)
+        split = prepared / SPLIT
+        if resize == "antialiased":
+            cases, listed = listed_cases(data, split)
+            return FitData(cases, image_size, listed.sha256, prepared, note, recipe)
     if split is not None:
         cases, listed = listed_cases(data, split)
-        return FitData(cases, image_size, listed.sha256, recipe=recipe)
+        return FitData(cases, image_size, listed.sha256, recipe=recipe, resize=resize)
     shares = settings.validation_share, settings.test_share
     chosen = split_by_subject(list_annotated(data), *shares, seed)
-    return FitData(chosen, image_size, recipe=recipe)
-
-
-def _built(
-    cases: Sequence[AnnotatedCase],
-    image_size: int,
-    folder: Path,
-    report: Report,
-    recipe: CopyRecipe | None = None,
-) -> FrameSet:
-    total = sum(case.n_sources for case in cases)
-
-    def read(done: int) -> None:
-        report(Progress("reading", done, total))
-
-    if recipe is None:
-        return build_frame_set(frames_of(cases), image_size, folder, read)
-    return build_with_copies(frames_of(cases), image_size, folder, recipe, read)
+    return FitData(chosen, image_size, recipe=recipe, resize=resize)

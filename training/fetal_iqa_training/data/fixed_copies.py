@@ -6,13 +6,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import BinaryIO
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch.utils.data import Dataset
 
+from fetal_iqa_models.cards import Resize
 from fetal_iqa_training.data.frame_set import (
     Example,
     FrameSet,
@@ -21,6 +22,7 @@ from fetal_iqa_training.data.frame_set import (
     open_frame_set,
     resize_frames,
     resize_masks,
+    square,
 )
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.transforms.augmentation import PAPER
@@ -40,6 +42,8 @@ class CopyRecipe:
         Every run and every strategy of this seed sees the same copies.
     workers : int
         Processes that make them; they change nothing but the time.
+    resize : "antialiased" or "published"
+        Of the frames and of the copies.
 
     References
     ----------
@@ -50,6 +54,7 @@ class CopyRecipe:
     copies: int
     seed: int
     workers: int = 0
+    resize: Resize = "antialiased"
 
 
 def build_with_copies(
@@ -82,10 +87,11 @@ def build_with_copies(
                 ProcessPoolExecutor(recipe.workers, mp_context=get_context("spawn"))
             )
         writers = [
-            open_.enter_context(_Writer(place, number, recipe.seed, image_size, pool))
+            open_.enter_context(_Writer(place, number, recipe, image_size, pool))
             for number, place in enumerate(places, start=1)
         ]
-        frames = build_frame_set(_through(writers, sources), image_size, folder, report)
+        through = _through(writers, sources)
+        frames = build_frame_set(through, image_size, folder, report, recipe.resize)
     return replace(frames, copies=open_copies(folder, image_size, recipe.copies))
 
 
@@ -136,10 +142,11 @@ class _Writer:
     """Files of one copy of every frame."""
 
     def __init__(
-        self, folder: Path, copy: int, seed: int, image_size: int, pool: Executor | None
+        self, folder: Path, copy: int, recipe: CopyRecipe, image_size: int, pool: Executor | None
     ) -> None:
         self._folder = folder
-        self._seed = [seed, copy]
+        self._seed = [recipe.seed, copy]
+        self._resize = recipe.resize
         self._image_size = image_size
         self._pool = pool
         self._done = 0
@@ -161,7 +168,7 @@ class _Writer:
         for start in range(0, len(source.frames), _CHUNK):
             part = slice(start, start + _CHUNK)
             tasks = [
-                (frame, mask, int(self._frame_seed(number)), self._image_size)
+                (frame, mask, int(self._frame_seed(number)), self._image_size, self._resize)
                 for number, (frame, mask) in enumerate(
                     zip(source.frames[part], source.masks[part], strict=True), self._done
                 )
@@ -181,22 +188,17 @@ class _Writer:
 
 
 def _copied(
-    task: tuple[NDArray[np.uint8], NDArray[np.bool_], int, int],
+    task: tuple[NDArray[np.uint8], NDArray[np.bool_], int, int, Resize],
 ) -> tuple[NDArray[np.uint8], NDArray[np.bool_], bool]:
     """Pad a frame to a square, augment it, and only then resize it."""
-    frame, mask, seed, image_size = task
-    image, outline = PAPER(_square(frame), _square(mask), seed)
+    frame, mask, seed, image_size, resize = task
+    image, outline = PAPER(square(frame), square(mask), seed)
     moved = outline.numpy()
-    small = resize_frames(image.numpy()[None], image_size)[0]
-    return small, resize_masks(moved[None], image_size)[0], bool(moved.any())
-
-
-def _square(image: NDArray[Any]) -> NDArray[Any]:
-    """Pad with zeros to a centred square, as :func:`fetal_iqa_models.preprocess` does."""
-    rows, columns = image.shape
-    side = max(rows, columns)
-    top, left = (side - rows) // 2, (side - columns) // 2
-    return np.pad(image, ((top, side - rows - top), (left, side - columns - left)))
+    small = resize_frames(image.numpy()[None], image_size, resize)[0]
+    small_mask = resize_masks(moved[None], image_size, resize)[0]
+    # the published code reads a label from what is left of the mask
+    left = small_mask if resize == "published" else moved
+    return small, small_mask, bool(left.any())
 
 
 def _through(

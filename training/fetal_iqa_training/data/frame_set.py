@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -12,6 +13,8 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from fetal_iqa_models import preprocess
+from fetal_iqa_models.cards import Resize
+from fetal_iqa_models.opencv_resize import nearest_as_opencv
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.transforms.augmentation import Augmentation
 
@@ -58,6 +61,7 @@ def build_frame_set(
     image_size: int,
     folder: Path,
     report: Callable[[int], None] = lambda done: None,
+    resize: Resize = "antialiased",
 ) -> FrameSet:
     """Bring frames to the network's size, once, in a folder of memory-mapped files.
 
@@ -72,6 +76,8 @@ def build_frame_set(
         ``positive``, a byte a frame.
     report : callable, optional
         Called with the number of sources taken in so far.
+    resize : "antialiased" or "published"
+        As the model that they are for has it.
 
     Returns
     -------
@@ -90,8 +96,8 @@ def build_frame_set(
             data_hash.take_in(source)
             contents.append(source.content)
             for frames, masks in _chunks(source):
-                frames_file.write(resize_frames(frames, image_size).tobytes())
-                masks_file.write(resize_masks(masks, image_size).tobytes())
+                frames_file.write(resize_frames(frames, image_size, resize).tobytes())
+                masks_file.write(resize_masks(masks, image_size, resize).tobytes())
             positive.append(source.positive)
             report(done)
     labels = np.concatenate(positive) if positive else np.zeros(0, bool)
@@ -153,35 +159,54 @@ def _chunks(source: LabelledFrames) -> Iterator[tuple[NDArray[np.uint8], NDArray
         yield source.frames[part], source.masks[part]
 
 
-def resize_frames(frames: NDArray[np.uint8], image_size: int) -> NDArray[np.uint8]:
+def resize_frames(
+    frames: NDArray[np.uint8], image_size: int, resize: Resize = "antialiased"
+) -> NDArray[np.uint8]:
     """Pad to a centred square and resize as :func:`fetal_iqa_models.preprocess` does.
 
     Parameters
     ----------
     frames : (N, H, W) uint8 array
     image_size : int
+    resize : "antialiased" or "published"
 
     Returns
     -------
     (N, S, S) uint8 array
     """
-    grey = preprocess(frames, image_size, mean=(0.0,) * 3, std=(1.0,) * 3)[:, 0]
+    grey = preprocess(frames, image_size, (0.0,) * 3, (1.0,) * 3, resize)[:, 0]
     return (grey * 255).round().clamp(0, 255).to(torch.uint8).cpu().numpy()
 
 
-def resize_masks(masks: NDArray[np.bool_], image_size: int) -> NDArray[np.bool_]:
+def resize_masks(
+    masks: NDArray[np.bool_], image_size: int, resize: Resize = "antialiased"
+) -> NDArray[np.bool_]:
     """Bring masks to the network's square by the geometry of its frames.
 
     Parameters
     ----------
     masks : (N, H, W) bool array
     image_size : int
+    resize : "antialiased" or "published"
+        Ours covers a pixel where the mask covers half of it; the published code takes what lies
+        nearest.
 
     Returns
     -------
     (N, S, S) bool array
     """
+    if resize == "published":
+        squares = torch.from_numpy(np.stack([square(mask) for mask in masks]))
+        return nearest_as_opencv(squares, image_size).numpy()
     return resize_frames(masks.astype(np.uint8) * np.uint8(255), image_size) > 127
+
+
+def square(image: NDArray[Any]) -> NDArray[Any]:
+    """Pad with zeros to a centred square, as :func:`fetal_iqa_models.preprocess` does."""
+    rows, columns = image.shape
+    side = max(rows, columns)
+    top, left = (side - rows) // 2, (side - columns) // 2
+    return np.pad(image, ((top, side - rows - top), (left, side - columns - left)))
 
 
 def _mapped(path: Path, dtype: type, shape: tuple[int, ...]) -> NDArray:

@@ -96,7 +96,11 @@ class FinetuneContext:
         size = self.network.encoder.spec.image_size
         report = self.report
         frame_set = build_frame_set(
-            frames(), size, folder, lambda done: report(Progress("reading", done))
+            frames(),
+            size,
+            folder,
+            lambda done: report(Progress("reading", done)),
+            self.network.resize,
         )
         return frame_set, whose
 

@@ -223,8 +223,12 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
         encoder = load_encoder(settings.encoder, weights)
         if published:
             tap_as_published(encoder)
-        kind = FrameClassifier if settings.task == "cls" else FrameSegmenter
-        network = kind(encoder)
+        network: Network
+        if settings.task == "cls":
+            network = FrameClassifier(encoder)
+        else:
+            network = FrameSegmenter(encoder, decoder="published" if published else "ours")
+        network.resize = "published" if published else "antialiased"
         set_strategy(network, strategy, settings.lora)
         if published:
             hold_back_as_published(network)
@@ -300,13 +304,19 @@ def _train(
             sampler = BalancedSampler(kinds, settings.balanced, settings.seed)
         else:
             sampler = EveryFrame(len(frames), settings.copies, settings.seed)
+    published = settings.recipe == "published"
+    if published and len(sampler) < settings.batch_size:
+        raise TrainingError(
+            f"{len(sampler)} frames and copies, and the published recipe drops a batch of less "
+            f"than {settings.batch_size}: add cases, or choose a smaller --batch-size"
+        )
     learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
     run_training(
         learner,
         DataLoader(
             training,
             batch_size=settings.batch_size // schedule.processes,
-            sampler=BatchShard(sampler, settings.batch_size),
+            sampler=BatchShard(sampler, settings.batch_size, drop_last=published),
             num_workers=settings.workers,
             persistent_workers=settings.workers > 0,
         ),

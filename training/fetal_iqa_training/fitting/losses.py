@@ -74,15 +74,21 @@ class MaskSums(NamedTuple):
     frame_dice: Tensor
     shown: Tensor
 
-    def loss(self, cross_entropy: float, per_frame: bool) -> Tensor:
+    def loss(self, cross_entropy: float, per_frame: bool, published: bool = False) -> Tensor:
         """Return the loss of all that was summed, as :func:`mask_loss` describes it."""
-        if per_frame:
+        if published:
+            dice = 2 * self.overlap / (self.found + self.true).clamp(min=_LEAST)
+            loss = (1 - dice) * (self.true > 0)
+        elif per_frame:
             # the mean of no frame would be nan
             loss = (self.shown - self.frame_dice) / self.shown.clamp(min=1)
         else:
             loss = 1 - (2 * self.overlap + SMOOTH) / (self.found + self.true + SMOOTH)
         return loss + cross_entropy * self.cross_entropy / self.pixels if cross_entropy else loss
 
+
+_LEAST = 1e-7
+"""Of the published loss's denominator, as in segmentation_models_pytorch."""
 
 SMOOTH = 1.0
 """Pixels added to both sides of Dice's fraction: frames without any abdomen stay defined."""
@@ -119,7 +125,11 @@ def mask_sums(logits: Tensor, masks: Tensor) -> MaskSums:
 
 
 def mask_loss(
-    logits: Tensor, masks: Tensor, cross_entropy: float = 0.0, per_frame: bool = False
+    logits: Tensor,
+    masks: Tensor,
+    cross_entropy: float = 0.0,
+    per_frame: bool = False,
+    published: bool = False,
 ) -> Tensor:
     """Dice loss of abdomen masks, pooled over the batch or frame by frame.
 
@@ -128,6 +138,9 @@ def mask_loss(
     mean is over the frames with an abdomen, so that a small or half-painted one counts as much as
     any; those without are left to the cross-entropy.
 
+    The published code's is pooled, too, but without the pixel that is added to both sides, and a
+    batch without any abdomen costs nothing, whatever is painted on it.
+
     Parameters
     ----------
     logits : (N, 1, S, S) float tensor
@@ -135,6 +148,8 @@ def mask_loss(
     cross_entropy : float
         Weight of the pixels' mean cross-entropy, added to the Dice loss.
     per_frame : bool
+    published : bool
+        Before ``per_frame``.
 
     Returns
     -------
@@ -144,9 +159,10 @@ def mask_loss(
     References
     ----------
     Milletari et al., V-Net, 3DV 2016, equation of section 3, with plain sums in the
-    denominator as in Sørensen and Dice.
+    denominator as in Sørensen and Dice; the published one is that of segmentation_models_pytorch,
+    ``DiceLoss(mode="multilabel", from_logits=True)``.
     """
-    return pooled(mask_sums(logits, masks)).loss(cross_entropy, per_frame)
+    return pooled(mask_sums(logits, masks)).loss(cross_entropy, per_frame, published)
 
 
 def pooled(sums: MaskSums) -> MaskSums:
@@ -172,12 +188,15 @@ class EpochLoss:
     Parameters
     ----------
     task : {"cls", "seg"}
-    cross_entropy, per_frame
+    cross_entropy, per_frame, published
         Of :func:`mask_loss`.
     """
 
-    def __init__(self, task: Task, cross_entropy: float, per_frame: bool) -> None:
+    def __init__(
+        self, task: Task, cross_entropy: float, per_frame: bool, published: bool = False
+    ) -> None:
         self._task = task
+        self._published = published
         self._cross_entropy = cross_entropy
         self._per_frame = per_frame
         self.reset()
@@ -203,4 +222,4 @@ class EpochLoss:
         """Return the loss, () float tensor."""
         if self._task == "cls":
             return self._sums[0] / self._sums[1]
-        return MaskSums(*self._sums).loss(self._cross_entropy, self._per_frame)
+        return MaskSums(*self._sums).loss(self._cross_entropy, self._per_frame, self._published)

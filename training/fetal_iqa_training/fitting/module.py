@@ -51,7 +51,9 @@ class FrameLearner(lightning.LightningModule):
         spec = model.encoder.spec
         self.register_buffer("_mean", torch.tensor(spec.mean).view(1, 3, 1, 1), persistent=False)
         self.register_buffer("_std", torch.tensor(spec.std).view(1, 3, 1, 1), persistent=False)
-        self._validation_loss = EpochLoss(model.task, settings.cross_entropy, settings.per_frame)
+        self._validation_loss = EpochLoss(
+            model.task, settings.cross_entropy, settings.per_frame, settings.published_loss
+        )
         self._frame_metrics = FrameMetrics()
         self.validation: list[dict[str, float]] = []
 
@@ -91,7 +93,11 @@ class FrameLearner(lightning.LightningModule):
         if isinstance(self.model, FrameClassifier):
             return label_loss(logits, positive, self.positive_weight)
         return mask_loss(
-            logits, masks, self._settings.cross_entropy, per_frame=self._settings.per_frame
+            logits,
+            masks,
+            self._settings.cross_entropy,
+            self._settings.per_frame,
+            self._settings.published_loss,
         )
 
     def on_train_batch_start(self, batch: Any, index: int) -> None:

@@ -113,11 +113,14 @@ class BatchShard(Sampler[Sample]):
     whole : sampler
     batch_size : int
         Of all processes together.
+    drop_last : bool
+        Leave out a last batch that is not whole.
     """
 
-    def __init__(self, whole: Sampler[Sample], batch_size: int) -> None:
+    def __init__(self, whole: Sampler[Sample], batch_size: int, drop_last: bool = False) -> None:
         self._whole = whole
         self._batch_size = batch_size
+        self._drop_last = drop_last
 
     def set_epoch(self, epoch: int) -> None:
         """Choose the epoch that is drawn next; Lightning calls this."""
@@ -126,6 +129,7 @@ class BatchShard(Sampler[Sample]):
     def __len__(self) -> int:
         full, rest = divmod(len(self._whole), self._batch_size)  # type: ignore[arg-type]
         _, processes = _place()
+        rest = 0 if self._drop_last else rest
         return (full * self._batch_size + rest - rest % processes) // processes
 
     def __iter__(self) -> Iterator[Sample]:
@@ -133,6 +137,8 @@ class BatchShard(Sampler[Sample]):
         samples = list(self._whole)
         for start in range(0, len(samples), self._batch_size):
             batch = samples[start : start + self._batch_size]
+            if self._drop_last and len(batch) < self._batch_size:
+                return
             # of the last batch a rest is left out: a process with a step more than the others
             # would wait for their gradients for good
             yield from batch[number : len(batch) - len(batch) % processes : processes]

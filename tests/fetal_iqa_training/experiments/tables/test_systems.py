@@ -48,10 +48,16 @@ def test_every_row_names_an_encoder_that_can_be_trained_so(row):
 def built(row):
     """Build the network of a row at full size, without its tensors."""
     encoder = blank_encoder(row.encoder)
+    decoder = "ours"
     if row.recipe == "published":
         tap_as_published(encoder)
+        decoder = "published"
     with torch.device("meta"):
-        network = (FrameClassifier if row.task == "cls" else FrameSegmenter)(encoder)
+        network = (
+            FrameClassifier(encoder)
+            if row.task == "cls"
+            else FrameSegmenter(encoder, decoder=decoder)
+        )
         set_strategy(network, row.strategy, row.lora)
     if row.recipe == "published":
         hold_back_as_published(network)
