@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from torchmetrics.functional.classification import binary_auroc, binary_f1_score
 
-from fetal_iqa_models import FramePredictor, load_model
+from fetal_iqa_models import FramePredictor, load_card, load_model, model_hash, resolve_model
 from fetal_iqa_training.data.chests import chest_cases
 from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.data.outlines import PlaneEllipse, read_outlines
@@ -196,6 +196,87 @@ def sheet(judged: Sequence[Judged], path: Path, columns: int = 5, most: int = 40
     whole.save(path)
 
 
+LIMITS = """\
+Trained on standard planes of hospital scanners that sonographers had framed, on chests and heads as
+what is no abdomen, and on simulated sweeps; **not validated on blind sweeps of patients**, which
+were not at hand, and not for clinical use. The outlines were drawn by engineers, not sonographers.
+Subjects are split by a hash of their number (`subject_split` of the data): those of the figures
+below taught neither model and chose no epoch. All images are of one country and of four kinds of
+machine; whether a chest of FOCUS whose subject is not named belongs to a subject of the figures is
+not known.
+"""
+SOURCES = """\
+| data | what for | licence |
+|---|---|---|
+| FETAL_PLANES_DB (Zenodo 3904280), 1,356 images as exported by Roboflow and as published | \
+abdomens; brains, femurs, chests, cervices and others as no abdomen | CC BY 4.0 |
+| FOCUS (Zenodo 14597550) | chests, as no abdomen | CC BY 4.0 |
+| HC18 (Zenodo 1327317) | heads, as no abdomen | CC BY 4.0 |
+| outlines of the abdomens, `training/fetal_iqa_training/outlines` | masks | CC BY 4.0 |
+| phantoms of two scanners, and with the texture of real planes | abdomens in blind sweeps | own |
+| SonoNet16 (Baumgartner et al., arXiv 1612.05601) | the encoder both begin with | Apache 2.0 |
+"""
+WORDS = {
+    "abdomens": "abdomens",
+    "others": "other planes",
+    "auc": "AUC, abdomen against others",
+    "f1": "F1 of the quality",
+    "dice": "Dice, mean over abdomens",
+    "ac_error_median_percent": "circumference error, median, %",
+    "ac_error_mean_percent": "circumference error, mean, %",
+    "ac_bias_percent": "circumference, mean difference, %",
+    "not_measured": "abdomens without an outline",
+    "no_abdomen_by_seg": "other planes without an outline, share",
+    "no_abdomen_by_both": "other planes that count as none by both, share",
+}
+
+
+def page(result: dict[str, dict[str, float]], names: Sequence[str], command: str) -> str:
+    """Write the cards of the models and the figures as a page of the docs."""
+    lines = ["# Starter models", "", LIMITS, "## Figures", ""]
+    lines += [f"By `{command}`; of the subjects held back.", ""]
+    columns = [name for name in result if "abdomens" in result[name]]
+    lines += [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
+    for key, words in WORDS.items():
+        cells = [f"{result[name][key]:.4g}" if key in result[name] else "" for name in columns]
+        lines.append(f"| {words} | {' | '.join(cells)} |")
+    lines += ["", "| no abdomen found in | frames | by both | by SEG alone |", "|---|---|---|---|"]
+    for name, row in result.items():
+        if "frames" in row:
+            shares = f"{row['no_abdomen_by_both']:.4g} | {row['no_abdomen_by_seg']:.4g}"
+            lines.append(f"| {name} | {row['frames']:.0f} | {shares} |")
+    lines += [
+        "",
+        f"Time: {result['time']['ms_a_frame']:.0f} ms a frame, both models, on 2 cores.",
+        "",
+    ]
+    lines += ["## Data", "", SOURCES]
+    for name in names:
+        lines += card_lines(name)
+    return "\n".join(lines)
+
+
+def card_lines(name: str) -> list[str]:
+    """Write what the card of a model says."""
+    card, folder = load_card(name), resolve_model(name)
+    size = sum(path.stat().st_size for path in folder.iterdir())
+    settings = card.training.get("settings", {})
+    facts = {
+        "task": card.task,
+        "encoder": f"{card.encoder}, {card.image_size} x {card.image_size} pixels",
+        "size": f"{size / 1e6:.1f} MB",
+        "learnt from": f"{card.training.get('frames')} frames, {card.training.get('positives')} "
+        "with an abdomen",
+        "epochs": settings.get("epochs") if isinstance(settings, dict) else None,
+        "temperature": card.temperature,
+        "licence": card.licence,
+        "hash": f"{model_hash(folder)[:16]}…",
+        "command": f"`{card.training.get('command')}`",
+    }
+    table = [f"| {what} | {value} |" for what, value in facts.items()]
+    return [f"## {name}", "", "| | |", "|---|---|", *table, ""]
+
+
 def main() -> None:
     """Judge and print."""
     parser = argparse.ArgumentParser(
@@ -206,6 +287,7 @@ def main() -> None:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--part", default="val", choices=["train", "val"])
     parser.add_argument("--sheet", type=Path, help="Write pictures of up to 40 abdomens here.")
+    parser.add_argument("--page", type=Path, help="Write the page of the docs here.")
     given = parser.parse_args()
     models = Models(given.cls, given.seg)
     judged = planes(models, given.data / "fetal_planes_640", given.part)
@@ -228,6 +310,9 @@ def main() -> None:
     )
     if given.sheet:
         sheet(judged, given.sheet)
+    if given.page:
+        command = "python benchmarks/starter_models.py --data DATA"
+        given.page.write_text(page(result, (given.cls, given.seg), command), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ from skimage.draw import ellipse
 
 from fetal_iqa_training.data import outlined_planes
 from fetal_iqa_training.data.collection import Part, write_collection
-from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.datasets import list_annotated, origin
 from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.data.outlines import COLUMNS, PlaneEllipse, read_outlines
 from fetal_iqa_training.data.split import listed_cases
@@ -115,6 +115,9 @@ def test_a_collection_is_one_data_set(planes, chests, tmp_path):
     write_collection(folder, parts)
     cases = list_annotated(folder)
     assert [case.subject_id for case in cases] == ["db/7", "db/9", "db/7", "db/focus-testing-001"]
+    made_of = [{"data": "planes", "other_anatomy": False, "origin": None}]
+    made_of += [{"data": "chests", "other_anatomy": True, "origin": None}]
+    assert origin(folder) == {"collection": made_of}  # for cards: names, and no places
     sources = list(frames_of(cases))
     assert [source.positive.any() for source in sources] == [True, False, False, False]
     assert [source.masks.any() for source in sources] == [True, False, False, False]

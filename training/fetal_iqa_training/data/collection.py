@@ -13,14 +13,14 @@ has people of its own. Of two cases of one name and one subject the first counts
 """
 
 import json
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
@@ -58,6 +58,16 @@ def write_collection(folder: Path, parts: Collection[Part]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     listed = CollectionList(parts=tuple(parts)).model_dump(exclude_defaults=True)
     write_atomically(folder / COLLECTION, json.dumps(listed, indent=2) + "\n")
+
+
+def origin_of(folder: Path, origin: Callable[[Path], JsonValue]) -> JsonValue:
+    """Return what a collection is made of, for the cards of models: the names of its folders."""
+    return {
+        "collection": [
+            {"data": place.name, "other_anatomy": part.other_anatomy, "origin": origin(place)}
+            for place, part in collected_folders(folder)
+        ]
+    }
 
 
 def collected_folders(folder: Path) -> tuple[tuple[Path, Part], ...]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import JsonValue
 
 from fetal_iqa_training.data.chests import MARK, chest_cases
-from fetal_iqa_training.data.collection import collected_folders, is_collection, of_part
+from fetal_iqa_training.data.collection import collected_folders, is_collection, of_part, origin_of
 from fetal_iqa_training.data.hc18 import find_table, outlined_cases
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, acouslic_cases
 from fetal_iqa_training.data.outlined_planes import plane_cases
@@ -21,6 +21,8 @@ ORIGIN = "origin.json"
 
 def origin(folder: Path) -> JsonValue:
     """Return what a data set says of how it was made; None where it says nothing."""
+    if is_collection(folder):
+        return origin_of(folder, origin)
     try:
         content: JsonValue = json.loads(read_small_text(folder / ORIGIN))
     except (OSError, ValueError, RecursionError):
