@@ -19,12 +19,16 @@ class BuiltInModel:
     folder : Path
     good_for : str
         Which frames it knows, and what it must not be used for; in one line.
+    notice : str
+        What stands beside its results wherever it speaks; empty for the demo models, whose cards
+        say what they are, as those of their children do.
     """
 
     name: str
     task: Literal["cls", "seg"]
     folder: Path
     good_for: str
+    notice: str = ""
 
 
 _PHANTOMS = "simulated sweeps (phantoms), to try the program; not for clinical use"
@@ -40,6 +44,7 @@ BUILT_IN = {
             _PACKAGE / "shipped" / "sononet-cls",
             "standard planes of hospital scanners, each of which it names; not validated on blind "
             "sweeps, of which it may take every frame for background; not for clinical use",
+            "SonoNet16: not validated on blind sweeps. Not for clinical use.",
         ),
     )
 }

@@ -158,7 +158,8 @@ def made_from(sweep: SweepVolume, setup: AnalysisSetup) -> dict[str, Any]:
 
 def notices(analysis: Analysis) -> list[str]:
     """Return what a reader of the results must know."""
-    return [NOTICE, DEMO_NOTICE] if analysis.setup.demo else [NOTICE]
+    demo = [DEMO_NOTICE] if analysis.setup.demo else []
+    return [NOTICE, *demo, *analysis.setup.notices]
 
 
 def _frames_csv(analysis: Analysis) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fetal_iqa_models
+from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.weights.recording import weights_record
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
@@ -13,6 +14,8 @@ from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
     from fetal_iqa_models import ModelCard
+
+_OF_WORDS = "Zero-shot: it learnt from no such frames, not validated. Not for clinical use."
 
 
 @dataclass(frozen=True)
@@ -24,11 +27,14 @@ class ChosenModel:
     folder : Path
     card : ModelCard
     reference : ModelRef
+    notice : str
+        What must be known of it wherever it speaks; empty where nothing is.
     """
 
     folder: Path
     card: "ModelCard"
     reference: ModelRef
+    notice: str = ""
 
 
 @dataclass(frozen=True)
@@ -51,6 +57,7 @@ class ChosenModels:
             device=device,
             precision=precision,
             planes=tuple(one.name for one in (self.cls.card.classes or ())) if self.cls else (),
+            notices=tuple(one.notice for one in (self.cls, self.seg) if one and one.notice),
         )
 
 
@@ -95,7 +102,16 @@ def _choose(
     digest = fetal_iqa_models.model_hash(folder)
     name = fetal_iqa_models.model_id(task, digest)
     weights = _weights_sha256(card, encoder_weights)
-    return ChosenModel(folder, card, ModelRef(name, digest, card.name, card.demo, weights))
+    reference = ModelRef(name, digest, card.name, card.demo, weights)
+    return ChosenModel(folder, card, reference, _notice(str(model), card))
+
+
+def _notice(model: str, card: "ModelCard") -> str:
+    if model in BUILT_IN:
+        return BUILT_IN[model].notice
+    if card.prompts_sha256 is not None and card.lora is None:
+        return _OF_WORDS
+    return ""
 
 
 def _weights_sha256(card: "ModelCard", given: Path | None) -> str | None:

@@ -64,6 +64,8 @@ class AnalysisSetup:
         As ``"cuda"`` and ``"bfloat16"``.
     planes : tuple of str
         The classes that the classifier tells apart, in words; none where it only scores.
+    notices : tuple of str
+        What must be known of the models, beside what ``demo`` says.
     """
 
     cls_model: ModelRef | None = None
@@ -72,6 +74,7 @@ class AnalysisSetup:
     device: str = "cpu"
     precision: str = "float32"
     planes: tuple[str, ...] = ()
+    notices: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[ModelRef, ...]:

@@ -40,7 +40,8 @@ def draw_timeline(analysis: Analysis, path: Path) -> None:
         quality.text((start + stop) / 2, 1.06, f"sweep {number}", ha="center", va="bottom")
 
     named = ", ".join(model.id for model in analysis.setup.models)
-    warning = "demo models: not for clinical use" if analysis.setup.demo else "research software"
+    warnings = ["demo models: not for clinical use"] if analysis.setup.demo else []
+    warning = " ".join([*warnings, *analysis.setup.notices]) or "research software"
     best_text = f"best frame {best}" if best >= 0 else "no frame shows the abdomen"
     figure.suptitle(f"{best_text}   ({named}; {warning})", fontsize=10)
 

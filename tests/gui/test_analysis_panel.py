@@ -2,6 +2,7 @@
 
 import pytest
 
+from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef
 from napari_fetal_iqa.widgets.panels import analysis_panel
 
 pytestmark = pytest.mark.gui
@@ -60,3 +61,20 @@ def test_what_comes_in_a_burst_is_no_rate(panel, clock):
     clock[0] += 10
     panel.advance(49, 120)  # one frame a second
     assert panel.doing.text() == "Analysing 49/120, 71 s left"
+
+
+def test_what_must_be_known_of_the_models_stands_there_for_as_long_as_they_speak(panel):
+    panel.show()
+    notice = "SonoNet16: not validated on blind sweeps. Not for clinical use."
+    demo = ModelRef("seg-1", "1" * 64, "demo", demo=True)
+    other = ModelRef("cls-1", "2" * 64, "planes")
+    panel.show_setup(AnalysisSetup(other, notices=(notice,)))
+    assert panel.notice.text() == notice
+    assert panel.notice.isVisible()
+    panel.show_setup(AnalysisSetup(other, demo, notices=(notice,)))
+    assert panel.notice.text().splitlines() == [
+        "Demo models: not for clinical use",
+        "SonoNet16: not validated on blind sweeps.",
+    ]
+    panel.show_setup(AnalysisSetup(other))
+    assert not panel.notice.isVisible()

@@ -20,6 +20,7 @@ from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
 _BURST_S = 0.5
+_TOO = " Not for clinical use."  # said once is enough
 _CANCELS = "Stop the analysis; what is computed stays"
 
 
@@ -136,8 +137,10 @@ class AnalysisPanel(QWidget):
         """Name the models and the device; warn of demo models for as long as they are in use."""
         named = ", ".join(model.id for model in setup.models)
         self.models.setText(f"{named}, {setup.device}")
-        self.notice.setText("Demo models: not for clinical use" if setup.demo else "")
-        self.notice.setVisible(setup.demo)
+        said = ["Demo models: not for clinical use"] if setup.demo else []
+        said += [notice.removesuffix(_TOO if said else "") for notice in setup.notices]
+        self.notice.setText("\n".join(said))
+        self.notice.setVisible(bool(said))
 
     def show_error(self, message: str, unseen: bool = False, stopped: bool = False) -> None:
         """Show one line of what went wrong, or hide it.

@@ -11,6 +11,7 @@ from fetal_iqa_models import FrameClassifier, ModelCard, load_encoder, preproces
 from fetal_iqa_models.classes import FrameClass
 from napari_fetal_iqa.analysis import analyse_sweep, cache, write_results
 from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.sweep import SweepVolume
@@ -106,3 +107,12 @@ def test_the_review_says_the_plane_of_the_frame_that_is_seen(
         scored = analyse_sweep(sweep, tiny_models["cls"], None, device="cpu", use_cache=False)
         session.begin_analysis(scored)
         assert session.view(0).plane is None
+
+
+def test_results_say_what_must_be_known_of_a_model(sweep, tmp_path):
+    setup = choose_models("sononet-cls", None).setup()
+    assert not setup.demo
+    write_results(Analysis(sweep, setup), tmp_path)
+    notice = json.loads((tmp_path / "summary.json").read_text())["notice"]
+    assert "not validated on blind sweeps" in notice
+    assert choose_models("demo-cls", "demo-seg").setup().notices == ()

@@ -126,7 +126,9 @@ def test_the_list_offers_it_and_its_use_makes_it(monkeypatch):
     assert row.reference == str(zero_shot.folder())
     assert any("abdomen (the quality)" in line for line in row.details)
     assert "made when it is first used" not in run("models", "list")[1]
-    assert choose_models("zero-shot", None).cls.folder == zero_shot.folder()
+    chosen = choose_models("zero-shot", None)
+    assert chosen.cls.folder == zero_shot.folder()
+    assert chosen.setup().notices[0].startswith("Zero-shot: it learnt from no such frames")
 
 
 @pytest.mark.usefixtures("_fetched")
