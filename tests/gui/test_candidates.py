@@ -171,3 +171,29 @@ def test_the_frame_around_the_chosen_picture_is_seen_on_the_panel(theme):
     palette = palette_of(theme)
     assert colours.contrast(palette.highlight, palette.background) >= 3
     assert palette.highlight != palette.text
+
+
+def test_on_a_low_screen_strip_and_timeline_take_turns(analysed, monkeypatch, qtbot):
+    monkeypatch.setattr("napari_fetal_iqa.widgets.candidates.controller.is_low", lambda _: True)
+    strip, timeline, page = analysed.candidates, analysed.timeline_dock, analysed.page
+
+    def is_seen(which):
+        other = timeline if which is strip else strip
+        buttons = {strip: page.candidates, timeline: page.timeline}
+        return lambda: (
+            (which.visible, other.visible) == (True, False)
+            and buttons[which].isChecked()
+            and not buttons[other].isChecked()
+        )
+
+    qtbot.waitUntil(lambda: timeline.visible and page.timeline.isChecked())
+    page.candidates.click()
+    qtbot.waitUntil(is_seen(strip), timeout=20 * SECONDS)
+    timeline.begin()  # as the next sweep does
+    assert is_seen(strip)()
+    page.candidates.click()
+    qtbot.waitUntil(is_seen(timeline), timeout=20 * SECONDS)
+    page.candidates.click()
+    qtbot.waitUntil(is_seen(strip), timeout=20 * SECONDS)
+    page.timeline.click()
+    qtbot.waitUntil(is_seen(timeline), timeout=20 * SECONDS)

@@ -79,3 +79,37 @@ def test_without_words_there_is_no_box(qtbot):
     caption.show("")
     assert not overlay.box
     caption.end()
+
+
+def lower_edge(review):
+    """How far above the canvas's lower edge the words end, in pixels, and their height."""
+    canvas = review.viewer.window._qt_viewer.canvas
+    (drawn,) = canvas._viewer_overlay_to_visual[review.viewer.canvas.overlays.text]
+    return canvas.size[0] - drawn.node.transform.translate[1] - drawn.y_size, drawn.y_size
+
+
+def test_the_words_stand_above_the_lower_edge_before_anything_is_drawn(review, qtbot):
+    caption = review.caption
+    qtbot.waitUntil(lambda: caption._ready and caption.settled, timeout=20_000)
+    caption.show("AC 200.0 mm")
+    above, one_line = lower_edge(review)
+    caption.show("AC 200.0 mm\n60.0 × 66.0 mm")
+    assert lower_edge(review) == pytest.approx((above, 2 * one_line), rel=0.3)
+    canvas = review.viewer.window._qt_viewer.canvas
+    before = canvas.size
+    review.viewer.canvas.size = (before[0] - 40, before[1])  # as a dock below it takes its room
+    assert canvas.size[0] == before[0] - 40
+    assert lower_edge(review)[0] == pytest.approx(above)
+    assert above > 0
+
+
+def test_beginning_and_ending_twice_is_no_more_than_once(qtbot):
+    viewer = ViewerModel()
+    caption = Caption(viewer)
+    listeners = len(viewer.canvas.events.size.callbacks)
+    for _ in range(2):
+        caption.begin()
+    assert len(viewer.canvas.events.size.callbacks) == listeners + 1
+    for _ in range(2):
+        caption.end()
+    assert len(viewer.canvas.events.size.callbacks) == listeners

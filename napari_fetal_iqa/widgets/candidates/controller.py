@@ -12,6 +12,7 @@ from napari_fetal_iqa.widgets.candidates.strip import CandidateStrip
 from napari_fetal_iqa.widgets.candidates.thumbnails import Thumbnails
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
+from napari_fetal_iqa.widgets.small_screen import is_low
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.timeline.dock import TimelineDock
 from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window
@@ -29,6 +30,8 @@ _WORTH_SHOWING = 2
 
 class Candidates(QObject):
     """The dock of the strip, above the timeline; on a low screen it waits until it is wanted.
+
+    On a screen that is too low for both and the frame, it takes the timeline's place meanwhile.
 
     Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either.
     """
@@ -72,6 +75,7 @@ class Candidates(QObject):
                 self.dock, self._timeline.dock, Qt.Orientation.Vertical
             )
         hide_when_closed(self.dock)
+        self._timeline.visibility_changed.connect(self._timeline_shown)
         self.dock.visibilityChanged.connect(self._visibility_changed)
         return strip
 
@@ -89,6 +93,9 @@ class Candidates(QObject):
         _ = self.strip
         timeline = self._timeline.dock
         if self.dock is not None:
+            if visible and is_low(self._viewer) and self._timeline.visible:
+                self._timeline.gives_way = True
+                self._timeline.hide()
             self.dock.setVisible(visible)
             if visible and timeline is not None and not timeline.isHidden():  # room for both
                 heights = [self.strip.minimumHeight(), _TIMELINE_HEIGHT]
@@ -103,7 +110,16 @@ class Candidates(QObject):
             self._soon.start(0)
         elif self.dock is not None and self.dock.isHidden() and self._presenter is not None:
             self._asked = True  # hidden by its X: it does not come back by itself
+            if self._timeline.gives_way:
+                self._timeline.gives_way = False
+                self._timeline.show()
         self.visibility_changed.emit(visible)
+
+    def _timeline_shown(self, shown: bool) -> None:
+        """Give the place back where somebody wants the timeline: both would hide the frame."""
+        if shown and self._timeline.gives_way and self.dock is not None:
+            self._timeline.gives_way = False
+            self.dock.hide()
 
     # Following the review ------------------------------------------------------------------
 

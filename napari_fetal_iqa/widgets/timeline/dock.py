@@ -20,6 +20,11 @@ class TimelineDock(QObject):
     """Makes the timeline with the first sweep, for its imports take long; shows and hides it.
 
     Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either.
+
+    Attributes
+    ----------
+    gives_way : bool
+        Whether something else stands in its place, so that it does not come with the next sweep.
     """
 
     visibility_changed = Signal(bool)
@@ -28,6 +33,7 @@ class TimelineDock(QObject):
         super().__init__(parent)
         self._viewer = viewer
         self.dock: QDockWidget | None = None
+        self.gives_way = False
 
     @cached_property
     def timeline(self) -> "Timeline":
@@ -63,7 +69,8 @@ class TimelineDock(QObject):
     def begin(self) -> None:
         """Show the timeline of a sweep that is being read: nothing is left of the one before."""
         self.timeline.clear()
-        self.show()
+        if not self.gives_way:
+            self.show()
 
     def hide(self) -> None:
         """Hide the timeline, where there is one."""

@@ -27,6 +27,7 @@ class Caption:
         self.text = ""
         self._parts = ["", ""]
         self._overlay = viewer.canvas.overlays.text
+        self._canvas = viewer.canvas
         self._undrawn = dict.fromkeys((_LETTERS + soon).replace("\n", ""))
         self._letters = QTimer()
         self._letters.setInterval(_LETTER_MS)
@@ -37,6 +38,7 @@ class Caption:
         overlay = self._overlay
         overlay.position, overlay.font_size, overlay.color = "bottom_left", 14, _COLOUR
         self._write("")
+        self._canvas.events.size.connect(self._place)
         overlay.visible = True  # now, for making it takes long
         self._letters.start()
 
@@ -62,10 +64,20 @@ class Caption:
         overlay.text = text
         if overlay.box != bool(text):
             overlay.box = bool(text)  # napari draws one around nothing, too
+        self._place()
+
+    def _place(self, event: object = None) -> None:
+        """Let napari place the words by their size and the canvas's now.
+
+        It does so after drawing (napari 0.9.2): for a moment, and for good where nothing is drawn
+        again, they would stand where they stood on a larger canvas, cut off.
+        """
+        self._canvas.overlay_tiling.events(type_name="padding")
 
     def end(self) -> None:
         """Show nothing more, until the next beginning."""
         self._letters.stop()
+        self._canvas.events.size.disconnect(self._place)
         self.text, self._parts = "", ["", ""]
         self._write("")
         self._overlay.color, self._overlay.visible = _COLOUR, False
