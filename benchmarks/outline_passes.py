@@ -21,7 +21,7 @@ def overlap(one: PlaneEllipse, other: PlaneEllipse) -> float:
         x, y = ellipse.cx - centre[0], ellipse.cy - centre[1]
         return PlaneEllipse(x, y, ellipse.a, ellipse.b, ellipse.angle_deg)
 
-    return dice(moved(one).mask((side, side)), moved(other).mask((side, side)))
+    return dice(moved(one).mask((side, side)), moved(other).mask((side, side)), of_nothing=0.0)
 
 
 def main() -> None:

@@ -51,7 +51,7 @@ class Judged:
     def dice(self) -> float:
         """Overlap of the two outlines."""
         assert self.outline is not None
-        return dice(self.mask, self.outline.mask(self.mask.shape))
+        return dice(self.mask, self.outline.mask(self.mask.shape), of_nothing=0.0)
 
     @property
     def error_percent(self) -> float | None:
