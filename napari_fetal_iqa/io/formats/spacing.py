@@ -16,6 +16,10 @@ TOLERANCE = 0.01
 """Two spacings agree within 1 %: less than calibration is worth, more than rounding takes."""
 
 
+PIXEL_SIZES_MM = (1e-4, 100)
+"""From what acoustic microscopes see to a body in twenty pixels."""
+
+
 @dataclass(frozen=True)
 class Spacing:
     """Millimetres along rows and columns, or None; and what a reader must know of them."""
@@ -27,6 +31,12 @@ class Spacing:
 def agree(one: tuple[float, float], other: tuple[float, float]) -> bool:
     """Return whether two spacings are the same, within :data:`TOLERANCE`."""
     return all(abs(a - b) <= TOLERANCE * max(a, b) for a, b in zip(one, other, strict=True))
+
+
+def is_pixel_size(spacing_mm: tuple[float, float]) -> bool:
+    """Return whether an image of a body may have such pixels."""
+    least, most = PIXEL_SIZES_MM
+    return all(least <= step <= most for step in spacing_mm)
 
 
 def believed(
@@ -53,8 +63,21 @@ def believed(
     -------
     Spacing
         The stated one, unless it is a placeholder of 1 x 1 and the other is not; none where both
-        are real and contradict each other.
+        are real and contradict each other, or it is the size of no pixel.
     """
+    found = _believed(stated, other, stated_name, other_name, unit_mm)
+    if found.mm is not None and not is_pixel_size(found.mm):
+        return Spacing(None, "spacing is not known: what the header says is the size of no pixel")
+    return found
+
+
+def _believed(
+    stated: tuple[float, float] | None,
+    other: Spacing,
+    stated_name: str,
+    other_name: str,
+    unit_mm: float,
+) -> Spacing:
     known = _in_mm(stated, unit_mm)
     found = _in_mm(other.mm, unit_mm)
     if known is None or stated is None:

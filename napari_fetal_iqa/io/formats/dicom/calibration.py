@@ -7,16 +7,21 @@ pictures, and only the one that holds the fan counts.
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from itertools import islice
 
-import numpy as np
-from numpy.typing import NDArray
-
 from napari_fetal_iqa.io.formats.dicom.elements import DataSet, Element
-from napari_fetal_iqa.sweep import BLACK, Frames, SweepVolume, known_spacing
-
-Spacing = tuple[float, float]
+from napari_fetal_iqa.io.formats.dicom.regions import (
+    Picture,
+    Region,
+    Spacing,
+    holds_the_fan,
+    is_scanners,
+    miss_the_picture,
+    reach_beyond,
+    same_scale,
+)
+from napari_fetal_iqa.io.formats.spacing import is_pixel_size
+from napari_fetal_iqa.sweep import known_spacing
 
 TWO_DIMENSIONAL = 1
 """RegionSpatialFormat of a picture, not of a trace or of graphics (PS3.3, C.8.5.5.1.1)."""
@@ -33,32 +38,12 @@ _FORMAT, _UNITS, _DELTAS = 0x00186012, (0x00186024, 0x00186026), (0x0018602C, 0x
 _CORNERS = (0x0018601A, 0x0018601E, 0x00186018, 0x0018601C)
 _OF_REGION = frozenset({_FORMAT, *_UNITS, *_DELTAS, *_CORNERS})
 
-SAME_SCALE = 0.001
-"""Relative difference up to which two spacings are one, as writers round."""
+MAX_SPACING_BYTES = 256
+"""Of one value of PixelSpacing: two numbers of 16 letters, and blanks."""
 
 MOST = 64
 """Regions, and different spacings, that are looked at; a scanner writes a handful of the one, and
 one of the other."""
-
-FAN_INSIDE, OTHERS_LIT = 0.95, 0.02
-"""Share of the fan that its region must hold, and of the other regions that captions may light."""
-
-
-@dataclass(frozen=True)
-class Region:
-    """A two-dimensional ultrasound region.
-
-    Parameters
-    ----------
-    rows, columns : (int, int) or None
-        First and last; None where the file does not say.
-    spacing_mm : (float, float) or None
-        Along rows and columns; None where it is not calibrated in cm.
-    """
-
-    rows: tuple[int, int] | None
-    columns: tuple[int, int] | None
-    spacing_mm: Spacing | None
 
 
 @dataclass(frozen=True)
@@ -72,11 +57,14 @@ class Calibration:
         Different ones of PixelSpacing, in the header itself and in its functional groups.
     comma : bool
         Whether PixelSpacing was written with decimal commas.
+    absurd : bool
+        Whether there is a scale or spacing that no scanner has; it is in neither of the above.
     """
 
     regions: tuple[Region, ...] = ()
     spacings: tuple[Spacing, ...] = ()
     comma: bool = False
+    absurd: bool = False
 
 
 def read_calibration(header: DataSet, found: dict[int, Element], end: int) -> Calibration:
@@ -91,20 +79,24 @@ def read_calibration(header: DataSet, found: dict[int, Element], end: int) -> Ca
         Where its header ends.
     """
     spacings: list[Spacing] = []
-    comma = False
+    comma = absurd = False
     for element in _pixel_spacings(header, found, end):
-        numbers = header.numbers(element)
+        numbers = header.numbers(element) if element.length <= MAX_SPACING_BYTES else []
         spacing = known_spacing(*numbers) if len(numbers) == 2 else None
-        if spacing and not any(_same(spacing, other) for other in spacings):
+        if spacing and not is_pixel_size(spacing):
+            spacing, absurd = None, True
+        if spacing and not any(same_scale(spacing, other) for other in spacings):
             spacings.append(spacing)
             if len(spacings) == MOST:
                 break
             comma |= element.vr in ("", "DS") and b"," in header.value(element)
-    regions = (
-        _region(header, header.pick(start, stop, _OF_REGION))
-        for start, stop in islice(header.items(found.get(REGIONS), end), MOST)
-    )
-    return Calibration(tuple(region for region in regions if region), tuple(spacings), comma)
+    regions = []
+    for start, stop in islice(header.items(found.get(REGIONS), end), MOST):
+        if region := _region(header, header.pick(start, stop, _OF_REGION)):
+            if region.spacing_mm and not is_scanners(region):
+                region, absurd = Region(region.rows, region.columns, None), True
+            regions.append(region)
+    return Calibration(tuple(regions), tuple(spacings), comma, absurd)
 
 
 def _pixel_spacings(header: DataSet, found: dict[int, Element], end: int) -> Iterator[Element]:
@@ -138,31 +130,6 @@ def _region(header: DataSet, found: dict[int, Element]) -> Region | None:
     return Region((first_row, last_row), (first_column, last_column), spacing)
 
 
-class Picture:
-    """What all frames show together, looked at when it is asked for, and once.
-
-    Parameters
-    ----------
-    frames : (T, H, W) uint8 array
-    """
-
-    def __init__(self, frames: Frames) -> None:
-        self._frames = frames
-
-    @cached_property
-    def fan(self) -> NDArray[np.bool_]:
-        """(H, W) bool: where the fan lies."""
-        return SweepVolume(self._frames).field_of_view
-
-    @cached_property
-    def lit(self) -> NDArray[np.bool_]:
-        """(H, W) bool: where any frame is not black; a second view may show in a few alone."""
-        brightest = np.zeros(self._frames.shape[1:], np.uint8)
-        for frame in self._frames:
-            np.maximum(brightest, frame, out=brightest)
-        return np.asarray(brightest > BLACK)
-
-
 def spacing_of(calibration: Calibration, picture: Picture) -> tuple[Spacing | None, str]:
     """Return millimetres per pixel along rows and columns, and what is to be said of them.
 
@@ -174,21 +141,25 @@ def spacing_of(calibration: Calibration, picture: Picture) -> tuple[Spacing | No
     ----------
     calibration : Calibration
     picture : Picture
-        Looked at only where regions differ.
+        Looked at in full only where regions differ, or seem to lie elsewhere.
     """
     scales: list[Spacing] = []
     for region in calibration.regions:
-        if region.spacing_mm and not any(_same(region.spacing_mm, scale) for scale in scales):
+        if region.spacing_mm and not any(same_scale(region.spacing_mm, scale) for scale in scales):
             scales.append(region.spacing_mm)
     if not scales:
         return _pixel_spacing(calibration)
+    if reach_beyond(calibration.regions, picture):
+        return None, "an ultrasound region reaches beyond the frame, which was cut or scaled since"
+    if len(scales) == 1 and miss_the_picture(calibration.regions, picture):
+        return None, "the fan does not lie in the ultrasound region, so that its scale is another's"
     if len(scales) == 1 and all(region.spacing_mm for region in calibration.regions):
         return scales[0], ""
     if len(scales) == 1:
         return _beside_unscaled(scales[0], calibration.regions, picture)
     several = f"{len(scales)} ultrasound regions of different scale"
     for scale in scales:
-        if _holds_the_fan(scale, calibration.regions, picture):
+        if holds_the_fan(scale, calibration.regions, picture):
             return scale, f"{several}; that of the region in which the fan lies"
     return None, f"{several}, and the fan does not lie in one of them alone"
 
@@ -197,16 +168,16 @@ def _beside_unscaled(
     scale: Spacing, regions: Sequence[Region], picture: Picture
 ) -> tuple[Spacing | None, str]:
     """Return the scale of some regions where others have none, but not where the fan has none."""
-    if _holds_the_fan(scale, regions, picture):
+    if holds_the_fan(scale, regions, picture):
         return scale, ""
-    if _holds_the_fan(None, regions, picture):
+    if holds_the_fan(None, regions, picture):
         return None, "the fan lies in an ultrasound region that has no scale"
     return scale, "there is an ultrasound region without a scale; that of the others"
 
 
 def _pixel_spacing(calibration: Calibration) -> tuple[Spacing | None, str]:
     if not calibration.spacings:
-        return None, ""
+        return None, "the header gives a scale that no scanner has" if calibration.absurd else ""
     if len(calibration.spacings) > 1:
         return None, f"the header gives {len(calibration.spacings)} different spacings"
     (spacing,) = calibration.spacings
@@ -215,25 +186,3 @@ def _pixel_spacing(calibration: Calibration) -> tuple[Spacing | None, str]:
     if spacing == (1, 1):
         return spacing, "1 mm is what programs write that know no spacing; compare with a scale"
     return spacing, ""
-
-
-def _holds_the_fan(scale: Spacing | None, regions: Sequence[Region], picture: Picture) -> bool:
-    """Return whether the fan lies in the regions of one scale, or of none, and others are dark."""
-    inside, outside = np.zeros((2, *picture.fan.shape), bool)
-    for region in regions:
-        if region.rows is None or region.columns is None:
-            return False
-        box = tuple(slice(first, last + 1) for first, last in (region.rows, region.columns))
-        same = region.spacing_mm == scale or (scale and _same(region.spacing_mm, scale))
-        (inside if same else outside)[box] = True
-    fan, others = picture.fan, outside & ~inside
-    return bool(
-        np.count_nonzero(fan & inside & ~outside) >= FAN_INSIDE * np.count_nonzero(fan)
-        and np.count_nonzero(picture.lit & others) <= OTHERS_LIT * np.count_nonzero(others)
-    )
-
-
-def _same(one: Spacing | None, other: Spacing) -> bool:
-    return one is not None and all(
-        math.isclose(a, b, rel_tol=SAME_SCALE) for a, b in zip(one, other, strict=True)
-    )

@@ -23,6 +23,9 @@ hundred, an enhanced image about 60 a frame."""
 MAX_VALUE_BYTES = 1 << 20
 """Of one value that is decoded; the largest are palettes of 128 kB."""
 
+MAX_NUMBER_BYTES = 64
+"""Of a single number, of 16 letters in text: a file may repeat one that has a million."""
+
 _LONG_FORM = frozenset(b"OB OD OF OL OV OW SQ SV UC UN UR UT UV".split())
 """Value representations with a length of 4 bytes (PS3.5, section 7.1.2)."""
 
@@ -174,5 +177,7 @@ class DataSet:
 
     def number(self, element: Element | None) -> float | None:
         """Return a value as the single number that it is, or None."""
+        if element is None or element.length > MAX_NUMBER_BYTES:
+            return None
         found = self.numbers(element)
         return found[0] if len(found) == 1 else None

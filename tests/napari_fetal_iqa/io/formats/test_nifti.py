@@ -97,7 +97,7 @@ UNITS_MM = {"unknown": 1.0, "meter": 1000.0, "mm": 1.0, "micron": 0.001}
 @given(
     dtype=st.sampled_from(["u1", "i1", "u2", "i2", "u4", "i4", "u8", "i8", "f4", "f8"]),
     shape=st.tuples(st.integers(5, 9), st.integers(2, 9), st.integers(1, 9)),
-    zooms=st.tuples(*[st.floats(0.01, 10)] * 2),
+    zooms_mm=st.tuples(*[st.floats(0.01, 10)] * 2),
     unit=st.sampled_from(list(UNITS_MM)),
     scale=st.sampled_from([None, (2.0, -10.0), (0.5, 3.0)]),
     extension=st.booleans(),
@@ -107,12 +107,13 @@ UNITS_MM = {"unknown": 1.0, "meter": 1000.0, "mm": 1.0, "micron": 0.001}
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 def test_reads_what_nibabel_reads(
-    tmp_path, kind, ending, order, dtype, shape, zooms, unit, scale, extension, seed
+    tmp_path, kind, ending, order, dtype, shape, zooms_mm, unit, scale, extension, seed
 ):
     path = tmp_path / f"a{ending}"
     values = np.random.default_rng(seed).integers(0, 128, shape).astype(dtype)
     header = kind.header_class(endianness=order)
     header.set_data_dtype(dtype)
+    zooms = [zoom / UNITS_MM[unit] for zoom in zooms_mm]
     written = kind(values, np.diag([*zooms, 1, 1]), header)
     written.header.set_xyzt_units(unit, "sec")
     if scale is not None:

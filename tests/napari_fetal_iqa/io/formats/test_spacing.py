@@ -21,6 +21,8 @@ CASES = {
     "a real one beside a fault": (REAL, Spacing(None, "B differs"), REAL, ""),
     "nothing beside a real one": (None, Spacing(OTHER), OTHER, "that of B, as there is no A"),
     "nothing": (None, Spacing(), None, ""),
+    "light years": ((1e20, 1e20), Spacing(), None, "size of no pixel"),
+    "a real one and an absurd one": ((0.3, 1e-30), Spacing(), None, "size of no pixel"),
 }
 
 

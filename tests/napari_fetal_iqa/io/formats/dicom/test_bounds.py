@@ -272,6 +272,48 @@ def test_a_hostile_file_is_refused_in_little_time_and_memory(tmp_path, kind):
     assert megabytes < MEMORY_MB
 
 
+LONG = b"1\\" * (1 << 19)
+"""Half a million numbers, where there should be one or two."""
+
+
+def item_of(*elements: bytes) -> bytes:
+    inner = b"".join(elements)
+    return ITEM[:4] + struct.pack("<L", len(inner)) + inner
+
+
+def of_long_groups(path: Path) -> Path:
+    spacing = element(0x00280030, b"UN", LONG)
+    group = item_of(element(0x00289110, b"SQ", item_of(spacing)))
+    opening = element(0x52009230, b"SQ", b"", len(group) * 330)
+    # Before the pixels: the groups' tag is the lower one.
+    return write(path, DEFLATED, deflated((image() + opening, 1), (group, 330), (PIXELS, 1)))
+
+
+def of_long_regions(path: Path) -> Path:
+    tags = (0x00186012, 0x00186018, 0x00186024, 0x00186026, 0x0018602C, 0x0018602E)
+    region = item_of(*(element(tag, b"UN", LONG) for tag in tags))
+    opening = element(0x00186011, b"SQ", b"", len(region) * 55)
+    return write(path, DEFLATED, deflated((opening, 1), (region, 55), (image() + PIXELS, 1)))
+
+
+WORDY = {"spacings": of_long_groups, "regions": of_long_regions}
+
+
+@pytest.mark.parametrize("kind", WORDY)
+def test_long_text_in_the_place_of_numbers_is_not_made_numbers(tmp_path, kind):
+    path = WORDY[kind](tmp_path / "a.dcm")
+    assert path.stat().st_size < 2 << 20
+
+    child = subprocess.run(
+        [sys.executable, "-c", CODE, path], capture_output=True, text=True, check=True
+    )
+
+    line, seconds, megabytes = json.loads(child.stdout)
+    assert line == "(1, 24, 32)"
+    assert seconds < CPU_SECONDS
+    assert megabytes < MEMORY_MB
+
+
 def test_the_size_of_a_volume_is_reported_before_it_is_decoded(save_dicom, volume, monkeypatch):
     from napari_fetal_iqa.errors import SweepError
     from napari_fetal_iqa.io import read_sweep

@@ -11,11 +11,12 @@ from pydicom.dataset import Dataset
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import describe, read_sweep
-from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, Picture, Region, spacing_of
+from napari_fetal_iqa.io.formats.dicom.calibration import Calibration, spacing_of
+from napari_fetal_iqa.io.formats.dicom.regions import Picture, Region
 
 
 def region(
-    delta_x_cm=0.03, delta_y_cm=0.02, units=3, size=(20, 30), first=(4, 4), **more
+    delta_x_cm=0.03, delta_y_cm=0.02, units=3, size=(32, 24), first=(0, 0), **more
 ) -> Dataset:
     """One ultrasound region, ``size`` and ``first`` in columns and rows, pixels in cm."""
     item = Dataset()
@@ -46,7 +47,7 @@ def region(
         ([region(), region(PhysicalDeltaX=None)], (0.2, 0.3)),
         ([region(0.03, 0.0)], None),
         ([region(units=4)], None),
-        ([region(size=(0, 0))], None),
+        ([region(size=(0, 0), first=(4, 4))], None),
         ([region(PhysicalUnitsYDirection=4)], None),
         ([region(math.nan, 0.02)], None),
         ([Dataset()], None),
@@ -248,3 +249,80 @@ def test_a_folder_of_two_scales_is_refused_though_every_file_is_certain(save_dic
 
     with pytest.raises(SweepError, match="one spacing, found 2"):
         read_sweep(tmp_path / "case")
+
+
+ELSEWHERE = {
+    "of a picture twice the size": region(size=(64, 48)),
+    "of a picture that was cut": region(first=(100, 80)),
+    "a little beyond": region(size=(34, 24)),
+    "in a dark corner": region(size=(4, 4)),
+    "of a picture half the size": region(size=(16, 12)),
+    "beside the fan": region(size=(14, 24), first=(18, 0)),
+}
+
+
+@pytest.mark.parametrize("elsewhere", ELSEWHERE.values(), ids=ELSEWHERE.keys())
+@pytest.mark.parametrize("syntax", [uid.ExplicitVRLittleEndian, uid.DeflatedExplicitVRLittleEndian])
+def test_a_region_that_is_not_where_the_picture_is_gives_no_scale(save_dicom, elsewhere, syntax):
+    frames = lit((5, 17))
+    path = save_dicom("a.dcm", frames, syntax, SequenceOfUltrasoundRegions=[elsewhere])
+
+    sweep = read_sweep(path)
+
+    assert sweep.spacing_mm is None
+    assert "region" in sweep.spacing_note
+
+
+AROUND = {
+    "the whole frame": region(),
+    "counted from 1": region(first=(1, 1)),
+    "close around it": region(size=(12, 20), first=(5, 2)),
+    "a fan beyond its edge": region(size=(11, 20), first=(5, 2)),
+}
+
+
+@pytest.mark.parametrize("around", AROUND.values(), ids=AROUND.keys())
+@pytest.mark.parametrize("captioned", [False, True])
+def test_a_region_around_the_picture_gives_its_scale(save_dicom, around, captioned):
+    frames = lit((5, 17))
+    if captioned:
+        frames[:, 2:22, 20:24] = 200
+        frames[:, ::2, 28:32] = 200
+    path = save_dicom("a.dcm", frames, SequenceOfUltrasoundRegions=[around])
+
+    sweep = read_sweep(path)
+
+    assert (sweep.spacing_mm, sweep.spacing_note) == (pytest.approx((0.2, 0.3)), "")
+
+
+def test_black_frames_say_nothing_of_where_the_picture_is(save_dicom):
+    regions = [region(size=(4, 4))]
+
+    sweep = read_sweep(save_dicom("a.dcm", lit(), SequenceOfUltrasoundRegions=regions))
+
+    assert sweep.spacing_mm == pytest.approx((0.2, 0.3))
+
+
+ABSURD = {
+    "a region of light years": {"SequenceOfUltrasoundRegions": [region(1e20, 1e20)]},
+    "a region of atoms": {"SequenceOfUltrasoundRegions": [region(1e-9, 1e-9)]},
+    "rows of light years": {"SequenceOfUltrasoundRegions": [region(0.03, 1e20)]},
+    "a region smaller than a grain": {"SequenceOfUltrasoundRegions": [region(1e-4, 1e-4)]},
+    "PixelSpacing of light years": {"PixelSpacing": ["1e20", "1e20"]},
+}
+
+
+@pytest.mark.parametrize("given", ABSURD.values(), ids=ABSURD.keys())
+def test_a_scale_that_no_scanner_has_is_not_believed(save_dicom, volume, given):
+    sweep = read_sweep(save_dicom("a.dcm", volume, **given))
+
+    assert (sweep.spacing_mm, sweep.spacing_note) == (
+        None,
+        "the header gives a scale that no scanner has",
+    )
+
+
+def test_a_sound_spacing_beside_an_absurd_region_is_used(save_dicom, volume):
+    given = {"SequenceOfUltrasoundRegions": [region(1e20, 1e20)], "PixelSpacing": [0.4, 0.5]}
+
+    assert read_sweep(save_dicom("a.dcm", volume, **given)).spacing_mm == (0.4, 0.5)
