@@ -1,5 +1,6 @@
 """The plan of the house in ``pyproject.toml`` names every module there is."""
 
+import ast
 import pkgutil
 import re
 import tomllib
@@ -62,3 +63,33 @@ def test_the_floors_on_the_pages_are_those_of_the_contract(page):
         row = next(line for line in text.splitlines() if line.startswith(f"| {number} |"))
         named = {name.strip().removeprefix("napari_fetal_iqa.") for name in floor.split(":")}
         assert named <= set(re.findall(r"`(\w+)`", row)), row
+
+
+FOREIGN = {"name", "path", "stem", "notice", "problem", "error"}
+"""How variables and attributes are called that hold what a stranger wrote."""
+
+
+def raw_log_values(source: str) -> list[str]:
+    """Values that a log line gets as they are, though a stranger may have written them."""
+    calls = (node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.Call))
+    lines = (call for call in calls if ast.unparse(call.func).startswith("logger."))
+    values = [value for line in lines for value in line.args]
+    return [
+        ast.unparse(value)
+        for value in values
+        if getattr(value, "attr", getattr(value, "id", "")) in FOREIGN
+    ]
+
+
+@pytest.mark.parametrize("room", ["io", "corrections"])
+def test_log_lines_show_what_strangers_wrote_through_one_function(room):
+    assert raw_log_values('logger.info("%s", file.name)') == ["file.name"]
+    assert raw_log_values('logger.info("%s", shown(file.name))') == []
+
+    raw = {
+        str(path): values
+        for path in (ROOT / "napari_fetal_iqa" / room).rglob("*.py")
+        if (values := raw_log_values(path.read_text(encoding="utf-8")))
+    }
+
+    assert raw == {}

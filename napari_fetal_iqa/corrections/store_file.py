@@ -36,6 +36,7 @@ from napari_fetal_iqa.corrections.validity import (
     sound_sweep,
 )
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.foreign_text import shown
 
 logger = logging.getLogger(__name__)
 
@@ -196,8 +197,8 @@ class StoreFile:
                     logger.warning(
                         "%s: passed over what is damaged (%s); napari-fetal-iqa corrections check "
                         "names all of it",
-                        self.path,
-                        row.problem,
+                        shown(self.path),
+                        shown(row.problem),
                     )
                 self._passed_over.add(row.problem)
         return found

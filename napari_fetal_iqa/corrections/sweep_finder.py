@@ -7,6 +7,7 @@ from pathlib import Path
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import known_location
 from napari_fetal_iqa.sweep import SweepVolume
@@ -97,7 +98,7 @@ class SweepFinder:
         try:
             identity = read_sweep(path).identity
         except SweepError as error:
-            logger.info("%s", error)
+            logger.info("%s", shown(error))
             return None
         self._found[identity] = path
         return identity

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.data_files import not_named_by
 from napari_fetal_iqa.io.formats.dicom.prefix import HEAD_BYTES, begins_as_dicom
 
@@ -105,17 +106,17 @@ class FolderContents:
         said = [f"left out {self._names(self.left_out)}"] if self.left_out else []
         if self.too_deep:
             said.append(f"not looked into, as too deep: {self._names(self.too_deep)}")
-        return f"{self.folder.resolve().name}: {'; '.join(said)}" if said else ""
+        return f"{shown(self.folder.resolve().name)}: {'; '.join(said)}" if said else ""
 
     def _names(self, paths: Iterable[Path]) -> str:
         return in_words(path.relative_to(self.folder).as_posix() for path in paths)
 
 
 def in_words(names: Iterable[str]) -> str:
-    """Return the first names and how many more there are."""
+    """Return the first names, made safe to show, and how many more there are."""
     every = list(names)
     more = len(every) - NAMED
-    return ", ".join(every[:NAMED]) + (f" and {more} more" if more > 0 else "")
+    return ", ".join(map(shown, every[:NAMED])) + (f" and {more} more" if more > 0 else "")
 
 
 def find_reader(path: Path) -> str | None:
@@ -145,6 +146,7 @@ def look_into(folder: Path, look_at: int | None = None) -> FolderContents:
         Where the folders below hold more files than any examination.
     """
     volumes, dicom, pictures, left_out = [], [], [], []
+    unread: list[Path] = []
     for entry in sorted(os.scandir(folder), key=lambda entry: natural_order(Path(entry.name))):
         path = folder / entry.name
         if entry.name.startswith(".") or entry.name.upper() == "DICOMDIR":
@@ -157,16 +159,15 @@ def look_into(folder: Path, look_at: int | None = None) -> FolderContents:
             volumes.append(path)
         elif path.suffix.lower() in DICOM_SUFFIXES:
             dicom.append(path)
-        elif look_at != 0 and is_dicom(path):
-            dicom.append(path)
-            look_at = look_at and look_at - 1
         else:
-            left_out.append(path)
+            begins = look_at != 0 and _begins(path, unread)
+            (dicom if begins else left_out).append(path)
             look_at = look_at and look_at - 1
     if look_at is None and volumes:
         left_out = list(not_named_by(volumes, left_out))
     sweeps = [SweepSource(path) for path in volumes]
     if dicom:
+        _check_none_missing(folder, dicom, unread)
         sweeps.append(SweepSource(folder, "dicom", tuple(dicom)))
     if sweeps:
         return FolderContents(folder, tuple(sweeps), (*pictures, *left_out))
@@ -204,7 +205,9 @@ def _look_below(folder: Path, left_out: Sequence[Path], look_at: int | None) -> 
             f"{folder.resolve().name}: expected the frames of one examination, found more than "
             f"{MAX_FILES} files; choose the folder that holds them"
         )
-    dicom = _sorted(filter(is_dicom, files))
+    unread: list[Path] = []
+    dicom = _sorted(path for path in files if _begins(path, unread))
+    _check_none_missing(folder, dicom, unread)
     if not dicom:
         return FolderContents(folder, (), tuple(left_out), tuple(_sorted(too_deep)))
     known = set(dicom)
@@ -212,6 +215,33 @@ def _look_below(folder: Path, left_out: Sequence[Path], look_at: int | None) -> 
     others = sorted(_sorted(others), key=lambda path: not (find_reader(path) or path.is_dir()))
     source = SweepSource(folder, "dicom", tuple(dicom))
     return FolderContents(folder, (source,), tuple(others), tuple(_sorted(too_deep)))
+
+
+def _begins(path: Path, unread: list[Path]) -> bool:
+    """Return whether a file begins as DICOM; one that cannot be read comes to the unread."""
+    try:
+        return is_dicom(path)
+    except OSError:
+        unread.append(path)
+        return False
+
+
+def _check_none_missing(folder: Path, dicom: Sequence[Path], unread: Sequence[Path]) -> None:
+    """Refuse DICOM files beside one that cannot be read and may, by its name, be one of them."""
+    endings = {_ending(path) for path in dicom}
+    missing = [path for path in unread if _ending(path) in endings]
+    if missing:
+        raise SweepError(
+            f"{folder.resolve().name}: expected DICOM files that can be read, found none in "
+            f"{in_words(path.relative_to(folder).as_posix() for path in missing)}, which may be "
+            f"of the same sweep; ask the owner for permission, or move other files elsewhere"
+        )
+
+
+def _ending(path: Path) -> str:
+    """Return the ending; none where it is a number, as of the UIDs that name many files."""
+    ending = path.suffix.lower()
+    return "" if ending[1:].isdigit() else ending
 
 
 def _is_file(entry: "os.DirEntry[str]") -> bool:
@@ -230,7 +260,14 @@ def _walk_files(
     What is no file, and links to folders, which may lead anywhere, come to the others.
     """
     inner = []
-    for entry in os.scandir(folder):
+    try:
+        entries = list(os.scandir(folder))
+    except OSError:
+        if not depth:
+            raise
+        others.append(folder)
+        return
+    for entry in entries:
         path = folder / entry.name
         if entry.name[0] == ".":
             continue

@@ -6,6 +6,7 @@ from pathlib import Path
 from pkgutil import resolve_name
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.discovery import (
     MAX_DEPTH,
     READERS,
@@ -117,7 +118,7 @@ def _read_folder(contents: FolderContents) -> SweepVolume:
             f"({in_words(source.name for source in contents.sweeps)}); open them one by one"
         )
     if contents.notice:
-        logger.warning(contents.notice)
+        logger.warning("%s", shown(contents.notice))
     return _read_source(contents.sweeps[0])
 
 

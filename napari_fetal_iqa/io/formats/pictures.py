@@ -105,17 +105,22 @@ def _append_frames(stack: FrameStack, path: Path, alone: bool) -> None:
 
 
 def _count_frames(image: Image.Image) -> int:
-    """Return how many frames are shown: one, or all of an animated PNG."""
-    return int(getattr(image, "n_frames", 1)) - _has_still(image)
+    """Return how many frames are shown: one, or all of an animated PNG or GIF."""
+    return int(getattr(image, "n_frames", 1)) - _has_still(image) if _is_animated(image) else 1
+
+
+def _is_animated(image: Image.Image) -> bool:
+    """Return whether it moves; what a camera's JPEG holds besides (MPF) is its thumbnails."""
+    return image.format != "MPO" and bool(getattr(image, "is_animated", False))
 
 
 def _has_still(image: Image.Image) -> bool:
     """Return whether an animated PNG begins with a picture for programs that show no other."""
-    return bool(getattr(image, "is_animated", False) and getattr(image, "default_image", False))
+    return _is_animated(image) and bool(getattr(image, "default_image", False))
 
 
 def _shown_frames(image: Image.Image) -> Iterator[Image.Image]:
-    if not getattr(image, "is_animated", False):
+    if not _is_animated(image):
         return iter([image])
     return itertools.islice(ImageSequence.Iterator(image), int(_has_still(image)), None)
 

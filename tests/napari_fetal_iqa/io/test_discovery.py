@@ -3,6 +3,7 @@
 import os
 import socket
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -286,3 +287,59 @@ def test_a_link_in_a_circle_is_passed_over(fill):
     (folder / "b").symlink_to(folder / "a")
 
     assert len(read_sweep(folder)) == 1
+
+
+@pytest.fixture
+def locked(monkeypatch):
+    """Take the permission to read some files and folders, also from root."""
+
+    def lock(*names):
+        open_path, scan = Path.open, os.scandir
+
+        def checked(path):
+            if Path(path).name in names:
+                raise PermissionError(13, "Permission denied", str(path))
+            return path
+
+        monkeypatch.setattr(Path, "open", lambda path, *a, **k: open_path(checked(path), *a, **k))
+        monkeypatch.setattr(os, "scandir", lambda path: scan(checked(path)))
+
+    return lock
+
+
+UNREAD = {
+    "beside a volume": (["a.mha", "lock"], "lock", None),
+    "beside DICOM files": (["a.dcm", "b.dcm", "lock"], "lock", None),
+    "beside pictures": (["1.png", "2.png", "lock"], "lock", None),
+    "beside DICOM files in folders": (["S1/1.dcm", "S2/lock"], "lock", "S2/lock"),
+    "a folder beside folders of DICOM files": (["S1/1.dcm", "S2/2.dcm"], "S2", "S2"),
+}
+
+
+@pytest.mark.parametrize(("names", "denied", "said"), UNREAD.values(), ids=UNREAD.keys())
+def test_what_cannot_be_read_beside_a_sweep_is_named(fill, locked, caplog, names, denied, said):
+    folder = fill(*names)
+    locked(denied)
+
+    sweep = read_sweep(folder)
+
+    assert len(sweep) > 0
+    assert f"left out {said or denied}" in caplog.text
+
+
+@pytest.mark.parametrize("names", [["IM1", "IM2", "IM3"], ["S1/IM1", "S1/IM2", "S2/IM3"]])
+def test_a_file_that_cannot_be_read_and_may_be_a_frame_is_not_left_out(fill, locked, names):
+    folder = fill(*names)
+    locked("IM3")
+
+    with pytest.raises(SweepError, match=r"expected DICOM .* IM3|S2/IM3, which may be .*; ask"):
+        read_sweep(folder)
+
+
+def test_names_that_steer_a_terminal_are_made_safe_in_the_log(fill, caplog):
+    folder = fill("a.mha", "b\x1b[2J.txt", "c%s.txt")
+
+    read_sweep(folder)
+
+    assert "left out b?[2J.txt, c%s.txt" in caplog.text
+    assert "\x1b" not in caplog.text

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from pydicom.uid import UID
 
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.formats.dicom.reader import DicomFacts, grey_digest, pixel_digest
 
 logger = logging.getLogger(__name__)
@@ -51,7 +52,7 @@ def without_copies(files: Sequence[DicomFacts]) -> list[DicomFacts]:
         is_seen = picture if is_one_picture or number is None else (*picture, number)
         if is_seen in seen or stored_anew:
             copies.add(facts.path)
-            logger.warning("%s: passed over, as it is a copy", facts.path.name)
+            logger.warning("%s: passed over, as it is a copy", shown(facts.path.name))
             continue
         seen |= {picture, (*picture, number)}
         known.add(facts.syntax)

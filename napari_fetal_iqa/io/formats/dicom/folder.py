@@ -9,6 +9,7 @@ import numpy as np
 from pydicom.uid import UID, MPEGTransferSyntaxes
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.formats.dicom.calibration import Picture, spacing_of
 from napari_fetal_iqa.io.formats.dicom.copies import without_copies
 from napari_fetal_iqa.io.formats.dicom.header import NoPixelsError
@@ -71,7 +72,7 @@ def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
         try:
             found.append(read_facts(path))
         except NoPixelsError:
-            logger.info("%s: passed over, as it holds no pixels", path.name)
+            logger.info("%s: passed over, as it holds no pixels", shown(path.name))
     if not found:
         raise SweepError(
             f"{name}: expected DICOM images in the folder, found {len(files)} files without "

@@ -102,6 +102,35 @@ def test_all_frames_of_a_gif_are_read(tmp_path, volume):
     assert sweep.source_format == "GIF"
 
 
+@pytest.mark.parametrize("other", [(320, 240), (640, 480)], ids=["a thumbnail", "a second view"])
+@pytest.mark.parametrize("turned", [False, True])
+def test_a_jpeg_of_a_camera_is_its_first_picture_alone(tmp_path, other, turned):
+    """Cameras keep thumbnails and second views behind it (Multi-Picture Format, CIPA DC-007)."""
+    rows, columns = np.mgrid[:480, :640]
+    picture = Image.fromarray(((rows + columns) // 5).astype(np.uint8)).convert("RGB")
+    exif = Image.Exif()
+    exif[0x0112] = 6 if turned else 1
+    for n in range(3):
+        picture.save(
+            tmp_path / f"{n}.jpg",
+            "MPO",
+            save_all=True,
+            append_images=[picture.resize(other)],
+            quality=95,
+            exif=exif,
+        )
+    with Image.open(tmp_path / "0.jpg") as written:
+        assert (written.format, getattr(written, "n_frames", 0)) == ("MPO", 2)
+    expected = np.asarray(picture)[..., 0].astype(int)
+    expected = np.rot90(expected, -1) if turned else expected
+
+    alone, together = read_sweep(tmp_path / "0.jpg"), read_sweep(tmp_path)
+
+    assert (len(alone), len(together)) == (1, 3)
+    for frame in (alone.frames[0], together.frames[2]):
+        assert np.abs(frame.astype(int) - expected).max() < 8
+
+
 @pytest.fixture
 def gif(tmp_path, volume):
     """A GIF of 7 frames."""
