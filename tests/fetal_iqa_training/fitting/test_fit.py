@@ -1,5 +1,6 @@
 import json
 import pathlib
+import shutil
 
 import numpy as np
 import pytest
@@ -189,6 +190,18 @@ def test_a_cut_off_run_with_other_settings_starts_anew(data, tmp_path):
     assert steps_of(data, tmp_path / "model", tiny_settings("cls", seed=5)) == list(range(1, 15))
 
 
+def test_a_cut_off_run_whose_data_changed_starts_anew(data, tmp_path):
+    """Else a case that taught before the cut could judge after it."""
+    folder = tmp_path / "data"
+    shutil.copytree(data, folder)
+    settings = tiny_settings("cls", epochs=2, **FEW)
+    cut_off(folder, tmp_path / "model", settings, 6)
+    case = list_cases(folder)[0]
+    frames, masks = disc_volume(99)
+    write_case(folder, "new", SweepVolume(frames, (1.0, 1.0)), masks, case.ac_mm, "new-subject")
+    assert steps_of(folder, tmp_path / "model", settings)[0] == 1
+
+
 def test_a_cut_off_run_with_other_weights_starts_anew(data, tmp_path):
     settings = tiny_settings("cls", epochs=2)
     first, other = (tiny_weights(tmp_path / f"{n}.safetensors", n) for n in (1, 2))
@@ -335,9 +348,18 @@ def test_a_fit_may_go_on_from_a_model_of_the_same_task(data, tmp_path, fitted):
     assert card.training["started_from"] == fitted[1].training
 
 
+@pytest.mark.parametrize("strategy", ["lora", "full"])
+def test_what_taught_the_parent_and_judges_the_child_is_said(data, tmp_path, fitted, strategy):
+    settings = tiny_settings("seg", seed=3, strategy=strategy, test_share=0.5, epochs=1)
+    card = fit(data, tmp_path / "child", settings, start_from=fitted[0])
+    judged_on = card.metrics["test"]["judged_on"]
+    assert judged_on["learnt_from"] + judged_on["chosen_by"] > 0
+    assert "judged_on" not in fitted[1].metrics["test"]
+
+
 def test_the_encoder_of_another_architecture_is_refused(data, tmp_path, fitted):
     settings = tiny_settings("cls", encoder="swin-demo")
-    with pytest.raises(TrainingError, match="its encoder is fetalclip-tiny, not a plain"):
+    with pytest.raises(TrainingError, match="has the encoder fetalclip-tiny, not a plain"):
         fit(data, tmp_path / "cls", settings, start_from=fitted[0])
 
 

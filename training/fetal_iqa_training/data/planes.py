@@ -13,6 +13,7 @@ import csv
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -207,7 +208,15 @@ def load_frame(image: PlaneImage, mask_text: bool = True) -> NDArray[np.uint8]:
     return frame
 
 
-def planes_hash(images: Sequence[PlaneImage]) -> str:
-    """Hash of which images there are and what is known of them, wherever they lie."""
-    known = sorted(f"{i.path.name}\t{i.subject}\t{i.plane}\t{i.size}" for i in images)
-    return hashlib.sha256("\n".join(known).encode()).hexdigest()
+@lru_cache(maxsize=16)  # every run of a study asks
+def planes_hash(images: tuple[PlaneImage, ...]) -> str:
+    """Hash of images in their order: their content, and what is known of them, wherever they lie.
+
+    In their order, because what is computed of them is kept and drawn by it.
+    """
+    digest = hashlib.sha256()
+    for image in images:
+        known = f"{image.path.name}\t{image.subject}\t{image.plane}\t{image.size}\n"
+        digest.update(known.encode())
+        digest.update(hashlib.sha256(image.path.read_bytes()).digest())
+    return digest.hexdigest()

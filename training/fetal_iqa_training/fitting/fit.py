@@ -36,6 +36,7 @@ from fetal_iqa_training.data.split import CaseSplit
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
+from fetal_iqa_training.evaluation.known_frames import Watched
 from fetal_iqa_training.fitting.adapter_start import take_adapter
 from fetal_iqa_training.fitting.basis import resume_note, weights_sha256
 from fetal_iqa_training.fitting.frozen_encoder import (
@@ -55,7 +56,7 @@ from fetal_iqa_training.fitting.published_recipe import (
 )
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
-from fetal_iqa_training.fitting.work_folder import check_is_free, enter
+from fetal_iqa_training.fitting.work_folder import check_is_free, enter, go_on_with
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
 from fetal_iqa_training.transforms.augmentation import PAPER
@@ -141,8 +142,10 @@ def fit(
     schedule = Schedule(epochs=settings.epochs, devices=devices)
     schedule.check_shares(settings.batch_size)
     chosen = choose_data(data, settings, split, prepared)
-    network = build_network(settings, weights)
-    parent = None if start_from is None else take_weights(network, start_from)
+    parent = None
+    if start_from is not None:
+        parent = load_model(start_from, weights_folder=paths.weights())
+    network = build_network(settings, weights, parent)
     if adapter_from is not None:
         parent = take_adapter(network, adapter_from, weights)
     work = out.parent / f".{out.name}.training"
@@ -150,6 +153,7 @@ def fit(
     own = work.with_name(f"{work.name}-{rank()}") if rank() else work
     enter(own, resume_note(data, settings, weights, start_from or adapter_from, chosen.split))
     frames, validation = chosen.frame_sets(own, report)
+    go_on_with(own, f"{frames.data_hash} {validation.data_hash}")
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
     validated = _train(network, frames, validation, settings, (own, work), schedule, report, logs)
@@ -186,21 +190,28 @@ def fit(
     network.card = card
     if chosen.cases.test:
         contents: list[str] = []
-        tested = noting_contents(frames_of(chosen.cases.test), contents)
+        watched = Watched(taught)
+        tested = noting_contents(watched.passing(frames_of(chosen.cases.test)), contents)
         judged = judge(network, tested, device=settings.device, report=report)
         taught = taught.having(tested=[("frames", content) for content in contents])
         taught = taught.model_copy(update={"tested_by_content": True})
         card = card.model_copy(update={"taught": taught})
         if on_judged is not None:
             on_judged(judged)
-        metrics["test"] = judged.as_metrics() | errors_before(judged)
+        on_test: dict[str, JsonValue] = judged.as_metrics() | errors_before(judged)
+        judged_on = watched.judged_on("the test part")
+        if judged_on.learnt or judged_on.chose:  # of an ancestor, or by another name
+            on_test["judged_on"] = judged_on.as_json()
+        metrics["test"] = on_test
     card = card.model_copy(update={"metrics": metrics})
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
 
 
-def build_network(settings: FitSettings, weights: Path | None) -> Network:
+def build_network(
+    settings: FitSettings, weights: Path | None, parent: Network | None = None
+) -> Network:
     """Build a network whose first weights depend on the seed alone, ready to be trained.
 
     Parameters
@@ -208,11 +219,15 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
     settings : FitSettings
     weights : Path, optional
         Pretrained weights of the encoder.
+    parent : FrameClassifier or FrameSegmenter, optional
+        Model to start from.
 
     Raises
     ------
     ModelError
         Where there is no such encoder, or the weights or the strategy do not fit it.
+    TrainingError
+        Where the parent has another encoder, carries an adapter, or has a head of another size.
     """
     has_lora = encoder_spec(settings.encoder).lora_targets is not None
     published = settings.recipe == "published"
@@ -229,31 +244,25 @@ def build_network(settings: FitSettings, weights: Path | None) -> Network:
         else:
             network = FrameSegmenter(encoder, decoder="published" if published else "ours")
         network.resize = "published" if published else "antialiased"
+        if parent is not None:
+            take_weights(network, parent)
         set_strategy(network, strategy, settings.lora)
         if published:
             hold_back_as_published(network)
     return network
 
 
-def take_weights(network: Network, folder: Path) -> Network:
+def take_weights(network: Network, other: Network) -> None:
     """Start from another model, in place: its encoder and, of the same task, its head.
-
-    Returns
-    -------
-    FrameClassifier or FrameSegmenter
-        The other model.
 
     Raises
     ------
-    ModelError
-        Where the folder is no model that holds its encoder.
     TrainingError
         Where its encoder is another one, or carries an adapter.
     """
-    other = load_model(folder, weights_folder=paths.weights())
     if other.encoder.spec.name != network.encoder.spec.name or other.lora is not None:
         raise TrainingError(
-            f"{folder}: its encoder is {other.encoder.spec.name}"
+            f"the model to start from has the encoder {other.encoder.spec.name}"
             f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
         )
     network.encoder.load_state_dict(other.encoder.state_dict())
@@ -261,8 +270,7 @@ def take_weights(network: Network, folder: Path) -> Network:
         try:
             network.head.load_state_dict(other.head.state_dict())
         except RuntimeError:
-            raise TrainingError(f"{folder}: its head is of another size") from None
-    return other
+            raise TrainingError("the model to start from has a head of another size") from None
 
 
 def _train(

@@ -19,3 +19,21 @@ def enter(work: Path, note: str) -> None:
         shutil.rmtree(work, ignore_errors=True)
         work.mkdir(parents=True)
         started.write_text(note, encoding="utf-8")
+
+
+def go_on_with(work: Path, data: str) -> None:
+    """Keep what was computed of the same data, and begin anew with other data.
+
+    Parameters
+    ----------
+    work : Path
+        As :func:`enter` made it, with the frames of this training already in it.
+    data : str
+        Hash of the frames, which tells whether what lies beside them was computed of them.
+    """
+    known = work / "data"
+    if known.is_file() and known.read_text(encoding="utf-8") == data:
+        return
+    for path in (*work.glob("*.ckpt"), *work.glob("*-features")):
+        shutil.rmtree(path) if path.is_dir() else path.unlink()
+    known.write_text(data, encoding="utf-8")
