@@ -2,7 +2,18 @@
 
 
 class FetalIqaError(Exception):
-    """Base of the errors that the terminal and the window show as one plain line."""
+    """Base of the errors that the terminal and the window show as one plain line.
+
+    Parameters
+    ----------
+    message : str
+    in_window : str, optional
+        The message for who has no terminal, where the message speaks of commands or options.
+    """
+
+    def __init__(self, message: str = "", in_window: str | None = None) -> None:
+        super().__init__(message)
+        self.in_window = message if in_window is None else in_window
 
 
 class SweepError(FetalIqaError):

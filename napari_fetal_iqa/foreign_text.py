@@ -1,5 +1,6 @@
 """What a stranger wrote (a file's name, a reviewer's), made safe for a terminal and a table."""
 
+import re
 import unicodedata
 
 _UNSHOWN = {"Cc", "Cs", "Zl", "Zp"}
@@ -13,6 +14,9 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 """What spreadsheets take for the beginning of a formula (OWASP, CSV injection)."""
 
 
+_BEGINS_WITH_A_PATH = re.compile(r"\S*[/\\.]\S")
+
+
 def is_shown(character: str) -> bool:
     """Return whether a character only shows something, and steers nothing."""
     return unicodedata.category(character) not in _UNSHOWN and character not in _TURNING
@@ -24,6 +28,14 @@ def shown(text: object) -> str:
     if text.isascii() and text.isprintable():
         return text
     return "".join(character if is_shown(character) else "?" for character in text)
+
+
+def first_large(text: str) -> str:
+    """Return a text with a capital at its beginning; a path in it stays as it is.
+
+    So does a path that it begins with.
+    """
+    return text if _BEGINS_WITH_A_PATH.match(text) else text[:1].upper() + text[1:]
 
 
 def csv_cell(value: object) -> object:

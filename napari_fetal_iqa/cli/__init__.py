@@ -42,8 +42,7 @@ def main() -> None:
     try:
         app()
     except (FetalIqaError, ModelError) as error:
-        in_window = error.in_window if isinstance(error, ModelError) else str(error)
-        said = to_reader(str(error), in_window)
+        said = to_reader(str(error), error.in_window)
         typer.echo(f"napari-fetal-iqa: {shown(said)}", err=True)
         sys.exit(1)
     except KeyboardInterrupt:

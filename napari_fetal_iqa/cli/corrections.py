@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.cli.terminal import echo, to_reader
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.corrections.agreement import Agreement
-from napari_fetal_iqa.corrections.export_request import ExportRequest
+from napari_fetal_iqa.corrections.export_request import ExportRequest, written_line
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.integrity import repair as repair_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
@@ -182,7 +182,8 @@ def export(
         _check_speaks(opened, reviewer)
         gathered = gather_corrections([opened], reviewer)
         if calipers := write_caliper_table(folder, opened, reviewer):
-            echo(f"{CALIPER_TABLE}: {calipers} free caliper{'s' if calipers > 1 else ''}")
+            said = f"{CALIPER_TABLE}: {counted(calipers, 'free caliper')}"
+            echo(to_reader(said, written_line(calipers, "free caliper")))
         if not gathered and not calipers:
             raise StoreError(f"{path}: no corrections to export; correct some frames first")
         for corrected in gathered:
@@ -190,13 +191,15 @@ def export(
                 done = export_case(folder, corrected, finder.find(corrected.record))
             except FetalIqaError as error:
                 failed.append(corrected.record.identity[:8])
-                echo(f"napari-fetal-iqa: {error}", err=True)
+                said = to_reader(str(error), error.in_window)
+                echo(f"napari-fetal-iqa: {said}", err=True)
                 continue
             in_mm = ", ".join("-" if ac is None else f"{ac:.1f}" for ac in done.case.ac_mm)
-            echo(
+            said = (
                 f"{done.case.uuid}: {done.optimal} optimal and {done.suboptimal} suboptimal "
                 f"frames outlined, AC by sweep in mm: {in_mm}"
             )
+            echo(to_reader(said, written_line(1, "sweep")))
             for warning in _warnings(done):
                 echo(f"napari-fetal-iqa: {done.case.uuid}: {warning}", err=True)
     if failed:

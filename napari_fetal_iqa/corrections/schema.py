@@ -235,20 +235,26 @@ def explain(error: Exception, path: Path, *, opening: bool = False) -> StoreErro
     extended_code = getattr(error, "sqlite_errorcode", 0)
     code = extended_code & 0xFF
     if extended_code == sqlite3.SQLITE_READONLY_ROLLBACK:
-        advice = (
-            "its last writing was cut off; mend it with napari-fetal-iqa corrections check "
-            "--store, then try again"
+        cut = f"{path}: its last writing was cut off"
+        return StoreError(
+            f"{cut}; mend it with napari-fetal-iqa corrections check --store, then try again",
+            f"{cut}; {_ASK_FOR_REPAIR}, then try again",
         )
-    elif extended_code == sqlite3.SQLITE_READONLY_DBMOVED:
+    if extended_code == sqlite3.SQLITE_READONLY_DBMOVED:
         return StoreLostError(f"{path}: {_MOVED}")
-    elif code in _LOST or isinstance(error, UnicodeError):
-        return StoreLostError(f"{path}: {_DAMAGED if opening else _DAMAGED_INSIDE}")
-    elif code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
+    if code in _LOST or isinstance(error, UnicodeError):
+        if opening:
+            return StoreLostError(f"{path}: {_DAMAGED}")
+        return StoreLostError(
+            f"{path}: {_DAMAGED_INSIDE}, or see whether napari-fetal-iqa corrections check "
+            "--repair OUT can still read something",
+            f"{path}: {_DAMAGED_INSIDE}, or {_ASK_FOR_REPAIR}",
+        )
+    if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED):
         return StoreBusyError(f"{path}: another program is writing to it; close it and try again")
-    elif code in _UNWRITABLE:
+    if code in _UNWRITABLE:
         return StoreUnwritableError(f"{path}: {_UNWRITABLE[code]}")
-    else:
-        advice = f"the database says: {shown(error)[:200]}"
+    advice = f"the database says: {shown(error)[:200]}"
     return StoreError(f"{path}: {advice}")
 
 
@@ -274,10 +280,8 @@ _LOG_UNREADABLE = (
 _PERMISSIONS = "it cannot be written; check the permissions of the file and its folder"
 _MOVED = "it was moved or replaced while it was open; put it back, what is shown is not saved yet"
 _DAMAGED = "not a corrections store, or a damaged one; nothing was changed, use a backup"
-_DAMAGED_INSIDE = (
-    "damaged, or another file by now; use a backup, or see whether napari-fetal-iqa corrections "
-    "check --repair OUT can still read something"
-)
+_DAMAGED_INSIDE = "damaged, or another file by now; use a backup"
+_ASK_FOR_REPAIR = "ask someone who has a terminal to repair it"
 _UNWRITABLE = {
     sqlite3.SQLITE_FULL: "the disk is full; make room, what is shown is not saved yet",
     sqlite3.SQLITE_IOERR: "the disk fails or is full; what is shown is not saved yet",

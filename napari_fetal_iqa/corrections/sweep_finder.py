@@ -14,6 +14,9 @@ from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
 
+FIELD = "Moved sweeps"
+"""The window's name for the folders to search."""
+
 
 def is_where_it_was(record: SweepRecord) -> bool:
     """Return whether a sweep of that shape lies where it was last opened; reads no frame."""
@@ -67,13 +70,16 @@ class SweepFinder:
         size = f"{counted(frames, 'frame')} of {rows} x {columns}"
         facts = f"sweep {record.identity[:8]}, {size}"
         if known is None:
+            said = f"{facts}: was corrected, but never opened on this machine"
             raise SweepError(
-                f"{facts}: was corrected, but never opened on this machine; give the folder "
-                "that holds it with --sweeps"
+                f"{said}; give the folder that holds it with --sweeps",
+                f"{said}; give the folder that holds it as {FIELD!r}",
             )
         what = "has changed since its frames were corrected" if known.exists() else "is gone"
+        said = f"{known}: {what} ({facts})"
         raise SweepError(
-            f"{known}: {what} ({facts}); give the folder of the original with --sweeps"
+            f"{said}; give the folder of the original with --sweeps",
+            f"{said}; give the folder of the original as {FIELD!r}",
         )
 
     def check(self, records: Iterable[SweepRecord]) -> None:

@@ -102,7 +102,7 @@ def _tells_apart(card: ModelCard) -> dict[str, str]:
 
 def fact(name: str, text: str) -> str:
     """Write one fact of a model as a line."""
-    return f"{name + ':':12}{text}"
+    return f"{name + ':':11} {text}"
 
 
 def _ancestor(known: ModelEntry | str) -> str:

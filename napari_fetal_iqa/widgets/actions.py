@@ -89,7 +89,7 @@ class SweepActions:
         try:
             done = correction(self._session, frame)
         except StoreError as error:
-            self._corrected(str(error))
+            self._corrected(error.in_window)
             return False
         nothing = bool(if_nothing) and not done
         self._corrected(if_nothing if nothing else None)

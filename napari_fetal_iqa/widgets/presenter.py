@@ -389,9 +389,9 @@ class SweepPresenter(QObject):
         try:
             self.session.fully_reviewed = reviewed
         except StoreUnwritableError as error:  # it counts, and waits as a correction does
-            self._corrected(str(error))
+            self._corrected(error.in_window)
         except StoreError as error:
-            self.error_occurred.emit(str(error))
+            self.error_occurred.emit(error.in_window)
             self._page.reviewed.setChecked(not reviewed)
         else:
             self._corrected(None)
@@ -410,7 +410,7 @@ class SweepPresenter(QObject):
         try:
             self.session.reviewer = settings.reviewer
         except StoreError as error:
-            self.error_occurred.emit(str(error))
+            self.error_occurred.emit(error.in_window)
         else:
             self._offer_reviewers()
             self._corrected(None)

@@ -491,9 +491,9 @@ class ReviewWidget(QWidget):
     ) -> None:
         """Say why the review does not begin; where the store is locked, try until it is free."""
         if not isinstance(error, StoreUnwritableError):
-            self._show_error(str(error))
+            self._show_error(error.in_window)
             return
-        line = f"{error}. The review begins by itself once the store is free."
+        line = f"{error.in_window}. The review begins by itself once the store is free."
         if self.page.analysis.error.text() != line:
             self._show_error(line)
 

@@ -3,8 +3,12 @@
 import numpy as np
 from napari.layers import Labels
 
+from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.io.acouslic import list_cases
+from napari_fetal_iqa.storage.paths import remember_location
+from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
 
 SECONDS = 1000
 
@@ -69,3 +73,31 @@ def test_without_a_folder_the_button_says_what_is_missing(review, tmp_path):
     assert "folder" in panel.export.toolTip()
     panel.form.set_field("folder", str(tmp_path))
     assert panel.export.isEnabled()
+
+
+def test_what_was_written_is_counted_and_what_is_missing_is_said_whole(store, tmp_path, qtbot):
+    folder = tmp_path / "exam" / "A"
+    folder.mkdir(parents=True)
+    for number in range(2):
+        path = folder / f"Sweep_{number}.mha"
+        frames = np.random.default_rng(number).integers(20, 255, (24, 60, 80), dtype=np.uint8)
+        write_volume(path, frames, (0.5, 0.5))
+        sweep = read_sweep(path)
+        remember_location(sweep.identity, path)
+        store.add_sweep(sweep)
+        store.set_label(sweep.identity, 5, Label.OPTIMAL, "AK")
+    store.set_caliper(sweep.identity, 5, Caliper(((10.0, 20.0), (10.0, 40.0))), "AK")
+    path.rename(tmp_path / "moved.mha")
+    panel = ExportPanel(lambda: store.path)
+    qtbot.addWidget(panel)
+
+    panel.form.set_field("folder", str(tmp_path / "data"))
+    panel.export.click()
+    qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
+
+    text = panel.message.text()
+    assert text.startswith("Done: 1 sweep written to data, and 1 free caliper\n")
+    assert f"{path}: is gone" in text
+    assert "give the folder of the original as 'Moved sweeps'" in text
+    assert "--" not in text
+    assert "\n1 of 2 sweeps could not be exported" in text

@@ -213,7 +213,7 @@ def answer(widget, words):
 
 def rescued_from(widget):
     text = widget.close_guard.question.informativeText()
-    return text.removeprefix("They are kept in ").removesuffix(" in any case.")
+    return text.removeprefix("It is kept in ").removesuffix(" in any case.")
 
 
 def test_closing_napari_is_held_while_something_is_unsaved_and_it_is_rescued_in_any_case(

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_fetal_iqa.foreign_text import csv_cell, shown
+from napari_fetal_iqa.foreign_text import csv_cell, first_large, shown
 
 SAME = ["Ann", "Zoë", "Jürgen Groß", "山田", "نگار\u200cپور", "AK (2)", "-", "a=b", "", "🩺"]
 
@@ -67,3 +67,16 @@ def test_a_cell_that_is_read_back_and_written_again_stays(text):
     table.seek(0)
     assert next(csv.reader(table), [""]) == [once] or once == ""
     json.dumps(once)
+
+
+@pytest.mark.parametrize(
+    ("text", "large"),
+    [
+        ("sweep 12ab: is gone from exam/A", "Sweep 12ab: is gone from exam/A"),
+        ("exam/A: is gone", "exam/A: is gone"),
+        ("a.mha: is gone", "a.mha: is gone"),
+        ("", ""),
+    ],
+)
+def test_a_line_begins_with_a_capital_and_keeps_its_paths(text, large):
+    assert first_large(text) == large

@@ -7,6 +7,7 @@ from pathlib import Path
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 
@@ -74,14 +75,17 @@ class CloseGuard(QObject):
         return not unsaved
 
     def _ask(self, unsaved: int) -> None:
-        corrections = "1 correction is" if unsaved == 1 else f"{unsaved} corrections are"
+        one = unsaved == 1
+        corrections = f"{counted(unsaved, 'correction')} {'is' if one else 'are'}"
+        they = "It is" if one else "They are"
         try:
             path = self._keeper.rescue()
-            kept = f"They are kept in {path} in any case." if path else ""
+            kept = f"{they} kept in {path} in any case." if path else ""
             kept = f"{kept} {self._keeper.beyond_rescue}".strip()
         except (StoreError, OSError) as error:
-            kept = f"They could not be kept elsewhere either: {error}"
-        logger.warning("closing was held: %d corrections are not saved. %s", unsaved, kept)
+            said = error.in_window if isinstance(error, StoreError) else str(error)
+            kept = f"{'It' if one else 'They'} could not be kept elsewhere either: {said}"
+        logger.warning("closing was held: %s not saved. %s", corrections, kept)
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Not saved")
@@ -125,7 +129,8 @@ class CloseGuard(QObject):
             self._keeper.rescue(Path(path))
         except (StoreError, OSError) as error:
             self._stay()
-            QMessageBox.warning(self._window, "Not saved", str(error))
+            said = error.in_window if isinstance(error, StoreError) else str(error)
+            QMessageBox.warning(self._window, "Not saved", said)
             return
         self._close()
 

@@ -66,7 +66,7 @@ class StoreKeeper(QObject):
                 self._store.set_wait(0)
             except StoreError as error:
                 self._store = CorrectionStore(path, "memory")
-                self.error_occurred.emit(str(error))
+                self.error_occurred.emit(error.in_window)
         return self._store
 
     def watch(self, sweep: str) -> None:
@@ -95,7 +95,7 @@ class StoreKeeper(QObject):
         except StoreError as error:
             self._timer.start(min(2 * self._timer.interval(), _AGAIN_MS))
             if self._tried_ms >= _TOLD_AFTER_MS:
-                self._tell(str(error))
+                self._tell(error.in_window)
         else:
             self._rest()
             self.saved.emit()

@@ -1,13 +1,16 @@
 """Folded away: all corrections as a data set, written by a process of its own."""
 
 import re
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QProcess
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
-from napari_fetal_iqa.corrections.export_request import ExportRequest
+from napari_fetal_iqa.corrections.export_request import ExportRequest, read_written
+from napari_fetal_iqa.counted import counted
+from napari_fetal_iqa.foreign_text import first_large
 from napari_fetal_iqa.process_priority import give_way
 from napari_fetal_iqa.widgets.forms import ModelForm
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
@@ -35,7 +38,7 @@ class ExportPanel(QWidget):
         super().__init__()
         self._store = store
         self._process: QProcess | None = None
-        self._written = 0
+        self._written: Counter[str] = Counter()
         self._folder = ""
         about = QLabel(_ABOUT)
         about.setWordWrap(True)
@@ -71,7 +74,7 @@ class ExportPanel(QWidget):
     def start(self, request: ExportRequest) -> None:
         """Write the corrections into a folder; what is wrong is shown in the panel."""
         self.close_process()
-        self._folder, self._written = request.folder, 0
+        self._folder, self._written = request.folder, Counter()
         process = QProcess(self)
         process.readyReadStandardOutput.connect(self._count)
         process.finished.connect(lambda *_: self._finish(process))
@@ -99,8 +102,14 @@ class ExportPanel(QWidget):
         self.message.setText(f"Cancelled; {self._in_words()}")
 
     def _count(self) -> None:
-        if self._process is not None:
-            self._written += bytes(self._process.readAllStandardOutput().data()).count(b"\n")
+        process = self._process
+        if process is not None:
+            process.setReadChannel(QProcess.ProcessChannel.StandardOutput)
+            while process.canReadLine():
+                line = bytes(process.readLine().data()).decode(errors="replace")
+                if (written := read_written(line)) is not None:
+                    count, what = written
+                    self._written[what] += count
             self.message.setText(f"Exporting, {self._in_words()}")
 
     def _finish(self, process: QProcess) -> None:
@@ -110,9 +119,10 @@ class ExportPanel(QWidget):
         lines = bytes(process.readAllStandardError().data()).decode(errors="replace").splitlines()
         self.close_process()
         # for people: neither the command's name nor the case's
-        shown = [_OF_THE_COMMAND.sub("", line).capitalize() for line in lines]
+        shown = [first_large(_OF_THE_COMMAND.sub("", line)) for line in lines]
         self.message.setText("\n".join([f"Done: {self._in_words()}", *dict.fromkeys(shown)]))
 
     def _in_words(self) -> str:
-        sweeps = "sweep" if self._written == 1 else "sweeps"
-        return f"{self._written} {sweeps} written to {Path(self._folder).name}"
+        said = f"{counted(self._written['sweep'], 'sweep')} written to {Path(self._folder).name}"
+        calipers = self._written["free caliper"]
+        return f"{said}, and {counted(calipers, 'free caliper')}" if calipers else said

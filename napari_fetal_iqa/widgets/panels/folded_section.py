@@ -1,5 +1,6 @@
 """A section of the panel that folds away, and is found again as it was left."""
 
+from qtpy.QtCore import QEvent, QObject
 from qtpy.QtGui import QIcon
 from superqt import QCollapsible
 
@@ -44,6 +45,10 @@ class FoldedSection(QCollapsible):
                 layout.setContentsMargins(0, 0, 0, 0)
         self.toggled.connect(self._fold)
         self._fold(False)
+
+    def eventFilter(self, a0: QObject | None, a1: QEvent | None) -> bool:
+        """Leave the height to the layout; superqt fixes it, too low for words that wrap."""
+        return False
 
     def open_as_it_was(self) -> None:
         """Unfold where the last window had it open; from then on keep how it is left."""

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.corrections.export_request import read_written
 from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
@@ -101,7 +102,7 @@ def test_the_list_tells_how_far_reviewers_agree(run, store, sweep):
         store.set_mask(sweep.identity, 10, disc(radius), name)
     small, large = disc(10).sum(), disc(20).sum()
     assert (
-        f"AK and BM: kappa 0.00 on 7 frames, Dice {2 * small / (small + large):.2f} on 1 outlines, "
+        f"AK and BM: kappa 0.00 on 7 frames, Dice {2 * small / (small + large):.2f} on 1 outline, "
         "differ on frames 4-5,7,10"
     ) in run("corrections", "list")[1]
 
@@ -367,3 +368,17 @@ def test_free_calipers_are_listed_and_exported_as_a_table_of_their_own(
     store.set_mask(sweep.identity, 3, disc(12), "BM")
     assert run("corrections", "export", tmp_path / "one", "--reviewer", "BM")[0] == 0
     assert len((tmp_path / "one" / "free_calipers.csv").read_text().splitlines()) == 2
+
+
+def test_the_window_is_told_in_its_own_words_what_was_exported(run, store, sweep, write_sweep):
+    gone = write_sweep(1)
+    store.add_sweep(gone)
+    gone.path.unlink()
+    for each in (sweep, gone):
+        store.set_mask(each.identity, 5, disc(12), "AK")
+    store.set_caliper(sweep.identity, 5, Caliper(((10.0, 20.0), (10.0, 40.0))), "AK")
+    code, out, err = run("--for-window", "corrections", "export", gone.path.parent / "out")
+    assert code == 1
+    assert [read_written(line) for line in out.splitlines()] == [(1, "free caliper"), (1, "sweep")]
+    assert "give the folder of the original as 'Moved sweeps'" in err
+    assert "--sweeps" not in err

@@ -8,6 +8,7 @@ from napari_fetal_iqa.model_library import command
 from napari_fetal_iqa.model_library.library import ModelLibrary
 from napari_fetal_iqa.model_library.overview import model_rows
 from napari_fetal_iqa.model_library.weights_overview import weights_rows
+from napari_fetal_iqa.model_library.wording import fact
 from napari_fetal_iqa.storage import paths
 
 from ..made_models import make_model
@@ -86,3 +87,8 @@ def test_what_is_no_progress_is_said_to_people(line):
 def test_a_command_speaks_to_people_without_its_name():
     assert command.for_people("napari-fetal-iqa: x.zip: damaged") == "x.zip: damaged"
     assert command.command("models", "list")[3:] == ["--for-window", "models", "list"]
+
+
+def test_the_longest_name_of_a_fact_stands_apart_from_it():
+    assert fact("tells apart", "3VV") == "tells apart: 3VV"
+    assert fact("name", "one") == "name:       one"
