@@ -125,7 +125,7 @@ def facts(rows: list[Row], widget: WorklistWidget, folder: Path) -> tuple[float,
     """Seconds until all facts are in the list, and of the longest hold of the window's thread."""
     sources = [(number, row.source) for number, row in enumerate(rows)]
     longest, began = 0.0, time.perf_counter()
-    for piece in gather(sources, folder / "none.sqlite", "AK", AnalysisSetup):
+    for piece in gather(sources, folder / "none.sqlite", "AK", lambda _: AnalysisSetup()):
         longest = max(longest, timed(lambda piece=piece: widget.model.take(piece)))
     return time.perf_counter() - began, longest
 

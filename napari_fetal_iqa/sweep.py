@@ -1,6 +1,7 @@
 """The sweep volume: frames of blind ultrasound sweeps, their spacing, bounds and identity."""
 
 import hashlib
+import re
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -20,6 +21,10 @@ FRAMES_PER_SWEEP = 140
 
 BLACK = 8
 """Grey values up to this are black: lossy compression spreads as much around the field of view."""
+
+_EARLIER_PHANTOM = re.compile(
+    r"phantom-(small|demo|acouslic|training)(-shifted)?-[0-9]{6,}|phantom_demo_.*"
+)
 
 Bounds = tuple[tuple[int, int], ...]
 """Half-open frame range (start, stop) of each sweep: contiguous, covering all frames."""
@@ -52,6 +57,14 @@ class Frames(Protocol):
 def known_spacing(row_mm: float, column_mm: float) -> tuple[float, float] | None:
     """Return the spacing in mm where both numbers are positive and finite, else None."""
     return (row_mm, column_mm) if 0 < row_mm < np.inf and 0 < column_mm < np.inf else None
+
+
+def is_earlier_phantom(stem: str) -> bool:
+    """Whether a file is named as earlier versions named the phantoms that they did not mark.
+
+    A name that only begins like these is no such: a hospital scans phantoms of gel.
+    """
+    return _EARLIER_PHANTOM.fullmatch(stem) is not None
 
 
 def sweep_bounds(n_frames: int, frames_per_sweep: int | None = None) -> Bounds:
@@ -110,6 +123,9 @@ class SweepVolume:
         At which the frames were taken; None where the file does not say.
     rate_source : str
         What of the file says so, in a few words.
+    simulated : bool
+        A drawn phantom, and no ultrasound; a file that says nothing of it is real. Never part of
+        the identity.
 
     Raises
     ------
@@ -127,6 +143,7 @@ class SweepVolume:
     spacing_note: str = ""
     frames_per_second: float | None = None
     rate_source: str = ""
+    simulated: bool = False
 
     def __post_init__(self) -> None:
         if self.frames.ndim != 3 or 0 in self.frames.shape or self.frames.dtype != np.uint8:

@@ -9,6 +9,7 @@ from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.weights.recording import weights_record
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.model_library.wording import good_for
 from napari_fetal_iqa.model_library.zero_shot import located
 from napari_fetal_iqa.storage import paths
 
@@ -29,12 +30,18 @@ class ChosenModel:
     reference : ModelRef
     notice : str
         What must be known of it wherever it speaks; empty where nothing is.
+    name : str
+        A built-in model's name, else its id.
+    good_for : str
+        Which frames it knows, in a line.
     """
 
     folder: Path
     card: "ModelCard"
     reference: ModelRef
     notice: str = ""
+    name: str = ""
+    good_for: str = ""
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,7 @@ class ChosenModels:
     def setup(self, device: str = "", precision: str = "") -> AnalysisSetup:
         """Return who speaks, from when on it counts, and where it is computed."""
         defaults = Thresholds()
+        both = [one for one in (self.cls, self.seg) if one]
         return AnalysisSetup(
             cls_model=self.cls.reference if self.cls else None,
             seg_model=self.seg.reference if self.seg else None,
@@ -57,7 +65,10 @@ class ChosenModels:
             device=device,
             precision=precision,
             planes=tuple(one.name for one in (self.cls.card.classes or ())) if self.cls else (),
-            notices=tuple(one.notice for one in (self.cls, self.seg) if one and one.notice),
+            # both may say the same
+            notices=tuple(dict.fromkeys(one.notice for one in both if one.notice)),
+            names=tuple(one.name for one in both),
+            good_for=tuple(one.good_for for one in both),
         )
 
 
@@ -103,7 +114,14 @@ def _choose(
     name = fetal_iqa_models.model_id(task, digest)
     weights = _weights_sha256(card, encoder_weights)
     reference = ModelRef(name, digest, card.name, card.demo, weights)
-    return ChosenModel(folder, card, reference, _notice(str(model), card))
+    return ChosenModel(
+        folder,
+        card,
+        reference,
+        _notice(str(model), card),
+        str(model) if str(model) in BUILT_IN else name,
+        good_for(card, str(model)),
+    )
 
 
 def _notice(model: str, card: "ModelCard") -> str:

@@ -66,6 +66,11 @@ class AnalysisSetup:
         The classes that the classifier tells apart, in words; none where it only scores.
     notices : tuple of str
         What must be known of the models, beside what ``demo`` says.
+    names : tuple of str
+        What each model is called, in the order of ``models``: a built-in one by its name, others
+        by their id.
+    good_for : tuple of str
+        Which frames each of them knows, in a line.
     """
 
     cls_model: ModelRef | None = None
@@ -75,11 +80,21 @@ class AnalysisSetup:
     precision: str = "float32"
     planes: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
+    names: tuple[str, ...] = ()
+    good_for: tuple[str, ...] = ()
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
         """The models that speak."""
         return tuple(model for model in (self.cls_model, self.seg_model) if model)
+
+    def about(self) -> list[str]:
+        """Say of each model which it is and what it is good for, a line each."""
+        known = zip(self.names, self.models, self.good_for, strict=False)
+        return [
+            f"{name}{'' if name == model.id else f' ({model.id})'}: good for {good_for}"
+            for name, model, good_for in known
+        ]
 
     @property
     def demo(self) -> bool:

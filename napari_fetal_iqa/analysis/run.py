@@ -11,6 +11,8 @@ from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.model_library.automatic import suited
+from napari_fetal_iqa.storage.settings import AUTOMATIC
 from napari_fetal_iqa.sweep import SweepVolume
 
 Progress = Callable[[int, int], None]
@@ -104,8 +106,8 @@ def _rest(
 
 def analyse_sweep(
     sweep: SweepVolume,
-    cls_model: str | Path | None = "demo-cls",
-    seg_model: str | Path | None = "demo-seg",
+    cls_model: str | Path | None = AUTOMATIC,
+    seg_model: str | Path | None = AUTOMATIC,
     *,
     device: str = "auto",
     batch_size: int | None = None,
@@ -123,7 +125,7 @@ def analyse_sweep(
     ----------
     sweep : SweepVolume
     cls_model, seg_model, device, batch_size, encoder_weights
-        See :class:`Analyser`.
+        See :class:`Analyser`; by default the built-in models that suit the sweep.
     frames : sequence of int, optional
         Only these; all of them, coarse to fine, by default.
     progress : callable, optional
@@ -155,7 +157,13 @@ def analyse_sweep(
     if foreign:
         raise AnalysisError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
     if analyser is None:
-        analyser = Analyser(cls_model, seg_model, device, batch_size, encoder_weights)
+        analyser = Analyser(
+            suited(cls_model, "cls", sweep.simulated),
+            suited(seg_model, "seg", sweep.simulated),
+            device,
+            batch_size,
+            encoder_weights,
+        )
     analysis, results = begin_analysis(
         sweep,
         analyser.setup,

@@ -48,30 +48,35 @@ class RemoteAnalyser:
         """
         request = worker_process.Load(cls_model, seg_model, device)
         with self._one_at_a_time:
-            if self._setup is None or self._loaded != request or not self._alive():
-                self._setup = None
-                self._batches = BatchSize(WATCHED)
-                if not self._alive():
-                    self._start()
-                self._setup = self._ask(request, AnalysisSetup)
-                self._loaded = request
-            return self._setup
+            return self._load(request)
 
-    @property
-    def setup(self) -> AnalysisSetup:
-        """Who speaks, of the models that are loaded.
+    def models(self, cls_model: str, seg_model: str, device: str = "auto") -> "RemoteModels":
+        """Load models as :meth:`load` does, and return them, to run over a sweep."""
+        setup = self.load(cls_model, seg_model, device)
+        return RemoteModels(self, worker_process.Load(cls_model, seg_model, device), setup)
 
-        Raises
-        ------
-        AnalysisError
-            Where none are.
-        """
-        if self._setup is None:
-            raise AnalysisError("no models are loaded; analyse again")
+    def _load(self, request: worker_process.Load) -> AnalysisSetup:
+        if self._setup is None or self._loaded != request or not self._alive():
+            self._setup = self._loaded = None
+            self._batches = BatchSize(WATCHED)
+            if not self._alive():
+                self._start()
+            self._setup = self._ask(request, AnalysisSetup)
+            self._loaded = request
         return self._setup
 
-    def run(self, sweep: SweepVolume, queue: FrameQueue) -> Iterator[FrameResults]:
+    def run(
+        self, sweep: SweepVolume, queue: FrameQueue, by: worker_process.Load | None = None
+    ) -> Iterator[FrameResults]:
         """Analyse the frames of a queue until it is empty; closing the iterator cancels.
+
+        Parameters
+        ----------
+        sweep : SweepVolume
+        queue : FrameQueue
+        by : Load, optional
+            The models of every batch: where those for another sweep were loaded since the last
+            one, these are loaded again. By default those that are loaded.
 
         Raises
         ------
@@ -79,7 +84,7 @@ class RemoteAnalyser:
             Where the models fail or the process dies.
         """
         while numbers := queue.take(self._batches.frames):
-            request = worker_process.Batch(
+            batch = worker_process.Batch(
                 numbers=np.array(numbers),
                 images=np.stack([np.asarray(sweep.frames[number]) for number in numbers]),
                 spacing_mm=sweep.spacing_mm,
@@ -88,7 +93,9 @@ class RemoteAnalyser:
             )
             started = time.perf_counter()
             with self._one_at_a_time:
-                results = self._ask(request, FrameResults)
+                if by is not None and by != self._loaded:
+                    self._load(by)
+                results = self._ask(batch, FrameResults)
             self._batches.took(len(numbers), time.perf_counter() - started)
             yield results
 
@@ -152,3 +159,27 @@ class RemoteAnalyser:
             raise EOFError
         worker_process.send(process.stdin, request)
         return worker_process.receive(process.stdout)
+
+
+class RemoteModels:
+    """Models in the process of a :class:`RemoteAnalyser`; no others answer in their stead.
+
+    Parameters
+    ----------
+    analyser : RemoteAnalyser
+    request : Load
+        What loaded them.
+    setup : AnalysisSetup
+        Who speaks.
+    """
+
+    def __init__(
+        self, analyser: RemoteAnalyser, request: worker_process.Load, setup: AnalysisSetup
+    ) -> None:
+        self._analyser = analyser
+        self._request = request
+        self.setup = setup
+
+    def run(self, sweep: SweepVolume, queue: FrameQueue, /) -> Iterator[FrameResults]:
+        """Analyse the frames of a queue, see :meth:`RemoteAnalyser.run`."""
+        return self._analyser.run(sweep, queue, self._request)

@@ -16,7 +16,7 @@ from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
 from napari_fetal_iqa.model_library.zero_shot import made
-from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings
 
 ClsModel = Annotated[
     str | None,
@@ -69,32 +69,37 @@ def analyse(
     # here, for the other commands need not wait for what these import
     from napari_fetal_iqa.analysis.files import try_folder
     from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
+    from napari_fetal_iqa.cli.suited_jobs import SuitedJobs
     from napari_fetal_iqa.review.worklist.facts import note
 
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
-    analyser = AnnouncedAnalyser(cls_model, seg_model, device, batch_size, weights)
+    jobs = SuitedJobs(
+        cls_model,
+        seg_model,
+        lambda cls, seg: AnnouncedAnalyser(cls, seg, device, batch_size, weights),
+        lambda analyser: AnalysisJob(analyser, out, overwrite),
+        announce=cls is None or seg is None,
+    )
     try_folder(out)
-    job = AnalysisJob(analyser, out, overwrite)
     if device in ("cuda", "mps"):
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
-    if cls is None or seg is None:
-        named = ", ".join(f"{model.id} ({model.hash[:12]})" for model in analyser.setup.models)
-        echo(f"Models: {named}", err=True)
     sources = list(find_sweeps(sweeps))
     failed = []
     for source in sources:
+        sweep = None
         try:
             sweep = read_source(source, frames_per_sweep)
             if sweep.spacing_note:
                 echo(f"{sweep.name}: {sweep.spacing_note}", err=True)
-            job.run(sweep, chosen)
+            jobs.job(sweep).run(sweep, chosen)
             if frames_per_sweep is None:  # else the window would split the frames otherwise
                 with suppress(OSError):  # only time is lost: a worklist will not know it
                     note(sweep)
         except (FetalIqaError, ModelError, OSError, MemoryError, RuntimeError) as error:
             explained = _explained(error, source.name)
-            if len(sources) == 1 or (isinstance(error, ModelError) and not analyser.loaded):
+            unloaded = sweep is not None and not jobs.analyser(sweep).loaded
+            if len(sources) == 1 or (isinstance(error, ModelError) and unloaded):
                 raise explained from error
             failed.append(source.name)
             echo(f"napari-fetal-iqa: {explained}", err=True)
@@ -105,7 +110,7 @@ def analyse(
 
 
 def given_or_in_use(given: str | None, task: Task) -> str:
-    """Return the model that was requested, or else the one in use for the task.
+    """Return the model that was requested, or else the one in use for the task, or "automatic".
 
     Raises
     ------
@@ -115,7 +120,7 @@ def given_or_in_use(given: str | None, task: Task) -> str:
     if given is not None:
         return made(given)
     reference = made(reference_in_use(task))
-    if reference and not locate(reference).is_dir():
+    if reference not in ("", AUTOMATIC) and not locate(reference).is_dir():
         raise ModelError(
             f"{reference}: the {task} model in use is not there any more; go back with "
             f"napari-fetal-iqa models rollback {task}, or choose one with --{task}"

@@ -14,14 +14,16 @@ from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.terminal import echo, to_reader
 from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.adding import add_model
+from napari_fetal_iqa.model_library.automatic import automatic_words
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.importing import import_checkpoint
-from napari_fetal_iqa.model_library.in_use import FOR
+from napari_fetal_iqa.model_library.in_use import FOR, TASKS, reference_in_use
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.model_library.soundness import check_usable, load_whole
 from napari_fetal_iqa.model_library.wording import good_for, in_words, metrics_table, plain
 from napari_fetal_iqa.model_library.zero_shot import made
+from napari_fetal_iqa.storage.settings import AUTOMATIC
 
 app = typer.Typer(
     help="Models on this machine: list them, use them, go back, delete, send and receive them.",
@@ -45,6 +47,8 @@ _REOPEN = "close and reopen the window if it is open"
 def list_models(as_json: AsJson = False) -> None:
     """List which models are here, which are in use (*), and how they did on the hold-out.
 
+    Where none was chosen for a task, each sweep has the built-in one that suits it: automatic.
+
     The metric is F1 of a CLS model and Dice of a SEG model, with that of its parent.
 
     Example: napari-fetal-iqa models list
@@ -56,6 +60,9 @@ def list_models(as_json: AsJson = False) -> None:
     header = ("", "id", "name", "parent", "hold-out", "")
     for line in _aligned([header, *map(_row, entries)]):
         echo(line)
+    for task in TASKS:
+        if reference_in_use(task) == AUTOMATIC:
+            echo(f"in use for {task}: {automatic_words(task)}")
     if not zero_shot.folder().exists():
         when = "made when it is first used"
         if zero_shot.weights_here() is None:
@@ -69,6 +76,10 @@ def show(model: Model, as_json: AsJson = False) -> None:
 
     Example: napari-fetal-iqa models show cls-7f3a
     """
+    if model == AUTOMATIC:
+        for task in TASKS:
+            echo(f"{task}: {automatic_words(task)}")
+        return
     library = ModelLibrary()
     entry = library.find(made(model))
     line = library.lineage(entry)
@@ -85,19 +96,35 @@ def show(model: Model, as_json: AsJson = False) -> None:
 
 @app.command()
 def use(
-    model: Model,
+    model: Annotated[
+        str,
+        typer.Argument(
+            help="Id, at least 4 digits of the hash, folder, or the name of a shipped model; "
+            "automatic for the one that suits each sweep."
+        ),
+    ],
     although_worse: Annotated[
         bool,
         typer.Option(
             "--although-worse", help="You know that it is worse on the hold-out than its parent."
         ),
     ] = False,
+    task: Annotated[
+        Task | None, typer.Option(help="With automatic: for this task alone.", show_default=False)
+    ] = None,
 ) -> None:
     """Take a model into use for its task: in the window from its next start, and in analyse.
 
     Example: napari-fetal-iqa models use cls-7f3a
     """
     library = ModelLibrary()
+    if model == AUTOMATIC:
+        for one in (task,) if task else TASKS:
+            library.use_automatic(one)
+            _report_automatic(one)
+        return
+    if task is not None:
+        raise typer.BadParameter("goes with automatic: a model has its task", param_hint="--task")
     entry = library.find(made(model))
     check_usable(entry.reference)
     if not entry.shipped:
@@ -116,7 +143,11 @@ def rollback(
 
     Example: napari-fetal-iqa models rollback cls
     """
-    _report(ModelLibrary().rollback(task))
+    entry = ModelLibrary().rollback(task)
+    if entry.automatic:
+        _report_automatic(task)
+    else:
+        _report(entry)
 
 
 @app.command("use-none")
@@ -269,6 +300,15 @@ def _report(entry: ModelEntry) -> None:
         )
 
 
+def _report_automatic(task: Task) -> None:
+    said = automatic_words(task)
+    echo(
+        to_reader(
+            f"{said} is in use for {task}; {_REOPEN}", f"In use for the {FOR[task]} now: {said}"
+        )
+    )
+
+
 def _facts(entry: ModelEntry) -> dict[str, Any]:
     card = entry.card
     judged = None if card is None else hold_out(card)
@@ -277,6 +317,7 @@ def _facts(entry: ModelEntry) -> dict[str, Any]:
         "hash": entry.hash or None,
         "reference": entry.reference,
         "in_use": entry.in_use,
+        "automatic": entry.suits or None,
         "damaged": entry.damaged,
         "task": card and card.task,
         "name": card and card.name,

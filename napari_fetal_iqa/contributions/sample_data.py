@@ -81,7 +81,8 @@ def simulated(
 def _cached() -> SweepVolume | None:
     try:
         per_sweep = PhantomSettings.demo().frames_per_sweep
-        return replace(read_sweep(_cache(), frames_per_sweep=per_sweep), name=DEMO_NAME)
+        kept = read_sweep(_cache(), frames_per_sweep=per_sweep)
+        return replace(kept, name=DEMO_NAME, simulated=True)
     except SweepError:
         return None
 
@@ -94,7 +95,7 @@ def _cache() -> Path:
 def _keep(frames: Frames, spacing_mm: tuple[float, float] | None) -> None:
     try:
         _cache().parent.mkdir(parents=True, exist_ok=True)
-        write_volume(_cache(), frames, spacing_mm)
+        write_volume(_cache(), frames, spacing_mm, simulated=True)
     except (OSError, SweepError):
         logger.warning("the demo phantom could not be cached")
 

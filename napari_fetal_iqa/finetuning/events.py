@@ -78,6 +78,8 @@ class SummaryEvent(FrameCounts):
         What there is too little of.
     note : str, optional
         Why nothing is held out.
+    base : str
+        Name of the model to go on from.
     """
 
     event: Literal["summary"] = "summary"
@@ -88,6 +90,7 @@ class SummaryEvent(FrameCounts):
     unknown_subjects: int = 0
     problem: str | None = None
     note: str | None = None
+    base: str = ""
 
 
 class DoneEvent(BaseModel):

@@ -212,6 +212,7 @@ def write_case(
             sweep.spacing_mm,
             compress=compress,
             frames_per_sweep=sweep.frames_per_sweep,
+            simulated=sweep.simulated,
         )
     known = [other["uuid"] for other in rows]
     if uuid in known:

@@ -13,6 +13,9 @@ from napari_fetal_iqa.sweep import known_spacing
 FRAMES_PER_SWEEP_FIELD = "FramesPerSweep"
 """Of a MetaImage header; ours."""
 
+SIMULATED_FIELD = "Simulated"
+"""Of a MetaImage header, True for a phantom; ours."""
+
 WRITABLE_SUFFIXES = (".mha", ".nii.gz", ".nrrd")
 
 
@@ -23,6 +26,7 @@ def write_volume(
     *,
     compress: bool = True,
     frames_per_sweep: int | None = None,
+    simulated: bool = False,
 ) -> Path:
     """Write a (T, H, W) uint8 volume, atomically: a reader sees the old file or the new one.
 
@@ -40,6 +44,8 @@ def write_volume(
         Length of each sweep but perhaps the last: a field of its own in ``.mha``, which
         :func:`~napari_fetal_iqa.io.read_sweep` reads and other programs pass over. The other
         formats have no place for it.
+    simulated : bool
+        Whether the frames are those of a phantom: a field of its own in ``.mha``, as above.
 
     Returns
     -------
@@ -72,7 +78,7 @@ def write_volume(
         )
     with replacing(path) as new:
         if suffix == ".mha":
-            _write_metaimage(new, volume, spacing_mm, compress, frames_per_sweep)
+            _write_metaimage(new, volume, spacing_mm, compress, frames_per_sweep, simulated)
         else:
             _write_by_itk(new, volume, spacing_mm, compress)
     return path
@@ -84,6 +90,7 @@ def _write_metaimage(
     spacing_mm: tuple[float, float] | None,
     compress: bool,
     frames_per_sweep: int | None,
+    simulated: bool,
 ) -> None:
     # Level 1: speckle shrinks to 0.55 of its bytes, and to 0.53 at level 3 for 40 % more time.
     pixels = isal_zlib.compress(volume.data, 1) if compress else volume.data
@@ -101,6 +108,7 @@ def _write_metaimage(
         # No file says how far frames of a free-hand sweep lie apart: 1.
         "ElementSpacing": f"{spacing_mm[1]!r} {spacing_mm[0]!r} 1" if spacing_mm else None,
         FRAMES_PER_SWEEP_FIELD: frames_per_sweep,
+        SIMULATED_FIELD: simulated or None,
         "DimSize": f"{columns} {rows} {frames}",
         "ElementType": "MET_UCHAR",
         "ElementDataFile": "LOCAL",

@@ -2,7 +2,7 @@
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -11,9 +11,10 @@ from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.cards import Task, resolve_model
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.model_library.automatic import candidates, sweeps_of
 from napari_fetal_iqa.model_library.zero_shot import located
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.settings import load_settings, save_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, load_settings, save_settings
 
 logger = logging.getLogger(__name__)
 
@@ -28,15 +29,42 @@ _HISTORY = TypeAdapter(dict[Task, tuple[str, ...]])
 def reference_in_use(task: Task) -> str:
     """Return the model in use for a task, as the settings hold it: a folder or a shipped name.
 
-    Empty where the person at this machine chose to have none.
+    Empty where the person at this machine chose to have none, "automatic" where each sweep has
+    the one that suits it.
     """
     settings = load_settings()
     return settings.cls_model if task == "cls" else settings.seg_model
 
 
 def references_in_use() -> list[str]:
-    """Return the models in use for any task."""
-    return [reference for task in TASKS if (reference := reference_in_use(task))]
+    """Return the models in use for any task; where that is automatic, all that it may mean."""
+    return [
+        meant
+        for task in TASKS
+        if (reference := reference_in_use(task))
+        for meant in candidates(reference, task)
+    ]
+
+
+def places_in_use(references: Mapping[Task, str]) -> dict[Path, str]:
+    """Return where the models in use lie, and of each for which sweeps it was taken.
+
+    Parameters
+    ----------
+    references : dict of task to str
+        What is in use, as the settings hold it.
+
+    Returns
+    -------
+    dict of Path to str
+        As ``"real sweeps"``; empty of one that was chosen, for any sweep.
+    """
+    return {
+        locate(meant): sweeps_of(meant, task) if reference == AUTOMATIC else ""
+        for task, reference in references.items()
+        if reference
+        for meant in candidates(reference, task)
+    }
 
 
 def locate(reference: str) -> Path:
@@ -46,7 +74,7 @@ def locate(reference: str) -> Path:
 
 
 def _same(one: str, other: str) -> bool:
-    return locate(one) == locate(other)
+    return one == other or (AUTOMATIC not in (one, other) and locate(one) == locate(other))
 
 
 class UseHistory:
@@ -64,8 +92,9 @@ class UseHistory:
         self._path = path
 
     def references(self) -> list[str]:
-        """Return all that was in use at some time, of any task."""
-        return [reference for remembered in self._load().values() for reference in remembered]
+        """Return all models that were in use at some time, of any task."""
+        remembered = [reference for of_task in self._load().values() for reference in of_task]
+        return [reference for reference in remembered if reference != AUTOMATIC]
 
     def take(self, task: Task, reference: str) -> None:
         """Take a model into use for a task; an empty reference: none from now on.
@@ -99,7 +128,7 @@ class UseHistory:
         """
         before = self._before(task)
         while before:
-            reason = reason_against(before[-1])
+            reason = None if before[-1] == AUTOMATIC else reason_against(before[-1])
             if reason is None:
                 _put_in_use(task, before[-1])
                 self._keep(task, before)

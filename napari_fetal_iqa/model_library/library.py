@@ -14,13 +14,17 @@ from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.hold_out import doubtful, is_worse
 from napari_fetal_iqa.model_library.in_use import (
     FOR,
+    TASKS,
     Task,
     UseHistory,
     locate,
+    places_in_use,
+    reference_in_use,
     references_in_use,
 )
 from napari_fetal_iqa.model_library.soundness import check_usable, sound_card
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.storage.settings import AUTOMATIC
 
 _DELETED = ".deleted-"
 _ID_OR_HASH = re.compile(r"(?:(cls|seg)-)?([0-9a-f]{4,64})")
@@ -43,6 +47,8 @@ class ModelEntry:
     in_use : bool
     damaged : str or None
         Why it cannot be used, in one line.
+    suits : str
+        The sweeps for which it is in use where nobody chose it: ``"real sweeps"``; else empty.
     """
 
     id: str
@@ -51,6 +57,12 @@ class ModelEntry:
     card: ModelCard | None
     in_use: bool = False
     damaged: str | None = None
+    suits: str = ""
+
+    @property
+    def automatic(self) -> bool:
+        """Whether this is no model but "automatic": the built-in one that suits each sweep."""
+        return self.reference == AUTOMATIC
 
     @property
     def shipped(self) -> bool:
@@ -79,11 +91,14 @@ class ModelLibrary:
         """
         used = references_in_use()
         once = filter(os.path.isdir, self._history.references())
-        in_use = {locate(reference) for reference in used}
+        in_use = places_in_use({task: reference_in_use(task) for task in TASKS})
         found: dict[Path, str] = {}
         for reference in (*BUILT_IN, *self._kept(), *used, *once):
             found.setdefault(locate(reference), reference)
-        return [_entry(reference, place in in_use) for place, reference in found.items()]
+        return [
+            _entry(reference, place in in_use, in_use.get(place, ""))
+            for place, reference in found.items()
+        ]
 
     def find(self, text: str) -> ModelEntry:
         """Find a model by id, at least 4 digits of its hash, its folder, or its shipped name.
@@ -147,8 +162,20 @@ class ModelLibrary:
         """
         self._history.take(task, "")
 
+    def use_automatic(self, task: Task) -> None:
+        """Use for each sweep the built-in model of a task that suits it.
+
+        Raises
+        ------
+        ModelError
+            Where the settings or the history cannot be written.
+        """
+        self._history.take(task, AUTOMATIC)
+
     def rollback(self, task: Task) -> ModelEntry:
         """Take what was in use for a task before into use again; once more, one step further.
+
+        An entry that is ``automatic`` and no model where none had been chosen.
 
         Raises
         ------
@@ -171,6 +198,8 @@ class ModelLibrary:
                 f"No other model for the {FOR[task]} is known to have been in use before; choose "
                 "one of the list",
             )
+        if reference == AUTOMATIC:
+            return ModelEntry(AUTOMATIC, "", AUTOMATIC, None, in_use=True)
         return _entry(reference, in_use=True)
 
     def why_kept(self, entry: ModelEntry) -> str | None:
@@ -252,14 +281,15 @@ class ModelLibrary:
         return not (place.name.startswith(".") and place.parent == locate(str(self.folder)))
 
 
-def _entry(reference: str, in_use: bool) -> ModelEntry:
+def _entry(reference: str, in_use: bool, suits: str = "") -> ModelEntry:
     try:
         card = sound_card(reference)
         digest = model_hash(reference)
     except ModelError as error:
         name = Path(reference).name
         return ModelEntry(name, "", reference, None, in_use, damaged=str(error))
-    return ModelEntry(model_id(card.task, digest), digest, reference, card, in_use)
+    identity = model_id(card.task, digest)
+    return ModelEntry(identity, digest, reference, card, in_use, suits=suits)
 
 
 def _lineage(entry: ModelEntry, entries: Iterable[ModelEntry]) -> list[ModelEntry | str]:

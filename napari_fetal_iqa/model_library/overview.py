@@ -17,6 +17,7 @@ from napari_fetal_iqa.model_library.wording import (
     in_words,
     metrics_table,
     plain,
+    used_words,
 )
 from napari_fetal_iqa.storage import paths
 
@@ -42,6 +43,8 @@ class ModelRow:
         Why it must not be deleted; empty where it may be.
     details : tuple of str
         All that is known of it, a line each.
+    suits : str
+        The sweeps for which it is in use where nobody chose it; else empty.
     """
 
     id: str
@@ -56,12 +59,14 @@ class ModelRow:
     worse: str = ""
     why_kept: str = ""
     details: tuple[str, ...] = ()
+    suits: str = ""
 
-    def used(self, in_use: bool) -> Self:
+    def used(self, in_use: bool, suits: str = "") -> Self:
         """Return the row of the same model in use, or not; its details say so, too."""
-        stale, now = (fact(IN_USE, "yes" if one else "no") for one in (not in_use, in_use))
+        stale = fact(IN_USE, used_words(self.in_use, self.suits))
+        now = fact(IN_USE, used_words(in_use, suits))
         details = tuple(now if line == stale else line for line in self.details)
-        return replace(self, in_use=in_use, details=details)
+        return replace(self, in_use=in_use, suits=suits, details=details)
 
 
 def model_rows(library: ModelLibrary) -> list[ModelRow]:
@@ -132,6 +137,7 @@ def _row(library: ModelLibrary, entry: ModelEntry) -> ModelRow:
         worse=is_worse(card) or "",
         why_kept=kept,
         details=(*in_words(entry, card, library.lineage(entry)), *metrics_table(card)),
+        suits=entry.suits,
     )
 
 

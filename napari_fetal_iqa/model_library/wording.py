@@ -9,6 +9,7 @@ from fetal_iqa_models.errors import ModelError, printable
 from fetal_iqa_models.registry import EncoderSpec, encoder_spec
 from napari_fetal_iqa.model_library.hold_out import is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry
+from napari_fetal_iqa.storage.settings import AUTOMATIC
 
 _SIDES = {
     "hold_out": "On the hold-out",
@@ -71,7 +72,7 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         "id": entry.id,
         "hash": entry.hash,
         "task": f"{card.task}, {DOES[card.task]}",
-        IN_USE: "yes" if entry.in_use else "no",
+        IN_USE: used_words(entry.in_use, entry.suits),
         "kept": "comes with the program" if entry.shipped else plain(entry.reference),
         "encoder": f"{plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
@@ -91,6 +92,13 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         yield "A demo model, trained on phantoms only: not for clinical use."
     if worse := is_worse(card):
         yield f"It is {worse}."
+
+
+def used_words(in_use: bool, suits: str) -> str:
+    """Say whether a model is in use, and for which sweeps where nobody chose it."""
+    if suits:
+        return f"yes, {AUTOMATIC}: for {suits}"
+    return "yes" if in_use else "no"
 
 
 def _tells_apart(card: ModelCard) -> dict[str, str]:

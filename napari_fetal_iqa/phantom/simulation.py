@@ -94,6 +94,7 @@ class Simulation:
             bounds,
             f"phantom_{self.seed:04d}",
             source_format="phantom",
+            simulated=True,
         )
 
 

@@ -18,14 +18,15 @@ import numpy as np
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.geometry.mask_codec import decode_mask, encode_mask
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.sweep import Bounds, SweepVolume
+from napari_fetal_iqa.sweep import Bounds, SweepVolume, is_earlier_phantom
 
 logger = logging.getLogger(__name__)
 
 _TABLE = """CREATE TABLE IF NOT EXISTS known (
     path TEXT PRIMARY KEY, stamp TEXT, identity TEXT, shape TEXT, spacing TEXT, bounds TEXT,
-    field_of_view BLOB
+    field_of_view BLOB, simulated INTEGER
 )"""
+_COLUMN_SINCE = "ALTER TABLE known ADD COLUMN simulated INTEGER"
 _DAMAGE = (sqlite3.Error, OSError, ValueError, TypeError, SweepError)
 
 
@@ -42,6 +43,8 @@ class KnownSweep:
     bounds : tuple of (start, stop)
     field_of_view : bytes
         Packed (H, W) mask.
+    simulated : bool
+        Whether it is a phantom.
     """
 
     identity: str
@@ -49,6 +52,7 @@ class KnownSweep:
     spacing_mm: tuple[float, float] | None
     bounds: Bounds
     field_of_view: bytes
+    simulated: bool = False
 
     def without_frames(self, name: str) -> SweepVolume:
         """Return the sweep to ask facts of: its identity and its field of view; frames are black.
@@ -59,7 +63,7 @@ class KnownSweep:
             Where it is none.
         """
         black = np.broadcast_to(np.uint8(0), self.shape)
-        sweep = SweepVolume(black, self.spacing_mm, self.bounds, name)
+        sweep = SweepVolume(black, self.spacing_mm, self.bounds, name, simulated=self.simulated)
         # as if they had been computed, of frames that are not here
         vars(sweep)["identity"] = self.identity
         vars(sweep)["field_of_view"] = decode_mask(self.field_of_view, self.shape[1:])
@@ -95,13 +99,16 @@ def remember(path: Path, files: Sequence[Path], sweep: SweepVolume) -> None:
         json.dumps(sweep.spacing_mm),
         json.dumps(sweep.bounds),
         encode_mask(sweep.field_of_view),
+        int(sweep.simulated),
     )
     place = _place()
     place.parent.mkdir(parents=True, exist_ok=True)
     try:
         with closing(sqlite3.connect(place, timeout=2)) as connection, connection:
             connection.execute(_TABLE)
-            connection.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+            if "simulated" not in _columns(connection):  # of an earlier version
+                connection.execute(_COLUMN_SINCE)
+            connection.execute("INSERT OR REPLACE INTO known VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
     except sqlite3.Error as error:
         raise OSError(None, f"the list of known sweeps cannot be written ({error})") from None
 
@@ -129,14 +136,17 @@ class KnownSweeps:
         if self._connection is None:
             return None
         try:
+            column = "simulated" if "simulated" in _columns(self._connection) else "NULL"
             row = self._connection.execute(
-                "SELECT stamp, identity, shape, spacing, bounds, field_of_view FROM known "
-                "WHERE path = ?",
+                f"SELECT stamp, identity, shape, spacing, bounds, field_of_view, {column} "
+                "FROM known WHERE path = ?",
                 (_name(path),),
             ).fetchone()
             if row is None or row[0] != stamp(files):
                 return None
-            _, identity, shape, spacing, bounds, field_of_view = row
+            _, identity, shape, spacing, bounds, field_of_view, simulated = row
+            if simulated is None:
+                simulated = is_earlier_phantom(path.stem)
             frames, rows, columns = json.loads(shape)
             spacing_mm = json.loads(spacing)
             return KnownSweep(
@@ -145,9 +155,14 @@ class KnownSweeps:
                 None if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1])),
                 tuple((int(start), int(stop)) for start, stop in json.loads(bounds)),
                 bytes(field_of_view),
+                bool(simulated),
             )
         except _DAMAGE:
             return None
+
+
+def _columns(connection: sqlite3.Connection) -> set[str]:
+    return {str(column[1]) for column in connection.execute("PRAGMA table_info(known)")}
 
 
 def _name(path: Path) -> str | bytes:

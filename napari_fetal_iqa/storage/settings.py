@@ -1,16 +1,24 @@
 """What the window remembers from one start to the next."""
 
 import getpass
+import json
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict
 
 from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.fields import FormField
 from napari_fetal_iqa.storage import paths
 
 logger = logging.getLogger(__name__)
+
+AUTOMATIC = "automatic"
+"""In place of a model: the built-in one that suits the sweep, another for phantoms."""
+
+_LAYOUT = "layout"
+"""Of the file; 2 since "automatic". Files before it have none, and name the demo models wherever
+none was chosen, for the first start wrote all fields."""
 
 
 class Settings(BaseModel):
@@ -21,7 +29,8 @@ class Settings(BaseModel):
     reviewer : str
         Name under which corrections are stored.
     cls_model, seg_model : str
-        Model folders, or the names of built-in models; empty for none.
+        Model folders, or the names of built-in models; empty for none; :data:`AUTOMATIC` for those
+        that suit the sweep.
     analyse_on_open : bool
         Start the analysis by itself when a sweep is opened.
     """
@@ -37,20 +46,21 @@ class Settings(BaseModel):
         FormField(
             "CLS model",
             "CLS model, for the quality: a model folder, or a name: demo-cls, sononet-cls or "
-            "zero-shot, for instance; empty for none.",
+            "zero-shot, for instance; automatic for the one that suits each sweep; empty for none.",
             folder=True,
             empty="none",
         ),
-    ] = "demo-cls"
+    ] = AUTOMATIC
     seg_model: Annotated[
         str,
         FormField(
             "SEG model",
-            "SEG model, for the outline: a model folder, or demo-seg; empty for none.",
+            "SEG model, for the outline: a model folder, or a name: demo-seg, for instance; "
+            "automatic for the one that suits each sweep; empty for none.",
             folder=True,
             empty="none",
         ),
-    ] = "demo-seg"
+    ] = AUTOMATIC
     analyse_on_open: Annotated[
         bool,
         FormField("Analyse when a sweep is opened", "Start by itself, without pressing Analyse."),
@@ -61,17 +71,32 @@ def load_settings() -> Settings:
     """Read the settings; defaults, with a warning, where they cannot be read."""
     path = paths.home() / "settings.json"
     try:
-        return Settings.model_validate_json(path.read_text(encoding="utf-8"))
+        return Settings.model_validate(_as_meant(json.loads(path.read_text(encoding="utf-8"))))
     except FileNotFoundError:
         return Settings()
-    except (OSError, ValidationError):
+    except (OSError, ValueError, RecursionError):  # ValidationError is a ValueError
         logger.warning("the settings cannot be read; using defaults")
         return Settings()
 
 
+def _as_meant(written: Any) -> Any:
+    """Return the fields of a file; one before "automatic" named demo models that nobody chose.
+
+    Whether somebody went back to a demo model there cannot be told any more: that is chosen again.
+    """
+    if isinstance(written, dict) and _LAYOUT not in written:
+        unchosen = {"cls_model": "demo-cls", "seg_model": "demo-seg"}
+        return {
+            name: AUTOMATIC if unchosen.get(name) == value else value
+            for name, value in written.items()
+        }
+    return written
+
+
 def save_settings(settings: Settings) -> None:
     """Keep the settings for the next start."""
-    write_atomically(paths.home() / "settings.json", settings.model_dump_json(indent=1))
+    written = {_LAYOUT: 2, **settings.model_dump(mode="json")}
+    write_atomically(paths.home() / "settings.json", json.dumps(written, indent=1))
 
 
 def save_changes(before: Settings, after: Settings) -> None:

@@ -34,7 +34,7 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     viewer = napari.Viewer(title="Fetal IQA demo")
     viewer.window.resize(*SCREENSHOT_SIZE)
     store = CorrectionStore(paths.cache() / "demo-corrections.sqlite")
-    widget = ReviewWidget(viewer, store, settings=Settings(reviewer=suggested_reviewer()))
+    widget = ReviewWidget(viewer, store, settings=_settings())
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     tell = _Once(lambda: say("First score on screen"))
     widget.runner.results.connect(lambda _: tell())
@@ -54,6 +54,10 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     napari.run()
     if problems:
         raise FetalIqaError(problems[0])
+
+
+def _settings() -> Settings:
+    return Settings(reviewer=suggested_reviewer(), cls_model="demo-cls", seg_model="demo-seg")
 
 
 class _Once:

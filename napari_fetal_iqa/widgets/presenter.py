@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
@@ -174,7 +175,7 @@ class SweepPresenter(QObject):
         self.tools.close()
         self.idle_queue.clear()
         self._page.set_reviewed(False)
-        self._page.stale.check(None, self._settings)
+        self._page.stale.check(None)
         self.view.leave()
         self.deleteLater()
 
@@ -327,7 +328,8 @@ class SweepPresenter(QObject):
     def _check_models(self) -> None:
         """Notice where what is on the screen was made with other models than those chosen."""
         analysis = self.session.analysis
-        self._page.stale.check(analysis.setup if analysis else None, self._settings)
+        models = models_for(self._settings, self.session.sweep.simulated)
+        self._page.stale.check(analysis.setup if analysis else None, models)
 
     # Corrections and reviewers ---------------------------------------------------------------
 

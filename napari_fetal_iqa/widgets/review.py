@@ -365,13 +365,13 @@ class ReviewWidget(QWidget):
         self.welcome.error.show_error("")
         self.welcome.message.setText("Simulating the phantom…")
         self.welcome.phantom.setEnabled(False)
-        self._warm_up()
+        self._warm_up(simulated=True)
         self.opener.read_phantom()
 
-    def _warm_up(self) -> None:
+    def _warm_up(self, simulated: bool) -> None:
         """Load the models while the sweep is read, if the analysis is to follow."""
         if self.settings_file.settings.analyse_on_open:
-            self.runner.load(self.settings_file.settings)
+            self.runner.load(self.settings_file.settings, simulated)
 
     def _show_sweep(self, sweep: SweepVolume) -> None:
         if self._closed:
@@ -417,7 +417,7 @@ class ReviewWidget(QWidget):
                 QTimer.singleShot(wait_ms, self._show_progress)
         self.timeline_dock.begin()
         self.worklist.show_front(sweep)
-        self._warm_up()
+        self._warm_up(sweep.simulated)
         if is_prepared(sweep):
             # at once: napari 0.9.2 on software OpenGL crashes where the sweep alone is drawn
             self._lay_out(layer, sweep)

@@ -147,8 +147,8 @@ def test_an_analysis_goes_on_while_a_layer_is_put_back(review, qtbot, analyser, 
 
     run, deleted = analyser.run, threading.Event()
 
-    def run_until_deleted(sweep, queue):
-        results = run(sweep, queue)
+    def run_until_deleted(sweep, queue, by):
+        results = run(sweep, queue, by)
         yield next(results)
         deleted.wait(60)
         yield from results

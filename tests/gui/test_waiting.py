@@ -57,8 +57,8 @@ def test_what_was_computed_stays_when_an_analysis_is_cancelled(
 ):
     run, cancelled = analyser.run, threading.Event()
 
-    def run_until_cancelled(sweep, queue):
-        results = run(sweep, queue)
+    def run_until_cancelled(sweep, queue, by):
+        results = run(sweep, queue, by)
         yield next(results)
         cancelled.wait(60)
         yield from results

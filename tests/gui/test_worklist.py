@@ -13,6 +13,7 @@ from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State
 from napari_fetal_iqa.review.worklist.facts import SweepFacts
 from napari_fetal_iqa.storage.recent import recent_sweeps
+from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.background.tasks import is_prepared
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.worklist import read_ahead
@@ -380,8 +381,8 @@ def test_reading_ahead_stops_in_the_middle_and_analysing_gives_way(exam, tiny_mo
     stopped = read_ahead.prepare(source, None, None, None, lambda: next(asked), no)
     assert outcome(stopped) == ([], read_ahead.Outcome.LEFT)  # after three frames of sixty
 
-    models = (str(tiny_models["cls"]), str(tiny_models["seg"]))
-    busy = read_ahead.prepare(source, None, None, models, no, lambda: True)
+    settings = Settings(cls_model=str(tiny_models["cls"]), seg_model=str(tiny_models["seg"]))
+    busy = read_ahead.prepare(source, None, None, settings, no, lambda: True)
     (sweep,), came = outcome(busy)
     assert came is read_ahead.Outcome.GAVE_WAY
     assert is_prepared(sweep)

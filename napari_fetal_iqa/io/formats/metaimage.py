@@ -4,6 +4,7 @@ The header's fields are those of Kitware's MetaIO documentation.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -29,8 +30,8 @@ from napari_fetal_iqa.io.formats.plus_sequence import (
 from napari_fetal_iqa.io.formats.spacing import Spacing, believed
 from napari_fetal_iqa.io.formats.text_header import MAX_HEADER_BYTES, TextHeader
 from napari_fetal_iqa.io.formats.text_volume import open_volume
-from napari_fetal_iqa.io.write import FRAMES_PER_SWEEP_FIELD
-from napari_fetal_iqa.sweep import SweepVolume, known_spacing
+from napari_fetal_iqa.io.write import FRAMES_PER_SWEEP_FIELD, SIMULATED_FIELD
+from napari_fetal_iqa.sweep import SweepVolume, is_earlier_phantom, known_spacing
 
 ELEMENT_TYPES = {
     "MET_CHAR": "i1",
@@ -74,6 +75,10 @@ def read_metaimage(path: Path) -> SweepVolume:
         partial(_spacing, header),
         "MetaImage",
     )
+    # anybody may have a field of this name: what is neither is as good as nothing
+    said = header.get(SIMULATED_FIELD, "").lower()
+    if said == "true" or (said != "false" and is_earlier_phantom(path.stem)):
+        sweep = replace(sweep, simulated=True)
     if FRAMES_PER_SWEEP_FIELD not in header.fields:
         return sweep
     (frames_per_sweep,) = header.whole_numbers(FRAMES_PER_SWEEP_FIELD, 1)

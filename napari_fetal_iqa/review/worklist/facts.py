@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -91,11 +92,14 @@ class FactFinder:
         The corrections store; where there is none yet, nothing is corrected.
     reviewer : str
         Whose review it is.
-    setup : AnalysisSetup, optional
-        Whose analyses count; None where the models cannot be told.
+    setup : callable
+        Whose analyses count of a real sweep (False) and of a phantom (True); None where the models
+        cannot be told.
     """
 
-    def __init__(self, store: Path, reviewer: str, setup: AnalysisSetup | None) -> None:
+    def __init__(
+        self, store: Path, reviewer: str, setup: Callable[[bool], AnalysisSetup | None]
+    ) -> None:
         self._path = store
         self._reviewer = reviewer
         self._setup = setup
@@ -156,8 +160,8 @@ class FactFinder:
             return SweepFacts()
         facts = SweepFacts(len(sweep), len(sweep.bounds), sweep.identity)
         from_cache = analysis is None
-        if from_cache and self._setup is not None:
-            analysis = cache.load(sweep, self._setup) or cache.load_partial(sweep, self._setup)
+        if from_cache and (setup := self._setup(sweep.simulated)) is not None:
+            analysis = cache.load(sweep, setup) or cache.load_partial(sweep, setup)
         facts = replace(facts, analysed=float(analysis.computed.mean()) if analysis else 0.0)
         try:
             store, states = self._store()
@@ -221,7 +225,7 @@ def gather(
     sources: Sequence[tuple[int, SweepSource]],
     store: Path,
     reviewer: str,
-    models: Callable[[], AnalysisSetup],
+    models: Callable[[bool], AnalysisSetup],
     analysis: Analysis | None = None,
 ) -> Iterator[dict[int, SweepFacts]]:
     """Gather the facts of numbered sweeps in small pieces, which leave the machine to others.
@@ -232,13 +236,18 @@ def gather(
     store, reviewer, analysis
         See :class:`FactFinder`.
     models : callable
-        Gives whose analyses count; called once, for it reads the models' folders.
+        Gives whose analyses count of a phantom (True) or a real sweep (False); called once for
+        either, for it reads the models' folders.
     """
-    try:
-        setup = models()
-    except (FetalIqaError, ModelError) as error:
-        logger.info("%s", error)  # the review itself shows it
-        setup = None
+
+    @lru_cache
+    def setup(simulated: bool) -> AnalysisSetup | None:
+        try:
+            return models(simulated)
+        except (FetalIqaError, ModelError) as error:
+            logger.info("%s", error)  # the review itself shows it
+            return None
+
     with FactFinder(store, reviewer, setup) as finder:
         piece: dict[int, SweepFacts] = {}
         since = time.monotonic()

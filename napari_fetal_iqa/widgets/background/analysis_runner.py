@@ -9,6 +9,7 @@ from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.background.tasks import analyse
@@ -49,7 +50,7 @@ class AnalysisRunner(QObject):
         """Analyse a sweep with the models of the settings, from the frame being looked at."""
         self.cancel()
         self._queue = queue = FrameQueue(len(sweep), looked_at)
-        models = (settings.cls_model, settings.seg_model)
+        models = models_for(settings, sweep.simulated)
         worker: Any = ANALYSING.worker(
             analyse, self.analyser, sweep, queue, *models, lambda: self._needs_models.emit(queue)
         )
@@ -59,9 +60,12 @@ class AnalysisRunner(QObject):
         self._worker = worker
         ANALYSING.start(worker)
 
-    def load(self, settings: Settings) -> None:
-        """Load the models in the background; what is wrong with them is shown at the analysis."""
-        models = (settings.cls_model, settings.seg_model)
+    def load(self, settings: Settings, simulated: bool = False) -> None:
+        """Load the models for a sweep, or a phantom, in the background.
+
+        What is wrong with them is shown at the analysis.
+        """
+        models = models_for(settings, simulated)
         if models == self._loading:
             return
         self._loading = models

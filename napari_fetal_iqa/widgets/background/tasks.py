@@ -10,7 +10,7 @@ from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.analysis.run import begin_analysis
-from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser, RemoteModels
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.review.worklist.facts import note
 from napari_fetal_iqa.storage import paths
@@ -76,10 +76,9 @@ def analyse(
     called, in this thread, where none is kept that is complete.
     """
 
-    def load() -> RemoteAnalyser:
+    def load() -> RemoteModels:
         needs_models()
-        analyser.load(cls_model, seg_model)
-        return analyser
+        return analyser.models(cls_model, seg_model)
 
     try:
         setup = choose_models(cls_model, seg_model).setup()

@@ -98,7 +98,8 @@ class FinetuningForm(QWidget):
         notes = dict.fromkeys(
             f"{task_name(found.task)}: {found.note}" for found in shown if found.note
         )
-        self.summary.setToolTip("\n".join([_WHAT_COUNTS, *notes]))
+        go_on = [f"{task_name(one.task)}: goes on from {one.base}" for one in shown if one.base]
+        self.summary.setToolTip("\n".join([_WHAT_COUNTS, *go_on, *notes]))
         problem = next((describe(found) for found in shown if found.problem), None)
         self._allow_start(lines[-1] if missing else problem)
 

@@ -18,12 +18,12 @@ from qtpy.QtWidgets import (
 
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.model_library.in_use import TASKS, locate
+from napari_fetal_iqa.model_library.in_use import TASKS, locate, places_in_use
 from napari_fetal_iqa.model_library.library import ModelLibrary
 from napari_fetal_iqa.model_library.overview import ModelRow, model_rows
 from napari_fetal_iqa.model_library.soundness import check_usable
 from napari_fetal_iqa.model_library.weights_overview import WeightsRow, weights_rows
-from napari_fetal_iqa.storage.settings import Settings, load_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings, load_settings
 from napari_fetal_iqa.widgets.background.command_runner import CommandRunner
 from napari_fetal_iqa.widgets.background.threads import MODELS
 from napari_fetal_iqa.widgets.models.job_bar import JobBar
@@ -93,6 +93,7 @@ class ModelsDialog(QDialog):
         self.job.cancel_requested.connect(self._cancel)
         library.use_requested.connect(self.use)
         library.none_requested.connect(self.use_none)
+        library.automatic_requested.connect(self.use_automatic)
         library.back_requested.connect(self.go_back)
         library.delete_requested.connect(self._ask_to_delete)
         library.pack_requested.connect(self._ask_where_to_pack)
@@ -135,9 +136,14 @@ class ModelsDialog(QDialog):
         """Show which are in use in this window, which may have been told other settings."""
         if self.seen is None:
             return
-        used = {locate(reference) for task in TASKS if (reference := self._reference(task))}
+        chosen = {task: self._reference(task) for task in TASKS}
+        used = places_in_use(chosen)
         self.library.show_models(
-            [row.used(locate(row.reference) in used) for row in self.seen.models]
+            [
+                row.used((place := locate(row.reference)) in used, used.get(place, ""))
+                for row in self.seen.models
+            ],
+            [task for task in TASKS if chosen[task] == AUTOMATIC],
         )
 
     def _reference(self, task: Task) -> str:
@@ -171,6 +177,14 @@ class ModelsDialog(QDialog):
             self.runner.run("Taking the model out of use…", "models", "use-none", task)
         elif task in TASKS:
             self._choose(task, "")
+
+    def use_automatic(self, task: str) -> None:
+        """Use for each sweep the built-in model of a task that suits it."""
+        if self._own:
+            doing = "Choosing the model that suits each sweep…"
+            self.runner.run(doing, "models", "use", AUTOMATIC, "--task", task)
+        elif task in TASKS:
+            self._choose(task, AUTOMATIC)
 
     def go_back(self, task: str) -> None:
         """Use what was in use for a task before."""

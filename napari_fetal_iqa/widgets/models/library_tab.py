@@ -13,6 +13,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fetal_iqa.model_library.automatic import automatic_words
 from napari_fetal_iqa.model_library.in_use import FOR, Task
 from napari_fetal_iqa.model_library.overview import ModelRow
 from napari_fetal_iqa.widgets.models.table import RowTable
@@ -26,6 +27,7 @@ class LibraryTab(QWidget):
 
     use_requested = Signal(object)  # ModelRow
     none_requested = Signal(str)  # task
+    automatic_requested = Signal(str)  # task
     back_requested = Signal(str)  # task
     delete_requested = Signal(object)  # ModelRow
     pack_requested = Signal(object)  # ModelRow
@@ -59,10 +61,14 @@ class LibraryTab(QWidget):
         column.addWidget(split, stretch=1)
         column.addLayout(self._buttons())
         self._working = False
+        self._automatic: Sequence[Task] = ()
         self._choose()
 
     def _buttons(self) -> QVBoxLayout:
         self.use = self._button("Use", lambda row: self.use_requested.emit(row))
+        self.automatic = self._button(
+            "Use automatic", lambda row: row.task and self.automatic_requested.emit(row.task)
+        )
         self.none = self._button(
             "Use none", lambda row: row.task and self.none_requested.emit(row.task)
         )
@@ -79,7 +85,7 @@ class LibraryTab(QWidget):
         self.add_folder.clicked.connect(self.add_folder_requested)
         rows = QVBoxLayout()
         for buttons in (
-            (self.use, self.none, self.back, self.delete),
+            (self.use, self.automatic, self.none, self.back, self.delete),
             (self.pack, self.add_file, self.add_folder),
         ):
             row = QHBoxLayout()
@@ -105,8 +111,9 @@ class LibraryTab(QWidget):
         row = self.table.chosen
         return row if isinstance(row, ModelRow) else None
 
-    def show_models(self, rows: Sequence[ModelRow]) -> None:
-        """Show the models of this machine."""
+    def show_models(self, rows: Sequence[ModelRow], automatic: Sequence[Task] = ()) -> None:
+        """Show the models of this machine, and for which tasks nobody chose one."""
+        self._automatic = automatic
         self.table.show_rows([(row, _texts(row), _tip(row)) for row in rows])
         self._choose()
 
@@ -121,6 +128,7 @@ class LibraryTab(QWidget):
         for_task = _FOR[row.task] if row else ""
         reasons = {
             self.use: _why_not_used(row),
+            self.automatic: self._why_not_automatic(row),
             self.none: "" if row and row.in_use and row.task else "It is not in use",
             self.back: "" if row and row.task else "Choose a model first",
             self.delete: row.why_kept if row else "Choose a model first",
@@ -128,6 +136,10 @@ class LibraryTab(QWidget):
         }
         does = {
             self.use: "Analyse with this model from now on; what was in use stays in the list",
+            self.automatic: (
+                f"Let each sweep have the model for the {for_task} that suits it: "
+                f"{automatic_words(row.task) if row and row.task else ''}"
+            ),
             self.none: f"Analyse without any model for the {for_task}",
             self.back: f"Go back to what was in use for the {for_task} before",
             self.delete: "Delete this model's folder for good",
@@ -139,17 +151,22 @@ class LibraryTab(QWidget):
         for button in (self.add_file, self.add_folder):
             button.setEnabled(not self._working)
 
+    def _why_not_automatic(self, row: ModelRow | None) -> str:
+        if row is None or row.task is None:
+            return "Choose a model first"
+        return f"In use: {automatic_words(row.task)}" if row.task in self._automatic else ""
+
 
 def _why_not_used(row: ModelRow | None) -> str:
     if row is None:
         return "Choose a model first"
-    return "It is in use" if row.in_use else row.problem
+    return "It is in use" if row.in_use and not row.suits else row.problem
 
 
 def _texts(row: ModelRow) -> tuple[str, ...]:
     name = f"{row.name}: cannot be used" if row.problem else row.name
     return (
-        "in use" if row.in_use else "",
+        f"for {row.suits}" if row.suits else "in use" if row.in_use else "",
         row.id,
         name,
         _FOR[row.task],

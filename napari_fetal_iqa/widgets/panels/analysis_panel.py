@@ -1,5 +1,6 @@
 """What the machine is doing: progress, cancel, models and device in use, what went wrong."""
 
+import html
 import time
 
 from qtpy.QtCore import Signal
@@ -21,6 +22,7 @@ from napari_fetal_iqa.widgets.theme import write_in
 
 _BURST_S = 0.5
 _TOO = " Not for clinical use."  # said once is enough
+_SPEAK = "Models and device of the analysis on the screen"
 _CANCELS = "Stop the analysis; what is computed stays"
 
 
@@ -48,7 +50,7 @@ class AnalysisPanel(QWidget):
         self.cancel.clicked.connect(self.cancel_requested)
         self.cancel.hide()
         self.models = ElidingLabel()
-        self.models.setToolTip("Models and device of the analysis on the screen")
+        self.models.setToolTip(_SPEAK)
         self.notice = ElidingLabel()
         self.notice.hide()
         write_in(self.notice, colours.ERROR, "bold")
@@ -134,9 +136,11 @@ class AnalysisPanel(QWidget):
             self.end(f"Analysed: {positive} of {done} frames show the abdomen")
 
     def show_setup(self, setup: AnalysisSetup) -> None:
-        """Name the models and the device; warn of demo models for as long as they are in use."""
-        named = ", ".join(model.id for model in setup.models)
+        """Name the models and the device; say what they must not be used for while they speak."""
+        named = ", ".join(setup.names or [model.id for model in setup.models])
         self.models.setText(f"{named}, {setup.device}")
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in (_SPEAK, *setup.about()))
+        self.models.setToolTip(lines)
         said = ["Demo models: not for clinical use"] if setup.demo else []
         said += [notice.removesuffix(_TOO if said else "") for notice in setup.notices]
         self.notice.setText("\n".join(said))

@@ -6,12 +6,15 @@ from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFormLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.cards import Task
 from napari_fetal_iqa.foreign_text import shown
-from napari_fetal_iqa.storage.settings import Settings, suggested_reviewer
+from napari_fetal_iqa.model_library.automatic import automatic_words
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings, suggested_reviewer
 from napari_fetal_iqa.widgets.forms import ModelForm
 from napari_fetal_iqa.widgets.panels.error_box import MessageLabel
 
 _MODELS = {"cls_model": "Quality", "seg_model": "Outline"}
+_TASKS: dict[str, Task] = {"cls_model": "cls", "seg_model": "seg"}
 _DOES = {
     "cls_model": "The model that scores the quality of frames (CLS)",
     "seg_model": "The model that outlines the abdomen (SEG)",
@@ -65,6 +68,7 @@ class SettingsPanel(QWidget):
     def _show_models(self, settings: Settings) -> None:
         for name, label in self.models.items():
             reference = getattr(settings, name)
+            whole = automatic_words(_TASKS[name]) if reference == AUTOMATIC else shown(reference)
             folder = reference if reference in BUILT_IN else Path(reference).name
             label.setText(shown(folder) if reference else "none")
-            label.setToolTip(f"{_DOES[name]}: {shown(reference) if reference else 'none'}")
+            label.setToolTip(f"{_DOES[name]}: {whole if reference else 'none'}")

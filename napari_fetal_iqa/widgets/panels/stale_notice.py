@@ -9,17 +9,17 @@ from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.errors import AnalysisError
-from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
-Checked = tuple[AnalysisSetup, Settings]
+Models = tuple[str, str]
+Checked = tuple[AnalysisSetup, Models]
 
 
 class StaleNotice(QWidget):
-    """Hidden while the models of the analysis are those of the settings, by their hashes.
+    """Hidden while the models of the analysis are those chosen for the sweep, by their hashes.
 
     ``shown`` tells whenever it comes or goes.
     """
@@ -45,15 +45,15 @@ class StaleNotice(QWidget):
         row.addWidget(self.analyse)
         self.hide()
 
-    def check(self, setup: AnalysisSetup | None, settings: Settings) -> None:
-        """Compare, off the GUI thread, and show or hide the notice."""
+    def check(self, setup: AnalysisSetup | None, models: Models = ("", "")) -> None:
+        """Compare, off the GUI thread, with the CLS and the SEG model; show or hide the notice."""
         if setup is None or not setup.models:
             self._checking = None
             self._show("")
             return
-        if self._checking != (setup, settings):
-            self._checking = (setup, settings)
-            worker = create_worker(_compare, setup, settings, _ignore_errors=True)
+        if self._checking != (setup, models):
+            self._checking = (setup, models)
+            worker = create_worker(_compare, setup, models, _ignore_errors=True)
             worker.returned.connect(self._take)
             worker.start()
 
@@ -69,17 +69,17 @@ class StaleNotice(QWidget):
             self.shown.emit(bool(stale))
 
 
-def _compare(setup: AnalysisSetup, settings: Settings) -> tuple[Checked, str]:
-    return (setup, settings), stale_models(setup, settings)
+def _compare(setup: AnalysisSetup, models: Models) -> tuple[Checked, str]:
+    return (setup, models), stale_models(setup, models)
 
 
-def stale_models(setup: AnalysisSetup, settings: Settings) -> str:
-    """Name the models of an analysis that are not those of the settings; empty where they are.
+def stale_models(setup: AnalysisSetup, models: Models) -> str:
+    """Name the models of an analysis that are not those chosen; empty where they are.
 
     What is wrong with a chosen model is shown when it is to analyse.
     """
     try:
-        chosen = choose_models(settings.cls_model, settings.seg_model).setup()
+        chosen = choose_models(*models).setup()
     except (ModelError, AnalysisError):
         return ""
     stale = []

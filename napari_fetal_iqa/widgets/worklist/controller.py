@@ -11,6 +11,7 @@ from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.discovery import SweepSource
+from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.review.worklist.columns import Row
 from napari_fetal_iqa.review.worklist.facts import SweepFacts, gather
@@ -156,8 +157,8 @@ class Worklist(QObject):
         """Find out in the background what is known of some rows."""
         settings = self._settings()
 
-        def models() -> AnalysisSetup:
-            return choose_models(settings.cls_model, settings.seg_model).setup()
+        def models(simulated: bool) -> AnalysisSetup:
+            return choose_models(*models_for(settings, simulated)).setup()
 
         rows = self._rows
         sources = [(number, rows[number].source) for number in numbers]

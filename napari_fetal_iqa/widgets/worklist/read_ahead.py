@@ -13,11 +13,12 @@ from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.run import begin_analysis
-from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
+from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser, RemoteModels
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
 from napari_fetal_iqa.io.read import read_source
+from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
@@ -74,13 +75,12 @@ class ReadAhead(QObject):
         self.stop(forget=kept is None)
         self._source, self._stop = source, threading.Event()
         stop = self._stop
-        models = (settings.cls_model, settings.seg_model) if settings.analyse_on_open else None
         worker = AHEAD.worker(
             prepare,
             source,
             kept,
             self._runner.analyser,
-            models,
+            settings if settings.analyse_on_open else None,
             stop.is_set,
             lambda: self._runner.running,
         )
@@ -145,14 +145,14 @@ def prepare(
     source: SweepSource,
     kept: SweepVolume | None,
     analyser: RemoteAnalyser,
-    models: tuple[str, str] | None,
+    settings: Settings | None,
     stopped: Callable[[], bool],
     busy: Callable[[], bool],
 ) -> Generator[SweepVolume, None, Outcome]:
     """Give the sweep once it is read, and return what came of its analysis.
 
     Nothing where it is larger than there is room for, or another is wanted before; no analysis
-    while the networks are busy with the sweep on the screen.
+    while the networks are busy with the sweep on the screen, and none without settings.
     """
     sweep = kept
     if sweep is None:
@@ -168,8 +168,9 @@ def prepare(
                     return Outcome.LEFT
         prepare_sweep(sweep)
         yield sweep
-    if models is None or stopped():
+    if settings is None or stopped():
         return Outcome.LEFT
+    models = models_for(settings, sweep.simulated)
     complete = _analyse(sweep, analyser, models, lambda: stopped() or busy())
     return Outcome.ANALYSED if complete else Outcome.GAVE_WAY
 
@@ -180,9 +181,8 @@ def _analyse(
     models: tuple[str, str],
     stop: Callable[[], bool],
 ) -> bool:
-    def load() -> RemoteAnalyser:
-        analyser.load(*models)
-        return analyser
+    def load() -> RemoteModels:
+        return analyser.models(*models)
 
     if stop():
         return False

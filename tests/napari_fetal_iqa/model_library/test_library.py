@@ -18,7 +18,7 @@ from napari_fetal_iqa.model_library.hold_out import NOT_JUDGED, HoldOut, hold_ou
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings, load_settings, save_settings
 
 from ..made_models import make_model
 
@@ -113,7 +113,7 @@ def test_a_damaged_folder_is_listed_as_such_and_hides_no_other(library, kept, da
     assert sound.damaged is None
     with pytest.raises(ModelError, match=reason):
         library.use(library.find("broken"))
-    assert reference_in_use("cls") == "demo-cls"
+    assert reference_in_use("cls") == AUTOMATIC
     library.delete(library.find("broken"))
     assert names(library)[len(BUILT_IN) :] == ["sound"]
 
@@ -241,11 +241,11 @@ def test_rollback_goes_back_step_by_step_and_then_says_that_it_cannot(library, k
     library.use(library.find("outline"))
 
     assert library.rollback("cls").card.name == "first"
-    assert library.rollback("cls").reference == "demo-cls"
-    assert reference_in_use("cls") == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
+    assert reference_in_use("cls") == AUTOMATIC
     with pytest.raises(ModelError, match="no model is known to have been in use before"):
         library.rollback("cls")
-    assert reference_in_use("cls") == "demo-cls"
+    assert reference_in_use("cls") == AUTOMATIC
     assert reference_in_use("seg").endswith("outline")
 
 
@@ -253,7 +253,7 @@ def test_using_what_is_in_use_is_no_step(library, kept):
     kept("mine")
     library.use(library.find("mine"))
     library.use(library.find("mine"))
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
 
 
 def test_rollback_undoes_what_the_window_changed_too(library, kept, tmp_path):
@@ -262,7 +262,7 @@ def test_rollback_undoes_what_the_window_changed_too(library, kept, tmp_path):
     chosen = make_model(tmp_path / "chosen")
     save_settings(load_settings().model_copy(update={"cls_model": str(chosen)}))
     assert library.rollback("cls").card.name == "mine"
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
 
 
 def test_rollback_brings_a_model_back_where_none_was_chosen(library, kept):
@@ -276,7 +276,7 @@ def test_rollback_undoes_use_none_where_nothing_else_ever_changed(library):
     library.use_none("cls")
     assert reference_in_use("cls") == ""
     library.use_none("cls")
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
     with pytest.raises(ModelError, match="no model is known"):
         library.rollback("cls")
 
@@ -289,7 +289,7 @@ def test_rollback_passes_over_models_that_are_gone(library, kept, caplog):
     with caplog.at_level(logging.WARNING):
         assert library.rollback("cls").card.name == "first"
     assert "passed over" in caplog.text
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
 
 
 def test_rollback_takes_no_model_of_another_task(library, kept, caplog):
@@ -299,7 +299,7 @@ def test_rollback_takes_no_model_of_another_task(library, kept, caplog):
     library.use(library.find("second"))
     shutil.rmtree(folder)
     kept("first", task="seg")
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
     assert "is a seg model" in caplog.text
 
 
@@ -325,7 +325,7 @@ def test_a_kill_between_history_and_settings_forgets_nothing(library, kept, monk
         with pytest.raises(KeyboardInterrupt):
             library.use(library.find("second"))
     assert reference_in_use("cls").endswith("first")
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
 
 
 def killed(*_, **__):
@@ -342,7 +342,7 @@ def test_a_disk_that_refuses_is_one_line_and_changes_nothing(library, kept, monk
     with pytest.raises(ModelError, match=r"cannot be written \(No space left") as caught:
         library.use(library.find("mine"))
     assert "\n" not in str(caught.value)
-    assert reference_in_use("cls") == "demo-cls"
+    assert reference_in_use("cls") == AUTOMATIC
 
 
 @pytest.mark.parametrize(("task", "figure"), [("cls", "f1"), ("seg", "dice")])
@@ -351,7 +351,7 @@ def test_a_worse_child_is_used_only_by_saying_so(library, kept, task, figure):
     entry = library.find("mine")
     with pytest.raises(ModelError, match=r"0\.85, before 0\.9; give --although-worse"):
         library.use(entry)
-    assert reference_in_use(task) == f"demo-{task}"
+    assert reference_in_use(task) == AUTOMATIC
     assert "worse than its parent" in library.use(entry, although_worse=True)
     assert library.find("mine").in_use
 

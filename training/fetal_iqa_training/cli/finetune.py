@@ -1,6 +1,6 @@
 """``fetal-iqa-train finetune``: from corrections to a child of the model."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -9,6 +9,7 @@ import typer
 from fetal_iqa_models import LoraSettings, load_card, model_hash
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_training.cli.config_file import ConfigOption, config_beside, write_config
+from fetal_iqa_training.cli.finetune_base import bases
 from fetal_iqa_training.cli.finetune_checks import check_would_train
 from fetal_iqa_training.cli.options import (
     DeviceOption,
@@ -31,7 +32,6 @@ from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.finetuning.events import FrameCounts
 from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
-from napari_fetal_iqa.model_library.in_use import reference_in_use
 from napari_fetal_iqa.model_library.zero_shot import NAMES, made
 
 
@@ -53,7 +53,8 @@ def finetune(
         list[str] | None,
         typer.Option(
             help=f"Model folder to go on from, or one of {NAMES}; with both, one of each. "
-            "By default the models in use.",
+            "By default the models in use; where that is automatic, the built-in one whose answers "
+            "were corrected.",
         ),
     ] = None,
     preset: Annotated[Preset, typer.Option(help=help_of(FinetuningChoices, "preset"))] = "quick",
@@ -145,14 +146,14 @@ def finetune(
     if task == "both" and max(devices, num_nodes) > 1:
         raise typer.BadParameter("several processes train one task at a time", param_hint="--task")
     tasks: tuple[Task, ...] = ("cls", "seg") if task == "both" else (task,)
-    based = dict(_bases(base, tasks))
+    based = dict(bases(base, tasks, corrections, reviewer))
     taught = {one: _lineage(of_task, one) for one, of_task in based.items()}
     sets = {
         one: read_correction_set(corrections, one, reviewer, negatives, taught[one])
         for one in tasks
     }
-    for correction_set in sets.values():
-        _report_summary(correction_set, json_progress)
+    for one, correction_set in sets.items():
+        _report_summary(correction_set, based[one], json_progress)
     outs = {one: out if task != "both" else out.with_name(f"{out.name}-{one}") for one in tasks}
     for into in outs.values():
         check_is_free(into)
@@ -236,33 +237,16 @@ def _check_are_there(sets: Iterable[CorrectionSet], folders: Sequence[Path], rea
     SweepFinder(folders).check(gone)
 
 
-def _bases(given: list[str] | None, tasks: tuple[Task, ...]) -> Iterator[tuple[Task, str]]:
-    """Return the base of each task: by its card where several are given, else the one in use."""
-    for task in tasks:
-        if not given:
-            yield task, reference_in_use(task) or f"demo-{task}"
-        elif len(tasks) == 1 and len(given) == 1:
-            yield task, given[0]
-        else:
-            of_task = [base for base in given if load_card(base).task == task]
-            if len(of_task) != 1:
-                raise TrainingError(
-                    f"{len(of_task)} bases for {task}: give one of each task with --base, or none "
-                    "for the models in use"
-                )
-            yield task, of_task[0]
-
-
-def _report_summary(correction_set: CorrectionSet, json_progress: bool) -> None:
+def _report_summary(correction_set: CorrectionSet, base: str, json_progress: bool) -> None:
     if rank():
         return  # the first process says it
-    summary = correction_set.summary()
+    summary = correction_set.summary().model_copy(update={"base": Path(base).name})
     if json_progress:
         JsonLines().write(summary)
         return
     held = summary.hold_out
     typer.echo(
-        f"{summary.task}: {_counts(summary)}, "
+        f"{summary.task}: goes on from {summary.base}; {_counts(summary)}, "
         f"{summary.positives} with an abdomen, by {', '.join(summary.reviewers) or 'nobody'}; "
         f"held out: {_counts(held)}; "
         f"whose they are is unknown of {counted(summary.unknown_subjects, 'sweep')}",

@@ -64,7 +64,7 @@ def session(tmp_path, path):
 @pytest.fixture
 def look(tmp_path, path):
     def look(reviewer="AK", setup=SETUP, analysis=None):
-        with FactFinder(tmp_path / "store.sqlite", reviewer, setup) as finder:
+        with FactFinder(tmp_path / "store.sqlite", reviewer, lambda _: setup) as finder:
             return finder.facts(SweepSource(path), analysis)
 
     return look

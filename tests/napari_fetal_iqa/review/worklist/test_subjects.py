@@ -42,7 +42,7 @@ def say(store, sources, *numbers, name):
 def listed(store, sources):
     """The rows of a list, looked at one after the other."""
     labels = SubjectLabels()
-    with FactFinder(store, "AK", None) as finder:
+    with FactFinder(store, "AK", lambda _: None) as finder:
         found = [finder.facts(source) for source in sources]
     return [
         Row(source, source.name, facts, labels.of(facts.subject))
