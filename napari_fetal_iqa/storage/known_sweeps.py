@@ -145,8 +145,6 @@ class KnownSweeps:
             if row is None or row[0] != stamp(files):
                 return None
             _, identity, shape, spacing, bounds, field_of_view, simulated = row
-            if simulated is None:
-                simulated = is_earlier_phantom(path.stem)
             frames, rows, columns = json.loads(shape)
             spacing_mm = json.loads(spacing)
             return KnownSweep(
@@ -155,7 +153,7 @@ class KnownSweeps:
                 None if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1])),
                 tuple((int(start), int(stop)) for start, stop in json.loads(bounds)),
                 bytes(field_of_view),
-                bool(simulated),
+                is_earlier_phantom(path.stem) if simulated is None else bool(simulated),
             )
         except _DAMAGE:
             return None

@@ -14,7 +14,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox, QPushButton
 from fetal_iqa_models.cards import model_hash, model_id
 from napari_fetal_iqa.model_library.packing import pack_model
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings, load_settings, save_settings
 
 SECONDS = 1000
 
@@ -94,8 +94,8 @@ def test_a_model_arrives_by_drop_is_used_and_given_back(
 
     dialog.library.back.click()
     ended(dialog, qtbot)
-    assert load_settings().cls_model == "demo-cls"
-    assert dialog.parent().settings_file.settings.cls_model == "demo-cls"
+    assert load_settings().cls_model == AUTOMATIC
+    assert dialog.parent().settings_file.settings.cls_model == AUTOMATIC
     assert "torch" not in sys.modules
 
     row_of(dialog, name)
@@ -121,13 +121,13 @@ def test_use_none_and_back_in_plain_words_and_nothing_moves(dialog, qtbot):
     dialog.runner.ended.connect(lambda _, words: said.append(words))
 
     def in_use():
-        mark = library.table.currentItem().text(0) == "in use"
+        mark = library.table.currentItem().text(0) == "for phantoms"
         line = next(
             line
             for line in library.details.toPlainText().splitlines()
             if line.startswith("in use:")
         )
-        assert line.endswith("yes" if mark else "no")
+        assert line.endswith("yes, automatic: for phantoms" if mark else "no")
         assert library.chosen.in_use is mark
         return mark
 
@@ -139,7 +139,7 @@ def test_use_none_and_back_in_plain_words_and_nothing_moves(dialog, qtbot):
     assert not in_use()
     library.back.click()
     ended(dialog, qtbot)
-    assert settings.settings.cls_model == load_settings().cls_model == "demo-cls"
+    assert settings.settings.cls_model == load_settings().cls_model == AUTOMATIC
     assert in_use()
     library.back.click()  # nothing was before: refused
     ended(dialog, qtbot)
@@ -189,7 +189,7 @@ def test_a_wrong_model_is_refused_when_it_is_chosen(dialog, tiny_models, qtbot):
     ended(dialog, qtbot)
     assert "tensors are missing or foreign" in dialog.job.error.text()
     assert dialog.job.error.isVisible()
-    assert load_settings().cls_model == "demo-cls"
+    assert load_settings().cls_model == AUTOMATIC
 
 
 def fake(monkeypatch, script):
@@ -283,7 +283,8 @@ def test_another_analysts_settings_are_left_alone(make_napari_viewer, store, ana
     dialog = widget.models
     dialog.show()
     qtbot.waitUntil(lambda: dialog.seen is not None, timeout=60 * SECONDS)
-    assert widget.settings_file.settings.cls_model == "demo-cls"
+    assert widget.settings_file.settings.cls_model == AUTOMATIC
+    assert not dialog.library.automatic.isEnabled()
     dialog.library.table.choose(0)
     assert dialog.library.chosen.in_use
     dialog.library.none.click()
@@ -292,5 +293,8 @@ def test_another_analysts_settings_are_left_alone(make_napari_viewer, store, ana
     qtbot.waitUntil(
         lambda: widget.settings_file.settings.cls_model == "demo-cls", timeout=60 * SECONDS
     )
+    dialog.library.automatic.click()
+    assert widget.settings_file.settings.cls_model == AUTOMATIC
+    assert dialog.library.table.currentItem().text(0) == "for phantoms"
     assert load_settings().cls_model == ""
     widget.close()

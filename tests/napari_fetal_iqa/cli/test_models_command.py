@@ -13,8 +13,9 @@ from fetal_iqa_models import ModelError, model_hash, model_id
 from fetal_iqa_models.built_in import BUILT_IN
 from napari_fetal_iqa.cli.analyse import given_or_in_use
 from napari_fetal_iqa.io import write_volume
+from napari_fetal_iqa.model_library.automatic import automatic_words
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.settings import Settings, load_settings, save_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings, load_settings, save_settings
 
 from .. import made_models
 
@@ -140,11 +141,11 @@ def test_use_and_rollback_change_what_analyse_takes(run, make_model):
     assert (code, err) == (0, "")
     assert f"{child} ({model_hash(folder)[:12]}, mine) is in use for cls" in out
     assert given_or_in_use(None, "cls") == str(folder)
-    assert given_or_in_use(None, "seg") == "demo-seg"
+    assert given_or_in_use(None, "seg") == AUTOMATIC
     code, out, _ = run("models", "rollback", "cls")
     assert code == 0
-    assert "resnet-demo cls, demo) is in use for cls" in out
-    assert given_or_in_use(None, "cls") == "demo-cls"
+    assert f"{automatic_words('cls')} is in use for cls" in out
+    assert given_or_in_use(None, "cls") == AUTOMATIC
     code, out, err = run("models", "rollback", "cls")
     assert (code, out) == (1, "")
     assert err.count("\n") == 1
@@ -315,7 +316,7 @@ def test_a_model_of_foreign_tensors_is_neither_added_nor_used(run, tmp_path):
         assert (code, out) == (1, "")
         assert err.count("\n") == 1
         assert "tensors are missing or foreign" in err
-    assert load_settings().cls_model == "demo-cls"
+    assert load_settings().cls_model == AUTOMATIC
 
 
 def test_what_travels_without_its_encoder_says_so(run, make_model, tmp_path):
@@ -328,3 +329,16 @@ def test_what_travels_without_its_encoder_says_so(run, make_model, tmp_path):
     code, out, _ = run("models", "add", tmp_path / "large.zip")
     assert code == 0
     assert "fetch or import" in out or "import them first" in out
+
+
+def test_automatic_is_chosen_and_said_like_a_model(run):
+    assert f"in use for cls: {automatic_words('cls')}" in run("models", "list")[1]
+    assert "in use:     yes, automatic: for phantoms" in run("models", "show", "demo-cls")[1]
+    assert run("models", "use", "demo-cls")[0] == 0
+    assert "in use for cls" not in run("models", "list")[1]
+    code, out, _ = run("models", "use", "automatic", "--task", "cls")
+    assert code == 0
+    assert automatic_words("cls") in out
+    assert load_settings().cls_model == AUTOMATIC
+    assert run("models", "use", "demo-cls", "--task", "cls")[0] == 2
+    assert automatic_words("seg") in run("models", "show", "automatic")[1]

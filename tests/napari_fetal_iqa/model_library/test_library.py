@@ -14,6 +14,7 @@ import pytest
 from fetal_iqa_models import ModelCard, ModelError, model_hash
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.taught import Taught
+from napari_fetal_iqa.model_library.automatic import sweeps_of
 from napari_fetal_iqa.model_library.hold_out import NOT_JUDGED, HoldOut, hold_out, is_worse
 from napari_fetal_iqa.model_library.in_use import reference_in_use
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
@@ -53,7 +54,9 @@ def test_at_first_there_are_the_shipped_models_and_they_are_in_use(library):
         assert entry.damaged is None
         assert entry.id == f"{entry.card.task}-{entry.hash[:4]}"
         assert entry.card.task == BUILT_IN[entry.reference].task
-        assert entry.in_use is entry.card.demo is entry.reference.startswith("demo-")
+        assert entry.suits == sweeps_of(entry.reference, entry.card.task)
+        assert entry.in_use is bool(entry.suits)
+        assert entry.card.demo is entry.reference.startswith("demo-")
 
 
 def test_what_the_trainer_wrote_is_listed(library, kept):

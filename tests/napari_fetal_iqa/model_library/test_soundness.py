@@ -6,7 +6,7 @@ from fetal_iqa_models import ModelError
 from napari_fetal_iqa.model_library.library import ModelLibrary
 from napari_fetal_iqa.model_library.soundness import check_usable
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.storage.settings import load_settings
+from napari_fetal_iqa.storage.settings import AUTOMATIC, load_settings
 
 from ..made_models import make_model
 
@@ -28,7 +28,7 @@ def test_a_model_that_cannot_be_used_is_not_taken_into_use(what):
     with pytest.raises(ModelError, match=reason) as refused:
         library.use(library.find(str(folder)))
     assert "\n" not in str(refused.value)
-    assert load_settings().cls_model == "demo-cls"
+    assert load_settings().cls_model == AUTOMATIC
 
 
 @pytest.mark.parametrize("content", [b"", b"short", b"\xff" * 100])
@@ -53,5 +53,5 @@ def test_going_back_passes_over_what_cannot_be_used_any_more():
     library.use(library.find("one"))
     library.use(library.find("two"))
     (first / "head.safetensors").write_bytes(b"short")
-    assert library.rollback("cls").reference == "demo-cls"
+    assert library.rollback("cls").reference == AUTOMATIC
     assert second.is_dir()
