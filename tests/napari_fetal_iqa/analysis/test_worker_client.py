@@ -93,6 +93,16 @@ def test_a_batch_says_whether_frames_go_by(remote, sweep, tiny_models, monkeypat
     assert [batch.half_the_cores for batch in asked] == [False, True]
 
 
+def test_a_batch_is_never_answered_by_the_models_of_another_sweep(remote, sweep, tiny_models):
+    both = remote.models(str(tiny_models["cls"]), str(tiny_models["seg"]), "cpu")
+    batches = both.run(sweep, FrameQueue(len(sweep)))
+    assert next(batches).area_fraction is not None
+    only = remote.models(str(tiny_models["cls"]), "", "cpu")  # for a sweep read ahead
+    assert both.setup.seg_model is not None is not only.setup.cls_model
+    assert next(batches).area_fraction is not None
+    assert next(only.run(sweep, FrameQueue(len(sweep)))).area_fraction is None
+
+
 def test_models_are_loaded_once(remote, tiny_models):
     first = load(remote, tiny_models)
     assert load(remote, tiny_models) is first
