@@ -19,7 +19,7 @@ FRAMES = np.full((3, 20, 30), 9, np.uint8)
 def test_a_phantom_that_was_written_is_one_when_it_is_read(tmp_path):
     case = make_phantom(PhantomSettings.small(), seed=1)
     assert case.sweep.simulated
-    written = write_case(tmp_path, "a", case.sweep, case.masks, [])
+    written = write_case(tmp_path, "a", case.sweep, case.masks, [], subject_id="a")
     read = read_sweep(written.image_path)
     assert read.simulated
     assert read.with_bounds(5).simulated
