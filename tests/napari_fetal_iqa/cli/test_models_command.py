@@ -45,7 +45,8 @@ def test_the_list_says_what_is_here_and_in_use(run, make_model):
     assert run("models", "use", "outline")[0] == 0
     code, out, err = run("models", "list")
     assert (code, err) == (0, "")
-    header, demo_cls, demo_seg, *others, mine, outlines, to_be_made = out.splitlines()
+    header, demo_cls, demo_seg, *others, mine, outlines, automatic, to_be_made = out.splitlines()
+    assert automatic == f"in use for cls: {automatic_words('cls')}"
     assert to_be_made.startswith("   zero-shot")
     assert len(others) == len(BUILT_IN) - 2
     assert header.split() == ["id", "name", "parent", "hold-out"]
@@ -62,7 +63,7 @@ def test_a_damaged_folder_is_one_line_of_the_list(run, make_model):
     (folder / "model.json").write_text("{")
     code, out, _ = run("models", "list")
     assert code == 0
-    assert out.count("\n") == len(BUILT_IN) + 3
+    assert out.count("\n") == len(BUILT_IN) + 5  # two say what is in use
     assert "broken    damaged: " in out
     code, out, err = run("models", "show", "broken")
     assert (code, out) == (1, "")
