@@ -31,6 +31,7 @@ from fetal_iqa_models.cards import (
 from fetal_iqa_models.checkpoints import load_pretrained
 from fetal_iqa_models.encoders import blank_encoder
 from fetal_iqa_models.errors import ModelError, shown
+from fetal_iqa_models.half_precision import halved
 from fetal_iqa_models.lora import (
     adapter_state,
     add_lora,
@@ -77,7 +78,8 @@ def save_model(
     card : ModelCard
         Must be of this network; with ``encoder_weights="own"`` the encoder is stored too.
     half_precision : bool
-        Store encoder, head and adapter as float16, half the size; they are loaded as float32.
+        Store encoder, head and adapter as float16, half the size, but for what is too large for
+        it; they are loaded as float32.
 
     Returns
     -------
@@ -173,12 +175,15 @@ def _write(folder: Path, model: FrameNetwork, card: ModelCard, half_precision: b
         peft_config(card.lora).save_pretrained(str(folder))
         tensors[ADAPTER_FILE] = adapter_state(trunk)
     for name, state in tensors.items():
-        dtype = torch.float16 if half_precision else torch.float32
         stored = {
-            key: (value.to(dtype) if value.is_floating_point() else value).cpu().contiguous()
+            key: (halved(value) if half_precision else _whole(value)).cpu().contiguous()
             for key, value in state.items()
         }
         save_file(stored, folder / name, metadata={"format": "pt"})
+
+
+def _whole(value: Tensor) -> Tensor:
+    return value.to(torch.float32) if value.is_floating_point() else value
 
 
 def _write_card(folder: Path, card: ModelCard) -> None:

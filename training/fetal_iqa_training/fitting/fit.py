@@ -25,6 +25,7 @@ from fetal_iqa_models import (
     weights_record,
 )
 from fetal_iqa_models.cards import Taught
+from fetal_iqa_models.half_precision import round_to_half
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.datasets import origin
@@ -162,7 +163,7 @@ def fit(
         shutil.rmtree(own, ignore_errors=True)
         return None
     if half_precision:
-        network.half().float()
+        round_to_half(network)
     training: dict[str, JsonValue] = {
         "settings": settings.model_dump(mode="json"),
         "frames": len(frames),
