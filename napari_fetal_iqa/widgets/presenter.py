@@ -160,10 +160,11 @@ class SweepPresenter(QObject):
         elif self._settings.analyse_on_open:
             self.analyse()
 
-    def close(self, cancel: bool = True) -> None:
+    def close(self, cancel: bool = True) -> str:
         """Stop the analysis, tell the session of the last stroke, and let the viewer go.
 
         Where another presenter of the sweep follows, which shows its results, it may go on.
+        Return one line on what was begun and is dropped; empty for nothing.
         """
         if cancel:
             self._runner.cancel()
@@ -176,8 +177,10 @@ class SweepPresenter(QObject):
         self.idle_queue.clear()
         self._page.set_reviewed(False)
         self._page.stale.check(None)
+        dropped = self.view.leave_frame(None)
         self.view.leave()
         self.deleteLater()
+        return dropped
 
     # From the session to pixels --------------------------------------------------------------
 
@@ -246,7 +249,8 @@ class SweepPresenter(QObject):
     def _frame_changed(self, event: Event | None = None) -> None:
         frame = self.view.navigator.frame
         self.view.selection.leave(frame)
-        self.view.beside.frame_left()
+        if dropped := self.view.leave_frame(frame):
+            self._say(dropped)
         self._runner.look_at(frame)
         self._show_frame()
         if self.view.ellipse.active:

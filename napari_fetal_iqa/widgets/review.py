@@ -403,12 +403,12 @@ class ReviewWidget(QWidget):
         sweep = sweep_of(layer)
         if sweep is None or not isinstance(layer, Image):
             return
-        self._close_sweep()
+        dropped = self._close_sweep()
         self.layer, self._last = layer, None
         layer.visible = True  # a sweep that was opened after it hid it
         self.page.set_reviewed(False)
         self.page.show_sweep(sweep)
-        self.page.analysis.show_error("")
+        self.page.analysis.show_error(dropped)
         self.page.analysis.begin("Reading the sweep…", is_simulated(sweep), "Close the phantom")
         self.simulation.follow(sweep, layer)
         self._show_page(self.page)
@@ -573,13 +573,13 @@ class ReviewWidget(QWidget):
         if self.presenter is not None:
             self.presenter.view.name_layers()
 
-    def _close_sweep(self, cancel: bool = True) -> None:
+    def _close_sweep(self, cancel: bool = True) -> str:
+        """Close its presenter; return one line on what was begun and is dropped."""
         presenter, self.presenter, self.layer = self.presenter, None, None
         self._stopped = None
         self._handlers = self._own_handlers
         self.candidates.leave()
-        if presenter is not None:
-            presenter.close(cancel)
+        return "" if presenter is None else presenter.close(cancel)
 
     # The rest ------------------------------------------------------------------------------
 

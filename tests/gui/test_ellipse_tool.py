@@ -15,13 +15,14 @@ class Press:
         self.position = (0.0, row * layer.scale[1], column * layer.scale[2])
 
 
-def drag(widget, begin, end):
+def drag(widget, begin, end, meanwhile=lambda: None):
     """Press, move and let go; begin and end are rows and columns in pixels."""
     tool, layer = widget.presenter.view.ellipse, widget.layer
     press = Press("mouse_press", *begin, layer)
     following = tool._pressed(widget.viewer, press)
     try:
         next(following)
+        meanwhile()
         for share in (0.5, 1.0):
             at = np.add(begin, share * np.subtract(end, begin))
             press.__init__("mouse_move", *at, layer)
@@ -134,3 +135,16 @@ def test_an_outline_is_copied_from_the_frame_before_and_interpolated(review, pre
     review.presenter.actions.go(27)
     press(review, Qt.Key.Key_C)
     assert np.array_equal(session.mask(27), session.mask(26))
+
+
+def test_a_drag_goes_to_no_other_frame(drawing):
+    drag(drawing, (80, 60), (80, 120), meanwhile=lambda: drawing.presenter.actions.go(21))
+    assert not drawing.presenter.view.ellipse.in_hand
+    assert "unfinished ellipse was dropped" in drawing.page.analysis.error.text()
+    drag(drawing, (80, 60), (80, 120))
+    drag(drawing, (60, 90), (100, 90))
+    assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)
+    drag(drawing, (80, 120), (80, 130), meanwhile=lambda: drawing.presenter.actions.go(22))
+    assert drawing.presenter.session.mask_source(22) is Source.NOBODY
+    drawing.presenter.actions.go(21)
+    assert outline(drawing)[0] == pytest.approx((80, 90), abs=0.5)

@@ -3,6 +3,7 @@
 import sqlite3
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from napari_fetal_iqa.corrections import CorrectionStore
@@ -21,13 +22,14 @@ class Press:
         self.position = (0.0, row * layer.scale[1], column * layer.scale[2])
 
 
-def drag(widget, begin, end):
+def drag(widget, begin, end, meanwhile=lambda: None):
     """Press, move and let go; begin and end are rows and columns in pixels."""
     tool, layer = widget.presenter.view.beside.caliper_tool, widget.layer
     press = Press("mouse_press", *begin, layer)
     following = tool._pressed(widget.viewer, press)
     try:
         next(following)
+        meanwhile()
         for share in (0.5, 1.0):
             at = np.add(begin, share * np.subtract(end, begin))
             press.__init__("mouse_move", *at, layer)
@@ -178,3 +180,22 @@ def test_a_caliper_waits_where_the_store_is_locked(review, store, phantom, qtbot
     qtbot.waitUntil(lambda: review.page.saved.text().endswith("saved"), timeout=20 * SECONDS)
     with CorrectionStore(store.path, "ro") as on_disk:
         assert len(on_disk.calipers(phantom.sweep.identity, "AK")) == 1
+
+
+@pytest.mark.parametrize("begin", [(40, 90), (70, 90)], ids=["an end", "a new one"])
+def test_a_drag_goes_to_no_other_frame(review, press, store, phantom, begin):
+    actions, tool = review.presenter.actions, review.presenter.view.beside.caliper_tool
+    actions.go(20)
+    press(review, Qt.Key.Key_M)
+    drag(review, (40, 40), (40, 90))
+    before = store.calipers(phantom.sweep.identity, "AK")
+    shown = lines(review)
+    drag(review, begin, (100, 100), meanwhile=lambda: press(review, Qt.Key.Key_Right))
+    assert review.presenter.view.navigator.frame == 21
+    assert lines(review) == shown
+    assert store.calipers(phantom.sweep.identity, "AK") == before
+    assert not tool.in_hand
+    assert "unfinished caliper was dropped" in review.page.analysis.error.text()
+    drag(review, (50, 40), (50, 70))  # the next one is drawn as ever
+    assert len(lines(review)) == 2
+    assert "dropped" not in review.page.analysis.error.text()

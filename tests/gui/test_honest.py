@@ -6,6 +6,7 @@ from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 
 from napari_fetal_iqa.corrections import Label
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.viewer.compat import main_window
 
@@ -165,3 +166,45 @@ def test_a_polygon_is_the_outline_or_is_added_or_taken_away(outlined, press, qtb
     found = review.presenter.session.mask(frame)
     assert (found != expected).mean() < 0.01  # its edge may be counted in or out
     assert review.presenter.view.overlay.layer._overlays["polygon"].points == []
+
+
+def begin_polygon(review, frame):
+    """Click three corners; the last point is where the pointer is."""
+    corners = [[frame, 30.0, 40.0], [frame, 30.0, 90.0], [frame, 70.0, 90.0], [frame, 70.0, 91.0]]
+    polygon = review.presenter.view.overlay.layer._overlays["polygon"]
+    polygon.points = corners
+    return polygon
+
+
+@pytest.mark.parametrize("let_go", [False, True], ids=["with the tool", "after Escape"])
+def test_an_unfinished_polygon_goes_to_no_other_frame(review, store, press, let_go):
+    said = review.page.analysis.error
+    review.presenter.actions.go(20)
+    press(review, Key.Key_G)
+    polygon = begin_polygon(review, 20)
+    if let_go:
+        press(review, Key.Key_Escape)
+    press(review, Key.Key_Right)
+    assert review.presenter.view.navigator.frame == 21
+    assert polygon.points == []
+    assert "unfinished polygon was dropped" in said.text()
+    if let_go:
+        press(review, Key.Key_G)
+    review.presenter.actions.close_polygon()
+    assert store.events() == []
+    begin_polygon(review, 21)  # the next one is stored where it is seen
+    review.presenter.actions.close_polygon()
+    assert [event.frame for event in store.events()] == [21]
+    assert "dropped" not in said.text()
+
+
+def test_an_unfinished_polygon_goes_to_no_other_sweep(review, show, store, press, qtbot):
+    first = review.presenter
+    press(review, Key.Key_G)
+    begin_polygon(review, first.view.navigator.frame)
+    show(review, make_phantom(PhantomSettings.small(), seed=4).sweep)
+    qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
+    assert "unfinished polygon was dropped" in review.page.analysis.error.text()
+    press(review, Key.Key_G)
+    review.presenter.actions.close_polygon()
+    assert store.events() == []

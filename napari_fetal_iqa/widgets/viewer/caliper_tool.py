@@ -116,10 +116,12 @@ class CaliperTool:
     def _move(self, placed: PlacedCaliper, end: int, event: Any) -> Iterator[None]:
         moved = placed.caliper
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and self._dragging:
             moved = self._with_end(placed.caliper, end, self._place(event)) or moved
             self._draw(moved, placed.mark)
             yield
+        if not self._dragging:
+            return  # another frame came meanwhile
         self._dragging = False
         if moved != placed.caliper:
             self.placed.emit(moved, placed.mark)
@@ -141,9 +143,11 @@ class CaliperTool:
         self._clicked.append(here)
         self._draw(self._new(self._clicked))
         yield
-        while event.type == "mouse_move":
+        while event.type == "mouse_move" and self._dragging:
             self._draw(self._new([*self._clicked, self._place(event)]))
             yield
+        if not self._dragging:
+            return  # another frame came meanwhile
         there = self._place(event)
         if np.hypot(*((there - here) * self._image.scale[-2:])) > self._reach():
             self._clicked.append(there)

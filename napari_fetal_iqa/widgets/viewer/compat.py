@@ -72,6 +72,18 @@ def close_polygon(layer: Labels) -> bool:
     return True
 
 
+def begun_polygon(layer: Labels) -> int | None:
+    """Return the frame whose polygon is being drawn on a labels layer (napari 0.9.2)."""
+    polygon: Any = layer._overlays["polygon"]
+    return round(polygon.points[0][0]) if polygon.points else None
+
+
+def drop_polygon(layer: Labels) -> None:
+    """Forget the polygon that is being drawn on a labels layer (napari 0.9.2)."""
+    polygon: Any = layer._overlays["polygon"]
+    polygon.points = []
+
+
 def replace_open(
     viewer: Viewer, around: Callable[[Callable[..., Any]], Callable[..., Any]]
 ) -> Callable[[], None]:

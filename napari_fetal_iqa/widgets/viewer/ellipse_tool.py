@@ -95,10 +95,13 @@ class EllipseTool:
             if self._ellipse != before:
                 self.drawn.emit(self._ellipse)
             return
+        begun = self._clicked
         self._click(here)
         yield
         while event.type == "mouse_move":
             yield
+        if self._clicked is not begun:
+            return  # another frame came meanwhile, or the ellipse is there
         if np.hypot(*(self._place(event) - here)) > self._reach():
             self._click(self._place(event))
 

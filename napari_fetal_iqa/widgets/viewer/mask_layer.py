@@ -15,7 +15,12 @@ from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.review.session import Source
-from napari_fetal_iqa.widgets.viewer.compat import close_polygon, see_through_polygon
+from napari_fetal_iqa.widgets.viewer.compat import (
+    begun_polygon,
+    close_polygon,
+    drop_polygon,
+    see_through_polygon,
+)
 from napari_fetal_iqa.widgets.viewer.pixel_size import whole_pixels
 
 MASK_NAME = "Abdomen"
@@ -126,6 +131,14 @@ class MaskOverlay:
     def close_polygon(self) -> bool:
         """Close the polygon that is being drawn; return whether one was."""
         return close_polygon(self.layer)
+
+    def leave_frame(self, for_frame: int | None) -> bool:
+        """Drop the polygon that is being drawn unless on this frame; return whether one was."""
+        begun = begun_polygon(self.layer)
+        if begun is None or begun == for_frame:
+            return False
+        drop_polygon(self.layer)
+        return True
 
     def _watch_drag(self, layer: Labels, event: Any) -> Iterator[None]:
         """Note from when to when a stroke is under way."""

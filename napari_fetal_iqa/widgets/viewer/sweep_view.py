@@ -262,6 +262,29 @@ class SweepView:
         self.overlay.layer.mode = mode
         self._report_tool()
 
+    def leave_frame(self, for_frame: int | None) -> str:
+        """Drop what was begun on a frame that is gone, and draw nothing while frames go by.
+
+        Parameters
+        ----------
+        for_frame : int or None
+            The frame that has come; None where the sweep itself is left.
+
+        Returns
+        -------
+        str
+            One line on what was dropped; empty where nothing was.
+        """
+        unfinished = {
+            "polygon": self.overlay.leave_frame(for_frame),
+            "ellipse": self.ellipse.in_hand and for_frame != self._measured_frame,
+            "caliper": self.beside.caliper_tool.in_hand,
+        }
+        self.beside.frame_left()
+        why = "the sweep" if for_frame is None else "the frame"
+        dropped = (name for name, is_unfinished in unfinished.items() if is_unfinished)
+        return next((f"The unfinished {name} was dropped: {why} changed" for name in dropped), "")
+
     def leave(self) -> None:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
