@@ -31,6 +31,13 @@ class BuiltInModel:
     notice: str = ""
 
 
+_STANDARD_PLANES = (
+    "standard planes of hospital scanners, not validated on blind sweeps; not for clinical use"
+)
+_STARTER = (
+    "Starter models: trained on standard planes of hospital scanners, not validated on blind "
+    "sweeps. Not for clinical use."
+)
 _PHANTOMS = "simulated sweeps (phantoms), to try the program; not for clinical use"
 
 BUILT_IN = {
@@ -38,6 +45,20 @@ BUILT_IN = {
     for row in (
         BuiltInModel("demo-cls", "cls", _PACKAGE / "demo" / "cls", _PHANTOMS),
         BuiltInModel("demo-seg", "seg", _PACKAGE / "demo" / "seg", _PHANTOMS),
+        BuiltInModel(
+            "starter-cls",
+            "cls",
+            _PACKAGE / "shipped" / "starter-cls",
+            f"abdominal planes that can be measured, among {_STANDARD_PLANES}",
+            _STARTER,
+        ),
+        BuiltInModel(
+            "starter-seg",
+            "seg",
+            _PACKAGE / "shipped" / "starter-seg",
+            f"the abdomen's outline in {_STANDARD_PLANES}",
+            _STARTER,
+        ),
         BuiltInModel(
             "sononet-cls",
             "cls",

@@ -10,7 +10,7 @@ Kind = Literal["real", "phantom"]
 Reference = TypeVar("Reference", str, str | Path | None)
 
 SUITED: dict[Kind, dict[Task, str]] = {
-    "real": {"cls": "sononet-cls", "seg": "demo-seg"},
+    "real": {"cls": "starter-cls", "seg": "starter-seg"},
     "phantom": {"cls": "demo-cls", "seg": "demo-seg"},
 }
 """By kind of sweep and task, a name of :data:`~fetal_iqa_models.built_in.BUILT_IN`."""

@@ -15,6 +15,7 @@ from fetal_iqa_models import (
     load_encoder,
     load_model,
     model_hash,
+    save_with_card,
 )
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.errors import TrainingError
@@ -346,6 +347,15 @@ def test_a_fit_may_go_on_from_a_model_of_the_same_task(data, tmp_path, fitted):
         fitted[1].metrics["test"]["dice"], abs=0.02
     )
     assert card.training["started_from"] == fitted[1].training
+
+
+def test_a_child_has_the_licence_of_its_parent(data, tmp_path, fitted):
+    parent = load_model(fitted[0])
+    save_with_card(
+        fitted[0], tmp_path / "parent", parent.card.model_copy(update={"licence": "Apache-2.0"})
+    )
+    card = fit(data, tmp_path / "seg", tiny_settings("seg", **FEW), start_from=tmp_path / "parent")
+    assert card.licence == "Apache-2.0"
 
 
 @pytest.mark.parametrize("strategy", ["lora", "full"])

@@ -359,6 +359,12 @@ def _taught(
     )
 
 
+def _licence(of_weights: str | None, parent: Network | None) -> str:
+    """Return the licence of what a model was made of, or ours where it was made of nothing."""
+    inherited = None if parent is None or parent.card is None else parent.card.licence
+    return of_weights or inherited or OWN_LICENCE
+
+
 def _card(
     network: Network,
     weights: Path | None,
@@ -378,7 +384,7 @@ def _card(
         else weights_record(weights, paths.weights()),
         image_size=spec.image_size,
         temperature=temperature,
-        licence=OWN_LICENCE if weights is None else spec.licence,
+        licence=_licence(spec.licence if weights is not None else None, parent),
         parent=None if parent is None else parent.hash,
         training_data=data_hash,
         training=training,
