@@ -68,7 +68,7 @@ def test_a_dry_run_reports_what_there_is_too_little_of(tmp_path, command):
     )  # fmt: skip
     assert code == 1
     assert "0 frames with and 1 frame without an abdomen" in err
-    assert "1 frames of 1 sweeps, 0 with an abdomen, by AK; held out: 0 frames" in err
+    assert "1 frame of 1 sweep, 0 with an abdomen, by AK; held out: 0 frames" in err
 
 
 def test_a_dry_run_fails_where_the_training_would(bases, corrected, tmp_path, command):

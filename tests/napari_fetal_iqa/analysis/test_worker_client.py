@@ -94,6 +94,7 @@ def test_a_batch_says_whether_frames_go_by(remote, sweep, tiny_models, monkeypat
 
 
 def test_a_batch_is_never_answered_by_the_models_of_another_sweep(remote, sweep, tiny_models):
+    remote.forget()  # the first batch is small again
     both = remote.models(str(tiny_models["cls"]), str(tiny_models["seg"]), "cpu")
     batches = both.run(sweep, FrameQueue(len(sweep)))
     assert next(batches).area_fraction is not None
