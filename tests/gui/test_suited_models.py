@@ -1,5 +1,6 @@
 """Each sweep has the models that suit it, where nobody chose one; the window says which."""
 
+import html
 import sys
 from dataclasses import replace
 
@@ -39,7 +40,7 @@ def test_the_window_says_which_models_speak_and_what_they_are_good_for(
         names = [SUITED[kind][task] for task in TASKS]
         assert panel.models.text().startswith(", ".join(names))
         for name in names:
-            assert BUILT_IN[name].good_for in panel.models.toolTip()
+            assert BUILT_IN[name].good_for in html.unescape(panel.models.toolTip())
             if said := BUILT_IN[name].notice:
                 assert said.split(".")[0] in panel.notice.text()
         assert "clinical use" in panel.notice.text()
