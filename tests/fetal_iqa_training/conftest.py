@@ -1,5 +1,6 @@
 """A data set that a tiny network learns in seconds, bright discs on dark noise; the command."""
 
+import shutil
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -13,7 +14,7 @@ from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.acouslic import write_case
+from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE, write_case
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.paths import remember_location
@@ -62,6 +63,19 @@ def data(tmp_path_factory: pytest.TempPathFactory) -> Path:
         sweep = SweepVolume(frames, (1.0, 1.0), name=f"case{number}")
         ac_mm = [100.0] * 5 + [None]
         write_case(folder, f"case{number}", sweep, masks, ac_mm, f"subject{number}")
+    return folder
+
+
+@pytest.fixture
+def renamed(data: Path, tmp_path: Path) -> Path:
+    """The same data, its cases and subjects under other names."""
+    folder = tmp_path / "renamed"
+    shutil.copytree(data, folder)
+    for part in (IMAGES, MASKS):
+        for path in (folder / part).iterdir():
+            path.rename(path.with_name(f"other-{path.name}"))
+    text = (folder / TABLE).read_text().replace("case", "other-case").replace("subject", "person")
+    (folder / TABLE).write_text(text.replace("person_id", "subject_id"))
     return folder
 
 

@@ -7,12 +7,13 @@ from dataclasses import replace
 import pytest
 
 from fetal_iqa_models import load_card, load_model, save_with_card
+from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.labelled_frames import acouslic_cases, frames_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.evaluate import evaluate
 from fetal_iqa_training.evaluation.known_frames import Watched
 from fetal_iqa_training.fitting.fit import fit
-from napari_fetal_iqa.io.acouslic import IMAGES, MASKS, TABLE
+from napari_fetal_iqa.io.acouslic import IMAGES, MASKS
 
 from ..conftest import tiny_settings
 
@@ -21,19 +22,6 @@ from ..conftest import tiny_settings
 def fitted(data, tmp_path_factory):
     folder = tmp_path_factory.mktemp("models") / "seg"
     fit(data, folder, tiny_settings("seg", test_share=0.3))
-    return folder
-
-
-@pytest.fixture
-def renamed(data, tmp_path):
-    """The same data, its cases and subjects under other names."""
-    folder = tmp_path / "renamed"
-    shutil.copytree(data, folder)
-    for part in (IMAGES, MASKS):
-        for path in (folder / part).iterdir():
-            path.rename(path.with_name(f"other-{path.name}"))
-    text = (folder / TABLE).read_text().replace("case", "other-case").replace("subject", "person")
-    (folder / TABLE).write_text(text.replace("person_id", "subject_id"))
     return folder
 
 
@@ -102,6 +90,11 @@ def test_a_subject_that_taught_by_one_case_is_known_in_the_other(fitted, data):
     list(watched.passing([*sources, replace(new[0], subject=sources[0].subject)]))
     judged = watched.judged_on("both")
     assert judged.learnt == judged.frames == 36
+    # as in another folder, without the case that taught
+    alone = Watched(taught.having(things_of_case(one, sources[0].subject)))
+    elsewhere = replace(new[0], subject=sources[0].subject, case="second-visit")
+    list(alone.passing([elsewhere]))
+    assert alone.judged_on("the other").learnt == len(elsewhere.positive)
 
 
 def test_an_older_card_says_that_nothing_is_known(fitted, data, tmp_path):

@@ -24,10 +24,13 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
 from fetal_iqa_training.fitting.finetune import _kinds, finetune
 from fetal_iqa_training.fitting.finetune_context import EarlierData
+from fetal_iqa_training.fitting.rehearsed import rehearsed_things
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
+from napari_fetal_iqa.io.acouslic import write_case
+from napari_fetal_iqa.sweep import SweepVolume
 
 from ..conftest import correct, disc_volume
 
@@ -323,11 +326,27 @@ def test_patience_keeps_the_best_round_and_ends_early(bases, tmp_path):
     assert all(torch.equal(child[name], expected[name]) for name in expected)
 
 
+def test_what_is_rehearsed_never_judges_by_whatever_name(bases, corrected, data, renamed, tmp_path):
+    store, _, _ = corrected
+    for reference in (data, renamed):
+        earlier = EarlierData(reference=reference, rehearsal=data)
+        with pytest.raises(TrainingError, match="10 of its 10 cases would be rehearsed, too"):
+            finetune([store], bases / "seg", tmp_path / "child", quick("seg"), earlier_data=earlier)
+    things = rehearsed_things(EarlierData(rehearsal=data), EarlierData(rehearsal=data))
+    assert {kind for kind, _ in things} == {"case", "subject", "frames"}
+
+
 def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(
     bases, corrected, data, tmp_path
 ):
     store, _, _ = corrected
-    earlier = EarlierData(reference=data, rehearsal=data)
+    reference = tmp_path / "reference"
+    for number in range(10, 20):
+        frames, masks = disc_volume(number)
+        sweep = SweepVolume(frames, (1.0, 1.0), name=f"case{number}")
+        ac_mm = [100.0] * 5 + [None]
+        write_case(reference, f"other{number}", sweep, masks, ac_mm, f"person{number}")
+    earlier = EarlierData(reference=reference, rehearsal=data)
     settings = quick("seg", rehearsal=2, rehearse_alike=True)
     card = finetune([store], bases / "seg", tmp_path / "child", settings, earlier_data=earlier)
     assert card.training["rehearsed"] == 2 * 10 * 5 * 6  # as they are, and as the corrected ones

@@ -71,7 +71,7 @@ class CorrectionSet:
         needed = f"{LEAST_OF_EACH} corrected frames with an abdomen" + (
             " and as many without" if self.task == "cls" else ""
         )
-        seen = ", and none that the base or its ancestors learnt from"
+        seen = ", and none that the base or its ancestors learnt from, or that is rehearsed"
         return (
             f"no hold-out: {kept}; it judges once it has {needed}"
             f"{seen if self.split.taught_before else ''}"

@@ -17,6 +17,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_models.cards import CARD_FILE
 from fetal_iqa_models.taught import Thing
+from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.frame_set import DataHash, FrameSet
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
@@ -178,7 +179,9 @@ def calibrate(
     passing = _passing(watched.passing(frames_of(cases)), seen, contents)
     judged = judge(network, passing, device=device, report=report)
     judged_on = watched.judged_on(what)
-    chose: list[Thing] = [("case", case.name) for case in cases]
+    chose: list[Thing] = [
+        thing for case in cases for thing in things_of_case(case.name, case.subject_id)
+    ]
     chose += [("frames", content) for content in contents]
     calibrated_on: dict[str, JsonValue] = {
         "data": origin(data),

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.taught import Thing
+from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
 from fetal_iqa_training.data.split import cases_of_part, listed_cases
@@ -148,7 +149,7 @@ class Watched:
     """Counts, while frames pass to be judged, those that a model has seen before.
 
     A case is known by its name or by its frames, so that a copy under another name is, too; with
-    it are all cases of its subject.
+    it are all cases of its subject, also where the subject taught by other cases on this machine.
 
     Parameters
     ----------
@@ -173,7 +174,7 @@ class Watched:
             self._whose[source.case] = whose
             things: list[Thing] = [("frames", source.content)]
             if source.case:
-                things.append(("case", source.case))
+                things += things_of_case(source.case, source.subject)
             for taught in (self.taught, *self.others):
                 if taught is not None and taught.learnt_from(things):
                     self._learnt.add(whose)

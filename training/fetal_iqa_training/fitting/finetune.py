@@ -22,7 +22,6 @@ from fetal_iqa_models import (
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
-from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.comparison import (
@@ -41,6 +40,7 @@ from fetal_iqa_training.fitting.frozen_encoder import encoder_is_trained
 from fetal_iqa_training.fitting.kept_back import kept_back
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.processes import rank
+from fetal_iqa_training.fitting.rehearsed import rehearsed_things
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
@@ -141,9 +141,11 @@ def finetune(
     corrections.check()
     finder = SweepFinder(sweep_folders)
     context = FinetuneContext(network, corrections, finder, settings, report)
-    context, taught = context.told_apart()
+    context.check_sweeps()
+    given = earlier_data or EarlierData()
+    folders = with_phantoms(network, settings, given, report)
+    context, taught = context.told_apart(rehearsed_things(folders, given))
     corrections = context.corrections
-    folders = with_phantoms(network, settings, earlier_data or EarlierData(), report)
     first = rank() == 0
     # now, because the training changes the network in place
     parent = context.judged(folders.reference) if first else {}
@@ -167,9 +169,6 @@ def finetune(
         "set_aside": len(corrections.split.set_aside),
         "unknown_subjects": corrections.unknown_subjects,
     }
-    if folders.rehearsal is not None and len(frames) > n_corrected:
-        cases = list_annotated(folders.rehearsal)
-        taught = taught.having(("case", case.name) for case in cases)
     data_hash = frames.data_hash
     del frames  # its files are open, and go with the work folder
     metrics = _compared(parent, context.judged(folders.reference), corrections)

@@ -1,6 +1,6 @@
 """What a model is fine-tuned on and judged by: corrections, and data known before."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,6 +8,7 @@ import numpy as np
 
 from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
+from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.correction_set import CorrectionSet
 from fetal_iqa_training.data.corrections import CorrectedSweep, contents_of, corrected_frames
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set
@@ -104,28 +105,39 @@ class FinetuneContext:
         )
         return frame_set, whose
 
-    def told_apart(self) -> tuple["FinetuneContext", Taught]:
-        """Open every sweep, leave out what taught the base, and say what teaches the child.
-
-        Returns
-        -------
-        context : FinetuneContext
-            As this, of the hold-out only what neither the base nor an ancestor learnt from.
-        taught : Taught
-            For the child's card, without its rehearsal.
+    def check_sweeps(self) -> None:
+        """Look for the volume of every sweep.
 
         Raises
         ------
         SweepError
             Names all sweeps that are not found.
         """
+        split = self.corrections.split
+        self.finder.check([sweep.record for sweep in (*split.training, *split.hold_out)])
+
+    def told_apart(self, rehearsed: Collection[Thing] = ()) -> tuple["FinetuneContext", Taught]:
+        """Open every sweep, leave out what taught the base, and say what teaches the child.
+
+        Parameters
+        ----------
+        rehearsed : collection of Thing
+            What teaches the child beside the corrections, and so does not judge it either.
+
+        Returns
+        -------
+        context : FinetuneContext
+            As this, of the hold-out only what neither the base nor an ancestor learnt from, and
+            the child does not either.
+        taught : Taught
+            For the child's card.
+        """
         card = self.network.card
         assert card is not None
         assert self.network.hash is not None
-        taught = card.lineage(self.network.hash)
+        taught = card.lineage(self.network.hash).having(rehearsed)
         split = self.corrections.split
         sides = (*split.training, *split.hold_out, *split.set_aside)
-        self.finder.check([sweep.record for sweep in (*split.training, *split.hold_out)])
         contents = {
             sweep.record.identity: set(contents_of(sweep, self.finder.find(sweep.record)))
             for sweep in (*split.training, *split.hold_out)

@@ -28,6 +28,7 @@ from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.half_precision import round_to_half
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.taught import Thing
+from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.fixed_copies import CopiesDataset
@@ -342,14 +343,15 @@ def _train(
 def _taught(
     cases: CaseSplit, frames: FrameSet, validation: FrameSet, parent: Network | None
 ) -> Taught:
-    """Record who is on which side: cases by name, and their frames by content."""
+    """Record who is on which side: cases by name and subject, and their frames by content."""
     if parent is not None and parent.card is not None and parent.hash is not None:
         before = parent.card.lineage(parent.hash)
     else:
         before = Taught.salted(frames.data_hash)
 
     def things(of: Sequence[AnnotatedCase], contents: Sequence[str] = ()) -> Iterator[Thing]:
-        yield from (("case", case.name) for case in of)
+        for case in of:
+            yield from things_of_case(case.name, case.subject_id)
         yield from (("frames", content) for content in contents)
 
     return before.having(
