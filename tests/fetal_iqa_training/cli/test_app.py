@@ -72,10 +72,13 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
         store.add_sweep(sweep)
         for frame in range(3, 6):
             store.set_mask(sweep.identity, frame, masks.frames[frame] > 0, "AK")
-    code, out, err = command("finetune", "--corrections", tmp_path / "review.sqlite", "--task",
-        "seg", "--base", model, "--out", child, "--sweeps", data, "--epochs", 1, "--device", "cpu",
-        "--reference", data, "--rehearse", data,
+    common = ("finetune", "--corrections", tmp_path / "review.sqlite", "--task", "seg", "--base",
+        model, "--out", child, "--sweeps", data, "--epochs", 1, "--device", "cpu",
     )  # fmt: skip
+    code, out, err = command(*common, "--reference", data, "--rehearse", data)
+    assert code == 1
+    assert "would be rehearsed, too, and cannot judge what they teach" in err
+    code, out, err = command(*common, "--rehearse", data)
     assert code == 0, err
     card = json.loads((child / "model.json").read_text())
     assert card["training"]["command"].startswith("fetal-iqa-train finetune --corrections")
