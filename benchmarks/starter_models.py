@@ -217,9 +217,10 @@ abdomens; brains, femurs, chests, cervices and others as no abdomen | CC BY 4.0 
 | SonoNet16 (Baumgartner et al., arXiv 1612.05601) | the encoder both begin with | Apache 2.0 |
 """
 STEPS = """\
-`starter-cls` learnt in two steps: five epochs from SonoNet16's weights, whose largest variances were then
-lost in half precision, were set to those of 168 training frames, and one more epoch followed. The card's
-`started_from` has the first command. `fit --half-precision` keeps such numbers whole now.
+`starter-cls` learnt in two steps: five epochs from SonoNet16's weights, whose largest variances
+were then lost in half precision, were set to those of 168 training frames, and one more epoch
+followed. The card's `started_from` has the first command. `fit --half-precision` keeps such numbers
+whole now.
 """
 WORDS = {
     "abdomens": "abdomens",
