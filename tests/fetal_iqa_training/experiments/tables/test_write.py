@@ -18,5 +18,5 @@ def test_the_results_say_which_list_split_the_data(tmp_path, given):
         (Plan(tmp_path, tmp_path, 1, settings, **where), read_split(listed).sha256),
         (Plan(tmp_path, tmp_path, 1, settings), None),
     ):
-        write_json(tmp_path / "found.json", "table1", plan, "as shown", {})
+        write_json(tmp_path / "found.json", "table1", plan, "as shown", {}, [])
         assert json.loads((tmp_path / "found.json").read_text())["split"] == expected
