@@ -34,12 +34,13 @@ def trainer(*arguments):
 
 def learn(task, base, store, out):
     """Fine-tune, for fewer steps and with less earlier data than a person would."""
-    old = out.parent / "old"
-    if not old.exists():
-        trainer("phantoms", old, "--cases", 1, "--size", "small", "--seed", 880_000)
+    rehearsed, reference = out.parent / "rehearsed", out.parent / "reference"
+    for data, seed in ((rehearsed, 880_000), (reference, 990_000)):
+        if not data.exists():
+            trainer("phantoms", data, "--cases", 1, "--size", "small", "--seed", seed)
     trainer(
         *("finetune", "--corrections", store.path, "--task", task, "--base", base, "--out", out),
-        *("--device", "cpu", "--steps", 60, "--rehearse", old, "--reference", old),
+        *("--device", "cpu", "--steps", 60, "--rehearse", rehearsed, "--reference", reference),
     )
     return str(out)
 
