@@ -16,6 +16,11 @@ class FetalIqaError(Exception):
         self.in_window = message if in_window is None else in_window
 
 
+def words_in_window(error: BaseException) -> str:
+    """Return what an error says to who has no terminal; that of another package, what it says."""
+    return str(getattr(error, "in_window", error))
+
+
 class SweepError(FetalIqaError):
     """A sweep file cannot be read: it is missing, damaged, or not an ultrasound volume."""
 

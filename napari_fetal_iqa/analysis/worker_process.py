@@ -91,7 +91,7 @@ class _Service:
         try:
             return self._answer(request)
         except (FetalIqaError, ModelError) as error:
-            return Failure(str(error))
+            return Failure(error.in_window)  # the window alone asks
         except Exception as error:
             message = f"the analysis failed: {type(error).__name__}: {error}"
             return Failure(message, traceback.format_exc())

@@ -15,6 +15,7 @@ from napari_fetal_iqa.corrections.export_request import ExportRequest, written_l
 from napari_fetal_iqa.corrections.integrity import check_store
 from napari_fetal_iqa.corrections.integrity import repair as repair_store
 from napari_fetal_iqa.corrections.merge import merge as merge_stores
+from napari_fetal_iqa.corrections.rescued import look_for_rescued
 from napari_fetal_iqa.corrections.statistics import ReviewerCounts, overview
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import FetalIqaError, StoreError
@@ -49,6 +50,7 @@ def list_corrections(
 
     Example: napari-fetal-iqa corrections list
     """
+    _tell_rescued(store or paths.default_store())
     path = _existing(store)
     with CorrectionStore(path, "rw") as opened:
         sweeps = overview(opened)
@@ -127,6 +129,7 @@ def check(
 
     Example: napari-fetal-iqa corrections check
     """
+    _tell_rescued(store or paths.default_store())
     path = _existing(store)
     if repair is not None:
         saved = repair_store(path, repair)
@@ -250,6 +253,19 @@ def _existing(store: Path | None) -> Path:
             "the path of another store"
         )
     return path
+
+
+def _tell_rescued(store: Path) -> None:
+    """Name what earlier sessions could not write, and its way into the store."""
+    for one in look_for_rescued(store):
+        if one.problem:
+            echo(f"rescued by the window, but unreadable: {one.problem}", err=True)
+        elif one.corrections:
+            echo(
+                f"{counted(one.corrections, 'correction')} of an earlier session not in the store "
+                f"yet: napari-fetal-iqa corrections merge {one.path}",
+                err=True,
+            )
 
 
 def _check_speaks(store: CorrectionStore, reviewer: str | None) -> None:

@@ -52,7 +52,7 @@ def read_layers(path: str | list[str]) -> list[LayerData]:
     try:
         return [sweep_layer(read_sweep(one)) for one in paths]
     except SweepError as error:
-        if unopened.tell(str(error)):
+        if unopened.tell(error.in_window):
             return [NO_LAYER]
         raise
 

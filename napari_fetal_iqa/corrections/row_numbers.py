@@ -14,9 +14,14 @@ _FEWEST_LEFT = 1 << 32
 _FEWEST_BYTES = 64
 """Of a row: no more rows than this allows are looked for, whatever number the file says."""
 
+_FULL = "it has no number left for another event, as its counter stands at the end"
 NONE_LEFT = (
-    "it has no number left for another event, as its counter stands at the end; napari-fetal-iqa "
-    "corrections check --store FILE --repair OUT makes a store that can be written to"
+    f"{_FULL}; napari-fetal-iqa corrections check --store FILE --repair OUT makes a store that can "
+    "be written to"
+)
+NONE_LEFT_IN_WINDOW = (
+    f"{_FULL}; ask whoever looks after this machine to repair it. What is corrected meanwhile is "
+    "kept beside it"
 )
 
 

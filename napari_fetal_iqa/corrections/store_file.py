@@ -11,7 +11,11 @@ from typing import Self, TypeVar
 from napari_fetal_iqa.corrections import schema
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
-from napari_fetal_iqa.corrections.row_numbers import NONE_LEFT, has_no_number_left
+from napari_fetal_iqa.corrections.row_numbers import (
+    NONE_LEFT,
+    NONE_LEFT_IN_WINDOW,
+    has_no_number_left,
+)
 from napari_fetal_iqa.corrections.row_writing import (
     insert_event,
     insert_sweep,
@@ -289,7 +293,9 @@ class StoreFile:
             yield
         except DATABASE_ERRORS as error:
             if schema.is_full(error) and has_no_number_left(self._connection):
-                raise StoreUnwritableError(f"{self.path}: {NONE_LEFT}") from None
+                raise StoreUnwritableError(
+                    f"{self.path}: {NONE_LEFT}", f"{self.path}: {NONE_LEFT_IN_WINDOW}"
+                ) from None
             raise schema.explain(error, self.path) from None
 
     @contextmanager

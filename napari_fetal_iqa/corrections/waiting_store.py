@@ -204,6 +204,13 @@ class WaitingStore(SubjectStore):
             return self.waiting
         return *self.events(), *self._waiting.reviews.values(), *self.waiting_subjects
 
+    @property
+    def said_mark(self) -> tuple[int, ...]:
+        """Another one whenever more is unsaved, or other things; asks no file."""
+        waiting = self._waiting
+        kept = 0 if self.on_disk else self._connection.total_changes
+        return kept, len(waiting.events), len(waiting.reviews), len(waiting.subjects)
+
     def write_waiting(self) -> None:
         """Write what could not be written before."""
         if self._waiting:
@@ -265,7 +272,7 @@ class WaitingStore(SubjectStore):
         except StoreUnwritableError:
             raise
         except StoreError as error:  # all of it is sound, so all of it is worth keeping
-            raise StoreUnwritableError(str(error)) from None
+            raise StoreUnwritableError(str(error), error.in_window) from None
 
     def _believe(self, record: SweepRecord) -> None:
         """Know a sweep as it was opened here; what was said of another shape is none of its."""

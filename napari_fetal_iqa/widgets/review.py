@@ -24,7 +24,7 @@ from napari_fetal_iqa.analysis.result import Analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
+from napari_fetal_iqa.errors import StoreError, StoreUnwritableError, words_in_window
 from napari_fetal_iqa.finetuning.report import ComparisonReport, take_into_use
 from napari_fetal_iqa.geometry.caliper import CaliperKind
 from napari_fetal_iqa.review.session import ReviewSession
@@ -55,9 +55,11 @@ from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.models.dialog import ModelsDialog
 from napari_fetal_iqa.widgets.opening_desk import OpeningDesk
 from napari_fetal_iqa.widgets.panels.keys_page import KeysPage
+from napari_fetal_iqa.widgets.panels.rescued_notice import RescuedNotice
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
+from napari_fetal_iqa.widgets.rescued_desk import RescuedDesk
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.small_screen import ScreenFit, is_low, make_room
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
@@ -142,6 +144,7 @@ class ReviewWidget(QWidget):
         self._build()
         self._connect()
         self._follow_theme()
+        self.rescued_desk.look()
         self.finetuning.find()
         self.page.open_sections()
         for layer in list(self.viewer.layers):
@@ -178,6 +181,8 @@ class ReviewWidget(QWidget):
             self._use_model,
             self,
         )
+        self.rescued = RescuedNotice()
+        self.rescued_desk = RescuedDesk(self.rescued, lambda: self.keeper.path, self)
         self.keys_page = KeysPage()
         self._pages = QStackedWidget()
         for page in (self.welcome, self.page, self.keys_page):
@@ -188,6 +193,7 @@ class ReviewWidget(QWidget):
         self._screen_fit = ScreenFit(main_window(self.viewer))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.rescued)
         column.addWidget(self._pages)
         # so that napari leaves the whole height of the dock to the panel
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -227,6 +233,7 @@ class ReviewWidget(QWidget):
         for shown in (self.timeline_dock, self.candidates, self.worklist.dock):
             shown.visibility_changed.connect(self._screen_fit.soon)
         self.keeper.watcher.news.connect(self.worklist.changed)
+        self.rescued_desk.merged.connect(self.worklist.look_again)
         self.welcome.again_requested.connect(self._open_last)
         self.page.analysis.reopen_requested.connect(self._reopen)
         self.opener.opened.connect(self._show_sweep)
@@ -337,6 +344,7 @@ class ReviewWidget(QWidget):
         self.worklist.close()
         self._close_sweep()
         self.finetuning.close()
+        self.rescued_desk.close()
         if "models" in self.__dict__:  # it was shown
             self.models.close_for_good()
         self.page.export.close_process()
@@ -448,7 +456,7 @@ class ReviewWidget(QWidget):
     def _reading_failed(self, layer: Image, error: Exception) -> None:
         if layer is self.layer:
             self.page.analysis.end("The sweep could not be read to its end")
-            self._show_error(str(error))
+            self._show_error(words_in_window(error))
 
     def _lay_out(self, layer: Image, sweep: SweepVolume, analysis: Analysis | None = None) -> None:
         if layer is not self.layer:

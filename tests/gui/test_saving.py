@@ -213,7 +213,7 @@ def answer(widget, words):
 
 def rescued_from(widget):
     text = widget.close_guard.question.informativeText()
-    return text.removeprefix("It is kept in ").removesuffix(" in any case.")
+    return text.removeprefix("It is kept in ").split(" in any case: ")[0]
 
 
 def test_closing_napari_is_held_while_something_is_unsaved_and_it_is_rescued_in_any_case(
@@ -262,7 +262,7 @@ def test_what_is_unsaved_can_be_saved_elsewhere_on_closing(unwritable, monkeypat
     chosen = tmp_path / "mine.sqlite"
     monkeypatch.setattr(
         "napari_fetal_iqa.widgets.background.close_guard.QFileDialog.getSaveFileName",
-        lambda *_: (str(chosen), ""),
+        lambda *_, **__: (str(chosen), ""),
     )
     main_window(unwritable.viewer).close()
     answer(unwritable, "Save elsewhere…")

@@ -116,7 +116,7 @@ class AnalysisRunner(QObject):
             return
         self._finish(worker, complete=False)
         if isinstance(error, FetalIqaError):
-            self.failed.emit(str(error))
+            self.failed.emit(error.in_window)
         else:
             logger.error("analysis failed", exc_info=error)
             self.failed.emit(f"The analysis failed: {type(error).__name__}: {error}")

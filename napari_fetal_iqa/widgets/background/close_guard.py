@@ -8,10 +8,12 @@ from qtpy.QtCore import QCoreApplication, QEvent, QObject
 from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox
 
 from napari_fetal_iqa.counted import counted
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import StoreError, words_in_window
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 
 logger = logging.getLogger(__name__)
+
+_AT_NEXT_START = "the next start of the window offers to take over what is kept."
 
 
 class CloseGuard(QObject):
@@ -74,31 +76,31 @@ class CloseGuard(QObject):
             self._ask(unsaved)
         return not unsaved
 
-    def _ask(self, unsaved: int) -> None:
+    def _ask(self, unsaved: int, first: str = "") -> None:
         one = unsaved == 1
         corrections = f"{counted(unsaved, 'correction')} {'is' if one else 'are'}"
         they = "It is" if one else "They are"
         try:
             path = self._keeper.rescue()
-            kept = f"{they} kept in {path} in any case." if path else ""
+            kept = f"{they} kept in {path} in any case: {_AT_NEXT_START}" if path else ""
             kept = f"{kept} {self._keeper.beyond_rescue}".strip()
         except (StoreError, OSError) as error:
-            said = error.in_window if isinstance(error, StoreError) else str(error)
-            kept = f"{'It' if one else 'They'} could not be kept elsewhere either: {said}"
+            it = "It" if one else "They"
+            kept = f"{it} could not be kept elsewhere either: {words_in_window(error)}"
         logger.warning("closing was held: %s not saved. %s", corrections, kept)
         box = QMessageBox(self._window)
         box.setIcon(QMessageBox.Icon.Warning)
         box.setWindowTitle("Not saved")
         box.setText(f"{corrections} not saved yet: the corrections store cannot be written.")
-        box.setInformativeText(kept)
+        box.setInformativeText(f"{first}\n\n{kept}".strip())
         again = box.addButton("Try again", QMessageBox.ButtonRole.AcceptRole)
         elsewhere = box.addButton("Save elsewhere…", QMessageBox.ButtonRole.ActionRole)
         close = box.addButton("Close", QMessageBox.ButtonRole.DestructiveRole)
         stay = box.addButton("Stay", QMessageBox.ButtonRole.RejectRole)
         for button, tip in (
             (again, "Write them to the store once more, and close"),
-            (elsewhere, "Choose a file for them, to be merged into the store later, and close"),
-            (close, "Close; what is kept can be merged into the store later"),
+            (elsewhere, "Choose a file for them, or a store that they are added to, and close"),
+            (close, "Close; the next start offers to take over what is kept"),
             (stay, "Do not close; saving is tried again by itself"),
         ):
             if button is not None:
@@ -120,19 +122,30 @@ class CloseGuard(QObject):
 
     def _save_elsewhere(self) -> None:
         path, _ = QFileDialog.getSaveFileName(
-            self._window, "Save corrections", "corrections.sqlite", "Corrections (*.sqlite)"
+            self._window,
+            "Save corrections: a store that is there already keeps what it has",
+            "rescued-corrections.sqlite",
+            "Corrections (*.sqlite)",
+            # nothing is overwritten: what is there is added to, or refused
+            options=QFileDialog.Option.DontConfirmOverwrite,
         )
         if not path:
-            self._stay()
+            self._ask_again()
             return
         try:
             self._keeper.rescue(Path(path))
         except (StoreError, OSError) as error:
-            self._stay()
-            said = error.in_window if isinstance(error, StoreError) else str(error)
-            QMessageBox.warning(self._window, "Not saved", said)
+            self._ask_again(f"Nothing was changed there: {words_in_window(error)}")
             return
         self._close()
+
+    def _ask_again(self, first: str = "") -> None:
+        """Ask once more, as nothing was saved; first say why."""
+        self._stay()
+        if unsaved := self._keeper.unsaved:
+            self._ask(unsaved, first)
+        else:  # written meanwhile
+            self._then()
 
     def _close(self) -> None:
         self._then()  # not held: the question is still there

@@ -4,9 +4,16 @@ from pathlib import Path
 
 from qtpy.QtCore import QObject, QTimer, Signal
 
-from napari_fetal_iqa.corrections import CorrectionStore, beyond_rescue, move_to_disk, rescue
+from napari_fetal_iqa.corrections import (
+    CorrectionStore,
+    SweepRecord,
+    beyond_rescue,
+    move_to_disk,
+    rescue,
+)
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.storage import paths
+from napari_fetal_iqa.widgets.background.kept_aside import KeptAside
 from napari_fetal_iqa.widgets.background.store_watcher import StoreWatcher
 
 _FIRST_MS, _AGAIN_MS = 40, 2000
@@ -50,6 +57,7 @@ class StoreKeeper(QObject):
         self.problem = ""
         if store is not None:
             store.set_wait(0)
+        self._aside = KeptAside()
         self.watcher = StoreWatcher(self)
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -69,6 +77,11 @@ class StoreKeeper(QObject):
                 self.error_occurred.emit(error.in_window)
         return self._store
 
+    @property
+    def path(self) -> Path:
+        """Of the store, whether it is open or not."""
+        return paths.default_store() if self._store is None else self._store.path
+
     def watch(self, sweep: str) -> None:
         """Bring what other desks write of a sweep; once the store is on disk."""
         if self.store.on_disk:
@@ -86,6 +99,7 @@ class StoreKeeper(QObject):
 
     def _rest(self) -> None:
         self._timer.stop()
+        self._aside.let_go(self.store.path)
         self._tried_ms, self.problem = 0, ""
 
     def _again(self) -> None:
@@ -95,6 +109,7 @@ class StoreKeeper(QObject):
         except StoreError as error:
             self._timer.start(min(2 * self._timer.interval(), _AGAIN_MS))
             if self._tried_ms >= _TOLD_AFTER_MS:
+                self._aside.keep(self.store)
                 self._tell(error.in_window)
         else:
             self._rest()
@@ -129,18 +144,21 @@ class StoreKeeper(QObject):
         try:
             self._save(_CLOSING_WAIT_S)
         except StoreError:
-            return len(self._store.unsaved)
+            # that a sweep was opened is no loss
+            return sum(not isinstance(one, SweepRecord) for one in self._store.unsaved)
         return 0
 
     def rescue(self, path: Path | None = None) -> Path | None:
-        """Save what is not on disk into a new store: ``path``, or one in a temporary folder.
+        """Save what is not on disk into a store of its own: ``path``, or where it is found again.
 
         Raises
         ------
         StoreError, OSError
             Where that is refused, too.
         """
-        return None if self._store is None else rescue(self._store, path)
+        if self._store is None:
+            return None
+        return self._aside.keep_now(self._store) if path is None else rescue(self._store, path)
 
     @property
     def beyond_rescue(self) -> str:
@@ -160,6 +178,8 @@ class StoreKeeper(QObject):
             self._save(_CLOSING_WAIT_S)
         except StoreError:
             return self._rescue(self._store)
+        else:
+            self._aside.let_go(self._store.path)
         finally:
             if self._own:
                 self._store.close()
@@ -167,13 +187,13 @@ class StoreKeeper(QObject):
 
     def _rescue(self, store: CorrectionStore) -> str | None:
         try:
-            path = rescue(store)
+            path = self._aside.keep_now(store)
         except (StoreError, OSError) as error:
             return f"Corrections could not be saved anywhere: {error}"
         if path is None:
             return self.beyond_rescue or None
         return (
             f"{store.path} could not be written. {self.beyond_rescue}".rstrip()
-            + f" What was not saved is in {path}: take it over with napari-fetal-iqa corrections "
-            f"merge {path}"
+            + f" What was not saved is in {path}: the window offers it at its next start, or take "
+            f"it over with napari-fetal-iqa corrections merge {path}"
         )

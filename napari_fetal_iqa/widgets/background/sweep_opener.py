@@ -6,6 +6,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
 from napari_fetal_iqa.contributions.sample_data import demo_sweep_at_once
+from napari_fetal_iqa.errors import words_in_window
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
@@ -78,6 +79,6 @@ class SweepOpener(QObject):
 
     def _fail(self, worker: object, error: Exception, source: SweepSource | None) -> None:
         if worker is self._latest:
-            self.failed.emit(str(error))
+            self.failed.emit(words_in_window(error))
             if source is not None:
-                self.source_failed.emit(source, str(error))
+                self.source_failed.emit(source, words_in_window(error))

@@ -83,7 +83,7 @@ def analyse(
     try:
         setup = choose_models(cls_model, seg_model).setup()
     except ModelError as error:
-        raise AnalysisError(str(error)) from None
+        raise AnalysisError(str(error), error.in_window) from None
     analysis, results = begin_analysis(sweep, setup, load, queue, leave_out=queue.leave_out)
     yield analysis
     yield from results

@@ -8,6 +8,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 from fetal_iqa_models.cards import model_id
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.errors import words_in_window
 from napari_fetal_iqa.finetuning.job import (
     FinetuningError,
     FinetuningJob,
@@ -118,7 +119,7 @@ class FinetuningController(QObject):
         try:
             job = FinetuningJob.start(self._request(self.panel.form.chosen.task))
         except FinetuningError as error:
-            self.panel.show_message(str(error), is_error=True)
+            self.panel.show_message(words_in_window(error), is_error=True)
             return
         self.panel.show_message("")
         self._follow(job)
@@ -170,7 +171,7 @@ class FinetuningController(QObject):
         try:
             act(self.job)
         except FinetuningError as error:
-            self.panel.show_message(str(error), is_error=True)
+            self.panel.show_message(words_in_window(error), is_error=True)
             return False
         return True
 
@@ -201,7 +202,7 @@ class FinetuningController(QObject):
         try:
             self._take_into_use(report, although_worse)
         except ModelError as error:
-            self.panel.show_message(str(error), is_error=True)
+            self.panel.show_message(words_in_window(error), is_error=True)
             return
         name = model_id(task, report.hash)
         self._decided(task, f"In use from now on: {name} ({report.folder.name})")

@@ -18,6 +18,7 @@ from qtpy.QtWidgets import (
 
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
+from napari_fetal_iqa.errors import words_in_window
 from napari_fetal_iqa.model_library.in_use import TASKS, locate, places_in_use
 from napari_fetal_iqa.model_library.library import ModelLibrary
 from napari_fetal_iqa.model_library.overview import ModelRow, model_rows
@@ -118,7 +119,7 @@ class ModelsDialog(QDialog):
             self.job.message.setText("Looking which models are on this machine…")
         worker = MODELS.worker(_look)
         worker.returned.connect(self._show)
-        worker.errored.connect(lambda error: self.job.end(False, str(error)))
+        worker.errored.connect(lambda error: self.job.end(False, words_in_window(error)))
         MODELS.start(worker)
 
     def _show(self, seen: _Seen) -> None:
@@ -168,7 +169,7 @@ class ModelsDialog(QDialog):
         elif row.task is not None:
             worker = MODELS.worker(check_usable, row.reference, row.task)
             worker.returned.connect(lambda card: self._choose(card.task, row.reference))
-            worker.errored.connect(lambda error: self.job.end(False, str(error)))
+            worker.errored.connect(lambda error: self.job.end(False, words_in_window(error)))
             MODELS.start(worker)
 
     def use_none(self, task: str) -> None:

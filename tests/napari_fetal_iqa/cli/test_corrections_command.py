@@ -8,8 +8,9 @@ import sqlite3
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.corrections import CorrectionStore, Label, rescue
 from napari_fetal_iqa.corrections.export_request import read_written
+from napari_fetal_iqa.errors import StoreUnwritableError
 from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import list_cases, read_sweep, write_volume
@@ -382,3 +383,22 @@ def test_the_window_is_told_in_its_own_words_what_was_exported(run, store, sweep
     assert [read_written(line) for line in out.splitlines()] == [(1, "free caliper"), (1, "sweep")]
     assert "give the folder of the original as 'Moved sweeps'" in err
     assert "--sweeps" not in err
+
+
+@pytest.mark.parametrize("there", [True, False], ids=["store there", "store gone"])
+@pytest.mark.parametrize("command", ["list", "check"])
+def test_what_the_window_rescued_is_named(run, sweep, store, command, there):
+    store._connection.execute("PRAGMA query_only = ON")
+    with pytest.raises(StoreUnwritableError):
+        store.set_label(sweep.identity, 3, Label.OPTIMAL, "AK")
+    rescued = rescue(store)
+    if not there:
+        store.close()
+        store.path.unlink()
+    code, _, err = run("corrections", command)
+    assert code == (0 if there else 1)
+    line = err.splitlines()[0]
+    assert line.startswith("1 correction of an earlier session not in the store yet: ")
+    assert line.endswith(f"napari-fetal-iqa corrections merge {rescued}")
+    assert run("corrections", "merge", str(rescued))[0] == 0
+    assert "earlier session" not in run("corrections", command)[2]

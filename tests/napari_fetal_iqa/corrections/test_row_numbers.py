@@ -10,8 +10,9 @@ import pytest
 
 from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Label
 from napari_fetal_iqa.corrections.integrity import check_store, repair
-from napari_fetal_iqa.corrections.merge import merge, rescue
+from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.corrections.news import NewsReader
+from napari_fetal_iqa.corrections.rescuing import rescue
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.sweep import SweepVolume

@@ -8,7 +8,8 @@ import pytest
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.integrity import check_store, repair
-from napari_fetal_iqa.corrections.merge import merge, move_to_disk, rescue
+from napari_fetal_iqa.corrections.merge import merge, move_to_disk
+from napari_fetal_iqa.corrections.rescuing import rescue
 from napari_fetal_iqa.corrections.subject_sources import (
     fill_subjects,
     identity_of,
