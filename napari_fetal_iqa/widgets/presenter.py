@@ -59,6 +59,8 @@ class SweepPresenter(QObject):
 
     error_occurred = Signal(str)
     stopped = Signal(str)
+    keys_changed = Signal(str)
+    """The keys that are worth knowing now, in one line."""
     found = Signal()
     """It is known whether an analysis of the sweep is kept: until then nothing is said of it."""
 
@@ -104,10 +106,12 @@ class SweepPresenter(QObject):
             (view.ellipse.drawn, actions.take_ellipse),
             (view.selection.changed, self._timeline.show_range),
             (view.viewer.dims.events.current_step, self._frame_changed),
-            (view.viewer.events.help, self._show_keys),
             (view.tool_changed, self._show_tool),
             (view.changes.noticed, self._changed_by_others),
             (view.beside.before_changed, self._show_still),
+            (view.overlay.polygon_changed, self._show_keys),
+            (view.overlay.refused, self._say),
+            (self.tools.cine.changed, self._show_keys),
             (self.session.frames_changed, self._paint),
             (self.session.frames_computed, self._paint_in_turns),
             (self._timeline.frame_chosen, actions.go),
@@ -145,7 +149,6 @@ class SweepPresenter(QObject):
         self._paint(self.session.corrections())
         self._show_still()
         self._show_tool(self.view.tool)
-        QTimer.singleShot(0, self._show_keys)  # a panel that comes with its sweep is not seen yet
         self._keeper.watch(self.session.sweep.identity)
         self._changed_by_others()  # while the sweep was read
         if analysis is not None:
@@ -233,11 +236,11 @@ class SweepPresenter(QObject):
         self._page.tools.show_tool(tool)
         self._show_keys()
 
-    def _show_keys(self, event: Event | None = None) -> None:
-        """Put our keys into napari's status bar: its own hints teach keys that are ours now."""
-        hint = status_hint(self.view.tool) if self._page.isVisible() else None
-        if hint is not None and self.view.viewer.help != hint:
-            self.view.viewer.help = hint
+    def _show_keys(self, event: object = None) -> None:
+        drawing = self.view.tool == "polygon" and self.view.overlay.polygon_begun
+        self.keys_changed.emit(
+            status_hint(self.view.tool, drawing=drawing, playing=self.tools.cine.mode is not None)
+        )
 
     def _show_next(self) -> None:
         self.tools.show_calipers()

@@ -79,6 +79,7 @@ from napari_fetal_iqa.widgets.viewer.foreign_changes import as_read
 from napari_fetal_iqa.widgets.viewer.frame_fit import FrameFit
 from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
+from napari_fetal_iqa.widgets.viewer.status_keys import StatusKeys
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 from napari_fetal_iqa.widgets.worklist.controller import Worklist
 from napari_fetal_iqa.widgets.worklist.dropped_folder import list_dropped
@@ -211,6 +212,7 @@ class ReviewWidget(QWidget):
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
+        self.status_keys = StatusKeys(self.viewer)
         create_worker(import_what_sweeps_need).start()
 
     @property
@@ -290,8 +292,12 @@ class ReviewWidget(QWidget):
         """Take the keys while the widget is in use."""
         if not self._closed:
             self._keep_dock()
-            self._keys.set_active(True)
+            self._set_keys(True)
         super().showEvent(event)
+
+    def _set_keys(self, ours: bool) -> None:
+        self._keys.set_active(ours)
+        self.status_keys.set_ours(ours)
 
     def _keep_dock(self) -> None:
         """Let the X of our dock hide it, and napari's Window menu show it again."""
@@ -311,7 +317,7 @@ class ReviewWidget(QWidget):
     def hideEvent(self, event: QHideEvent | None) -> None:
         """Return the keys to napari."""
         if not self._closed:
-            self._keys.set_active(False)
+            self._set_keys(False)
         super().hideEvent(event)
 
     def closeEvent(self, event: QCloseEvent | None) -> None:
@@ -355,6 +361,7 @@ class ReviewWidget(QWidget):
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.events.theme.disconnect(self._follow_theme)
         self._keys.remove()
+        self.status_keys.remove()
         self._focus_ring.remove()
         self.frame_fit.remove()
         if not_saved := self.keeper.close():
@@ -483,6 +490,7 @@ class ReviewWidget(QWidget):
         )
         self.presenter.error_occurred.connect(self._show_error)
         self.presenter.stopped.connect(self._stop_soon)
+        self.presenter.keys_changed.connect(self.status_keys.set_hint)
         self._handlers = {**self._own_handlers, **self.presenter.handlers}
         self.presenter.show(analysis)
         if was_moved:
@@ -586,6 +594,7 @@ class ReviewWidget(QWidget):
         presenter, self.presenter, self.layer = self.presenter, None, None
         self._stopped = None
         self._handlers = self._own_handlers
+        self.status_keys.set_hint("")
         self.candidates.leave()
         return "" if presenter is None else presenter.close(cancel)
 

@@ -170,7 +170,15 @@ KEYS = (
 
 def key_of(action: Action) -> str:
     """Return the first key of an action, as shown on buttons and in tooltips."""
-    return next(key.keys[0] for key in KEYS if key.action == action).replace("Return", "Enter")
+    return _shown(_keys_of(action)[0])
+
+
+def _keys_of(action: Action) -> tuple[str, ...]:
+    return next(key.keys for key in KEYS if key.action == action)
+
+
+def _shown(key: str) -> str:
+    return key.replace("Return", "Enter")
 
 
 def with_key(text: str, action: Action) -> str:
@@ -182,7 +190,7 @@ _HINTS = {
     "paint": (Action.ERASE, Action.LARGER_BRUSH, Action.SMALLER_BRUSH, Action.LOOK),
     "erase": (Action.PAINT, Action.LARGER_BRUSH, Action.SMALLER_BRUSH, Action.LOOK),
     "fill": (Action.PAINT, Action.ERASE, Action.LOOK),
-    "polygon": (Action.ACCEPT_AND_NEXT, Action.LOOK),
+    "polygon": (Action.ELLIPSE, Action.LOOK),
     "ellipse": (Action.ACCEPT_AND_NEXT, Action.LOOK),
     "measure_distance": (Action.MEASURE_ELLIPSE, Action.LOOK),
     "measure_ellipse": (Action.MEASURE_DISTANCE, Action.LOOK),
@@ -208,10 +216,33 @@ _SHORT = {
 }
 
 
-def status_hint(tool: str) -> str:
-    """Return the keys that are worth knowing with a tool in the hand, in one line."""
+def _polygon_hint() -> str:
+    """Return what ends a polygon that is begun: Enter accepts nothing then."""
+    add, take_away = (_shown(key) for key in _keys_of(Action.CLOSE_POLYGON))
+    return (
+        f"{key_of(Action.ACCEPT_AND_NEXT)} close the polygon, {add} add it, {take_away} take it "
+        f"away, {key_of(Action.LOOK)} {_SHORT[Action.LOOK]}, {key_of(Action.SHOW_HELP)} "
+        f"{_SHORT[Action.SHOW_HELP]}"
+    )
+
+
+def status_hint(tool: str, *, drawing: bool = False, playing: bool = False) -> str:
+    """Return the keys that are worth knowing now, in one line.
+
+    Parameters
+    ----------
+    tool : str
+        In the hand, see :attr:`~napari_fetal_iqa.widgets.viewer.sweep_view.SweepView.tool`.
+    drawing : bool
+        Whether a polygon is begun.
+    playing : bool
+        Whether the film plays.
+    """
+    if drawing:
+        return _polygon_hint()
+    first = (f"{key_of(Action.CINE_FORWARD)} stop",) if playing else ()
     actions = (*_ALWAYS, *_HINTS.get(tool, _LOOKING), Action.SHOW_HELP)
-    return ", ".join(f"{key_of(action)} {_SHORT[action]}" for action in actions)
+    return ", ".join((*first, *(f"{key_of(action)} {_SHORT[action]}" for action in actions)))
 
 
 def help_html() -> str:

@@ -38,7 +38,7 @@ def layer(viewer) -> Labels:
 
 
 def test_a_polygon_that_was_drawn_is_closed_and_filled(layer):
-    layer._overlays["polygon"].points = [[2, 2], [2, 12], [12, 12], [12, 2]]
+    layer._overlays["polygon"].points = [[2, 2], [2, 12], [12, 12], [12, 2], [19, 2]]
     assert compat.close_polygon(layer)
     assert layer.data[7, 7] == 2
     assert not layer.data[15:].any()
@@ -49,6 +49,31 @@ def test_without_a_polygon_nothing_is_closed(layer):
     layer.mode = "paint"
     assert not compat.close_polygon(layer)
     assert not layer.data.any()
+
+
+def test_a_polygon_of_fewer_than_three_corners_is_kept_and_told(layer):
+    told, begun = [], []
+    compat.keep_short_polygons(layer, told.append)
+    leave = compat.watch_polygon(layer, begun.append)
+    polygon = layer._overlays["polygon"]
+    polygon.points = [[2, 2], [2, 12], [12, 12]]  # the last is where the pointer is
+    assert compat.close_polygon(layer)
+    assert told == [2]
+    assert polygon.points == [[2, 2], [2, 12], [12, 12]]
+    polygon.points = [[2, 2], [2, 12]]  # as before a double click closes it
+    polygon.add_polygon_to_labels(layer)
+    assert told == [2, 2]
+    assert polygon.points == [[2, 2], [2, 12], [2, 12]]
+    assert not layer.data.any()
+    polygon.points = [[2, 2], [2, 12], [12, 12], [12, 2]]
+    polygon.add_polygon_to_labels(layer)
+    assert layer.data[7, 7] == 2
+    assert begun[0]
+    assert not begun[-1]
+    leave()
+    count = len(begun)
+    polygon.points = [[2, 2]]
+    assert len(begun) == count
 
 
 def test_a_polygon_that_is_being_drawn_is_seen_through(layer):

@@ -58,7 +58,7 @@ def test_a_day_with_free_calipers(review, press, store, phantom, qtbot):
     assert tools.calipers.isHidden()
     press(widget, Qt.Key.Key_M)
     assert tools.measure.main.isChecked()
-    assert "Shift+M ellipse, Escape stop" in widget.viewer.help
+    assert "Shift+M ellipse, Escape stop" in widget.status_keys.shown
     assert not widget.viewer.scene.camera.mouse_pan
     drag(widget, (40, 40), (40, 90))
     assert lines(widget) == [f"Frame 20, 1: {50 * mm:.1f} mm"]

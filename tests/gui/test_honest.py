@@ -48,15 +48,6 @@ def test_the_tool_that_the_mouse_has_is_lit_however_it_was_taken(review, press):
     assert lit(review) == []
 
 
-def test_the_status_bar_teaches_our_keys_and_not_those_that_are_overruled(review, press):
-    for key in (None, Key.Key_P, Key.Key_G, Key.Key_L, Key.Key_Escape):
-        if key is not None:
-            press(review, key)
-        assert review.viewer.help.startswith("1 optimal, 2 suboptimal, 0 no abdomen")
-    review.viewer.layers.selection.active = review.layer  # napari would write its own here
-    assert "? all keys" in review.viewer.help
-
-
 def test_space_hides_all_that_lies_on_the_frame_while_it_is_held(outlined, press, qtbot):
     review = outlined
     view, caption = review.presenter.view, review.caption
@@ -150,7 +141,7 @@ def test_a_polygon_is_the_outline_or_is_added_or_taken_away(outlined, press, qtb
     rows, columns = np.nonzero(before)
     top, left = int(rows.mean()), int(columns.mean())
     corners = [[frame, top - 5, left], [frame, top - 5, left + 90], [frame, top + 5, left + 90],
-               [frame, top + 5, left]]  # fmt: skip
+               [frame, top + 5, left], [frame, 0, 0]]  # fmt: skip
     polygon = np.zeros_like(before)
     polygon[top - 5 : top + 5, left : left + 90] = True
     press(review, Key.Key_G)
@@ -166,6 +157,30 @@ def test_a_polygon_is_the_outline_or_is_added_or_taken_away(outlined, press, qtb
     found = review.presenter.session.mask(frame)
     assert (found != expected).mean() < 0.01  # its edge may be counted in or out
     assert review.presenter.view.overlay.layer._overlays["polygon"].points == []
+
+
+def test_a_polygon_of_two_corners_is_kept_and_that_is_said(review, store, press):
+    press(review, Key.Key_G)
+    polygon = begin_polygon(review, review.presenter.view.navigator.frame)
+    polygon.points = polygon.points[:3]
+    press(review, Key.Key_Return)
+    assert "needs three corners, this one has 2 corners" in review.page.analysis.error.text()
+    assert len(polygon.points) == 3
+    assert store.events() == []
+    begin_polygon(review, review.presenter.view.navigator.frame)
+    press(review, Key.Key_Return)
+    assert len(store.events()) == 1
+    assert review.page.analysis.error.text() == ""
+
+
+def test_a_polygon_that_encloses_nothing_changes_nothing(review, store, press):
+    press(review, Key.Key_G)
+    frame = review.presenter.view.navigator.frame
+    polygon = begin_polygon(review, frame)
+    polygon.points = [[frame, 30.2, 40.2], [frame, 30.2, 40.3], [frame, 30.2, 40.4], [frame, 9, 9]]
+    press(review, Key.Key_Return)
+    assert "encloses no pixel" in review.page.analysis.error.text()
+    assert store.events() == []
 
 
 def begin_polygon(review, frame):

@@ -112,7 +112,10 @@ def test_fill_and_polygon_correct_the_mask_too(review, store, press):
     review.presenter.actions.go(12)
     review.presenter.actions.polygon()
     layer = review.presenter.view.overlay.layer
-    layer._overlays["polygon"].points = [[12, 30, 40], [12, 30, 120], [12, 100, 120], [12, 100, 40]]
+    layer._overlays["polygon"].points = [
+        *([12, 30, 40], [12, 30, 120], [12, 100, 120], [12, 100, 40]),
+        [12, 5, 5],  # where the pointer is
+    ]
     press(review, Qt.Key.Key_Return)
     QApplication.processEvents()
     assert review.presenter.session.mask(12).sum() == pytest.approx(71 * 81, rel=0.03)

@@ -12,6 +12,8 @@ from napari.layers import Labels
 from napari.viewer import Viewer
 from qtpy.QtWidgets import QDockWidget, QMainWindow
 
+_FEWEST_CORNERS = 3
+
 
 def unwrapped(viewer: Viewer) -> Viewer:
     """Return the viewer itself where napari gave a plugin its proxy.
@@ -63,13 +65,52 @@ def see_through_polygon(layer: Labels, opacity: float) -> None:
 def close_polygon(layer: Labels) -> bool:
     """Close the polygon that is being drawn on a labels layer; return whether there was one.
 
-    As napari's own key binding does, which is no public function (napari 0.9.2).
+    As napari's own key binding does, which is no public function, but by the corners alone that
+    were clicked: napari takes the place that the pointer was last seen at for one more (0.9.2).
     """
     polygon: Any = layer._overlays["polygon"]
     if layer.mode != "polygon" or not polygon.points:
         return False
+    points = polygon.points
+    polygon.points = points[:-1]
     polygon.add_polygon_to_labels(layer)
+    if polygon.points:  # too few
+        polygon.points = points
     return True
+
+
+def keep_short_polygons(layer: Labels, told: Callable[[int], None]) -> None:
+    """Let a polygon of fewer than three corners be drawn on, and tell how many it has.
+
+    napari drops it without a word at Enter or a double click (napari 0.9.2).
+    """
+    polygon: Any = layer._overlays["polygon"]
+    close = type(polygon).add_polygon_to_labels
+
+    def close_or_keep(layer: Labels) -> None:
+        corners = len(polygon.points)
+        if not 0 < corners < _FEWEST_CORNERS:
+            close(polygon, layer)
+            return
+        # the last of them is where the pointer is, and follows it
+        polygon.points = [*polygon.points, polygon.points[-1]]
+        told(corners)
+
+    vars(polygon)["add_polygon_to_labels"] = close_or_keep
+
+
+def watch_polygon(layer: Labels, told: Callable[[bool], None]) -> Callable[[], None]:
+    """Tell whenever corners of a polygon come or go whether one is begun; return what ends that.
+
+    (napari 0.9.2)
+    """
+    polygon: Any = layer._overlays["polygon"]
+
+    def tell(event: object = None) -> None:
+        told(bool(polygon.points))
+
+    polygon.events.points.connect(tell)
+    return lambda: polygon.events.points.disconnect(tell)
 
 
 def begun_polygon(layer: Labels) -> int | None:

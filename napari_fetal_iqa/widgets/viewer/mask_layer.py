@@ -14,12 +14,15 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.widgets.viewer.compat import (
     begun_polygon,
     close_polygon,
     drop_polygon,
+    keep_short_polygons,
     see_through_polygon,
+    watch_polygon,
 )
 from napari_fetal_iqa.widgets.viewer.pixel_size import whole_pixels
 
@@ -36,12 +39,15 @@ class MaskOverlay:
 
     A stroke begins from whatever outline is shown and makes the whole mask of that frame the
     expert's. ``stroke`` tells the frame and its new mask, (H, W) bool; ``pressed`` and
-    ``released`` tell when a stroke begins and ends.
+    ``released`` tell when a stroke begins and ends; ``polygon_changed`` whether a polygon is begun,
+    ``refused`` in one line why one was not taken.
     """
 
     stroke = Signal(int, object)
     pressed = Signal()
     released = Signal()
+    polygon_changed = Signal(bool)
+    refused = Signal(str)
 
     def __init__(self, viewer: ViewerModel, image: Image, shape: tuple[int, int, int]) -> None:
         self._viewer = viewer
@@ -77,6 +83,9 @@ class MaskOverlay:
         self.layer.mouse_drag_callbacks.append(self._watch_drag)
         see_through_polygon(self.layer, _FILLED_OPACITY)
         self.layer.paint_polygon = self._take_polygon  # napari would add it to what is there
+        keep_short_polygons(self.layer, self._say_too_short)
+        self.polygon_begun = False
+        self._leave_polygon = watch_polygon(self.layer, self._note_polygon)
 
     @property
     def is_ours(self) -> bool:
@@ -129,8 +138,22 @@ class MaskOverlay:
         )
 
     def close_polygon(self) -> bool:
-        """Close the polygon that is being drawn; return whether one was."""
+        """Close the polygon that is being drawn; return whether one was.
+
+        One of fewer than three corners goes on being drawn, and that is said.
+        """
         return close_polygon(self.layer)
+
+    def _say_too_short(self, corners: int) -> None:
+        self.refused.emit(
+            f"A polygon needs three corners, this one has {counted(corners, 'corner')}: click on; "
+            "nothing was changed"
+        )
+
+    def _note_polygon(self, begun: bool) -> None:
+        if begun != self.polygon_begun:
+            self.polygon_begun = begun
+            self.polygon_changed.emit(begun)
 
     def leave_frame(self, for_frame: int | None) -> bool:
         """Drop the polygon that is being drawn unless on this frame; return whether one was."""
@@ -162,6 +185,9 @@ class MaskOverlay:
         frame = round(corners[0, 0])
         there = self._data[frame] > 0
         polygon = skimage.draw.polygon2mask(there.shape, corners[:, 1:])
+        if not polygon.any():
+            self.refused.emit("The polygon encloses no pixel of the frame: nothing was changed")
+            return
         held = QApplication.keyboardModifiers()
         if held & Qt.KeyboardModifier.ShiftModifier:
             polygon = there | polygon
@@ -185,6 +211,7 @@ class MaskOverlay:
 
     def remove(self) -> None:
         """Take the layer off the viewer, once napari is done with what it is doing."""
+        self._leave_polygon()
         self.layer.events.paint.disconnect(self._on_paint)
         self.layer.events.n_edit_dimensions.disconnect(self._edit_one_frame)
         remove_soon(self._viewer, self.layer)
