@@ -212,7 +212,7 @@ class ReviewWidget(QWidget):
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
-        self.status_keys = StatusKeys(self.viewer)
+        self.status_keys = StatusKeys(self.viewer, self._is_own_layer)
         create_worker(import_what_sweeps_need).start()
 
     @property
@@ -294,6 +294,9 @@ class ReviewWidget(QWidget):
             self._keep_dock()
             self._set_keys(True)
         super().showEvent(event)
+
+    def _is_own_layer(self, layer: Layer) -> bool:
+        return self.presenter is not None and layer in self.presenter.view.layers
 
     def _set_keys(self, ours: bool) -> None:
         self._keys.set_active(ours)

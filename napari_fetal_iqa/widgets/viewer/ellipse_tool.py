@@ -61,6 +61,8 @@ class EllipseTool:
             self._viewer.scene.camera.mouse_pan = True
             self._viewer.mouse_drag_callbacks.remove(self._pressed)
             self._clicked = []
+            if self._ellipse is None:
+                self._calipers.hide()  # what to click next, and what was
 
     def follow(self, ellipse: Ellipse | None) -> None:
         """Another frame, or another outline, is on the screen."""

@@ -7,7 +7,9 @@ into; and of its own help there is left what is true meanwhile.
 """
 
 import re
+from collections.abc import Callable
 
+from napari.layers import Layer
 from napari.utils.events import Event
 from napari.viewer import Viewer
 from qtpy.QtCore import QSize, Qt
@@ -33,10 +35,18 @@ class _Keys(QElidingLabel):
 
 
 class StatusKeys:
-    """Shows the keys of the tool in the hand, until :meth:`remove`."""
+    """Shows the keys of the tool in the hand, until :meth:`remove`.
 
-    def __init__(self, viewer: Viewer) -> None:
+    Parameters
+    ----------
+    viewer : napari.viewer.Viewer
+    is_own : callable
+        Whether a layer is one of the review: its own help is of no use then.
+    """
+
+    def __init__(self, viewer: Viewer, is_own: Callable[[Layer], bool]) -> None:
         self._viewer = viewer
+        self._is_own = is_own
         self._hint, self._ours = "", False
         self._label = _Keys()
         self._label.setAccessibleName("Keys of the review")
@@ -77,9 +87,11 @@ class StatusKeys:
             self._mend()
 
     def _mend(self, event: Event | None = None) -> None:
-        """Leave of napari's own help what is true while the keys are ours."""
+        """Leave of napari's help of other layers what is true while the keys are ours."""
         if not self._label.isHidden():
-            left = without_our_keys(self._viewer.help)
+            layer = self._viewer.layers.selection.active
+            own = layer is None or self._is_own(layer)
+            left = "" if own else without_our_keys(self._viewer.help)
             if left != self._viewer.help:
                 self._viewer.help = left
 
