@@ -51,8 +51,21 @@ def test_nothing_to_export_is_one_line(review, tmp_path, qtbot):
     panel.export.click()
     qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
 
-    assert "no corrections to export" in panel.message.text()
+    first, *why = panel.message.text().splitlines()
+    assert first == "Nothing was written to data"
+    assert "no corrections to export" in "".join(why)
     assert not (tmp_path / "data").exists()
+
+
+def test_an_export_that_is_killed_says_that_it_says_nothing(review, tmp_path, qtbot):
+    panel = review.page.export
+    panel.form.set_field("folder", str(tmp_path / "data"))
+    panel.export.click()
+    panel._process.kill()
+    qtbot.waitUntil(lambda: done(panel), timeout=60 * SECONDS)
+    first, why = panel.message.text().splitlines()
+    assert first == "Nothing was written to data"
+    assert "without saying why" in why
 
 
 def test_an_export_that_is_cancelled_leaves_the_window_ready(review, tmp_path):

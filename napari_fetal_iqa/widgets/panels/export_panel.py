@@ -120,7 +120,13 @@ class ExportPanel(QWidget):
         self.close_process()
         # for people: neither the command's name nor the case's
         shown = [first_large(_OF_THE_COMMAND.sub("", line)) for line in lines]
-        self.message.setText("\n".join([f"Done: {self._in_words()}", *dict.fromkeys(shown)]))
+        reasons = [line for line in dict.fromkeys(shown) if line]
+        if self._written.total():
+            first = f"Done: {self._in_words()}"
+        else:
+            first = f"Nothing was written to {Path(self._folder).name}"
+            reasons = reasons or ["The export ended without saying why; try it again"]
+        self.message.setText("\n".join([first, *reasons]))
 
     def _in_words(self) -> str:
         said = f"{counted(self._written['sweep'], 'sweep')} written to {Path(self._folder).name}"
