@@ -76,6 +76,11 @@ class ReviewSession(ReviewedFrames):
         """The frame that this reviewer looked at last; None at the first time."""
         return self._bookmark.frame
 
+    @property
+    def begun(self) -> bool:
+        """Whether the reviewer corrected something here, or chose thresholds."""
+        return bool(self.corrections()) or self._bookmark.thresholds is not None
+
     def remember(self, frame: int) -> None:
         """Keep the place and the thresholds for the next time; where they can be written."""
         bookmark = replace(self._bookmark, frame=frame)

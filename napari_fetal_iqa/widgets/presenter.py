@@ -247,7 +247,9 @@ class SweepPresenter(QObject):
         if self.looking:
             self._page.show_nothing_next()
         else:
-            self._page.show_next(self.session.best_frame(), len(self.session.to_review()))
+            analysis = self.session.analysis
+            complete = analysis is not None and analysis.complete
+            self._page.show_next(self.session.best_frame(), len(self.session.to_review()), complete)
 
     def _frame_changed(self, event: Event | None = None) -> None:
         frame = self.view.navigator.frame
@@ -305,6 +307,8 @@ class SweepPresenter(QObject):
 
     def _analysis_started(self, analysis: Analysis) -> None:
         self.session.begin_analysis(analysis)
+        if analysis.complete and self.view.untouched and self.session.best_frame() >= 0:
+            self.view.navigator.go(self.session.best_frame())  # nobody looked elsewhere before
         self._looked()
         self._page.analysis.show_setup(analysis.setup)
         self._check_models()
@@ -319,6 +323,7 @@ class SweepPresenter(QObject):
         analysis = self.session.analysis
         self._looked()
         self._page.analysis.end_analysis(analysis)
+        self._show_next()
         self._check_models()
         if analysis is not None and self._new_results:
             self._new_results = False

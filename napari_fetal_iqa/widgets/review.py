@@ -77,7 +77,9 @@ from napari_fetal_iqa.widgets.viewer.compat import (
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
 from napari_fetal_iqa.widgets.viewer.foreign_changes import as_read
 from napari_fetal_iqa.widgets.viewer.frame_fit import FrameFit
-from napari_fetal_iqa.widgets.viewer.layer_sweep import sweep_of
+from napari_fetal_iqa.widgets.viewer.frame_seen import hide_other_images
+from napari_fetal_iqa.widgets.viewer.layer_sweep import can_come_back, sweep_of
+from napari_fetal_iqa.widgets.viewer.navigator import Navigator
 from napari_fetal_iqa.widgets.viewer.opening import tell_unopened
 from napari_fetal_iqa.widgets.viewer.status_keys import StatusKeys
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
@@ -240,7 +242,8 @@ class ReviewWidget(QWidget):
         self.page.analysis.reopen_requested.connect(self._reopen)
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._show_error)
-        self.opener.ended.connect(lambda: self.welcome.phantom.setEnabled(True))
+        self.opener.began.connect(self.page.show_opening)
+        self.opener.ended.connect(self._opening_ended)
         self.keeper.error_occurred.connect(self._show_error)
         self.keeper.moved.connect(self._lay_out_again)
         self.page.footer.again_requested.connect(self.keeper.try_now)
@@ -255,7 +258,8 @@ class ReviewWidget(QWidget):
         self.runner.failed.connect(self._show_error)
         self.simulation.advanced.connect(self.page.analysis.advance_simulation)
         self.simulation.missing.connect(self._say_missing)
-        self.viewer.layers.events.inserted.connect(self._layer_inserted)
+        # once napari itself is done with it: its first sweep, too, begins at its first frame
+        self.viewer.layers.events.inserted.connect(self._layer_inserted, position="last")
         self.viewer.layers.events.removed.connect(self._layer_removed)
         self.viewer.events.theme.connect(self._follow_theme)
 
@@ -386,6 +390,10 @@ class ReviewWidget(QWidget):
         self._warm_up(simulated=True)
         self.opener.read_phantom()
 
+    def _opening_ended(self) -> None:
+        self.welcome.phantom.setEnabled(True)
+        self.page.show_opening("")
+
     def _warm_up(self, simulated: bool) -> None:
         """Load the models while the sweep is read, if the analysis is to follow."""
         if self.settings_file.settings.analyse_on_open:
@@ -396,16 +404,12 @@ class ReviewWidget(QWidget):
             return
         self.welcome.message.setText("")
         self.welcome.error.show_error("")
-        before = self.layer
+        before = None if self._stopped is not None else self.layer
         data, attributes, _ = sweep_layer(sweep)
         self.viewer.add_image(data, **attributes)
-        if before is not None and before in self.viewer.layers and self._came_before(before, sweep):
-            self.viewer.layers.remove(before)  # a day's sweeps would fill the memory
-
-    def _came_before(self, layer: Image, sweep: SweepVolume) -> bool:
-        """Whether both are sweeps of the worklist, which are looked at one after the other."""
-        other = sweep_of(layer)
-        return other is not None and self.worklist.holds(other) and self.worklist.holds(sweep)
+        if before is not None and before in self.viewer.layers and can_come_back(before):
+            # a day's sweeps would fill the memory, and the slider go on to frames of the longest
+            self.viewer.layers.remove(before)
 
     def _show_page(self, page: QWidget) -> None:
         """Show this page, below the keys where somebody reads them."""
@@ -421,11 +425,17 @@ class ReviewWidget(QWidget):
         sweep = sweep_of(layer)
         if sweep is None or not isinstance(layer, Image):
             return
+        again = layer is self.layer  # whose review was stopped: it stays as it is looked at
         dropped = self._close_sweep()
         self.layer, self._last = layer, None
         layer.visible = True  # a sweep that was opened after it hid it
+        hide_other_images(self.viewer, layer)
+        if not again:
+            Navigator(self.viewer.dims, layer, sweep).go(0)
+            self.frame_fit.fit()
         self.page.set_reviewed(False)
         self.page.show_sweep(sweep)
+        self.page.footer.begin(self.settings_file.settings.reviewer)
         self.page.analysis.show_error(dropped)
         self.page.analysis.begin("Reading the sweep…", is_simulated(sweep), "Close the phantom")
         self.simulation.follow(sweep, layer)
@@ -504,6 +514,7 @@ class ReviewWidget(QWidget):
             self.frame_fit.fit()
         self.worklist.follow(session)
         self.candidates.follow(self.presenter)
+        QTimer.singleShot(0, self._name_layers)  # once those of the sweep before are gone
 
     def _wait_for_store(
         self, error: StoreError, layer: Image, sweep: SweepVolume, analysis: Analysis | None
@@ -557,7 +568,6 @@ class ReviewWidget(QWidget):
             self.layer = layer
             # at once: napari 0.9.2 on software OpenGL crashes where the sweep alone is drawn
             self._lay_out(layer, presenter.session.sweep, presenter.session.analysis)
-            QTimer.singleShot(0, self._name_layers)  # once those that still lie there are gone
 
     def _stop_soon(self, reason: str) -> None:
         presenter = self.presenter  # which may be in the middle of something

@@ -66,6 +66,8 @@ class SweepFacts:
         Whose sweep it is.
     failed : str
         Why it cannot be read, in one line; empty where it can.
+    store_unread : bool
+        Whether the corrections could not be asked for: nothing is known of them.
     """
 
     frames: int | None = None
@@ -81,6 +83,27 @@ class SweepFacts:
     disagreements: int = 0
     subject: Subject | None = None
     failed: str = ""
+    store_unread: bool = False
+
+    def after(self, before: "SweepFacts | None", reviewer: str) -> "SweepFacts":
+        """Return these facts; of corrections that could not be asked for, what was known before."""
+        if not self.store_unread or before is None or before.identity != self.identity:
+            return self
+        return replace(
+            before,
+            analysed=self.analysed,
+            corrected=before.corrected_by.get(reviewer, 0),
+            reviewed=reviewer in before.reviewed_by,
+            store_unread=True,
+        )
+
+    def with_corrected(self, reviewer: str, frames: int) -> "SweepFacts":
+        """Return these facts with what a reviewer corrected, on disk or not yet."""
+        if self.identity is None or frames == (self.corrected or 0):
+            return self
+        others = {name: count for name, count in self.corrected_by.items() if name != reviewer}
+        mine = {reviewer: frames} if frames else {}
+        return replace(self, corrected=frames, corrected_by={**others, **mine})
 
 
 class FactFinder:
@@ -183,6 +206,7 @@ class FactFinder:
                 facts = replace(facts, best_frame=best, ac_mm=ac_mm)
         except StoreError as error:
             logger.info("%s", error)  # the review itself shows it
+            facts = replace(facts, store_unread=True)
         return facts
 
     def _to_measure(self, analysis: Analysis, store: CorrectionStore) -> tuple[int, float | None]:

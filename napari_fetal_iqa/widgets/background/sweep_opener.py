@@ -1,6 +1,7 @@
 """Reading a requested sweep, without holding the window up."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
@@ -18,7 +19,8 @@ from napari_fetal_iqa.widgets.background.threads import READING
 class SweepOpener(QObject):
     """Reads sweeps in a thread; ``opened`` brings each, ``failed`` tells what is wrong with one.
 
-    ``source_failed`` tells it also with the source, where it was one of a folder.
+    ``source_failed`` tells it also with the source, where it was one of a folder. ``began`` names
+    what is being opened, ``ended`` tells that nothing is any more.
 
     Where another sweep is requested before one is read, the one is not brought any more.
 
@@ -28,6 +30,7 @@ class SweepOpener(QObject):
         Over which the dialogs appear.
     """
 
+    began = Signal(str)
     opened = Signal(object)  # SweepVolume
     failed = Signal(str)
     source_failed = Signal(object, str)  # SweepSource, why
@@ -50,28 +53,37 @@ class SweepOpener(QObject):
 
     def read(self, path: str) -> None:
         """Read a sweep, a file or a folder."""
-        self._start(lambda: read_sweep(path))
+        self._start(lambda: read_sweep(path), Path(path).name)
 
     def read_source(self, source: SweepSource) -> None:
         """Read a sweep that was found in a folder, to its end: another is on the screen yet."""
-        self._start(lambda: prepare_sweep(read_source(source)), source)
+        self._start(lambda: prepare_sweep(read_source(source)), source.name, source)
 
     def read_phantom(self) -> None:
         """Bring the phantom; where it must be simulated, with its first frame."""
-        self._start(demo_sweep_at_once)
+        self._start(demo_sweep_at_once, "the phantom")
 
     def give(self, sweep: SweepVolume) -> None:
         """Bring a sweep that was read already."""
         self._latest = None
         self.opened.emit(sweep)
+        self.ended.emit()
 
-    def _start(self, read: Callable[[], SweepVolume], source: SweepSource | None = None) -> None:
+    def _start(
+        self, read: Callable[[], SweepVolume], name: str, source: SweepSource | None = None
+    ) -> None:
         worker = READING.worker(read)
         self._latest = worker
         worker.returned.connect(lambda sweep: self._bring(worker, sweep))
         worker.errored.connect(lambda error: self._fail(worker, error, source))
-        worker.finished.connect(self.ended)
+        worker.finished.connect(lambda: self._end(worker))
         READING.start(worker)
+        self.began.emit(name)
+
+    def _end(self, worker: object) -> None:
+        if worker is self._latest:
+            self._latest = None
+            self.ended.emit()
 
     def _bring(self, worker: object, sweep: SweepVolume) -> None:
         if worker is self._latest:

@@ -146,6 +146,12 @@ class AnalysisPanel(QWidget):
         self.notice.setText("\n".join(said))
         self.notice.setVisible(bool(said))
 
+    def show_no_setup(self) -> None:
+        """Name no models: nothing on the screen is theirs."""
+        self.models.setText("")
+        self.models.setToolTip(_SPEAK)
+        self.notice.hide()
+
     def show_error(self, message: str, unseen: bool = False, stopped: bool = False) -> None:
         """Show one line of what went wrong, or hide it.
 

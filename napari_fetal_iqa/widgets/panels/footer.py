@@ -5,6 +5,7 @@ import html
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QFrame, QHBoxLayout, QPushButton, QVBoxLayout, QWidget
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
@@ -66,10 +67,16 @@ class Footer(QWidget):
         button.clicked.connect(lambda: self.action_requested.emit(action))
         return button
 
-    def show_saved(self, reviewer: str, corrected: int, saved: bool) -> None:
-        """Show whether everything is on disk."""
-        frames = "frame" if corrected == 1 else "frames"
+    def begin(self, reviewer: str) -> None:
+        """Say nothing of a sweep that is being read; what is not saved yet is of all sweeps."""
+        self.show_saved(reviewer, None, self.again.isHidden())
+
+    def show_saved(self, reviewer: str, corrected: int | None, saved: bool) -> None:
+        """Show whether everything is on disk, and how many frames are corrected, once known."""
         state = "saved" if saved else "<b>not saved</b> yet, trying again"
+        parts = [] if corrected is None else [f"{counted(corrected, 'frame')} corrected"]
+        if parts or not saved:
+            parts.append(state)
         name = html.escape(shown(reviewer))
         self.again.setVisible(not saved)
-        self.saved.setText(f"Reviewer {name}: {corrected} {frames} corrected, {state}")
+        self.saved.setText(f"Reviewer {name}{': ' if parts else ''}{', '.join(parts)}")

@@ -49,6 +49,9 @@ class ReviewPage(QWidget):
     def __init__(self, settings: Settings, store: Callable[[], Path]) -> None:
         super().__init__()
         self.about = ElidingLabel()
+        self.opening = ElidingLabel()
+        self.opening.setTextFormat(Qt.TextFormat.PlainText)
+        self.opening.hide()
         self.open = OpenButton()
         self.frame = FramePanel()
         self.frame.action_requested.connect(self.action_requested)
@@ -87,6 +90,7 @@ class ReviewPage(QWidget):
         content = QWidget()
         self._column = column = QVBoxLayout(content)
         column.addLayout(self._top_row())
+        column.addWidget(self.opening)
         column.addWidget(_rule())
         column.addWidget(self.frame)
         column.addWidget(self.tools)
@@ -165,6 +169,11 @@ class ReviewPage(QWidget):
         """Show which sweep this is, and nothing of the one before."""
         self.frame.show_nothing()
         self.show_nothing_next()
+        self.analysis.show_no_setup()
+        self.reviewed.setChecked(False)
+        self.reviewers.offer("", ())
+        if (bar := self.scroll_area.verticalScrollBar()) is not None:
+            bar.setValue(0)  # one begins to read at the top
         frames, _, _ = sweep.shape
         sweeps = len(sweep.bounds)
         spacing = "no spacing: nothing can be measured"
@@ -182,14 +191,20 @@ class ReviewPage(QWidget):
         """Show whether everything is on disk."""
         self.footer.show_saved(reviewer, corrected, saved)
 
+    def show_opening(self, name: str) -> None:
+        """Say which sweep will come while this one is still shown; empty for none."""
+        self.opening.setText(f"Opening {shown(name)}…")
+        self.opening.setVisible(bool(name))
+
     def show_nothing_next(self) -> None:
         """Say nothing of where to go next while it is not known."""
         self.best.setText("Best frame …")
         self.waiting.setText("… to review")
 
-    def show_next(self, best: int, waiting: int) -> None:
-        """Show where to go next."""
-        self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else "No best frame yet")
+    def show_next(self, best: int, waiting: int, complete: bool = False) -> None:
+        """Show where to go next; where all frames are analysed, also that none is the best."""
+        none = "No frame to measure" if complete else "No best frame yet"
+        self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else none)
         self.waiting.setText(f"<b>{waiting}</b> to review")
 
 

@@ -61,6 +61,13 @@ def unseen_because(viewer: ViewerModel, image: Image, ours: Collection[Layer]) -
     return ""
 
 
+def hide_other_images(viewer: ViewerModel, image: Image) -> None:
+    """Leave no other picture below or above a sweep."""
+    for other in viewer.layers:
+        if isinstance(other, Image) and other is not image:
+            other.visible = False
+
+
 def show_alone(viewer: ViewerModel, image: Image, ours: Collection[Layer]) -> None:
     """Show a sweep above all other layers, frame by frame, where it lies."""
     dims = viewer.dims

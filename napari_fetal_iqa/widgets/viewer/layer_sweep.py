@@ -35,3 +35,11 @@ def sweep_of(layer: Layer) -> SweepVolume | None:
         )
     except SweepError:
         return None
+
+
+def can_come_back(layer: Layer) -> bool:
+    """Whether a sweep may leave the viewer: it lies in a file, or is a phantom, as it was read."""
+    sweep = sweep_of(layer)
+    if sweep is None or sweep is not layer.metadata.get(METADATA_KEY):
+        return False  # somebody else's, or with pixels that somebody put there
+    return sweep.path is not None or sweep.simulated

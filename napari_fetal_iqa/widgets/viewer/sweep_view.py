@@ -21,7 +21,11 @@ from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
 from napari_fetal_iqa.widgets.viewer.foreign_changes import ForeignChanges
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
-from napari_fetal_iqa.widgets.viewer.frame_seen import show_alone, unseen_because
+from napari_fetal_iqa.widgets.viewer.frame_seen import (
+    hide_other_images,
+    show_alone,
+    unseen_because,
+)
 from napari_fetal_iqa.widgets.viewer.marks_beside import MarksBeside
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME, MaskOverlay
 from napari_fetal_iqa.widgets.viewer.navigator import Navigator
@@ -70,9 +74,7 @@ class SweepView:
         self._when_left_alone.setSingleShot(True)
         self._when_left_alone.setInterval(_LEFT_ALONE_MS)
         self._when_left_alone.timeout.connect(self._remember)
-        for other in viewer.layers:
-            if isinstance(other, Image) and other is not layer:
-                other.visible = False
+        hide_other_images(viewer, layer)
         viewer.layers.selection.active = layer
         viewer.layers.selection.events.active.connect(self._report_tool)
         self.overlay.layer.events.mode.connect(self._report_tool)
@@ -80,6 +82,7 @@ class SweepView:
         place = session.place
         self.navigator.go(self.navigator.frame if place is None else place)
         self._looked_at = self.navigator.frame
+        self._came_at = self._looked_at if place is None else None
         viewer.dims.events.current_step.connect(self._look_at)
         self.changes = ForeignChanges(
             viewer, layer, self.overlay, session.sweep, lambda: self.navigator.frame
@@ -179,8 +182,15 @@ class SweepView:
 
     def _remember(self) -> None:
         """Keep the place; where that fails, the corrections' own error is reported."""
+        if self.untouched and not self.session.begun:
+            return  # next time it may begin at its best frame
         with suppress(StoreError):
             self.session.remember(self._looked_at)
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nobody has reviewed the sweep before, nor moved along its frames yet."""
+        return self._came_at is not None
 
     def _look_at(self, event: object = None) -> None:
         """Note which frame of the sweep is looked at, while it is one."""
@@ -188,6 +198,8 @@ class SweepView:
         is_seen = dims.ndisplay == 2 and tuple(dims.order) == tuple(sorted(dims.order))
         if is_seen and self._layer in self.viewer.layers and not self.changes.reason:
             self._looked_at = self.navigator.frame
+            if self._looked_at != self._came_at:
+                self._came_at = None
 
     @staticmethod
     def _ellipse(view: FrameView) -> Ellipse | None:

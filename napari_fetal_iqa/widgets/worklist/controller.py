@@ -188,8 +188,15 @@ class Worklist(QObject):
 
     def _as_found(self, number: int, facts: SweepFacts) -> SweepFacts:
         """Return what is known of a row: behind a good header its frames may be unreadable."""
-        why = self._unreadable.get(self._rows[number].source.path)
-        return facts if why is None else SweepFacts(failed=why)
+        row, reviewer, session = self._rows[number], self._settings().reviewer, self._session
+        if why := self._unreadable.get(row.source.path):
+            return SweepFacts(failed=why)
+        facts = facts.after(row.facts, reviewer)
+        if session is None or session.sweep.path != row.source.path:
+            return facts
+        if not session.shown == session.reviewer == reviewer:
+            return facts
+        return facts.with_corrected(reviewer, len(session.corrections()))  # also what waits
 
     def _looked(self, worker: object) -> None:
         if worker is self._lookup:
