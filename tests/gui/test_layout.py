@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtWidgets import QApplication, QMessageBox, QPushButton
+from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
 
 from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
@@ -180,3 +180,36 @@ def test_a_reviewer_s_long_name_leaves_saved_to_be_read(window, show, phantom, t
     widget.page.show_saved("somebody_with_a_name_of_their_own_" * 5, 3, True)
     QApplication.processEvents()
     assert super(ElidingLabel, widget.page.saved).text().endswith("3 frames corrected, saved")
+
+
+def cut_off(part) -> list[str]:
+    """Words that wrap and are shown with less height than they need."""
+    return [
+        label.text()
+        for label in part.findChildren(QLabel)
+        if label.wordWrap()
+        and label.isVisible()
+        and label.height() < label.heightForWidth(label.width())
+    ]
+
+
+def test_words_that_wrap_are_whole_in_every_section(review, qtbot):
+    page = review.page
+    window = main_window(review.viewer)
+    assert (window.width(), window.height()) == (1280, 800)
+    for section in page.sections:
+        section.expand(animate=False)
+    qtbot.waitUntil(lambda: cut_off(page) == [], timeout=5 * SECONDS)
+    filled = [label for label in page.findChildren(QLabel) if label.wordWrap()]
+    filled = [label for label in filled if any(s.isAncestorOf(label) for s in page.sections)]
+    assert page.export.message in filled
+    # a section has more or less to say, and Qt has a width of its own for each
+    for words in (11, 13, 17, 23, 31, 80):
+        for label in filled:
+            label.setText("Done: 1 sweep written\n" + "and said " * words)
+            label.show()
+        qtbot.waitUntil(lambda: cut_off(page) == [], timeout=5 * SECONDS)
+    bar = page.scroll_area.verticalScrollBar()
+    bar.setValue(bar.maximum())
+    QApplication.processEvents()
+    assert is_seen(page.export.message, window)

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from pathlib import Path
 
+from qtpy.compat import isalive
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QFileDialog, QWidget
 
@@ -81,7 +82,7 @@ class SweepOpener(QObject):
         self.began.emit(name)
 
     def _end(self, worker: object) -> None:
-        if worker is self._latest:
+        if worker is self._latest and isalive(self):  # the window may be gone by now
             self._latest = None
             self.ended.emit()
 

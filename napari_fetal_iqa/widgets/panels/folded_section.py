@@ -1,7 +1,8 @@
 """A section of the panel that folds away, and is found again as it was left."""
 
-from qtpy.QtCore import QEvent, QObject
+from qtpy.QtCore import QEvent, QObject, Qt
 from qtpy.QtGui import QIcon
+from qtpy.QtWidgets import QSizePolicy
 from superqt import QCollapsible
 
 from napari_fetal_iqa.storage import window_state
@@ -39,6 +40,12 @@ class FoldedSection(QCollapsible):
         with_own_keys(button)
         # The height of the content changes with its state; superqt fixes it when it unfolds.
         self.setDuration(0)
+        # Words that wrap are as high as they are at their width. superqt's policy, Maximum, and the
+        # alignment of its layout allow no more than at a width of Qt's own choice.
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Preferred)
+        whole = self.layout()
+        if whole is not None:
+            whole.setAlignment(Qt.AlignmentFlag(0))
         for part in (self, self.content()):  # as wide as what is not folded
             layout = part.layout()
             if layout is not None:
