@@ -86,16 +86,34 @@ class Simulation:
 
     def sweep(self, frames: Frames) -> SweepVolume:
         """Return the volume of rendered frames."""
-        per_sweep, total = self.settings.frames_per_sweep, self.settings.n_frames
-        bounds = tuple((start, start + per_sweep) for start in range(0, total, per_sweep))
-        return SweepVolume(
-            frames,
-            self.settings.spacing_mm,
-            bounds,
-            f"phantom_{self.seed:04d}",
-            source_format="phantom",
-            simulated=True,
-        )
+        return volume_of(frames, self.settings, f"phantom_{self.seed:04d}", simulated=True)
+
+
+def volume_of(
+    frames: Frames, settings: PhantomSettings, title: str, *, simulated: bool
+) -> SweepVolume:
+    """Return the volume of rendered frames, in which one blind sweep follows the other.
+
+    Parameters
+    ----------
+    frames : (T, H, W) uint8 array-like
+    settings : PhantomSettings
+        That they were rendered with.
+    title : str
+    simulated : bool
+        Whether the frames look like a drawing, so that ``automatic`` has the demo models answer.
+        What has real texture counts as real.
+    """
+    per_sweep = settings.frames_per_sweep
+    bounds = tuple((start, start + per_sweep) for start in range(0, settings.n_frames, per_sweep))
+    return SweepVolume(
+        frames,
+        settings.spacing_mm,
+        bounds,
+        title,
+        source_format="phantom",
+        simulated=simulated,
+    )
 
 
 def draw_circumference(rng: np.random.Generator) -> float:

@@ -26,6 +26,7 @@ from napari_fetal_iqa.io import open_frames, open_masks, read_sweep
 from napari_fetal_iqa.io.acouslic import list_cases
 from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.scene import ellipse_mask
+from napari_fetal_iqa.phantom.simulation import Simulation
 
 ELLIPSE = PlaneEllipse(118.0, 88.0, 66.0, 55.0, 20.0)
 SEED = 4
@@ -172,6 +173,16 @@ def test_masks_areas_and_circumferences_are_those_of_the_ellipse(case, simulated
         ac_mm = ramanujan_perimeter(o.a, o.b)
         assert 0.8 * simulated.circumference_mm < ac_mm < 1.06 * simulated.circumference_mm
     assert whole > 3
+
+
+def test_its_volume_is_a_phantom_s_but_counts_as_real(simulated):
+    frames = np.zeros((simulated.settings.n_frames, *simulated.settings.shape), np.uint8)
+    textured = simulated.sweep(frames)
+    drawn = Simulation(simulated.settings).sweep(frames)
+    assert (textured.bounds, textured.spacing_mm) == (drawn.bounds, drawn.spacing_mm)
+    assert len(textured.bounds) == simulated.settings.n_sweeps
+    assert drawn.simulated
+    assert not textured.simulated
 
 
 def test_the_table_has_the_median_of_each_sweep_s_best_frames(case, simulated):

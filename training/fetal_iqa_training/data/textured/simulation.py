@@ -16,7 +16,7 @@ from napari_fetal_iqa.phantom.fan import Fan
 from napari_fetal_iqa.phantom.mother import Mother
 from napari_fetal_iqa.phantom.motion import Drift
 from napari_fetal_iqa.phantom.settings import PhantomSettings
-from napari_fetal_iqa.phantom.simulation import RenderedFrame, draw_circumference
+from napari_fetal_iqa.phantom.simulation import RenderedFrame, draw_circumference, volume_of
 from napari_fetal_iqa.phantom.story import Run, plan_runs
 from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 from napari_fetal_iqa.sweep import Frames, SweepVolume
@@ -92,16 +92,8 @@ class TexturedSimulation:
         return self._sweeps[number].render(frame, (self.seed, 12, number))
 
     def sweep(self, frames: Frames) -> SweepVolume:
-        """Return the volume of rendered frames."""
-        per_sweep, total = self.settings.frames_per_sweep, self.settings.n_frames
-        bounds = tuple((start, start + per_sweep) for start in range(0, total, per_sweep))
-        return SweepVolume(
-            frames,
-            self.settings.spacing_mm,
-            bounds,
-            f"textured_{self.seed:04d}",
-            source_format="phantom",
-        )
+        """Return the volume of rendered frames; their texture is real, so they count as real."""
+        return volume_of(frames, self.settings, f"textured_{self.seed:04d}", simulated=False)
 
 
 class _Sweep:
