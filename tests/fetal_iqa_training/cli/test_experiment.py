@@ -4,56 +4,19 @@ import csv
 import json
 import subprocess
 import sys
-from dataclasses import dataclass
 from unittest.mock import Mock
 
 import pytest
 from PIL import Image
 from typer.testing import CliRunner
 
-from fetal_iqa_training import cli
 from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables import runner
 from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.fitting import loggers
 
-
-@dataclass(frozen=True)
-class Ran:
-    code: int
-    out: str
-    err: str
-
-    @property
-    def lines(self):
-        """Of JSON progress."""
-        return [json.loads(line) for line in self.out.splitlines()]
-
-
-TRIAL = (
-    "--encoder", "fetalclip-tiny", "--epochs", "1", "--copies", "0", "--device", "cpu",
-    "--test-share", "0.3", "--validation-share", "0.3",
-)  # fmt: skip
-
-
-@pytest.fixture
-def experiment(data, tmp_path, monkeypatch, capsys):
-    """Run an experiment as a trial in this process, with results in ``tmp_path / "out"``."""
-
-    def run(name, *options, trial=TRIAL):
-        place = [] if "--config" in options and not trial else ["--data", data]
-        place += ["--out", tmp_path / "out"]
-        arguments = [*place, *trial, *options]
-        monkeypatch.setattr(sys, "argv", ["fetal-iqa-train", "experiment", name])
-        sys.argv += map(str, arguments)
-        with pytest.raises(SystemExit) as end:
-            cli.main()
-        captured = capsys.readouterr()
-        return Ran(end.value.code or 0, captured.out, captured.err)
-
-    return run
-
+from .conftest import TRIAL
 
 EXPERIMENTS = (
     "table1", "table2", "table3", "table4", "strategies", "segmentation", "encoders", "rank",

@@ -4,11 +4,18 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from pydantic import JsonValue
+
 from fetal_iqa_models import encoder_spec
 from fetal_iqa_models.cards import Resize
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.fixed_copies import CopyRecipe, build_with_copies
-from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set, hash_frames
+from fetal_iqa_training.data.frame_set import (
+    FrameSet,
+    build_frame_set,
+    hash_frames,
+    hash_truth,
+)
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of
 from fetal_iqa_training.data.prepared import Prepared, open_part, read_prepared
 from fetal_iqa_training.data.split import (
@@ -58,6 +65,35 @@ class FitData:
         if self.prepared is not None:
             return self.prepared.training.data_hash
         return hash_frames(frames_of(self.cases.training))
+
+    @property
+    def copies_seed(self) -> int | None:
+        """Of the copies that are made once; None where there are none."""
+        return None if self.recipe is None else self.recipe.seed
+
+    def identity(self) -> dict[str, JsonValue]:
+        """Hash all that fits of these data have in common: what taught, what chose, what judges.
+
+        Reads everything but what was built ahead.
+
+        Returns
+        -------
+        dict
+            ``"data"`` that train, the list of the ``"split"``, ``"validation_data"``,
+            ``"test_data"`` and the ``"copies_seed"``; None where there is none.
+        """
+        validation = (
+            hash_frames(frames_of(self.cases.validation))
+            if self.prepared is None
+            else self.prepared.validation.data_hash
+        )
+        return {
+            "data": self.training_hash,
+            "split": self.split,
+            "validation_data": validation,
+            "test_data": hash_truth(frames_of(self.cases.test)) if self.cases.test else None,
+            "copies_seed": self.copies_seed,
+        }
 
     def frame_sets(self, work: Path, report: Report) -> tuple[FrameSet, FrameSet]:
         """Return the training frames, with copies, and the validation frames.
@@ -120,10 +156,16 @@ def choose_data(
     image_size = encoder_spec(settings.encoder).image_size
     seed = settings.seed if settings.split_seed is None else settings.split_seed
     resize: Resize = "published" if settings.recipe == "published" else "antialiased"
-    recipe = None
-    if settings.copies and not settings.fresh_copies:
-        # by the seed of the split: the runs and the rows of one table see the same copies
-        recipe = CopyRecipe(settings.copies, seed, settings.workers, resize)
+
+    def recipe(of_split: int | None) -> CopyRecipe | None:
+        # by the seed of the split, be it drawn now, listed or built ahead: all runs and all rows
+        # of one table see the same copies, whichever way each job was given the split
+        if not settings.copies or settings.fresh_copies:
+            return None
+        return CopyRecipe(
+            settings.copies, seed if of_split is None else of_split, settings.workers, resize
+        )
+
     if prepared is not None:
         note = read_prepared(prepared, data, image_size)
         if split is not None and read_split(split).sha256 != note.split:
@@ -132,12 +174,15 @@ def choose_data(
                 "build it again"
             )
         split = prepared / SPLIT
+        cases, listed = listed_cases(data, split)
+        copied = recipe(listed.seed if note.copies_seed is None else note.copies_seed)
         if resize == "antialiased":
-            cases, listed = listed_cases(data, split)
-            return FitData(cases, image_size, listed.sha256, prepared, note, recipe)
+            return FitData(cases, image_size, listed.sha256, prepared, note, copied)
+        return FitData(cases, image_size, listed.sha256, recipe=copied, resize=resize)
     if split is not None:
         cases, listed = listed_cases(data, split)
-        return FitData(cases, image_size, listed.sha256, recipe=recipe, resize=resize)
+        copied = recipe(listed.seed)
+        return FitData(cases, image_size, listed.sha256, recipe=copied, resize=resize)
     shares = settings.validation_share, settings.test_share
     chosen = split_by_subject(list_annotated(data), *shares, seed)
-    return FitData(chosen, image_size, recipe=recipe, resize=resize)
+    return FitData(chosen, image_size, recipe=recipe(None), resize=resize)

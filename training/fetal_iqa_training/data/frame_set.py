@@ -134,6 +134,46 @@ def hash_frames(sources: Iterable[LabelledFrames]) -> str:
     return data_hash.hexdigest()
 
 
+def hash_truth(sources: Iterable[LabelledFrames]) -> str:
+    """Return the :class:`TruthHash` of sources."""
+    truth = TruthHash()
+    for source in sources:
+        truth.take_in(source)
+    return truth.hexdigest()
+
+
+class TruthHash:
+    """Identity of what models are judged on: equal ones judge alike, frame by frame.
+
+    Beside the frames, their masks and labels that is everything that a figure is made of: the
+    spacing, where outlines end, and whose sweep each is, which says what is resampled and paired.
+    """
+
+    def __init__(self) -> None:
+        self._data = DataHash()
+        self._digest = hashlib.sha256()
+
+    def take_in(self, source: LabelledFrames) -> None:
+        """Add a source."""
+        self._data.take_in(source)
+        numbers = None if source.numbers is None else source.numbers.tolist()
+        known = source.sweep, source.case, source.subject, source.spacing_mm, numbers
+        self._digest.update(repr(known).encode())
+        if source.field_of_view is not None:
+            self._digest.update(np.packbits(source.field_of_view).tobytes())
+
+    def passing(self, sources: Iterable[LabelledFrames]) -> Iterator[LabelledFrames]:
+        """Hand on frames as they are, and take them in."""
+        for source in sources:
+            self.take_in(source)
+            yield source
+
+    def hexdigest(self) -> str:
+        """Return the hash of what was taken in so far."""
+        both = f"{self._data.hexdigest()} {self._digest.hexdigest()}"
+        return hashlib.sha256(both.encode()).hexdigest()
+
+
 class DataHash:
     """Running ``data_hash`` of sources, taken in one after the other."""
 

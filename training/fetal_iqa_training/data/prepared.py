@@ -72,6 +72,8 @@ class Prepared(BaseModel):
     cases : dict of str to str
         What each case's files and annotated sweeps were when it was taken in.
     training, validation : PreparedPart
+    copies_seed : int, optional
+        That the copies were made by; None where there are none, or an earlier version made them.
     tool_version : str
     """
 
@@ -83,6 +85,7 @@ class Prepared(BaseModel):
     cases: dict[str, _Sha256]
     training: PreparedPart
     validation: PreparedPart
+    copies_seed: int | None = Field(default=None, ge=0)
     tool_version: str
 
 
@@ -157,6 +160,7 @@ def build_prepared(
             cases=_states(data, listed),
             training=parts["training"],
             validation=parts["validation"],
+            copies_seed=None if recipe is None else recipe.seed,
             tool_version=TOOL_VERSION,
         )
         (building / NOTE).write_text(note.model_dump_json(indent=2) + "\n", encoding="utf-8")

@@ -149,6 +149,8 @@ class SplitList(BaseModel):
     ----------
     training, validation, test : tuple of str
         uuids of ACOUSLIC-AI cases, or image names of HC18 without their ending.
+    seed : int, optional
+        That it was drawn by; augmented copies are made by it, too.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore", strict=True)
@@ -156,6 +158,7 @@ class SplitList(BaseModel):
     training: tuple[_Name, ...] = Field(min_length=1)
     validation: tuple[_Name, ...] = Field(min_length=1)
     test: tuple[_Name, ...]
+    seed: int | None = Field(default=None, ge=0)
 
     @property
     def names(self) -> tuple[str, ...]:

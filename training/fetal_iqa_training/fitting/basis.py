@@ -20,18 +20,17 @@ def basis(
 ) -> dict[str, JsonValue]:
     """Return what a fit begins with beside its settings, to compare with :func:`basis_of` a model.
 
-    Reads all training frames, unless they were built ahead.
+    Reads all frames, unless they were built ahead.
 
     Returns
     -------
     dict
-        Hashes of the training ``"data"``, the list of the ``"split"``, the pretrained
-        ``"weights"`` and the ``"start_from"`` model; None where there is none.
+        The :meth:`~fetal_iqa_training.data.fit_data.FitData.identity` of the data, and hashes of
+        the pretrained ``"weights"`` and of the ``"start_from"`` model; None where there is none.
     """
     chosen = choose_data(data, settings, split, prepared)
     return {
-        "data": chosen.training_hash,
-        "split": chosen.split,
+        **chosen.identity(),
         "weights": weights_sha256(weights),
         "start_from": None if start_from is None else model_hash(start_from),
     }
@@ -39,11 +38,11 @@ def basis(
 
 def basis_of(card: ModelCard) -> dict[str, JsonValue]:
     """Return what the fit of a model began with, as :func:`basis` does."""
+    noted = ("split", "weights", "validation_data", "test_data", "copies_seed")
     return {
         "data": card.training_data,
-        "split": card.training.get("split"),
-        "weights": card.training.get("weights"),
         "start_from": card.parent,
+        **{name: card.training.get(name) for name in noted},
     }
 
 

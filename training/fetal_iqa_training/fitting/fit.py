@@ -32,7 +32,7 @@ from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
 from fetal_iqa_training.data.fixed_copies import CopiesDataset
-from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet
+from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, TruthHash
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of, noting_contents
 from fetal_iqa_training.data.split import CaseSplit
 from fetal_iqa_training.errors import TrainingError
@@ -174,6 +174,8 @@ def fit(
         "command": command,
         "data": origin(data),
         "split": chosen.split,
+        "validation_data": validation.data_hash,
+        "copies_seed": chosen.copies_seed,
         "weights": weights_sha256(weights),
     }
     if parent is not None and parent.card is not None:
@@ -192,12 +194,14 @@ def fit(
     network.card = card
     if chosen.cases.test:
         contents: list[str] = []
-        watched = Watched(taught)
-        tested = noting_contents(watched.passing(frames_of(chosen.cases.test)), contents)
+        watched, truth = Watched(taught), TruthHash()
+        passing = watched.passing(frames_of(chosen.cases.test))
+        tested = noting_contents(truth.passing(passing), contents)
         judged = judge(network, tested, device=settings.device, report=report)
         taught = taught.having(tested=[("frames", content) for content in contents])
         taught = taught.model_copy(update={"tested_by_content": True})
-        card = card.model_copy(update={"taught": taught})
+        noted = {**card.training, "test_data": truth.hexdigest()}
+        card = card.model_copy(update={"taught": taught, "training": noted})
         if on_judged is not None:
             on_judged(judged)
         on_test: dict[str, JsonValue] = judged.as_metrics() | errors_before(judged)

@@ -93,6 +93,11 @@ def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:
 
 
 _CHANGES_NOTHING = {"workers"}
+_IN_WORDS = {
+    "test_data": "test data",
+    "validation_data": "validation data",
+    "copies_seed": "augmented copies",
+}
 
 
 def check_is_the_same_fit(
@@ -116,9 +121,17 @@ def check_is_the_same_fit(
     TrainingError
         Names what differs.
     """
-    if others := _differences(card, settings, begun_with):
+    others = _differences(card, settings, begun_with)
+    if others == ["test_data"]:
         raise TrainingError(
-            f"{folder}: was fitted with other {', '.join(others)} than requested; "
+            f"{folder}: was judged on other test data (frames, labels, masks or spacing) than "
+            "there are now, and cannot stand beside what is judged on these; move it away, so "
+            "that it is made again, or choose another --out"
+        )
+    if others:
+        named = ", ".join(_IN_WORDS.get(name, name) for name in others)
+        raise TrainingError(
+            f"{folder}: was fitted with other {named} than requested; "
             "move it away, or choose another --out"
         )
 

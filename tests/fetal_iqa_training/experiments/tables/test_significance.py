@@ -1,3 +1,4 @@
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -5,8 +6,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.tables.catalogue import TABLES
+from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.frame_outcomes import Counts
-from fetal_iqa_training.experiments.tables.significance import holm, randomisation_test
+from fetal_iqa_training.experiments.tables.results import RowResult, RunResult
+from fetal_iqa_training.experiments.tables.significance import (
+    holm,
+    paired_tests,
+    randomisation_test,
+)
 
 
 def counts(hits, called, positives):
@@ -73,3 +82,25 @@ def test_p_values_are_corrected_by_holm():
     assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
     assert holm([0.9, 0.8]) == [1.0, 1.0]
     assert holm([]) == []
+
+
+@pytest.mark.parametrize("apart", ["subject", "sweep", "positive", "what the card says"])
+def test_runs_of_different_truths_are_not_paired(tmp_path, apart):
+    results = []
+    for number, row in enumerate(TABLES["table1"].rows[:2]):
+        lines = [
+            {"subject": f"s{n}", "sweep": f"case{n}, sweep 1", "frame": n, "positive": n % 2}
+            | {"decision": 1, "dice": ""}
+            for n in range(6)
+        ]
+        if number and apart in lines[5]:
+            lines[5][apart] = 0 if apart == "positive" else "another"
+        outcomes = tmp_path / f"{number}.csv"
+        outcomes.write_text(as_csv(lines))
+        judged_on = str(number) if apart == "what the card says" else "same"
+        run = RunResult(0, tmp_path, {}, None, None, outcomes, test_data=judged_on)
+        results.append(RowResult(row, row.encoder, random=False, runs=(run,)))
+    with pytest.raises(TrainingError, match="were judged on other frames or by other truths"):
+        paired_tests(results, "f1")
+    same = [results[0], replace(results[1], runs=results[0].runs)]
+    assert len(paired_tests(same, "f1")) == 1

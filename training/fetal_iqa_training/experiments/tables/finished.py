@@ -29,7 +29,7 @@ class FinishedRuns:
     def __init__(self, plan: Plan, weights: Weights) -> None:
         self._plan = plan
         self._weights = weights
-        self._hashes: dict[str, str | None] | None = None
+        self._identity: dict[str, JsonValue] | None = None
         self._known: dict[Path, RunResult] = {}
 
     def result_of(self, row: Row) -> RowResult:
@@ -83,15 +83,14 @@ class FinishedRuns:
         parent = model_hash(adapter) if adapter is not None and adapter.is_dir() else None
         return {**self._data(row), "weights": sha256, "start_from": parent}
 
-    def _data(self, row: Row) -> dict[str, str | None]:
-        """Hashes of the training frames and of the split, which all runs share.
+    def _data(self, row: Row) -> dict[str, JsonValue]:
+        """Identity of what teaches, chooses and judges, which all runs share.
 
         Read once, and only where there is a model to compare with.
         """
-        if self._hashes is None:
-            data = self._plan.data_of(row)
-            self._hashes = {"data": data.training_hash, "split": data.split}
-        return self._hashes
+        if self._identity is None:
+            self._identity = self._plan.data_of(row).identity()
+        return self._identity
 
 
 def run_result(seed: int, folder: Path, card: ModelCard) -> RunResult:
@@ -106,6 +105,7 @@ def run_result(seed: int, folder: Path, card: ModelCard) -> RunResult:
         trainable if isinstance(trainable, int) else None,
         outcomes if outcomes.is_file() else None,
         random=card.training.get("weights") is None,
+        test_data=str(card.training.get("test_data") or ""),
     )
 
 

@@ -1,6 +1,7 @@
 """What a run said of every test frame: a file beside its model, for tests and figures by case."""
 
 import csv
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -64,6 +65,8 @@ class Counts:
         Positive and called so, called positive, positive, rightly judged, all.
     dice, outlined : arrays
         Sum of the Dice of the frames that have one, and how many they are.
+    truth : str
+        Hash of which frames these are, whose, and which of them are positive.
     """
 
     subjects: tuple[str, ...]
@@ -74,6 +77,7 @@ class Counts:
     frames: NDArray[np.float64]
     dice: NDArray[np.float64]
     outlined: NDArray[np.float64]
+    truth: str = ""
 
 
 def read_counts(path: Path) -> Counts:
@@ -98,4 +102,12 @@ def read_counts(path: Path) -> Counts:
         summed(np.ones(len(lines))),
         summed(np.nan_to_num(dice)),
         summed(np.isfinite(dice)),
+        _truth(lines),
     )
+
+
+def _truth(lines: Sequence[Mapping[str, str]]) -> str:
+    known = sorted(
+        (line["subject"], line["sweep"], int(line["frame"]), line["positive"]) for line in lines
+    )
+    return hashlib.sha256(repr(known).encode()).hexdigest()

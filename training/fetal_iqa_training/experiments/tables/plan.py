@@ -16,6 +16,15 @@ from fetal_iqa_training.settings import FitSettings, LoggerName
 if TYPE_CHECKING:
     from fetal_iqa_training.data.fit_data import FitData
 
+AT_RANDOM = "-at-random"
+"""Folders of rows whose encoders started at random end so."""
+
+
+def stand_in_ending(encoder: str) -> str:
+    """Return what folders of rows end in that were run with another encoder than their own."""
+    return f"-as-{encoder}"
+
+
 Weights = Mapping[str, Path | None]
 """File of each encoder's pretrained weights; None for one that starts at random."""
 
@@ -93,9 +102,14 @@ class Plan:
 
     def folder_of(self, row: Row, seed: int) -> Path:
         """Model folder of one run of a row; the same for every experiment."""
-        started = f"-as-{self.stand_in}" if self.stand_in else "-at-random"
-        name = row.name + (started if self.stand_in or self.from_scratch else "")
-        return self.out / "models" / name / f"seed-{seed}"
+        return self.out / "models" / (row.name + self.ending) / f"seed-{seed}"
+
+    @property
+    def ending(self) -> str:
+        """What the folders of rows end in, by what their runs start from."""
+        if self.stand_in:
+            return stand_in_ending(self.stand_in)
+        return AT_RANDOM if self.from_scratch else ""
 
     def adapter_of(self, row: Row, seed: int) -> Path | None:
         """Model folder whose adapter a run of a row starts from; None where it starts at random."""

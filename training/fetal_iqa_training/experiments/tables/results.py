@@ -45,6 +45,8 @@ class RunResult:
         What it said of every test frame.
     random : bool
         The encoder started at random.
+    test_data : str
+        Hash of what it was judged on; empty where the card does not say.
     """
 
     seed: int
@@ -54,6 +56,7 @@ class RunResult:
     trainable: int | None = None
     outcomes: Path | None = None
     random: bool = False
+    test_data: str = ""
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from fetal_iqa_training.experiments.tables.curves import logs_of
 from fetal_iqa_training.experiments.tables.finished import FinishedRuns
 from fetal_iqa_training.experiments.tables.frame_outcomes import write_outcomes
 from fetal_iqa_training.experiments.tables.locks import claimed
+from fetal_iqa_training.experiments.tables.one_start import check_one_start
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.systems import Row
@@ -81,8 +82,9 @@ class Runner:
         Raises
         ------
         TrainingError
-            Where a model is no run of this experiment.
+            Where a model is no run of this experiment, or runs started otherwise.
         """
+        check_one_start(self._plan)
         chosen = {row.name for row in rows}
         every = [*table] if table else [*rows]
         found = (self._finished.result_of(row) for row in every)

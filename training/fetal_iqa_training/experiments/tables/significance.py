@@ -20,6 +20,7 @@ from itertools import combinations, product
 import numpy as np
 from numpy.typing import NDArray
 
+from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.frame_outcomes import Counts, read_counts
 from fetal_iqa_training.experiments.tables.results import RowResult
 
@@ -76,10 +77,17 @@ def paired_tests(results: Sequence[RowResult], metric: str, seed: int = 0) -> li
     -------
     list of PairedTest
         Empty where there are fewer than 5 subjects.
+
+    Raises
+    ------
+    TrainingError
+        Where two runs to pair were judged on different frames or by different truths.
     """
     counts = {
         result.row.name: {
-            run.seed: read_counts(run.outcomes) for run in result.runs if run.outcomes
+            run.seed: (run.test_data, read_counts(run.outcomes))
+            for run in result.runs
+            if run.outcomes
         }
         for result in results
     }
@@ -87,9 +95,8 @@ def paired_tests(results: Sequence[RowResult], metric: str, seed: int = 0) -> li
     for one, other in combinations(results, 2):
         own, others = counts[one.row.name], counts[other.row.name]
         pairs = [
-            (own[number], others[number])
+            _paired(own[number], others[number], f"{one.row.name} and {other.row.name}", number)
             for number in sorted(own.keys() & others.keys())
-            if own[number].subjects == others[number].subjects
         ]
         if pairs and len(pairs[0][0].subjects) >= FEWEST_SUBJECTS:
             difference, p = randomisation_test(pairs, metric, seed)
@@ -100,6 +107,19 @@ def paired_tests(results: Sequence[RowResult], metric: str, seed: int = 0) -> li
                 found.append(test)
     corrected = holm([test.p for test in found])
     return [replace(test, p_holm=p) for test, p in zip(found, corrected, strict=True)]
+
+
+_Judged = tuple[str, Counts]
+"""What a run was judged on, and how."""
+
+
+def _paired(one: _Judged, other: _Judged, names: str, seed: int) -> tuple[Counts, Counts]:
+    if one[0] != other[0] or one[1].truth != other[1].truth:
+        raise TrainingError(
+            f"{names}: their runs of seed {seed} were judged on other frames or by other truths, "
+            "and cannot be paired; move one of them away, so that it is made again"
+        )
+    return one[1], other[1]
 
 
 def randomisation_test(
