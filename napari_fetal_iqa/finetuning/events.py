@@ -76,6 +76,8 @@ class SummaryEvent(FrameCounts):
         person's.
     problem : str, optional
         What there is too little of.
+    advice : str, optional
+        What would teach more, where there is enough.
     note : str, optional
         Why nothing is held out.
     base : str
@@ -89,6 +91,7 @@ class SummaryEvent(FrameCounts):
     set_aside: FrameCounts = FrameCounts()
     unknown_subjects: int = 0
     problem: str | None = None
+    advice: str | None = None
     note: str | None = None
     base: str = ""
 

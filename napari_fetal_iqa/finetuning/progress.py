@@ -9,7 +9,7 @@ TASK_WORDS = {"cls": "Frame quality", "seg": "Outlines"}
 
 
 def describe(summary: SummaryEvent) -> str:
-    """Return what there is to train on, or why nothing is, as one or two sentences."""
+    """Return what there is to train on, or why nothing is, in a sentence or two."""
     name = task_name(summary.task)
     if summary.problem:
         return f"{name}: {summary.problem}"
@@ -19,9 +19,10 @@ def describe(summary: SummaryEvent) -> str:
         if held.frames
         else "no hold-out yet, so nothing will judge it"
     )
+    advice = f". {summary.advice[:1].upper()}{summary.advice[1:]}" if summary.advice else ""
     return (
         f"{name}: {_count(summary.frames, 'frame')} of {_count(summary.sweeps, 'sweep')}, "
-        f"{summary.positives} with the abdomen; {judged}"
+        f"{summary.positives} with the abdomen; {judged}{advice}"
     )
 
 

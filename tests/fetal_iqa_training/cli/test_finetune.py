@@ -60,6 +60,18 @@ def test_the_trainer_understands_what_the_window_requests(corrected, bases):
     ]
 
 
+def test_outlines_learnt_from_abdomens_alone_are_advised_against(tmp_path, command, bases):
+    frames, masks = disc_volume(51)
+    shown = [int(number) for number in masks.any(axis=(1, 2)).nonzero()[0][:5]]
+    for more, advised in (([], True), ([0], False)):
+        store = correct(tmp_path, frames, masks, [*shown, *more])
+        code, _, err = command("finetune", "--corrections", store, "--task", "seg", "--base",
+            bases / "seg", "--out", tmp_path / "m", "--dry-run",
+        )  # fmt: skip
+        assert code == 0, err
+        assert ("every frame to learn from shows an abdomen" in err) is advised
+
+
 def test_a_dry_run_reports_what_there_is_too_little_of(tmp_path, command):
     frames, masks = disc_volume(0)
     store = correct(tmp_path, frames, masks, [0])

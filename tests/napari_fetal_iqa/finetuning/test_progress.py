@@ -77,6 +77,8 @@ def test_a_summary_is_a_sentence():
     )
     assert "nothing will judge it" in describe(SummaryEvent(**given))
     assert describe(SummaryEvent(**given, problem="outline more")) == "Outlines: outline more"
+    advised = describe(SummaryEvent(**given, hold_out=held, advice="label some as none"))
+    assert advised.endswith(" held out to judge. Label some as none")
 
 
 def done(before, after, difference=None, task="seg", **more):

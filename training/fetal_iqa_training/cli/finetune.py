@@ -252,7 +252,7 @@ def _report_summary(correction_set: CorrectionSet, base: str, json_progress: boo
         f"whose they are is unknown of {counted(summary.unknown_subjects, 'sweep')}",
         err=True,
     )
-    for remark in (summary.problem, summary.note):
+    for remark in (summary.problem, summary.advice, summary.note):
         if remark is not None:
             typer.echo(f"{summary.task}: {remark}", err=True)
 

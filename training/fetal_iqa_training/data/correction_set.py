@@ -78,6 +78,18 @@ class CorrectionSet:
         )
 
     @property
+    def advice(self) -> str | None:
+        """What would teach more, where it would be learnt from as it is."""
+        positives, negatives = count_usable(self.split.training, self.task)
+        if self.task == "cls" or negatives or not positives:
+            return None
+        # docs/loop-on-real-images.md: other planes left empty, with and without such frames
+        return (
+            "every frame to learn from shows an abdomen, so the model may come to outline other "
+            "planes as well: label some frames as showing none"
+        )
+
+    @property
     def unknown_subjects(self) -> int:
         """How many of the sweeps are of a subject that nobody named."""
         sides = (*self.split.training, *self.split.hold_out)
@@ -104,6 +116,7 @@ class CorrectionSet:
             set_aside=_count(self.split.set_aside, self.task),
             unknown_subjects=self.unknown_subjects,
             problem=self.problem,
+            advice=self.advice,
             note=self.note,
         )
 
