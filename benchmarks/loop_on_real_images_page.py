@@ -1,0 +1,183 @@
+"""The tables and the picture of ``loop_on_real_images.py``, from the runs that are there."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from napari_fetal_iqa import colours
+
+Results = Sequence[Mapping]
+
+BEGIN, END = "<!-- tables: written by the command -->", "<!-- end of the tables -->"
+POLICIES = ("suggested", "random", "with others")
+COLUMNS = (
+    ("judge_dice", "Dice"),
+    ("judge_error_percent", "circumference error, %"),
+    ("judge_not_measured", "without an outline"),
+    ("judge_none", "other planes left empty"),
+    ("known_dice", "Dice, other machines"),
+    ("known_none", "other planes left empty, other machines"),
+)
+PANELS = (
+    ("judge_dice", "Dice"),
+    ("judge_error_percent", "circumference error, median, %"),
+    ("known_dice", "Dice on abdomens of the other machines"),
+)
+SHARES = ("judge_none", "known_none")
+
+
+def groups(results: Results) -> list[tuple[str, str]]:
+    """Return the pairs of organ and start that were run, abdomens and demo models first."""
+    return sorted({(one["organ"], one["start"]) for one in results})
+
+
+def of_policy(results: Results, organ: str, start: str, policy: str) -> dict[int, list[Mapping]]:
+    """Return runs by the number of images; the start itself and the whole pool are everybody's."""
+    counts: dict[int, list[Mapping]] = {}
+    for one in results:
+        policies = (policy,) if policy == "with others" else (policy, "whole")
+        if (one["organ"], one["start"]) == (organ, start) and one["policy"] in (*policies, "base"):
+            counts.setdefault(one["count"], []).append(one)
+    return dict(sorted(counts.items())) if len(counts) > 1 else {}
+
+
+def values(runs: Sequence[Mapping], key: str) -> list[float]:
+    """Return a figure of each run that has it."""
+    return [one[key] for one in runs if one.get(key) is not None]
+
+
+def cell(runs: Sequence[Mapping], key: str) -> str:
+    """Write the mean of some runs, with the least and the largest."""
+    found = values(runs, key)
+    if not found:
+        return ""
+    digits = 2 if key.endswith("dice") else 1 if key.endswith("percent") else 0
+    if key in SHARES:
+        found = [100 * value for value in found]
+    unit = " %" if key in SHARES else ""
+    mean = f"{statistics.mean(found):.{digits}f}{unit}"
+    low, high = (f"{end:.{digits}f}" for end in (min(found), max(found)))
+    return mean if low == high else f"{mean} ({low} to {high})"
+
+
+def tables(results: Results, abouts: Mapping[str, Mapping]) -> list[str]:
+    """Write a table of each start on each organ."""
+    lines = []
+    for organ, start in groups(results):
+        about = abouts[organ]
+        images, subjects = about["images"], about["subjects"]
+        lines += [f"### {organ.capitalize()}, from `{start}`", ""]
+        whose = f" of {about['machine']}" if organ == "abdomens" else " of HC18"
+        lines += [
+            f"{images['pool']} {organ}{whose} to correct, of as many subjects; "
+            f"{images['judge']} of {subjects['judge']} others judge, with "
+            f"{images['judge_others']} other planes; {images['known']} abdomens of "
+            f"{subjects['known']} held-back subjects and {images['known_others']} other planes "
+            f"tell what is forgotten.",
+            "",
+        ]
+        shown = [
+            (key, words)
+            for key, words in COLUMNS
+            if any(key in one for one in results if one["organ"] == organ)
+        ]
+        lines.append(f"| corrected | order | runs | {' | '.join(w for _, w in shown)} |")
+        lines.append("|---" * (len(shown) + 3) + "|")
+        for count, policy, runs in rows(results, organ, start):
+            done = [one for one in runs if "refused" not in one]
+            how_many = "" if not count else str(len(done))
+            how_many += f", {len(runs) - len(done)} refused" if len(done) < len(runs) else ""
+            cells = " | ".join(cell(done, key) for key, _ in shown)
+            lines.append(f"| {count} | {policy} | {how_many} | {cells} |")
+        mine = [one for one in results if (one["organ"], one["start"]) == (organ, start)]
+        phantoms = [one["phantoms"] for one in mine if "phantoms" in one]
+        known = [(p["parent"], p["child"]) for p in phantoms if p["child"] is not None]
+        if known:
+            before, least, most = known[0][0], *(f(child for _, child in known) for f in (min, max))
+            lines += ["", f"Dice on the phantoms that it knew: {before:.2f} before, "
+                      f"{least:.2f} to {most:.2f} after."]  # fmt: skip
+        lines.append("")
+    return lines
+
+
+def rows(results: Results, organ: str, start: str) -> list[tuple[int, str, list[Mapping]]]:
+    """Return the rows of a table: number of images, order, runs."""
+    mine = [one for one in results if (one["organ"], one["start"]) == (organ, start)]
+    words = {"base": "", "whole": "all of them", "with others": "random, and as many other planes"}
+    order = ("base", "suggested", "random", "whole", "with others")
+    found = sorted({(one["count"], order.index(one["policy"])) for one in mine})
+    return [
+        (count, words.get(order[place], order[place]),
+         [one for one in mine if (one["count"], one["policy"]) == (count, order[place])])
+        for count, place in found
+    ]  # fmt: skip
+
+
+def missing(results: Results) -> str:
+    """Say which runs three seeds would have that are not there."""
+    lacking = []
+    for organ, start in groups(results):
+        for count, policy, runs in rows(results, organ, start):
+            if count and len(runs) < 3:
+                lacking.append(
+                    f"{3 - len(runs)} of 3 runs of `{start}` on {count} {organ}"
+                    f"{f' ({policy})' if policy else ''}"
+                )
+    return f"Not run: {'; '.join(lacking)}." if lacking else ""
+
+
+def write_page(results: Results, abouts: Mapping[str, Mapping], path: Path) -> None:
+    """Write the tables into the page, between its two marks; its words stay."""
+    text = path.read_text(encoding="utf-8")
+    before, rest = text.split(BEGIN)
+    _, after = rest.split(END)
+    learnt = [one for one in results if "command" in one]
+    settings = sorted({f"`{one['command']}`, {one['precision']}" for one in learnt})
+    said = [
+        BEGIN,
+        "",
+        f"Learnt with {'; '.join(settings)}. Means of the runs, with the least and the largest; "
+        "the error is the median over the images of a run.",
+        "",
+    ]
+    lines = [*said, *tables(results, abouts), missing(results), ""]
+    path.write_text(before + "\n".join(lines) + END + after, encoding="utf-8")
+
+
+def draw(results: Results, path: Path) -> None:
+    """Draw a row of curves of each start on each organ."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    pairs = groups(results)
+    counts = sorted({one["count"] for one in results})
+    figure, axes = plt.subplots(
+        len(pairs), len(PANELS), figsize=(11, 2.8 * len(pairs)), layout="constrained", squeeze=False
+    )
+    for row, (organ, start) in zip(axes, pairs, strict=True):
+        for axis, (key, title) in zip(row, PANELS, strict=True):
+            looks = zip(POLICIES, (colours.EXPERT, colours.MODEL, "grey"), "os^", strict=True)
+            for policy, colour, mark in looks:
+                found = {
+                    count: there
+                    for count, runs in of_policy(results, organ, start, policy).items()
+                    if (there := values(runs, key))
+                }
+                places = [counts.index(count) for count in found]
+                means = [statistics.mean(there) for there in found.values()]
+                if policy == "with others":  # the start is none of its runs, and few counts are
+                    places, means = places[1:], means[1:]
+                label = "random, and as many other planes" if policy == "with others" else policy
+                if len(means) > (policy != "with others"):
+                    axis.plot(places, means, marker=mark, color=colour, label=label)
+                for place, there in zip(places, list(found.values())[-len(places) :], strict=False):
+                    axis.plot([place] * len(there), there, ".", color=colour, alpha=0.4)
+            axis.set_xticks(range(len(counts)), counts)
+            axis.set_ylim(bottom=0)
+            axis.set_title(f"{organ}, from {start}: {title}", fontsize=9)
+            axis.set_xlabel("corrected images", fontsize=9)
+    axes[0][0].legend(fontsize=9)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(path, dpi=90)
