@@ -233,9 +233,16 @@ def test_closing_napari_is_held_while_something_is_unsaved_and_it_is_rescued_in_
     assert not unwritable._closed
     window.close()
     assert window.isVisible()  # held again
+    answer(unwritable, "Try again")
+    assert window.isVisible()  # in vain
+    assert unwritable.close_guard.question.text().startswith("1 correction is not saved yet")
 
     unwritable.keeper.store._connection.execute("PRAGMA query_only = OFF")
-    answer(unwritable, "Try again")
+    unwritable.keeper._again()  # as its timer does
+    assert unwritable.close_guard.question.text() == "Everything is saved by now."
+    seen = [one.text() for one in unwritable.close_guard.question.buttons() if one.isVisible()]
+    assert sorted(seen) == ["Close", "Stay"]
+    answer(unwritable, "Close")
     assert unwritable._closed
     with CorrectionStore(paths.default_store()) as on_disk:
         assert len(on_disk.events()) == 1

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
-from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox
+from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QPushButton
 
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import StoreError, words_in_window
@@ -40,7 +40,9 @@ class CloseGuard(QObject):
         self._closing = False
         self._then: Callable[[], object] = window.close
         self.question: QMessageBox | None = None
+        self._needless: list[QPushButton] = []  # once everything is saved
         window.installEventFilter(self)
+        keeper.saved.connect(self._say_saved)
         application = QCoreApplication.instance()
         assert application is not None
         application.aboutToQuit.connect(shut_down)
@@ -48,6 +50,7 @@ class CloseGuard(QObject):
     def remove(self) -> None:
         """Watch no longer, and hold on to nothing."""
         self._window.removeEventFilter(self)
+        self._keeper.saved.disconnect(self._say_saved)
         application = QCoreApplication.instance()
         if application is not None:
             application.aboutToQuit.disconnect(self._shut_down)
@@ -106,10 +109,21 @@ class CloseGuard(QObject):
             if button is not None:
                 button.setToolTip(tip)
         box.setDefaultButton(again)
+        self._needless = [button for button in (again, elsewhere) if button is not None]
         answers = {again: self._try_again, elsewhere: self._save_elsewhere, close: self._close}
         box.buttonClicked.connect(lambda button: answers.get(button, self._stay)())
         self.question = box
         box.open()
+
+    def _say_saved(self) -> None:
+        """Do not go on saying that something is unsaved."""
+        if self.question is not None:
+            self.question.setWindowTitle("Saved")
+            self.question.setIcon(QMessageBox.Icon.Information)
+            self.question.setText("Everything is saved by now.")
+            self.question.setInformativeText("")
+            for button in self._needless:
+                button.hide()
 
     def _stay(self) -> None:
         question, self.question = self.question, None
