@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
-from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QWidget
 
 from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
@@ -126,12 +127,47 @@ def test_a_ring_shows_where_the_keyboard_is(review, qtbot, theme):
         qtbot.waitUntil(control.hasFocus, timeout=20 * SECONDS)
         assert review._focus_ring.ringed is control
         QApplication.processEvents()
-        around = QRect(control.pos(), control.size()).adjusted(-3, -3, 3, 3)
-        picture = control.parentWidget().grab(around).toImage()
-        column = [picture.pixelColor(around.width() // 2, y) for y in range(7)]
+        picture = control.grab().toImage()
+        column = [picture.pixelColor(picture.width() // 2, y) for y in range(7)]
         light = [colour.lightnessF() for colour in column]
         # a bright line on the dark panel, a dark one on the light
         assert max(light) - min(light) > 0.5, f"no ring on {control.text()}"
+
+
+def test_the_ring_is_whole_on_every_control_that_tab_goes_to(review, qtbot):
+    window = main_window(review.viewer)
+    window.activateWindow()
+    for section in review.page.sections:
+        section.expand(animate=False)
+    for button in (review.page.candidates, review.page.worklist):
+        if not button.isChecked():
+            button.click()
+    review.worklist.widget.show_rows("exam", [])
+    ringed: list[QWidget] = []
+    start = review.page.open
+    start.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.waitUntil(start.hasFocus, timeout=20 * SECONDS)
+    for _ in range(100):
+        control = QApplication.focusWidget()
+        if control in ringed:
+            break
+        ring = review._focus_ring._ring
+        if ring is not None:
+            assert review._focus_ring.ringed is control
+            QApplication.processEvents()
+            if is_seen(control, window):  # Qt scrolls to it, but for what is larger than the view
+                seen = ring.visibleRegion().boundingRect()
+                assert seen.size() == ring.size(), control.toolTip()
+            ringed.append(control)
+        QTest.keyClick(control, Qt.Key.Key_Tab)
+    assert len(ringed) > 30
+    listed = review.worklist.widget
+    for control in (listed.search, listed.states, listed.table):
+        control.setFocus(Qt.FocusReason.TabFocusReason)
+        qtbot.waitUntil(control.hasFocus, timeout=20 * SECONDS)
+        QApplication.processEvents()
+        seen = review._focus_ring._ring.visibleRegion().boundingRect()
+        assert seen.size() == control.size()
 
 
 def test_what_lies_on_the_frame_is_as_wide_at_every_zoom(review):
