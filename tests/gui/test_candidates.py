@@ -4,12 +4,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QRect, Qt
 from qtpy.QtTest import QTest
 
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.widgets.candidates.strip import places
 from napari_fetal_iqa.widgets.candidates.thumbnails import HEIGHT, WIDTH, small
 from napari_fetal_iqa.widgets.theme import palette_of
 
@@ -197,3 +198,13 @@ def test_on_a_low_screen_strip_and_timeline_take_turns(analysed, monkeypatch, qt
     qtbot.waitUntil(is_seen(strip), timeout=20 * SECONDS)
     page.timeline.click()
     qtbot.waitUntil(is_seen(timeline), timeout=20 * SECONDS)
+
+
+def test_the_frame_of_the_one_on_the_screen_runs_into_none_of_its_words():
+    item = QRect(200, 3, WIDTH + 12, HEIGHT + 2 * 15 + 12)
+    picture, around, lines = places(item, 15)
+    for line in lines:
+        assert not around.intersects(line)
+        assert item.contains(line)
+    assert around.contains(picture)
+    assert item.contains(around)

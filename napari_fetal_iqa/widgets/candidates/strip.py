@@ -222,8 +222,7 @@ class _Delegate(QStyledItemDelegate):
         if painter is None:
             return
         candidate = self._model.candidates[index.row()]
-        box = option.rect.adjusted(_GAP, _GAP, -_GAP, -_GAP)
-        place = QRect(box.left(), box.top(), box.width(), HEIGHT)
+        place, around, lines = places(option.rect, option.fontMetrics.height())
         painter.fillRect(place, QColor("black"))
         picture = index.data(_Role.DecorationRole)
         if picture is not None:
@@ -237,16 +236,31 @@ class _Delegate(QStyledItemDelegate):
         if chosen:  # around the picture, which is black at its edge
             pen = QPen(QColor(self.palette.highlight))
             pen.setWidth(_CHOSEN_PX)
+            pen.setJoinStyle(Qt.PenJoinStyle.MiterJoin)
             painter.setPen(pen)
-            painter.drawRect(place.adjusted(-2, -2, 2, 2))
+            inset = _CHOSEN_PX // 2  # a pen draws to both sides of its line
+            painter.drawRect(around.adjusted(inset, inset, -inset, -inset))
         painter.setPen(QColor(self.palette.text))
-        line = option.fontMetrics.height()
-        below = QRect(box.left(), place.bottom() + 2, box.width(), line)
-        for text in (index.data(), index.data(_Role.StatusTipRole)):
+        texts = (index.data(), index.data(_Role.StatusTipRole))
+        for below, text in zip(lines, texts, strict=True):
             painter.drawText(below, int(Qt.AlignmentFlag.AlignCenter), text or "not measured")
-            below.translate(0, line)
 
     @staticmethod
     def _current_row(option: QStyleOptionViewItem) -> int:
         view = option.widget
         return view.currentIndex().row() if isinstance(view, QListView) else -1
+
+
+def places(item: QRect, line: int) -> tuple[QRect, QRect, tuple[QRect, QRect]]:
+    """Return where an item has its picture, the frame around a chosen one, and its two lines.
+
+    Parameters
+    ----------
+    item : QRect
+    line : int
+        Height of a line of text, in pixels.
+    """
+    picture = QRect(item.left() + _GAP, item.top() + _GAP, item.width() - 2 * _GAP, HEIGHT)
+    around = picture.adjusted(-_CHOSEN_PX, -_CHOSEN_PX, _CHOSEN_PX, _CHOSEN_PX)
+    first = QRect(picture.left(), around.bottom() + 2, picture.width(), line)
+    return picture, around, (first, first.translated(0, line))
