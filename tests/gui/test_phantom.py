@@ -46,7 +46,7 @@ def test_it_is_seen_while_it_is_simulated_and_then_reviewed(
     qtbot.waitUntil(lambda: widget.layer is not None, timeout=20 * SECONDS)
     panel = widget.page.analysis
     assert widget.layer.data.done == 2
-    assert widget.viewer.dims.current_step[0] == 29
+    assert widget.viewer.dims.current_step[0] == 0
     assert widget.layer._slice.image.raw.max() > 0
     assert panel.doing.text() == "Simulating the phantom, 2/60 frames"
     qtbot.waitUntil(panel.bar.isVisible, timeout=20 * SECONDS)

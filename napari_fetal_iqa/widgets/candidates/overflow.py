@@ -6,6 +6,8 @@ from qtpy.QtWidgets import QHBoxLayout, QListView, QSizePolicy, QToolButton, QWi
 
 from napari_fetal_iqa.widgets.focus import with_own_keys
 
+_ANY_WIDTH = 16777215  # Qt's QWIDGETSIZE_MAX
+
 
 class Overflow(QWidget):
     """A row of pictures between two buttons, which are there while not all pictures have room.
@@ -30,6 +32,8 @@ class Overflow(QWidget):
         line.addWidget(self.before)
         line.addWidget(row, stretch=1)
         line.addWidget(self.behind)
+        line.addStretch()
+        self._line = line
         self._soon = QTimer(self)
         self._soon.setSingleShot(True)
         self._soon.timeout.connect(self._count)
@@ -66,6 +70,12 @@ class Overflow(QWidget):
             return
         pictures = model.rowCount()
         too_many = pictures * self._width > self.width()
+        button_px = self.fontMetrics().horizontalAdvance("‹ 88") + 8
+        frame = self._row.width() - view.width()
+        room = self.width() - 2 * (button_px + self._line.spacing()) - frame
+        # whole pictures alone: half of a figure might be read as another
+        whole = max(1, room // self._width) * self._width
+        self._row.setMaximumWidth(whole + frame if too_many else _ANY_WIDTH)
         left = -(-bar.value() // self._width)
         right = pictures - (bar.value() + view.width()) // self._width
         if bar.value() == bar.maximum():
@@ -77,4 +87,4 @@ class Overflow(QWidget):
             button.setText(text if hidden > 0 else "")
             button.setEnabled(hidden > 0)
             button.setVisible(too_many)
-            button.setFixedWidth(self.fontMetrics().horizontalAdvance("‹ 88") + 8)
+            button.setFixedWidth(button_px)
