@@ -400,3 +400,13 @@ def test_the_first_sweep_is_seen_again_when_the_second_is_removed(review, show, 
     assert first.visible
     assert review.presenter.view.unseen_because() == ""
     assert review.presenter.session.sweep.identity == phantom.sweep.identity
+
+
+def test_a_key_between_the_deletion_of_the_outlines_and_their_return_does_no_harm(review, qtbot):
+    presenter = review.presenter
+    review.viewer.layers.remove(presenter.view.overlay.layer)
+    for action in (Action.LOOK, Action.PAINT, Action.ELLIPSE, Action.CINE_FORWARD):
+        review.do(action)
+    qtbot.waitUntil(lambda: review.presenter not in (None, presenter))
+    review.do(Action.PAINT)
+    assert review.presenter.view.tool == "paint"

@@ -266,6 +266,8 @@ class SweepView:
 
     def use_tool(self, mode: str) -> None:
         """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
+        if self.overlay.layer not in self.viewer.layers:
+            return  # somebody deleted it: it comes back at once
         if mode != NO_TOOL:
             self._show_marks()  # nobody draws on what is not seen
         self.ellipse.stop()
