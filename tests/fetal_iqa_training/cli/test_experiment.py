@@ -12,6 +12,7 @@ from typer.testing import CliRunner
 
 from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.errors import TrainingError
+from fetal_iqa_training.experiments.embeddings import run as embedding
 from fetal_iqa_training.experiments.tables import runner
 from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.fitting import loggers
@@ -205,6 +206,39 @@ def test_embeddings_are_projected_before_and_after_training(experiment, tmp_path
     assert points[0]["pca_1"] != points[40]["pca_1"]
     assert is_drawn(out / f"{name}.png")
     assert is_drawn(out / "figure2.png")
+
+    # a row is added, and none that is there goes; all are of the same frames
+    before = (out / "embeddings.csv").read_text()
+    more = ("embeddings", "--runs", 1, "--rows", "densenet121")
+    ran = experiment(*more, "--frames", 30)
+    assert ran.code == 1
+    assert "fetalclip-cls-lora on 40 frames at most, drawn by seed 0" in ran.err
+    assert (out / "embeddings.csv").read_text() == before
+    assert experiment(*more, "--frames", 40).code == 0
+    lines = read(out / "embeddings.csv")
+    assert lines[1] == line
+    assert [line["row"] for line in lines] == ["densenet121-cls-full", "fetalclip-cls-lora"]
+    assert "fetalclip" in (out / "embeddings.md").read_text().lower()
+
+
+def test_what_another_job_finishes_meanwhile_is_in_what_the_last_one_writes(
+    experiment, tmp_path, monkeypatch
+):
+    given = ("embeddings", "--runs", 1, "--frames", 40)
+    embed_rows, jobs = embedding.embed_rows, []
+
+    def overtaken(*arguments):
+        yield from embed_rows(*arguments)
+        if not jobs:
+            jobs.append("another")
+            jobs.append(experiment(*given, "--rows", "densenet121"))
+
+    monkeypatch.setattr(embedding, "embed_rows", overtaken)
+    assert experiment(*given, "--rows", "fetalclip").code == 0
+    assert jobs[1].code == 0, jobs[1].err
+    assert [line["row"] for line in read(tmp_path / "out" / "embeddings.csv")] == [
+        "densenet121-cls-full", "fetalclip-cls-lora",
+    ]  # fmt: skip
 
 
 def test_six_pairs_of_masks_are_shown_from_low_to_high_dice_and_one_without(experiment, tmp_path):

@@ -1,8 +1,9 @@
 """``fetal-iqa-train experiment``: the tables and figures of arXiv 2507.22802, a command each."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import typer
 
@@ -12,13 +13,14 @@ from fetal_iqa_training.cli.planes import planes
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG, TABLES
+from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Weights, find_weights
 from fetal_iqa_training.experiments.tables.systems import Row, choose_rows
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
     from fetal_iqa_training.cli.experiment_progress import ExperimentProgress
-    from fetal_iqa_training.experiments.tables.results import ResultPair, RowResult
+    from fetal_iqa_training.experiments.tables.results import RowResult
 
 experiment = typer.Typer(
     help="Reproduce the tables and figures of arXiv 2507.22802.",
@@ -27,6 +29,14 @@ experiment = typer.Typer(
 )
 
 Results = tuple["RowResult", ...]
+ReadResults = Callable[[], Results]
+
+
+class Made(NamedTuple):
+    """The results of rows, and how to read what there is of them later, of whatever process."""
+
+    results: Results
+    read: ReadResults
 
 
 def _run(
@@ -35,8 +45,8 @@ def _run(
     weights: Weights,
     progress: "ExperimentProgress",
     table: Sequence[Row] = (),
-    after_run: Callable[[Callable[[], Results]], None] = lambda read_results: None,
-) -> Results:
+    after_run: Callable[["ReadResults"], None] = lambda read_results: None,
+) -> "Made":
     """Make all runs of rows; name the rows that fail as they do.
 
     ``after_run`` gets a function that reads the results so far, of whatever process.
@@ -63,7 +73,17 @@ def _run(
     options.write_config(rows, results)
     for name in dict.fromkeys(runner.made_elsewhere):
         progress.note(f"{name}: runs are being made by another process")
-    return results
+    return Made(results, partial(runner.results, rows, table))
+
+
+@contextmanager
+def _studied(options: ExperimentOptions, made: Made) -> Iterator[Results]:
+    """Yield the results of rows while no other process writes this study.
+
+    So the last one to write has seen the runs of all.
+    """
+    with lock_of(options.plan.out, f"{options.command}-study"):
+        yield made.read()
 
 
 def _end(results: Results, rows: Sequence[Row]) -> None:
@@ -86,7 +106,7 @@ def _table(name: str, options: ExperimentOptions) -> None:
     with experiment_progress(options.json_progress, options.json_out) as progress:
         write = partial(write_table, table, options.plan, command_line())
         weights = find_weights(options.plan, rows, paths.weights())
-        results = _run(options, rows, weights, progress, table.rows, write)
+        results, _ = _run(options, rows, weights, progress, table.rows, write)
         progress.done(table_files(table, options.plan))
         _end(results, rows)
 
@@ -181,20 +201,28 @@ def embeddings(
 ) -> None:
     """PCA and t-SNE of what the last layer sees, before and after training, by label.
 
-    Every classifier of table1; the picture is of the first run, the separation of all.
+    Every classifier of table1; the picture is of the first run, the separation of all. Rows are
+    added to those that are there.
     """
     from fetal_iqa_training.cli.experiment_progress import experiment_progress
+    from fetal_iqa_training.experiments.embeddings.records import check_same_frames, keep, kept
     from fetal_iqa_training.experiments.embeddings.report import write_embeddings
     from fetal_iqa_training.experiments.embeddings.run import embed_rows
 
-    rows = choose_rows(TABLES["table1"].rows, options.rows)
+    table = TABLES["table1"].rows
+    rows = choose_rows(table, options.rows)
     with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
-        results = _run(options, rows, weights, progress)
+        made = _run(options, rows, weights, progress, table)
         if not options.runs_only:
-            embedded = list(embed_rows(options.plan, weights, results, frames, progress.report))
-            progress.done(write_embeddings(options.plan, embedded, command_line()))
-        _end(results, rows)
+            plan = options.plan
+            check_same_frames(plan, [r for r in made.results if r.row not in rows], frames)
+            own = [result for result in made.results if result.row in rows]
+            for row in embed_rows(plan, weights, own, frames, progress.report):
+                keep(plan, row, frames)
+            with _studied(options, made) as results:
+                progress.done(write_embeddings(plan, [*kept(plan, results)], command_line()))
+        _end(made.results, rows)
 
 
 @experiment.command(
@@ -213,10 +241,11 @@ def figure3(options: ExperimentOptions) -> None:
     rows = choose_rows((SEG,), options.rows)
     with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
-        (result,) = _run(options, rows, weights, progress)
+        made = _run(options, rows, weights, progress)
         if not options.runs_only:
-            progress.done(draw_figure3(options.plan, weights, result, progress.report))
-        _end((result,), rows)
+            with _studied(options, made) as (result,):
+                progress.done(draw_figure3(options.plan, weights, result, progress.report))
+        _end(made.results, rows)
 
 
 @experiment.command(
@@ -238,14 +267,15 @@ def threshold(options: ExperimentOptions) -> None:
     from fetal_iqa_training.experiments.threshold.runs import score_runs
 
     with experiment_progress(options.json_progress, options.json_out) as progress:
-        weights, results = _run_cls_and_seg(options, progress)
+        weights, made = _run_cls_and_seg(options, progress)
         if options.runs_only:
-            _end(results, (CLS, SEG))
+            _end(made.results, (CLS, SEG))
             return
-        scored = score_runs(options.plan, weights, results, progress.report)
-        found = study_threshold_and_rule(list(scored), options.plan.common.seed)
-        progress.done(write_threshold(options.plan, results, found, command_line()))
-        _end(results, (CLS, SEG))
+        with _studied(options, made) as (cls, seg):
+            scored = score_runs(options.plan, weights, (cls, seg), progress.report)
+            found = study_threshold_and_rule(list(scored), options.plan.common.seed)
+            progress.done(write_threshold(options.plan, (cls, seg), found, command_line()))
+        _end(made.results, (CLS, SEG))
         if found.rule_failure is not None:
             raise TrainingError(found.rule_failure)
 
@@ -264,25 +294,25 @@ def sweeps(options: ExperimentOptions) -> None:
 
     list_cases(options.plan.data, must_exist=False)  # single images are no sweeps
     with experiment_progress(options.json_progress, options.json_out) as progress:
-        weights, results = _run_cls_and_seg(options, progress)
+        weights, made = _run_cls_and_seg(options, progress)
         if options.runs_only:
-            _end(results, (CLS, SEG))
+            _end(made.results, (CLS, SEG))
             return
-        studied = list(study_runs(options.plan, weights, results, progress.report))
-        progress.done(write_sweeps(options.plan, results, studied, command_line()))
-        _end(results, (CLS, SEG))
+        with _studied(options, made) as (cls, seg):
+            studied = list(study_runs(options.plan, weights, (cls, seg), progress.report))
+            progress.done(write_sweeps(options.plan, (cls, seg), studied, command_line()))
+        _end(made.results, (CLS, SEG))
 
 
 def _run_cls_and_seg(
     options: ExperimentOptions, progress: "ExperimentProgress"
-) -> tuple[Weights, "ResultPair"]:
+) -> tuple[Weights, Made]:
     """Make the runs of FetalCLIP_CLS and FetalCLIP_SEG."""
     rows = choose_rows((CLS, SEG), options.rows)
     if len(rows) < 2:
         raise TrainingError("this experiment takes CLS and SEG together: leave --rows away")
     weights = find_weights(options.plan, rows, paths.weights())
-    cls, seg = _run(options, rows, weights, progress)
-    return weights, (cls, seg)
+    return weights, _run(options, rows, weights, progress)
 
 
 experiment.command(
