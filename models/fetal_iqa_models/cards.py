@@ -228,6 +228,8 @@ class ModelCard(BaseModel):
         if self.taught is not None:
             return self.taught
         begun = Taught.salted(model)
+        if self.parent is None and (self.demo or self.prompts_sha256 is not None):
+            return begun  # of phantoms alone, or of words: no data of anybody's
         # a parent that is nowhere recorded may have been fine-tuned on any corrections
         return begun.model_copy(update={"complete": self.parent is None, "unrecorded": (model,)})
 

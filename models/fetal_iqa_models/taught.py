@@ -55,6 +55,11 @@ class Taught(BaseModel):
     complete: bool = True
     unrecorded: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = ()
 
+    @property
+    def known(self) -> bool:
+        """Whether all that taught is recorded here; else what is not may have taught, too."""
+        return self.complete and not self.unrecorded
+
     @classmethod
     def salted(cls, by: str) -> Self:
         """Begin a lineage; its salt comes from a text such as the hash of the training data."""

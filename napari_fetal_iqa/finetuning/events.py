@@ -79,7 +79,7 @@ class SummaryEvent(FrameCounts):
     advice : str, optional
         What would teach more, where there is enough.
     note : str, optional
-        Why nothing is held out.
+        Why nothing is held out, or why it may say too much.
     base : str
         Name of the model to go on from.
     """

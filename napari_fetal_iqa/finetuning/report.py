@@ -215,7 +215,7 @@ def _verdict(
         text += f"; {units}: too few to tell"
     elif any(one.interval and not one.sure for one in worse or better):
         text += ", which may be chance"
-    return "; ".join(filter(None, (text, lost)))
+    return "; ".join(filter(None, (text, note, lost)))
 
 
 def _on_the_reference(how: str, changes: Sequence[MetricChange], doubt: str) -> str:

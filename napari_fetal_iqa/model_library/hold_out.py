@@ -59,8 +59,14 @@ def doubtful(card: ModelCard) -> str | None:
             "judged by an earlier version, whose hold-out may hold sweeps that it or an ancestor "
             "learnt from"
         )
-    elif judged.units is not None and not judged.units.enough:
-        remarks.append(f"judged on {judged.doubt}")
+    else:
+        if not card.taught.known:
+            remarks.append(
+                "made from a model whose card does not say what taught it, so that it may know "
+                "the sweeps that judged it"
+            )
+        if judged.units is not None and not judged.units.enough:
+            remarks.append(f"judged on {judged.doubt}")
     if judged.slipped:
         moves = "; ".join(map(str, judged.slipped))
         remarks.append(f"a little worse on the reference: {moves} (too few to be sure)")

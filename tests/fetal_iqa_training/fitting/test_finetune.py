@@ -24,7 +24,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
 from fetal_iqa_training.fitting.finetune import _kinds, finetune
 from fetal_iqa_training.fitting.finetune_context import EarlierData
-from fetal_iqa_training.fitting.rehearsed import rehearsed_things
+from fetal_iqa_training.fitting.rehearsed import what_is_rehearsed
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.settings import PRESETS, FinetuneSettings
 from napari_fetal_iqa.errors import SweepError
@@ -332,8 +332,9 @@ def test_what_is_rehearsed_never_judges_by_whatever_name(bases, corrected, data,
         earlier = EarlierData(reference=reference, rehearsal=data)
         with pytest.raises(TrainingError, match="10 of its 10 cases would be rehearsed, too"):
             finetune([store], bases / "seg", tmp_path / "child", quick("seg"), earlier_data=earlier)
-    things = rehearsed_things(EarlierData(rehearsal=data), EarlierData(rehearsal=data))
-    assert {kind for kind, _ in things} == {"case", "subject", "frames"}
+    rehearsed = what_is_rehearsed(EarlierData(rehearsal=data), EarlierData(rehearsal=data))
+    assert {kind for kind, _ in rehearsed.things} == {"case", "subject", "frames"}
+    assert len(rehearsed.frames) == 10 * 5 * 6
 
 
 def test_rehearsed_frames_are_counted_and_the_reference_shows_what_is_forgotten(

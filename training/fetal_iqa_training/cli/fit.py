@@ -26,7 +26,13 @@ from fetal_iqa_training.cli.options import (
     read_class_weights,
     read_loggers,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, report_done, reporting
+from fetal_iqa_training.cli.reporting import (
+    command_line,
+    finish,
+    report_done,
+    reporting,
+    warn_of_frames_that_teach,
+)
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.processes import under_torchrun
 from fetal_iqa_training.progress import JsonLines
@@ -217,12 +223,14 @@ def fit(
         def fit_one(folder: Path, settings: FitSettings) -> ModelCard:
             card = fit_logged(folder, settings, logs=logs_of(folder))
             assert card is not None  # of one process
+            warn_of_frames_that_teach(card.training)
             return card
 
         if repeats == 1:
             card = fit_logged(out, settings, logs=logs_of(out))
             if card is None:
                 return
+            warn_of_frames_that_teach(card.training)
             write_config(config_beside(out), "fit", values)
             if json_progress:
                 report_done(out, card.metrics)

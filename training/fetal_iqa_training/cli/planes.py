@@ -11,6 +11,7 @@ from fetal_iqa_training.cli.experiment_devices import is_one_of_several, run_on_
 from fetal_iqa_training.cli.options import DeviceOption, JsonOut, JsonProgress
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
+from napari_fetal_iqa.counted import counted
 
 
 def planes(
@@ -79,7 +80,7 @@ def planes(
     values = dict(locals())
     from fetal_iqa_training.cli.experiment_options import files_by_name
     from fetal_iqa_training.cli.experiment_progress import experiment_progress
-    from fetal_iqa_training.data.planes import read_planes
+    from fetal_iqa_training.data.planes import image_content, read_planes
     from fetal_iqa_training.experiments.planes.encoders import candidates
     from fetal_iqa_training.experiments.planes.learning import TrainingOptions
     from fetal_iqa_training.experiments.planes.report import planes_files, write_planes
@@ -88,6 +89,7 @@ def planes(
         PlanesPlan,
         Setting,
         external_of_machine,
+        read_rows,
         run_planes,
     )
     from fetal_iqa_training.experiments.tables.locks import lock_of
@@ -106,6 +108,12 @@ def planes(
     if shared := {i.subject for i in images} & {i.subject for i in other}:
         raise TrainingError(
             f"{external}: subject {min(shared)[:50]!r} is in both data sets; they must share nobody"
+        )
+    if both := set(map(image_content, images)) & set(map(image_content, other)):
+        name = next(image.path.name for image in other if image_content(image) in both)
+        raise TrainingError(
+            f"{external}: shares {counted(len(both), 'image')} with {data}, such as {name[:50]!r}; "
+            "the other domain must share none"
         )
     options = TrainingOptions(epochs, batch_size, lr, class_weights, device, seed)
     chosen: tuple[Setting, ...] = tuple(s for s in SETTINGS if not settings or s in settings)
@@ -127,7 +135,7 @@ def planes(
                     progress.note(f"{path.name}: earlier jobs had other options, and are not in it")
         if devices > 1:
             run_on_devices(devices, device, failures_are_noted=False)
-        for rows in run_planes(plan, found, begin):
-            with lock_of(out, "planes"):
-                write_planes(plan, rows, skipped, command_line())
+        for _ in run_planes(plan, found, begin):
+            with lock_of(out, "planes"):  # read now: so the last to write has seen all
+                write_planes(plan, read_rows(plan, found), skipped, command_line())
         progress.done(planes_files(out))

@@ -14,6 +14,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.progress import Bars, JsonLines, Report, silent
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.finetuning.events import DoneEvent
 
 
@@ -69,7 +70,24 @@ def warn_of_known_frames(judged_on: JsonValue) -> None:
         if isinstance(share, float) and share > 0:
             typer.echo(f"{share:.0%} of these frames {words} ({judged_on['what']})", err=True)
     if not judged_on.get("recorded", True):
-        typer.echo("what taught the model is not in its card: it may know these frames", err=True)
+        typer.echo(
+            "what taught the model or an ancestor is not all in its card: it may know these frames",
+            err=True,
+        )
+
+
+def warn_of_frames_that_teach(training: Mapping[str, JsonValue]) -> None:
+    """Say on stderr how many frames of a fit's other parts taught it, under whatever name."""
+    from fetal_iqa_training.fitting.taught_too import TAUGHT_TOO
+
+    found = training.get(TAUGHT_TOO)
+    for part, count in found.items() if isinstance(found, dict) else ():
+        if isinstance(count, int) and count:
+            typer.echo(
+                f"{counted(count, 'frame')} of the {part} part taught the model, too: cases of "
+                "several subjects hold the same frames",
+                err=True,
+            )
 
 
 def command_line() -> str:

@@ -15,6 +15,11 @@ from napari_fetal_iqa.finetuning.events import FrameCounts, SummaryEvent
 LEAST = 2
 """Fewest frames of a kind to fine-tune on: with an abdomen, and for cls without one too."""
 
+UNRECORDED = (
+    "what taught the base, or a model that it was made from, is not all in its card: it may know "
+    "the sweeps that judge"
+)
+
 
 @dataclass(frozen=True)
 class CorrectionSet:
@@ -59,9 +64,9 @@ class CorrectionSet:
 
     @property
     def note(self) -> str | None:
-        """Why nothing is held out to judge by, and what is needed; None where there is."""
+        """Why nothing is held out to judge by, and what is needed; or why it may say too much."""
         if self.split.hold_out:
-            return None
+            return UNRECORDED if self.split.unrecorded else None
         if not self.split.lineage_known:
             return (
                 "no hold-out: the base was fine-tuned by an earlier version, which does not say "
@@ -71,7 +76,10 @@ class CorrectionSet:
         needed = f"{LEAST_OF_EACH} corrected frames with an abdomen" + (
             " and as many without" if self.task == "cls" else ""
         )
-        seen = ", and none that the base or its ancestors learnt from, or that is rehearsed"
+        seen = (
+            ", and none that the base or its ancestors learnt from, that is rehearsed, or whose "
+            "frames are in a sweep that teaches"
+        )
         return (
             f"no hold-out: {kept}; it judges once it has {needed}"
             f"{seen if self.split.taught_before else ''}"

@@ -24,7 +24,7 @@ Example = tuple[Tensor, Tensor, bool]
 MakeCopy = Callable[[NDArray[np.uint8], NDArray[np.bool_], int], tuple[Tensor, Tensor]]
 """Frame, mask and seed to a copy's frame and mask."""
 
-_CHUNK = 32
+CHUNK = 32
 """Frames resized at once: all 140 of a sweep of full size would take 300 MB as float32."""
 
 
@@ -194,8 +194,8 @@ class DataHash:
 
 
 def _chunks(source: LabelledFrames) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.bool_]]]:
-    for start in range(0, len(source.frames), _CHUNK):
-        part = slice(start, start + _CHUNK)
+    for start in range(0, len(source.frames), CHUNK):
+        part = slice(start, start + CHUNK)
         yield source.frames[part], source.masks[part]
 
 

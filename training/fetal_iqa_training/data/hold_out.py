@@ -31,6 +31,11 @@ class CorrectionSplit:
         Whether some of these were left out because an ancestor learnt from them.
     lineage_known : bool
         False where an ancestor's card does not say which corrections taught it: nothing judges.
+    unrecorded : bool
+        Whether the base, or an ancestor, was fitted to data that its card does not name: these may
+        hold what judges.
+    shared : int
+        How many of these were left out because frames of theirs teach in the same run.
     """
 
     training: tuple[CorrectedSweep, ...]
@@ -38,6 +43,8 @@ class CorrectionSplit:
     set_aside: tuple[CorrectedSweep, ...] = ()
     taught_before: bool = False
     lineage_known: bool = True
+    unrecorded: bool = False
+    shared: int = 0
 
 
 def is_held_out(identity: str) -> bool:
@@ -66,6 +73,7 @@ def split_hold_out(
     task: Task,
     taught: Taught | None = None,
     contents: Mapping[str, Collection[str]] | None = None,
+    shared: Collection[str] = (),
 ) -> CorrectionSplit:
     """Set sweeps aside to judge by.
 
@@ -82,6 +90,8 @@ def split_hold_out(
     contents : mapping of str to collection of str, optional
         Hashes of each volume's single sweeps, by its identity, where they are known: the base may
         have been fitted to a data set that holds them.
+    shared : collection of str
+        Identities of the sweeps with frames that teach in the same run, under whatever name.
 
     Returns
     -------
@@ -90,7 +100,8 @@ def split_hold_out(
     held = [sweep for sweep in sweeps if is_held_out(unit_of(sweep))]
     training = tuple(sweep for sweep in sweeps if not is_held_out(unit_of(sweep)))
     known = {unit_of(s) for s in sweeps if taught and _has_taught(s, taught, contents or {})}
-    unseen = tuple(sweep for sweep in held if unit_of(sweep) not in known)
+    teaching = {unit_of(s) for s in held if s.record.identity in shared}
+    unseen = tuple(sweep for sweep in held if unit_of(sweep) not in known | teaching)
     positives, negatives = count_usable(unseen, task)
     enough = positives >= LEAST_OF_EACH and (task == "seg" or negatives >= LEAST_OF_EACH)
     lineage_known = taught is None or taught.complete
@@ -101,6 +112,8 @@ def split_hold_out(
         tuple(sweep for sweep in held if sweep not in judging),
         len(unseen) < len(held),
         lineage_known,
+        taught is not None and not taught.known,
+        sum(unit_of(sweep) in teaching for sweep in held),
     )
 
 

@@ -1,7 +1,7 @@
 """Phantom cases in the layout of ACOUSLIC-AI: data to train on and to be judged by."""
 
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -147,20 +147,22 @@ def _phantoms(name: str, cases: int, seed: int, report: Report) -> Path:
     return folder
 
 
-def balanced_frames(folder: Path) -> Iterator[LabelledFrames]:
+def balanced_frames(folder: Path, without: Collection[str] = ()) -> Iterator[LabelledFrames]:
     """Read the frames of a data set with an abdomen, and as many of those without.
 
     Parameters
     ----------
     folder : Path
         In the layout of ACOUSLIC-AI or HC18.
+    without : collection of str
+        Names of cases to leave out.
 
     Yields
     ------
     LabelledFrames
         One sweep at a time; of those without an abdomen evenly over the sweep.
     """
-    for source in frames_of(list_annotated(folder)):
+    for source in frames_of(c for c in list_annotated(folder) if c.name not in without):
         positives = source.positive.nonzero()[0]
         negatives = (~source.positive).nonzero()[0]
         step = max(1, len(negatives) // max(1, len(positives)))

@@ -218,5 +218,15 @@ def planes_hash(images: tuple[PlaneImage, ...]) -> str:
     for image in images:
         known = f"{image.path.name}\t{image.subject}\t{image.plane}\t{image.size}\n"
         digest.update(known.encode())
-        digest.update(hashlib.sha256(image.path.read_bytes()).digest())
+        digest.update(bytes.fromhex(image_content(image)))
     return digest.hexdigest()
+
+
+def image_content(image: PlaneImage) -> str:
+    """Hash an image's file."""
+    return _content(image.path, image.path.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=100_000)  # asked of by the hash of the data, by folds, and across domains
+def _content(path: Path, changed: int) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()

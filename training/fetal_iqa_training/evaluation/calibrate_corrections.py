@@ -13,6 +13,7 @@ from fetal_iqa_training.data.corrections import contents_of, corrected_frames
 from fetal_iqa_training.data.frame_set import DataHash
 from fetal_iqa_training.data.hold_out import things_of
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
+from fetal_iqa_training.data.shared_frames import frame_contents
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import card_to_calibrate, write_calibrated
 from fetal_iqa_training.evaluation.evaluate import judge
@@ -71,20 +72,29 @@ def calibrate_on_corrections(
     finder, seen = SweepFinder(sweep_folders), DataHash()
     training = corrections.split.training
     finder.check([sweep.record for sweep in training])
+    held = (*corrections.split.hold_out, *corrections.split.set_aside)
+    finder.check([sweep.record for sweep in held])
+    of_held = {content for sweep in held for content in _contents(sweep, finder)}
     named = {sweep.record.identity: _names(sweep, finder) for sweep in training}
-    usable = [s for s in training if not lineage.learnt_from(named[s.record.identity])]
+    usable = []
+    for sweep in training:
+        frames = _contents(sweep, finder)
+        names = [*named[sweep.record.identity], *(("frames", content) for content in frames)]
+        # what is held out under another name, or as a part, does not choose a temperature either
+        if frames.isdisjoint(of_held) and not lineage.learnt_from(names):
+            usable.append(sweep)
     if not usable:
         raise TrainingError(_nothing_left(training, lineage))
 
-    def frames() -> Iterator[LabelledFrames]:
+    def corrected() -> Iterator[LabelledFrames]:
         for sweep in usable:
             for source in corrected_frames(sweep, finder.find(sweep.record), "cls"):
                 seen.take_in(source)
                 yield source
 
-    judged = judge(network, frames(), device=device, report=report)
+    judged = judge(network, corrected(), device=device, report=report)
     what = f"corrected frames of {len(usable)} sweeps, without those held out"
-    judged_on = JudgedOn(what, judged.frames, 0, 0, lineage.complete)
+    judged_on = JudgedOn(what, judged.frames, 0, 0, lineage.known)
     calibrated_on: dict[str, JsonValue] = {
         "data": "corrections",
         "data_hash": seen.hexdigest(),
@@ -98,6 +108,10 @@ def calibrate_on_corrections(
 def _names(sweep: CorrectedSweep, finder: SweepFinder) -> list[Thing]:
     contents = contents_of(sweep, finder.find(sweep.record))
     return [*things_of(sweep), *(("frames", content) for content in contents)]
+
+
+def _contents(sweep: CorrectedSweep, finder: SweepFinder) -> set[str]:
+    return set(frame_contents(finder.find(sweep.record).frames))
 
 
 def _nothing_left(training: Sequence[CorrectedSweep], lineage: Taught) -> str:

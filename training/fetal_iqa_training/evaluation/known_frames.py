@@ -30,7 +30,8 @@ class JudgedOn:
         Frames in all; those of subjects that taught the model or an ancestor; and those of others
         that chose its epoch or its temperature.
     recorded : bool
-        False where the card does not say what taught the model: the counts may be too small.
+        False where the card does not say what taught the model or an ancestor: the counts may be
+        too small.
     """
 
     what: str
@@ -51,7 +52,7 @@ class JudgedOn:
             if count
         ]
         if not self.recorded:
-            parts.append("its card does not say what taught it")
+            parts.append("its card does not say what taught it, or an ancestor")
         return f"judged on {self.what}: {', '.join(parts)}" if parts else None
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -192,5 +193,5 @@ class Watched:
         """Say what passed."""
         learnt = sum(self._frames[whose] for whose in self._learnt)
         chose = sum(self._frames[whose] for whose in self._chose - self._learnt)
-        recorded = None not in (self.taught, *self.others)
+        recorded = all(one is not None and one.known for one in (self.taught, *self.others))
         return JudgedOn(what, self._frames.total(), learnt, chose, recorded)

@@ -40,8 +40,9 @@ from fetal_iqa_training.fitting.frozen_encoder import encoder_is_trained
 from fetal_iqa_training.fitting.kept_back import kept_back
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.processes import rank
-from fetal_iqa_training.fitting.rehearsed import rehearsed_things
+from fetal_iqa_training.fitting.rehearsed import what_is_rehearsed
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
+from fetal_iqa_training.fitting.told_apart import told_apart
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
@@ -144,7 +145,8 @@ def finetune(
     context.check_sweeps()
     given = earlier_data or EarlierData()
     folders = with_phantoms(network, settings, given, report)
-    context, taught = context.told_apart(rehearsed_things(folders, given))
+    rehearsed = what_is_rehearsed(folders, given)
+    context, taught = told_apart(context, rehearsed, given.reference)
     corrections = context.corrections
     first = rank() == 0
     # now, because the training changes the network in place
@@ -155,7 +157,10 @@ def finetune(
     run = work / "run"
     if first:
         enter(run, f"{network.hash}\n{frames.data_hash}\n{settings.model_dump_json()}\n")
-    back = _train(network, frames, whose, settings, run, schedule, report)
+    back = np.zeros(0, np.intp)
+    if settings.patience is not None:
+        back = kept_back(frames.positive[:n_corrected], whose, context.rehearsed_too)
+    _train(network, frames, (n_corrected, back), settings, run, schedule, report)
     if not first:
         return None
     training: dict[str, JsonValue] = {
@@ -165,8 +170,10 @@ def finetune(
         "frames": n_corrected,
         "positives": int(frames.positive[:n_corrected].sum()),
         "rehearsed": len(frames) - n_corrected,
-        "kept_back": back,
+        "kept_back": len(back),
         "set_aside": len(corrections.split.set_aside),
+        "set_aside_for_shared_frames": corrections.split.shared,
+        "reference_without": len(context.reference_without),
         "unknown_subjects": corrections.unknown_subjects,
     }
     data_hash = frames.data_hash
@@ -180,21 +187,19 @@ def finetune(
 def _train(
     network: Network,
     frames: FrameSet,
-    whose: list[str],
+    corrected: tuple[int, NDArray[np.intp]],
     settings: FinetuneSettings,
     folder: Path,
     schedule: Schedule,
     report: Report,
-) -> int:
-    """Train in place; return how many corrected frames chose when to stop."""
-    n_corrected = len(whose)
+) -> None:
+    """Train in place; of how many corrected frames which are kept back choose when to stop."""
+    n_corrected, back = corrected
     takes_lora = network.lora is not None or network.encoder.spec.lora_targets is not None
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         set_strategy(network, "lora" if takes_lora else "full", settings.lora)
     before = {name: p.detach().clone() for name, p in _trained(network)}
-    wanted = settings.patience is not None
-    back = kept_back(frames.positive[:n_corrected], whose) if wanted else np.zeros(0, np.intp)
     trained = np.setdiff1d(np.arange(n_corrected), back)
     sampler: Sampler[Sample]
     if settings.steps is None:
@@ -229,7 +234,6 @@ def _train(
     with torch.no_grad():
         for name, parameter in _trained(network):
             parameter.lerp_(before[name], 1 - settings.blend)
-    return len(back)
 
 
 def _trained(network: Network) -> list[tuple[str, torch.nn.Parameter]]:
@@ -265,7 +269,7 @@ def _compared(
         held = parent["hold_out"].outcomes, child["hold_out"].outcomes
         metrics["sweeps"] = per_sweep(*held)
         metrics["changed"] = changed(*held, corrections.task)
-    else:
+    if corrections.note is not None:
         metrics["note"] = corrections.note
     return ModelComparison.model_validate(metrics).model_dump(mode="json", exclude_unset=True)
 

@@ -1,18 +1,16 @@
 """What a model is fine-tuned on and judged by: corrections, and data known before."""
 
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
 
-from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.networks import Network
-from fetal_iqa_models.taught import Thing
 from fetal_iqa_training.data.correction_set import CorrectionSet
-from fetal_iqa_training.data.corrections import CorrectedSweep, contents_of, corrected_frames
+from fetal_iqa_training.data.corrections import CorrectedSweep, corrected_frames
 from fetal_iqa_training.data.frame_set import FrameSet, build_frame_set
-from fetal_iqa_training.data.hold_out import split_hold_out, things_of
+from fetal_iqa_training.data.hold_out import unit_of
 from fetal_iqa_training.data.labelled_frames import LabelledFrames
 from fetal_iqa_training.data.phantoms import (
     balanced_frames,
@@ -55,6 +53,12 @@ class FinetuneContext:
     finder : SweepFinder
     settings : FinetuneSettings
     report : callable
+    joined : mapping of str to str
+        Of subjects, or sweeps of unknown ones, that share frames: the one that stands for all.
+    rehearsed_too : collection of str
+        Those whose frames are rehearsed as well, by the names of ``joined``.
+    reference_without : collection of str
+        Cases of the reference that are left out because frames of theirs teach.
     """
 
     network: Network
@@ -62,6 +66,9 @@ class FinetuneContext:
     finder: SweepFinder
     settings: FinetuneSettings
     report: Report
+    joined: Mapping[str, str] = field(default_factory=dict)
+    rehearsed_too: Collection[str] = ()
+    reference_without: Collection[str] = ()
 
     def judged(self, reference: Path | None) -> dict[str, Evaluation]:
         """Judge the network on the corrections, on the hold-out and on the reference."""
@@ -69,7 +76,7 @@ class FinetuneContext:
         sources = {
             "corrections": self._frames_of(split.training),
             "hold_out": self._frames_of(split.hold_out) if split.hold_out else None,
-            "reference": balanced_frames(reference) if reference else None,
+            "reference": balanced_frames(reference, self.reference_without) if reference else None,
         }
         return {
             name: judge(self.network, frames, device=self.settings.device, report=self.report)
@@ -116,49 +123,12 @@ class FinetuneContext:
         split = self.corrections.split
         self.finder.check([sweep.record for sweep in (*split.training, *split.hold_out)])
 
-    def told_apart(self, rehearsed: Collection[Thing] = ()) -> tuple["FinetuneContext", Taught]:
-        """Open every sweep, leave out what taught the base, and say what teaches the child.
-
-        Parameters
-        ----------
-        rehearsed : collection of Thing
-            What teaches the child beside the corrections, and so does not judge it either.
-
-        Returns
-        -------
-        context : FinetuneContext
-            As this, of the hold-out only what neither the base nor an ancestor learnt from, and
-            the child does not either.
-        taught : Taught
-            For the child's card.
-        """
-        card = self.network.card
-        assert card is not None
-        assert self.network.hash is not None
-        taught = card.lineage(self.network.hash).having(rehearsed)
-        split = self.corrections.split
-        sides = (*split.training, *split.hold_out, *split.set_aside)
-        contents = {
-            sweep.record.identity: set(contents_of(sweep, self.finder.find(sweep.record)))
-            for sweep in (*split.training, *split.hold_out)
-        }
-        task = self.corrections.task
-        apart = split_hold_out(sides, task, taught, contents)
-        learnt = [
-            thing
-            for sweep in apart.training
-            for thing in (
-                *things_of(sweep),
-                *(("frames", content) for content in sorted(contents[sweep.record.identity])),
-            )
-        ]
-        return replace(self, corrections=CorrectionSet(task, apart)), taught.having(learnt)
-
     def _frames_of(self, side: Sequence[CorrectedSweep]) -> Iterator[LabelledFrames]:
         for sweep in side:
-            yield from corrected_frames(
-                sweep, self.finder.find(sweep.record), self.corrections.task
-            )
+            volume = self.finder.find(sweep.record)
+            whose = self.joined.get(unit_of(sweep), sweep.subject)
+            for source in corrected_frames(sweep, volume, self.corrections.task):
+                yield replace(source, subject=whose)
 
 
 def with_phantoms(

@@ -57,6 +57,7 @@ from fetal_iqa_training.fitting.published_recipe import (
     untrained_adapter_parameters,
 )
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
+from fetal_iqa_training.fitting.taught_too import TAUGHT_TOO, TaughtToo
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter, go_on_with
 from fetal_iqa_training.progress import Report, silent
@@ -156,6 +157,8 @@ def fit(
     enter(own, resume_note(data, settings, weights, start_from or adapter_from, chosen.split))
     frames, validation = chosen.frame_sets(own, report)
     go_on_with(own, f"{frames.data_hash} {validation.data_hash}")
+    taught_too = TaughtToo(frames, network.resize)
+    validation_taught = taught_too.among(validation.frames)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
     validated = _train(network, frames, validation, settings, (own, work), schedule, report, logs)
@@ -176,6 +179,7 @@ def fit(
         "split": chosen.split,
         "validation_data": validation.data_hash,
         "copies_seed": chosen.copies_seed,
+        TAUGHT_TOO: {"validation": validation_taught},
         "weights": weights_sha256(weights),
     }
     if parent is not None and parent.card is not None:
@@ -196,17 +200,19 @@ def fit(
         contents: list[str] = []
         watched, truth = Watched(taught), TruthHash()
         passing = watched.passing(frames_of(chosen.cases.test))
-        tested = noting_contents(truth.passing(passing), contents)
+        tested = noting_contents(taught_too.passing(truth.passing(passing)), contents)
         judged = judge(network, tested, device=settings.device, report=report)
         taught = taught.having(tested=[("frames", content) for content in contents])
         taught = taught.model_copy(update={"tested_by_content": True})
-        noted = {**card.training, "test_data": truth.hexdigest()}
+        taught_both = {"validation": validation_taught, "test": taught_too.passed}
+        noted = {**card.training, "test_data": truth.hexdigest(), TAUGHT_TOO: taught_both}
         card = card.model_copy(update={"taught": taught, "training": noted})
         if on_judged is not None:
             on_judged(judged)
         on_test: dict[str, JsonValue] = judged.as_metrics() | errors_before(judged)
         judged_on = watched.judged_on("the test part")
-        if judged_on.learnt or judged_on.chose:  # of an ancestor, or by another name
+        # of an ancestor, or by another name; or nobody knows
+        if judged_on.learnt or judged_on.chose or not judged_on.recorded:
             on_test["judged_on"] = judged_on.as_json()
         metrics["test"] = on_test
     card = card.model_copy(update={"metrics": metrics})

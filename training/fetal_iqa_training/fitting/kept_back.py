@@ -1,7 +1,7 @@
 """Which corrected frames choose when a careful fine-tuning stops, and are not trained on."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,9 @@ _LEAST_TO_TRAIN_ON = 2
 """Of each kind of frame that there is."""
 
 
-def kept_back(positive: NDArray[np.bool_], units: Sequence[str]) -> NDArray[np.intp]:
+def kept_back(
+    positive: NDArray[np.bool_], units: Sequence[str], never: Collection[str] = ()
+) -> NDArray[np.intp]:
     """Keep back whole subjects, or sweeps: a frame's neighbours look like it.
 
     One in five is, at least one of several; such as show an abdomen, and leave frames of each kind
@@ -22,6 +24,8 @@ def kept_back(positive: NDArray[np.bool_], units: Sequence[str]) -> NDArray[np.i
     positive : (N,) bool array
     units : sequence of str
         Whose each frame is, (N,): a subject, else a sweep.
+    never : collection of str
+        Those whose frames teach all the same, as rehearsed ones do.
 
     Returns
     -------
@@ -40,7 +44,7 @@ def kept_back(positive: NDArray[np.bool_], units: Sequence[str]) -> NDArray[np.i
             np.count_nonzero(left == kind) >= min(_LEAST_TO_TRAIN_ON, (positive == kind).sum())
             for kind in (True, False)
         )
-        if wanted and spared and positive[whose == unit].any():
+        if wanted and spared and unit not in never and positive[whose == unit].any():
             back = candidate
             wanted -= 1
     return np.flatnonzero(back)

@@ -1,17 +1,36 @@
 """What a fine-tuning rehearses, by identity: it teaches the child, and so it cannot judge it."""
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from fetal_iqa_models.taught import Thing
-from fetal_iqa_training.data.case_identity import identity_of_case
+from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import list_annotated
+from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
+from fetal_iqa_training.data.shared_frames import frame_contents
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.finetune_context import EarlierData
 from napari_fetal_iqa.counted import counted
 
 
-def rehearsed_things(folders: EarlierData, given: EarlierData) -> frozenset[Thing]:
+@dataclass(frozen=True)
+class Rehearsed:
+    """What is rehearsed.
+
+    Parameters
+    ----------
+    things : frozenset of Thing
+        Its cases, for cards.
+    frames : frozenset of str
+        Contents of its single frames, to compare with what judges in the same run.
+    """
+
+    things: frozenset[Thing] = frozenset()
+    frames: frozenset[str] = frozenset()
+
+
+def what_is_rehearsed(folders: EarlierData, given: EarlierData) -> Rehearsed:
     """Name the cases that are rehearsed, and refuse a reference that has some of them.
 
     Parameters
@@ -30,24 +49,50 @@ def rehearsed_things(folders: EarlierData, given: EarlierData) -> frozenset[Thin
         Where a folder cannot be read.
     """
     if folders.rehearsal is None:
-        return frozenset()
-    rehearsed = frozenset(
-        thing
-        for case in list_annotated(folders.rehearsal)
-        for thing in identity_of_case(case, by_content=given.rehearsal is not None)
-    )
+        return Rehearsed()
+    things: set[Thing] = set()
+    frames: set[str] = set()
+    for case in list_annotated(folders.rehearsal):
+        things.update(things_of_case(case.name, case.subject_id))
+        if given.rehearsal is not None:
+            for source in case.read():
+                things.add(("frames", source.content))
+                frames.update(frame_contents(source.frames))
+    rehearsed = Rehearsed(frozenset(things), frozenset(frames))
     if folders.reference is not None:
         _check_apart(folders.reference, rehearsed, given.reference is not None)
     return rehearsed
 
 
-def _check_apart(reference: Path, rehearsed: Collection[Thing], by_content: bool) -> None:
+def cases_with(frames: Collection[str], folder: Path) -> tuple[frozenset[str], int]:
+    """Name the cases of a data set that hold any of some frames; return also how many cases it has.
+
+    Parameters
+    ----------
+    frames : set of str
+        Contents of single frames.
+    folder : Path
+    """
+    cases = list_annotated(folder)
+    return frozenset(case.name for case in cases if _holds(case, frames)), len(cases)
+
+
+def _holds(case: AnnotatedCase, frames: Collection[str]) -> bool:
+    known = set(frames)
+
+    def shared(source: LabelledFrames) -> Iterator[bool]:
+        yield from (content in known for content in frame_contents(source.frames))
+
+    return any(any(shared(source)) for source in case.read())
+
+
+def _check_apart(reference: Path, rehearsed: Rehearsed, by_content: bool) -> None:
     cases = list_annotated(reference)
     shared = [
         case
         for case in cases
-        if not set(rehearsed).isdisjoint(identity_of_case(case, by_content=False))
-        or (by_content and not set(rehearsed).isdisjoint(identity_of_case(case)))
+        if not rehearsed.things.isdisjoint(things_of_case(case.name, case.subject_id))
+        or (by_content and rehearsed.frames and _holds(case, rehearsed.frames))
     ]
     if shared:
         raise TrainingError(

@@ -121,17 +121,26 @@ def test_burned_in_text_is_blackened_in_the_same_places_of_every_image(spanish):
         assert (frame[outside] == original[outside]).all()
 
 
-def images_of(n_subjects, seed):
+def stored(folder, name, content=None):
+    """A file whose content no other has, unless one is given; nobody looks at it as an image."""
+    path = folder / name
+    path.write_text(content or name)
+    return path
+
+
+def images_of(n_subjects, seed, folder):
     random = np.random.default_rng(seed)
     return [
-        PlaneImage(Path(f"{number}.png"), str(random.integers(n_subjects)), plane, "Voluson")
+        PlaneImage(
+            stored(folder, f"{number}.png"), str(random.integers(n_subjects)), plane, "Voluson"
+        )
         for number, plane in enumerate(random.choice(["abdomen", "brain", "femur"], 200))
     ]
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_nobody_is_on_both_sides_of_a_fold_or_of_its_validation(seed):
-    images = images_of(40, seed)
+def test_nobody_is_on_both_sides_of_a_fold_or_of_its_validation(seed, tmp_path):
+    images = images_of(40, seed, tmp_path)
     folds = folds_of(images, seed)
     assert sorted(np.concatenate([fold.test for fold in folds])) == list(range(200))
     for fold in folds:
@@ -141,11 +150,29 @@ def test_nobody_is_on_both_sides_of_a_fold_or_of_its_validation(seed):
         assert not sides[0] & sides[1]
         assert not (sides[0] | sides[1]) & sides[2]
     with pytest.raises(TrainingError, match="too few for 5 folds"):
-        folds_of(images_of(4, seed), seed)
+        folds_of(images_of(4, seed, tmp_path), seed)
 
 
-def test_a_machine_as_the_other_domain_shares_nobody_with_the_rest():
-    both = [PlaneImage(Path(f"{m}{s}"), s, "brain", m) for m, s in ("A1", "A2", "B2", "B3")]
+def test_no_image_is_on_both_sides_under_whatever_names(tmp_path):
+    images = images_of(40, 0, tmp_path)
+    copies = [
+        PlaneImage(stored(tmp_path, f"copy{n}.png", f"{n}.png"), f"other {n}", images[n].plane)
+        for n in range(0, 200, 10)
+    ]
+    every = [*images, *copies]
+    of_image = [image.path.read_text() for image in every]
+    for fold in folds_of(every, 0):
+        inner = validation_of(fold, every, 0)
+        sides = [{of_image[n] for n in p} for p in (inner.training, inner.test, fold.test)]
+        assert not sides[0] & sides[1]
+        assert not (sides[0] | sides[1]) & sides[2]
+
+
+def test_a_machine_as_the_other_domain_shares_nobody_with_the_rest(tmp_path):
+    both = [
+        PlaneImage(stored(tmp_path, f"{m}{s}"), s, "brain", m) for m, s in ("A1", "A2", "B2", "B3")
+    ]
+    both.append(PlaneImage(stored(tmp_path, "B4", "A1"), "4", "brain", "B"))  # shown before
     own, other = external_of_machine(both, "B")
     assert [image.subject for image in own] == ["1", "2"]
     assert [image.subject for image in other] == ["3"]

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from fetal_iqa_training.data.planes import PlaneImage
+from fetal_iqa_training.data.planes import PlaneImage, image_content
+from fetal_iqa_training.data.shared_frames import joined_units
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.counted import counted
 
@@ -24,7 +25,8 @@ class Fold:
 def folds_of(images: Sequence[PlaneImage], seed: int, n_folds: int = FOLDS) -> list[Fold]:
     """Split images so that each is judged once and nobody is on both sides of a fold.
 
-    The planes are as frequent in every fold as can be.
+    Subjects that share an image, to the byte, count as one. The planes are as frequent in every
+    fold as can be.
 
     Raises
     ------
@@ -33,7 +35,7 @@ def folds_of(images: Sequence[PlaneImage], seed: int, n_folds: int = FOLDS) -> l
     """
     from sklearn.model_selection import StratifiedGroupKFold
 
-    subjects = [image.subject for image in images]
+    subjects = known_as(images)
     if len(set(subjects)) < n_folds:
         raise TrainingError(
             f"{counted(len(set(subjects)), 'subject')}: too few for {n_folds} folds"
@@ -43,9 +45,19 @@ def folds_of(images: Sequence[PlaneImage], seed: int, n_folds: int = FOLDS) -> l
     return [Fold(*parts) for parts in splitter.split(planes, planes, subjects)]
 
 
+def known_as(images: Sequence[PlaneImage]) -> list[str]:
+    """Name whose each image is: of subjects that share an image one stands for all."""
+    of_subject: dict[str, set[str]] = {}
+    for image in images:
+        of_subject.setdefault(image.subject, set()).add(image_content(image))
+    joined = joined_units(of_subject)
+    return [joined.get(image.subject, image.subject) for image in images]
+
+
 def validation_of(fold: Fold, images: Sequence[PlaneImage], seed: int) -> Fold:
     """Take one training subject in eight out of a fold's training, to choose the epoch by."""
-    subjects = np.array([images[number].subject for number in fold.training])
+    known = known_as(images)
+    subjects = np.array([known[number] for number in fold.training])
     names = np.unique(subjects)
     np.random.default_rng(seed).shuffle(names)
     held = np.isin(subjects, names[: max(1, len(names) // 8)])

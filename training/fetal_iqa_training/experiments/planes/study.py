@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from fetal_iqa_models import list_encoders
 from fetal_iqa_models.atomic_file import write_atomically
-from fetal_iqa_training.data.planes import PlaneImage, planes_hash
+from fetal_iqa_training.data.planes import PlaneImage, image_content, planes_hash
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Spread, spread
 from fetal_iqa_training.experiments.planes.encoders import Candidate, features, squares
@@ -118,7 +118,14 @@ def external_of_machine(
     """
     own = tuple(image for image in images if image.machine != machine)
     known = {image.subject for image in own}
-    other = tuple(i for i in images if i.machine == machine and i.subject not in known)
+    seen = set(map(image_content, own))
+    other = tuple(
+        image
+        for image in images
+        if image.machine == machine
+        and image.subject not in known
+        and image_content(image) not in seen
+    )
     if not own or not other:
         machines = ", ".join(sorted({image.machine for image in images}))
         raise TrainingError(f"no images of {machine!r} and of others; there are: {machines}")

@@ -47,4 +47,4 @@ def _in_words(ending: str) -> str:
 
 
 def _has_run(folder: Path) -> bool:
-    return any(_WITH_RUN.fullmatch(one.name) and one.is_dir() for one in folder.iterdir())
+    return any(_WITH_RUN.fullmatch(one.name) and one.is_dir() for one in folder.glob("seed-*"))
