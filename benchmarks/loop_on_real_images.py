@@ -256,19 +256,24 @@ def learn(store: Path, start: str, out: Path, seed: int, given: argparse.Namespa
     shutil.rmtree(out, ignore_errors=True)
     words = ["finetune", "--corrections", store, "--task", "seg", "--base", start, "--out", out]
     words += ["--seed", seed, "--device", "cpu", "--precision", given.precision]
-    words += ["--preset", given.preset] + (["--steps", given.steps] if given.steps else [])
+    words += given.options
     with contextlib.redirect_stdout(io.StringIO()):
         app([*map(str, words), "--json-progress"], standalone_mode=False)
     card = load_card(out)
     phantoms = {s: card.metrics[s].get("reference", {}).get("dice") for s in ("parent", "child")}
     taught = {name: card.training[name] for name in ("frames", "positives", "rehearsed")}
-    return {**taught, "phantoms": phantoms, "command": f"fetal-iqa-train {given.finetune}"}
+    return {
+        **taught,
+        "phantoms": phantoms,
+        "command": " ".join(map(str, ("finetune --task seg", *given.options))),
+    }
 
 
 def run(ground: Ground, start: str, policy: str, count: int, seed: int, given: argparse.Namespace,
         order: Sequence[AnnotatedCase]) -> dict:  # fmt: skip
     """Correct, learn and judge once."""
-    work = given.out / f"work-{given.organ}-{Path(start).name}"
+    # a folder of its own, so that several may run beside each other
+    work = given.out / "-".join(map(str, ("work", given.organ, Path(start).name, policy, seed)))
     work.mkdir(exist_ok=True)
     name = {"organ": given.organ, "start": Path(start).name, "policy": policy, "count": count,
             "seed": seed, "steps": given.steps, "precision": given.precision}  # fmt: skip
@@ -336,6 +341,7 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--preset", default="quick")
     parser.add_argument("--steps", type=int, help="instead of the preset's")
+    parser.add_argument("--batch-size", type=int, help="instead of the preset's")
     parser.add_argument("--precision", default="fp32", help="bf16 is quicker on some CPUs")
     parser.add_argument("--out", type=Path, default=Path("loop-on-real-images"))
     parser.add_argument("--without", type=Path, metavar="COLLECTION")
@@ -346,8 +352,9 @@ def main() -> None:
     if given.without:
         write_split_without(given.data, given.without, given.machine, given.out)
         return
-    steps = f" --steps {given.steps}" if given.steps else ""
-    given.finetune = f"finetune --task seg --preset {given.preset}{steps}"
+    given.options = ["--preset", given.preset]
+    given.options += ["--steps", given.steps] if given.steps else []
+    given.options += ["--batch-size", given.batch_size] if given.batch_size else []
     if not (given.page or given.picture):
         run_all(given)
     results = [json.loads(path.read_text()) for path in sorted(given.out.glob("*.json"))]

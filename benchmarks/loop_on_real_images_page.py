@@ -15,13 +15,14 @@ COLUMNS = (
     ("judge_error_percent", "circumference error, %"),
     ("judge_not_measured", "without an outline"),
     ("judge_none", "other planes left empty"),
-    ("known_dice", "Dice, other machines"),
-    ("known_none", "other planes left empty, other machines"),
+    ("known_dice", "Dice, held-back abdomens"),
+    ("known_none", "held-back other planes left empty"),
 )
 PANELS = (
     ("judge_dice", "Dice"),
-    ("judge_error_percent", "circumference error, median, %"),
-    ("known_dice", "Dice on abdomens of the other machines"),
+    ("judge_error_percent", "circumference error, %"),
+    ("known_dice", "Dice, held-back abdomens"),
+    ("known_none", "held-back other planes left empty"),
 )
 SHARES = ("judge_none", "known_none")
 
@@ -91,6 +92,10 @@ def tables(results: Results, abouts: Mapping[str, Mapping]) -> list[str]:
             lines.append(f"| {count} | {policy} | {how_many} | {cells} |")
         mine = [one for one in results if (one["organ"], one["start"]) == (organ, start)]
         phantoms = [one["phantoms"] for one in mine if "phantoms" in one]
+        learnt = sorted({(one["command"], one["precision"]) for one in mine if "command" in one})
+        for command, precision in learnt:
+            bare = command.removeprefix("fetal-iqa-train ")
+            lines += ["", f"Learnt by `fetal-iqa-train {bare} --precision {precision}`."]
         known = [(p["parent"], p["child"]) for p in phantoms if p["child"] is not None]
         if known:
             before, least, most = known[0][0], *(f(child for _, child in known) for f in (min, max))
@@ -131,13 +136,11 @@ def write_page(results: Results, abouts: Mapping[str, Mapping], path: Path) -> N
     text = path.read_text(encoding="utf-8")
     before, rest = text.split(BEGIN)
     _, after = rest.split(END)
-    learnt = [one for one in results if "command" in one]
-    settings = sorted({f"`{one['command']}`, {one['precision']}" for one in learnt})
     said = [
         BEGIN,
         "",
-        f"Learnt with {'; '.join(settings)}. Means of the runs, with the least and the largest; "
-        "the error is the median over the images of a run.",
+        "Means of the runs, with the least and the largest; the error is the median over the "
+        "images of a run.",
         "",
     ]
     lines = [*said, *tables(results, abouts), missing(results), ""]
@@ -153,8 +156,9 @@ def draw(results: Results, path: Path) -> None:
 
     pairs = groups(results)
     counts = sorted({one["count"] for one in results})
+    size = 3.2 * len(PANELS), 2.7 * len(pairs)
     figure, axes = plt.subplots(
-        len(pairs), len(PANELS), figsize=(11, 2.8 * len(pairs)), layout="constrained", squeeze=False
+        len(pairs), len(PANELS), figsize=size, layout="constrained", squeeze=False
     )
     for row, (organ, start) in zip(axes, pairs, strict=True):
         for axis, (key, title) in zip(row, PANELS, strict=True):
@@ -176,8 +180,9 @@ def draw(results: Results, path: Path) -> None:
                     axis.plot([place] * len(there), there, ".", color=colour, alpha=0.4)
             axis.set_xticks(range(len(counts)), counts)
             axis.set_ylim(bottom=0)
-            axis.set_title(f"{organ}, from {start}: {title}", fontsize=9)
+            axis.set_title(title, fontsize=10)
             axis.set_xlabel("corrected images", fontsize=9)
+        row[0].set_ylabel(f"{organ}, from {start}", fontsize=10)
     axes[0][0].legend(fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
