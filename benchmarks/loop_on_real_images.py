@@ -22,7 +22,7 @@ import logging
 import os
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,7 +32,7 @@ import numpy as np
 from loop_on_real_images_page import draw, write_page
 from PIL import Image
 
-from fetal_iqa_models import FramePredictor, load_card, load_model, model_hash, resolve_model
+from fetal_iqa_models import load_card, load_model, model_hash, resolve_model
 from fetal_iqa_training.cli.app import app
 from fetal_iqa_training.data.hc18 import find_table, outlined_cases
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
@@ -40,11 +40,10 @@ from fetal_iqa_training.data.outlined_planes import plane_cases
 from fetal_iqa_training.data.planes import PlaneImage, read_planes
 from fetal_iqa_training.data.split import read_split
 from fetal_iqa_training.errors import TrainingError
-from napari_fetal_iqa import measure_abdomen
+from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from napari_fetal_iqa.analysis import analyse_sweep
 from napari_fetal_iqa.analysis.candidates import candidates, worth
 from napari_fetal_iqa.corrections import CorrectionStore, Label
-from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.io import read_sweep
 from napari_fetal_iqa.storage.paths import remember_location
 
@@ -224,30 +223,21 @@ def read_once(case: AnnotatedCase) -> LabelledFrames:
 def figures(model: Path | str, ground: Ground) -> dict[str, float | None]:
     """Judge a SEG model: outlines on both sides, and outlines where there should be none."""
     network = load_model(model)
-    predictor = FramePredictor(segmenter=network, device="cpu")
 
-    def masks(cases: Sequence[AnnotatedCase]) -> Iterator[tuple[np.ndarray, np.ndarray, bool]]:
-        for source in map(read_once, cases):
-            (batch,) = predictor.predict(source.frames)
-            area = float(batch.area_fraction[0])
-            yield batch.masks[0], source.masks[0], area >= network.card.area_threshold
+    def judged(cases: Sequence[AnnotatedCase]) -> Evaluation:
+        return judge(network, map(read_once, cases), device="cpu")
 
     found: dict[str, float | None] = {}
     for side, cases in (("judge", ground.judge), ("known", ground.known)):
-        overlaps, errors = [], []
-        for mask, truth, _ in masks(cases):
-            overlaps.append(dice(mask, truth, of_nothing=0.0))
-            measured = measure_abdomen(mask, (1.0, 1.0)) if mask.any() else None
-            true_px = measure_abdomen(truth, (1.0, 1.0)).circumference_mm
-            if measured is not None:
-                errors.append(100 * abs(measured.circumference_mm - true_px) / true_px)
-        found[f"{side}_dice"] = float(np.mean(overlaps))
+        outcomes = judged(cases).outcomes
+        errors = [e for one in outcomes if (e := one.circumference_error_percent) is not None]
+        found[f"{side}_dice"] = float(np.mean([one.dice for one in outcomes]))
         # of those that could be measured: how many could not is told beside it
         found[f"{side}_error_percent"] = float(np.median(errors)) if errors else None
         found[f"{side}_not_measured"] = len(cases) - len(errors)
     for side, cases in (("judge", ground.judge_others), ("known", ground.known_others)):
         if cases:
-            found[f"{side}_none"] = float(np.mean([not counts for _, _, counts in masks(cases)]))
+            found[f"{side}_none"] = judged(cases).metrics["specificity"]
     return found
 
 

@@ -1,6 +1,7 @@
 import json
 import pathlib
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.evaluate import evaluate
+from fetal_iqa_training.evaluation.evaluate import evaluate, judge
 from fetal_iqa_training.fitting.basis import basis, basis_of
 from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import FitSettings
@@ -109,9 +110,21 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     assert judged.metrics["circumference_error_mm"] < 10
     assert set(judged.metrics) == {
         *("accuracy", "f1", "precision", "recall", "specificity", "average_precision"),
-        *("dice", "dice_pooled", "circumference_error_mm"),
+        *("dice", "dice_pooled", "circumference_error_mm", "circumference_error_percent"),
     }
     assert set(judged.curve) == {"threshold", "precision", "recall"}
+
+
+def test_the_circumference_is_judged_in_percent_where_nobody_knows_the_scale(fitted, data):
+    network = load_model(fitted[0])
+    scaled = list(acouslic_frames(list_cases(data)[:2]))
+    unscaled = [replace(source, spacing_mm=None) for source in scaled]
+    known, unknown = (judge(network, each, device="cpu").metrics for each in (scaled, unscaled))
+    assert "circumference_error_mm" not in unknown
+    assert 0 < known["circumference_error_percent"] < 20
+    assert unknown["circumference_error_percent"] == pytest.approx(
+        known["circumference_error_percent"], rel=0.05
+    )
 
 
 @pytest.mark.parametrize("task", ["cls", "seg"])

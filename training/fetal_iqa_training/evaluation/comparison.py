@@ -40,6 +40,8 @@ class FrameOutcome:
         Of a segmenter's mask, where the frame has a true one.
     circumference_error_mm : float, optional
         Absolute difference of the circumferences, where both masks can be measured.
+    circumference_error_percent : float, optional
+        The same in percent of the true one, which needs no scale.
     subject : str, optional
         Whose sweep it is, where known.
     """
@@ -51,6 +53,7 @@ class FrameOutcome:
     decision: bool
     dice: float | None = None
     circumference_error_mm: float | None = None
+    circumference_error_percent: float | None = None
     subject: str | None = None
 
     @property

@@ -55,7 +55,8 @@ class Evaluation:
         the mean over the positive frames, ``dice_pooled`` over the pixels of all frames, as in
         arXiv 2507.22802, and ``circumference_error_mm``, the mean absolute
         difference of the circumferences of the two masks, over the positive frames that both can
-        be measured in.
+        be measured in; ``circumference_error_percent`` is the same in percent of the true one, and
+        is there where nobody knows the scale as well.
     curve : dict
         Precision over recall: ``threshold``, ``precision``, ``recall``.
     outcomes : tuple of FrameOutcome
@@ -153,9 +154,10 @@ def judge(
     if running.frames == 0:
         raise TrainingError("no annotated frames to judge the model on; choose other data")
     found = running.compute()
-    errors_mm = [one.circumference_error_mm for one in outcomes]
-    if known := [error for error in errors_mm if error is not None]:
-        found["circumference_error_mm"] = sum(known) / len(known)
+    for name in ("circumference_error_mm", "circumference_error_percent"):
+        errors = [getattr(one, name) for one in outcomes]
+        if known := [error for error in errors if error is not None]:
+            found[name] = sum(known) / len(known)
     judged = Evaluation(
         running.frames,
         running.positives,
@@ -196,22 +198,29 @@ def _outcomes(
             score,
             score >= area_threshold,
             dice(mask, truth, of_nothing=None) if truth.any() else None,
-            _circumference_error_mm(source, int(frame), mask),
+            *_circumference_errors(source, int(frame), mask),
             source.subject,
         )
 
 
-def _circumference_error_mm(
+def _circumference_errors(
     source: LabelledFrames, frame: int, mask: NDArray[np.bool_]
-) -> float | None:
-    """Return how far off the circumference of a mask is; None where there is none to compare."""
-    if source.spacing_mm is None or not source.positive[frame] or not mask.any():
-        return None
+) -> tuple[float | None, float | None]:
+    """Return how far off the circumference of a mask is, in mm and in percent.
+
+    None where there is none to compare, and of the mm where the scale is not known.
+    """
+    if not source.positive[frame] or not mask.any():
+        return None, None
+    spacing = source.spacing_mm or (1.0, 1.0)
     true, found = (
-        measure_abdomen(outline, source.spacing_mm, source.field_of_view)
+        measure_abdomen(outline, spacing, source.field_of_view)
         for outline in (source.masks[frame], mask)
     )
-    return abs(found.circumference_mm - true.circumference_mm) if found and true else None
+    if found is None or true is None:
+        return None, None
+    error = abs(found.circumference_mm - true.circumference_mm)
+    return error if source.spacing_mm else None, 100 * error / true.circumference_mm
 
 
 def evaluate(
