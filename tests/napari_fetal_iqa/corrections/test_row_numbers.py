@@ -164,8 +164,10 @@ def test_a_store_that_has_no_number_left_is_named_and_repaired(tmp_path, eve, ta
 def test_the_write_to_a_store_without_numbers_says_so_and_waits(tmp_path, eve):
     tamper(eve, f"UPDATE sqlite_sequence SET seq = {LAST} WHERE name = 'event'")
     with CorrectionStore(eve) as store:
-        with pytest.raises(StoreUnwritableError, match=r"no number left .* --repair OUT"):
+        with pytest.raises(StoreUnwritableError, match=r"no number left .* --repair OUT") as said:
             store.set_label(ID, 7, Label.OPTIMAL, "Eve")
+        assert "no number left" in said.value.in_window
+        assert "--" not in said.value.in_window
         assert store.corrections(ID, "Eve")[7].label is Label.OPTIMAL
         rescue(store, tmp_path / "rescued.sqlite")
 
