@@ -125,6 +125,10 @@ def write_rescue(
             _write(unsaved, new)
         except (StoreError, OSError) as error:
             refused.append(str(error))
+            if new.parent.name.startswith(_IN_TEMPORARY):
+                with suppress(OSError):
+                    take_away(new)
+                    new.parent.rmdir()
         else:
             return new
     raise StoreError(refused[0])

@@ -123,13 +123,15 @@ def test_what_is_saved_elsewhere_is_added_to_a_store_and_overwrites_nothing(path
     assert labelled(other) == [0, 1, 2, 4]
 
 
-def test_a_rescue_that_cannot_be_written_leaves_no_file(path, monkeypatch):
+def test_a_rescue_that_cannot_be_written_leaves_no_file(path, tmp_path, monkeypatch):
     def full(*_, **__):
         raise StoreUnwritableError("the disk is full")
 
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
     with unwritable(path) as store:
         monkeypatch.setattr(CorrectionStore, "take_over", full)
         with pytest.raises(StoreError, match="full"):
             rescue(store)
     assert rescues_of(path) == []
+    assert not list(tmp_path.glob("fetal-iqa-rescued-*"))
     assert {one.name for one in path.parent.iterdir()} <= {path.name, f"{path.name}-journal"}
