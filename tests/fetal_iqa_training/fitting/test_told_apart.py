@@ -186,7 +186,13 @@ def test_a_base_whose_card_does_not_say_what_taught_it_is_told_in_the_child_and_
     assert not judged.recorded
     assert "does not say what taught it, or an ancestor" in judged.remark
     (tmp_path / "more").mkdir()
-    more = store_of(tmp_path / "more", third=found(False, 7000))
+    frames, masks = found(False, 7000)
+    for number in range(
+        0, FRAMES, 5
+    ):  # some of both kinds are wrong: else any temperature would do
+        masks[number, 10:30, 10:30] = 0 if masks[number].any() else 1
+        masks[number] *= masks[number, 10, 10]
+    more = store_of(tmp_path / "more", third=(frames, masks))
     calibrated = calibrate_on_corrections(
         tmp_path / "grandchild", [more], tmp_path / "calibrated", device="cpu"
     )
