@@ -12,6 +12,7 @@ from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.widgets import review as review_module
 from napari_fetal_iqa.widgets.background import tasks
+from napari_fetal_iqa.widgets.background.threads import AHEAD
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.viewer.mask_layer import MASK_NAME
 
@@ -161,3 +162,16 @@ def test_a_row_keeps_its_corrections_while_the_store_is_locked(desk, store, qtbo
     finally:
         other.execute("ROLLBACK")
         other.close()
+
+
+def test_a_wanted_sweep_waits_for_no_models_that_load_for_one_before(desk, qtbot):
+    may_go_on = threading.Event()
+    desk.worklist.ahead.stop()
+    AHEAD.start(AHEAD.worker(may_go_on.wait, 60))  # as while the models of an earlier one load
+    try:
+        desk.worklist._begin_ahead()
+        desk.do(Action.NEXT_IN_WORKLIST)
+        wait_for(qtbot, desk, "b")
+        assert not may_go_on.is_set()
+    finally:
+        may_go_on.set()

@@ -66,6 +66,7 @@ class ReadAhead(QObject):
         self._stop = threading.Event()
         self._source: SweepSource | None = None
         self._sweep: SweepVolume | None = None
+        self._begun = False
 
     def begin(self, source: SweepSource, settings: Settings) -> None:
         """Read a sweep, and analyse it where sweeps are analysed when they are opened."""
@@ -73,7 +74,7 @@ class ReadAhead(QObject):
             return  # being read, or analysed, or ready
         kept = self._sweep if source == self._source else None
         self.stop(forget=kept is None)
-        self._source, self._stop = source, threading.Event()
+        self._source, self._stop, self._begun = source, threading.Event(), False
         stop = self._stop
         worker = AHEAD.worker(
             prepare,
@@ -84,6 +85,7 @@ class ReadAhead(QObject):
             stop.is_set,
             lambda: self._runner.running,
         )
+        worker.started.connect(lambda: self._note_begun(stop))
         worker.yielded.connect(lambda sweep: self._take(stop, sweep))
         worker.returned.connect(lambda outcome: self._end(stop, outcome))
         worker.errored.connect(lambda error: self._fail(stop, error))
@@ -95,8 +97,9 @@ class ReadAhead(QObject):
         return self._sweep is not None
 
     def is_reading(self, source: SweepSource) -> bool:
-        """Whether this sweep is being read right now."""
-        return source == self._source and self._sweep is None and not self._stop.is_set()
+        """Whether this sweep is being read right now, and does not wait behind another's models."""
+        wanted = source == self._source and self._sweep is None
+        return wanted and self._begun and not self._stop.is_set()
 
     def take(self, source: SweepSource) -> SweepVolume | None:
         """Return a sweep that was read ahead, which is not kept here any more; else None."""
@@ -109,6 +112,9 @@ class ReadAhead(QObject):
         self._stop.set()
         if forget:
             self._source = self._sweep = None
+
+    def _note_begun(self, stop: threading.Event) -> None:
+        self._begun = self._begun or stop is self._stop
 
     def _take(self, stop: threading.Event, sweep: SweepVolume) -> None:
         if stop is self._stop and self._source is not None:
