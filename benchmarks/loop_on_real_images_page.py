@@ -39,7 +39,8 @@ def of_policy(results: Results, organ: str, start: str, policy: str) -> dict[int
         policies = (policy,) if policy == "with others" else (policy, "whole")
         if (one["organ"], one["start"]) == (organ, start) and one["policy"] in (*policies, "base"):
             counts.setdefault(one["count"], []).append(one)
-    return dict(sorted(counts.items())) if len(counts) > 1 else {}
+    its_own = any(one["policy"] == policy for runs in counts.values() for one in runs)
+    return dict(sorted(counts.items())) if its_own else {}
 
 
 def values(runs: Sequence[Mapping], key: str) -> list[float]:
@@ -68,11 +69,11 @@ def tables(results: Results, abouts: Mapping[str, Mapping]) -> list[str]:
         about = abouts[organ]
         images, subjects = about["images"], about["subjects"]
         lines += [f"### {organ.capitalize()}, from `{start}`", ""]
-        whose = f" of {about['machine']}" if organ == "abdomens" else " of HC18"
+        whose = f"of {about['machine']}" if organ == "abdomens" else "of HC18"
+        beside = f", beside {images['judge_others']} other planes" if images["judge_others"] else ""
         lines += [
-            f"{images['pool']} {organ}{whose} to correct, of as many subjects; "
-            f"{images['judge']} of {subjects['judge']} others judge, with "
-            f"{images['judge_others']} other planes; {images['known']} abdomens of "
+            f"{images['pool']} {organ} {whose} to correct, of as many subjects; {images['judge']} "
+            f"of {subjects['judge']} others judge{beside}. {images['known']} abdomens of "
             f"{subjects['known']} held-back subjects and {images['known_others']} other planes "
             f"tell what is forgotten.",
             "",
@@ -92,10 +93,16 @@ def tables(results: Results, abouts: Mapping[str, Mapping]) -> list[str]:
             lines.append(f"| {count} | {policy} | {how_many} | {cells} |")
         mine = [one for one in results if (one["organ"], one["start"]) == (organ, start)]
         phantoms = [one["phantoms"] for one in mine if "phantoms" in one]
-        learnt = sorted({(one["command"], one["precision"]) for one in mine if "command" in one})
-        for command, precision in learnt:
-            bare = command.removeprefix("fetal-iqa-train ")
-            lines += ["", f"Learnt by `fetal-iqa-train {bare} --precision {precision}`."]
+        learnt = {
+            f"{one['command'].removeprefix('fetal-iqa-train ')} --precision {one['precision']}"
+            for one in mine
+            if "command" in one
+        }
+        lines += [
+            line for words in sorted(learnt) for line in ("", f"By `fetal-iqa-train {words}`.")
+        ]
+        refusals = sorted({one["refused"] for one in mine if "refused" in one})
+        lines += [line for words in refusals for line in ("", f"Refused: {words}.")]
         known = [(p["parent"], p["child"]) for p in phantoms if p["child"] is not None]
         if known:
             before, least, most = known[0][0], *(f(child for _, child in known) for f in (min, max))
@@ -118,17 +125,21 @@ def rows(results: Results, organ: str, start: str) -> list[tuple[int, str, list[
     ]  # fmt: skip
 
 
-def missing(results: Results) -> str:
-    """Say which runs three seeds would have that are not there."""
-    lacking = []
+def missing(results: Results) -> list[str]:
+    """Say which runs of the grid are not there: three seeds of each count and order."""
+    lines = []
     for organ, start in groups(results):
-        for count, policy, runs in rows(results, organ, start):
-            if count and len(runs) < 3:
-                lacking.append(
-                    f"{3 - len(runs)} of 3 runs of `{start}` on {count} {organ}"
-                    f"{f' ({policy})' if policy else ''}"
-                )
-    return f"Not run: {'; '.join(lacking)}." if lacking else ""
+        there = {(count, order): len(runs) for count, order, runs in rows(results, organ, start)}
+        orders = ("suggested", "random") if organ == "abdomens" else ("random",)
+        grid = [(count, order) for count in (5, 10, 20) for order in orders] + [(40, "all of them")]
+        lacking = [
+            f"{3 - there.get(one, 0)} of 3 with {one[0]} ({one[1]})"
+            for one in grid
+            if there.get(one, 0) < 3
+        ]
+        if lacking:
+            lines += [f"- {organ}, from `{start}`: {', '.join(lacking)}"]
+    return ["Not run:", "", *lines, ""] if lines else []
 
 
 def write_page(results: Results, abouts: Mapping[str, Mapping], path: Path) -> None:
@@ -143,7 +154,7 @@ def write_page(results: Results, abouts: Mapping[str, Mapping], path: Path) -> N
         "images of a run.",
         "",
     ]
-    lines = [*said, *tables(results, abouts), missing(results), ""]
+    lines = [*said, *tables(results, abouts), *missing(results)]
     path.write_text(before + "\n".join(lines) + END + after, encoding="utf-8")
 
 
@@ -179,10 +190,12 @@ def draw(results: Results, path: Path) -> None:
                 for place, there in zip(places, list(found.values())[-len(places) :], strict=False):
                     axis.plot([place] * len(there), there, ".", color=colour, alpha=0.4)
             axis.set_xticks(range(len(counts)), counts)
-            axis.set_ylim(bottom=0)
+            low, high = axis.dataLim.intervaly
+            # few hundredths of Dice are what is asked of a start that is good already
+            axis.set_ylim(0.8 if key.endswith("dice") and low > 0.8 else 0, max(high * 1.05, 1))
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("corrected images", fontsize=9)
-        row[0].set_ylabel(f"{organ}, from {start}", fontsize=10)
-    axes[0][0].legend(fontsize=9)
+        row[0].set_ylabel(f"{organ}, from\n{start}", fontsize=9)
+    axes[0][1].legend(fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
