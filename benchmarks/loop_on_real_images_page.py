@@ -4,6 +4,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from PIL import Image
+
 from napari_fetal_iqa import colours
 
 Results = Sequence[Mapping]
@@ -35,7 +37,7 @@ def groups(results: Results) -> list[tuple[str, str]]:
 def of_policy(results: Results, organ: str, start: str, policy: str) -> dict[int, list[Mapping]]:
     """Return runs by the number of images; the start itself and the whole pool are everybody's."""
     counts: dict[int, list[Mapping]] = {}
-    for one in results:
+    for one in (one for one in results if "refused" not in one):
         policies = (policy,) if policy == "with others" else (policy, "whole")
         if (one["organ"], one["start"]) == (organ, start) and one["policy"] in (*policies, "base"):
             counts.setdefault(one["count"], []).append(one)
@@ -70,12 +72,17 @@ def tables(results: Results, abouts: Mapping[str, Mapping]) -> list[str]:
         images, subjects = about["images"], about["subjects"]
         lines += [f"### {organ.capitalize()}, from `{start}`", ""]
         whose = f"of {about['machine']}" if organ == "abdomens" else "of HC18"
+        base = next(
+            one["base"]
+            for one in results
+            if (one["organ"], one["start"], one["policy"]) == (organ, start, "base")
+        )
         beside = f", beside {images['judge_others']} other planes" if images["judge_others"] else ""
         lines += [
             f"{images['pool']} {organ} {whose} to correct, of as many subjects; {images['judge']} "
             f"of {subjects['judge']} others judge{beside}. {images['known']} abdomens of "
             f"{subjects['known']} held-back subjects and {images['known_others']} other planes "
-            f"tell what is forgotten.",
+            f"tell what is forgotten. The hash of the start begins with {base[:16]}.",
             "",
         ]
         shown = [
@@ -196,6 +203,9 @@ def draw(results: Results, path: Path) -> None:
             axis.set_title(title, fontsize=10)
             axis.set_xlabel("corrected images", fontsize=9)
         row[0].set_ylabel(f"{organ}, from\n{start}", fontsize=9)
-    axes[0][1].legend(fontsize=9)
+    handles, labels = axes[0][0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), fontsize=9)
     path.parent.mkdir(parents=True, exist_ok=True)
     figure.savefig(path, dpi=90)
+    # few colours are in it, and a palette of them is a third of the bytes
+    Image.open(path).convert("RGB").quantize(64).save(path, optimize=True)
