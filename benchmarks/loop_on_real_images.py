@@ -277,6 +277,8 @@ def run(ground: Ground, start: str, policy: str, count: int, seed: int, given: a
     try:
         learnt = learn(work / "store.sqlite", start, work / "child", seed, given)
     except TrainingError as error:
+        if "stopped before the end" in str(error):  # by whoever ends this script, too
+            raise SystemExit(str(error)) from None
         return {**name, "refused": str(error)}
     seconds = round(time.perf_counter() - began, 1)
     found = figures(work / "child", ground)
