@@ -17,6 +17,7 @@ from fetal_iqa_models import (
     list_encoders,
     load_encoder,
     load_model,
+    model_hash,
     preprocess,
     weights_record,
 )
@@ -46,7 +47,7 @@ class Candidate:
     identity : str
         What tells these weights from others of the encoder.
     load : callable
-        Builds it.
+        Builds it, anew at each call: whoever trains one changes nobody else's.
     """
 
     name: str
@@ -101,10 +102,9 @@ def candidates(
 def _pretrained(name: str, given: Path | None) -> Candidate | None:
     if name in OF_DEMO_MODELS and given is None:
         model = OF_DEMO_MODELS[name]
-        network = load_model(model)
-        identity = str(network.hash)
+        identity = model_hash(model)
         return Candidate(
-            name, f"of {model}, trained on phantoms", identity, lambda: network.encoder
+            name, f"of {model}, trained on phantoms", identity, lambda: load_model(model).encoder
         )
     try:
         path = given or find_pretrained(name, paths.weights())

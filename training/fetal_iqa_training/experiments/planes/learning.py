@@ -91,6 +91,8 @@ class PlaneLearner(lightning.LightningModule):
         self.encoder = encoder
         self.head = nn.Linear(encoder.embedding_dim, n_planes)
         self._options = options
+        self._validation_loss = 0.0
+        self._validation_weight = 0.0
         self._weights: Tensor | None
         self._mean: Tensor
         self._std: Tensor
@@ -111,11 +113,25 @@ class PlaneLearner(lightning.LightningModule):
         frames = torch.where(mirrored[:, None, None], frames.flip(2), frames)
         return F.cross_entropy(self(frames), planes, self._weights)
 
+    def on_validation_epoch_start(self) -> None:
+        """Forget the last pass."""
+        self._validation_loss = self._validation_weight = 0.0
+
     def validation_step(self, batch: tuple[Tensor, Tensor], index: int) -> None:
         """Sum up the loss that chooses the epoch."""
         frames, planes = batch
-        loss = F.cross_entropy(self(frames), planes, self._weights)
-        self.log("val_loss", loss, batch_size=len(frames))
+        summed = F.cross_entropy(self(frames), planes, self._weights, reduction="sum")
+        self._validation_loss += float(summed)
+        weight = len(planes) if self._weights is None else self._weights[planes].sum()
+        self._validation_weight += float(weight)
+
+    def on_validation_epoch_end(self) -> None:
+        """Note the loss over all frames, however they fell into batches.
+
+        The mean of the batches' weighted means counts a rare plane less the fewer frames of
+        common ones are in its batch.
+        """
+        self.log("val_loss", self._validation_loss / self._validation_weight)
 
     def configure_optimizers(self) -> Any:
         """AdamW, the new head faster than the encoder."""
