@@ -34,7 +34,13 @@ def real_data() -> Path:
 @pytest.fixture(autouse=True)
 def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep settings, stores and caches of the tests away from the user's own."""
-    monkeypatch.setenv("FETAL_IQA_HOME", str(tmp_path_factory.mktemp("home")))
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("FETAL_IQA_HOME", str(home))
+    # graphs are compiled once for all tests
+    (home / "cache").mkdir()
+    compiled = tmp_path_factory.getbasetemp() / "compiled"
+    compiled.mkdir(exist_ok=True)
+    (home / "cache" / "compiled").symlink_to(compiled, target_is_directory=True)
 
 
 MAKE_TINY_MODELS = """
@@ -71,6 +77,7 @@ def tiny_models(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 
 HERE = Path(__file__).parent
 ONCE = {
+    "fetal_iqa_models/compiled",
     "fetal_iqa_models/test_batching.py",
     "fetal_iqa_models/untrusted",
     "fetal_iqa_models/test_checkpoints.py",

@@ -5,6 +5,10 @@ from .cards import load_card as load_card
 from .cards import model_hash as model_hash
 from .cards import model_id as model_id
 from .cards import resolve_model as resolve_model
+from .compiled.compiled_predictor import CompiledPredictor as CompiledPredictor
+from .compiled.compiling import compile_model as compile_model
+from .compiled.graph_folder import CompiledModel as CompiledModel
+from .compiled.graph_folder import find_compiled as find_compiled
 from .devices import choose_device as choose_device
 from .encoders import Encoder as Encoder
 from .encoders import load_encoder as load_encoder
@@ -23,8 +27,8 @@ from .making.zero_shot import read_classes as read_classes
 from .making.zero_shot import usual_prompts as usual_prompts
 from .networks import FrameClassifier as FrameClassifier
 from .networks import FrameSegmenter as FrameSegmenter
+from .prediction_batch import PredictionBatch as PredictionBatch
 from .predictor import FramePredictor as FramePredictor
-from .predictor import PredictionBatch as PredictionBatch
 from .preprocessing import preprocess as preprocess
 from .preprocessing import restore_masks as restore_masks
 from .published_checkpoint import ImportedNetwork as ImportedNetwork

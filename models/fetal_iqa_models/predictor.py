@@ -3,9 +3,8 @@
 import copy
 import logging
 import time
-from collections.abc import Generator, Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import TypeVar
 
 import numpy as np
@@ -13,20 +12,19 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from fetal_iqa_models.batching import AIMS, BatchSize
+from fetal_iqa_models.batching import AIMS
+from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.cards import Resize
 from fetal_iqa_models.devices import choose_device
 from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
 from fetal_iqa_models.preprocessing import preprocess, restore_masks
-from fetal_iqa_models.read_ahead import Frames, read_ahead
 from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
 logger = logging.getLogger(__name__)
-
-STAGES = ("read", "preprocess", "cls", "seg", "restore")
 
 _CORES = torch.get_num_threads()
 """As torch chose it. The number is one for the whole process, so it is asked once, unchanged."""
@@ -34,39 +32,6 @@ _CORES = torch.get_num_threads()
 _Input = tuple[int, tuple[float, float, float], tuple[float, float, float], Resize]
 """Image size, mean and standard deviation of an encoder's input, and how frames are resized."""
 _Network = TypeVar("_Network", bound=FrameNetwork)
-
-
-@dataclass(frozen=True, eq=False)
-class PredictionBatch:
-    """Predictions of the networks for some frames.
-
-    Parameters
-    ----------
-    frames : (n,) int64 array
-        Frame numbers, 0-based.
-    quality : (n,) float32 array or None
-        Probability that the frame is good, at the temperature of the classifier's card; None
-        without a classifier.
-    area_fraction : (n,) float32 array or None
-        Share of the padded square that the mask covers; None without a segmenter.
-    masks : (n, H, W) bool array or None
-        On the frames' own grid; None without a segmenter.
-    seconds : dict of str to float
-        Of each of :data:`STAGES`; frames are read while the batch before is computed.
-    logits : (n,) float32 array or None
-        The classifier's output before the temperature; None without one.
-    plane : (n,) int64 array or None
-        Which of the classifier's classes is the most probable, by its place among them; None
-        without a classifier that tells classes apart.
-    """
-
-    frames: NDArray[np.int64]
-    quality: NDArray[np.float32] | None
-    area_fraction: NDArray[np.float32] | None
-    masks: NDArray[np.bool_] | None
-    seconds: dict[str, float] = field(default_factory=dict)
-    logits: NDArray[np.float32] | None = None
-    plane: NDArray[np.int64] | None = None
 
 
 class _StageClock:
@@ -85,7 +50,7 @@ class _StageClock:
         self.seconds[name] += time.perf_counter() - start
 
 
-class FramePredictor:
+class FramePredictor(BatchwisePredictor):
     """Scores and outlines frames; one pass over them serves both networks.
 
     The networks are copied, their LoRA merged, and run without gradients: in bfloat16 on a
@@ -120,6 +85,9 @@ class FramePredictor:
         Where there is no such device, or no memory for the networks.
     """
 
+    engine = "torch"
+    device: torch.device
+
     def __init__(
         self,
         classifier: FrameClassifier | None = None,
@@ -129,10 +97,8 @@ class FramePredictor:
     ) -> None:
         if classifier is None and segmenter is None:
             raise ModelError("nothing to predict with: give a classifier, a segmenter, or both")
-        if batch_size is not None and batch_size < 1:
-            raise ModelError(f"a batch holds one frame or more, not {batch_size}")
         self.device = choose_device(device)
-        self._batches = BatchSize(AIMS[self.device.type], batch_size)
+        super().__init__(AIMS[self.device.type], batch_size)
         self._temperature = 1.0
         if classifier is not None and classifier.card is not None:
             self._temperature = classifier.card.temperature
@@ -148,11 +114,6 @@ class FramePredictor:
         wanted = max(1, _CORES // 2) if half else _CORES
         if torch.get_num_threads() != wanted:
             torch.set_num_threads(wanted)
-
-    @property
-    def batch_size(self) -> int:
-        """Frames of the next batch."""
-        return self._batches.frames
 
     def _settle(self) -> None:
         """Move the networks to the device, or to the CPU where its memory is too short."""
@@ -184,77 +145,17 @@ class FramePredictor:
         reduced = self.device.type == "cuda" and torch.cuda.is_bf16_supported(False)
         return "bfloat16" if reduced else "float32"
 
-    def predict(
-        self, frames: Frames | NDArray[np.uint8], order: Sequence[int] | None = None
-    ) -> Generator[PredictionBatch, None, None]:
-        """Predict frames, yielding each batch as it is ready.
-
-        Close the generator to cancel: nothing runs on after the batch in hand.
-
-        Parameters
-        ----------
-        frames : (T, H, W) uint8 array or array-like
-            Read frame by frame, from another thread.
-        order : sequence of int, optional
-            Frame numbers, in the order wanted; by default all from the first to the last.
-
-        Yields
-        ------
-        PredictionBatch
-
-        Raises
-        ------
-        DeviceError
-            Where not even the CPU's memory holds a single frame.
-        """
-        numbers = np.arange(len(frames)) if order is None else np.asarray(order, np.int64)
-        with closing(read_ahead(frames, self._blocks(numbers))) as read:
-            for block, images, seconds in read:
-                yield from self._predict_block(block, images, seconds)
-
-    def _blocks(self, numbers: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
-        start = 0
-        while start < len(numbers):
-            stop = start + self.batch_size
-            yield numbers[start:stop]
-            start = stop
-
-    def _predict_block(
-        self, numbers: NDArray[np.int64], images: NDArray[np.uint8], read_seconds: float
-    ) -> Iterator[PredictionBatch]:
-        start = 0
-        while start < len(numbers):
-            part = slice(start, start + self.batch_size)
-            share = len(numbers[part]) / len(numbers)
-            batch = None
-            began = time.perf_counter()
-            try:
-                batch = self._predict_batch(numbers[part], images[part], read_seconds * share)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-            if batch is None:  # only now the error has let go of the memory
-                self._retreat()
-                continue
-            start += len(batch.frames)
-            self._batches.took(len(batch.frames), time.perf_counter() - began)
-            yield batch
+    def _is_out_of_memory(self, error: Exception) -> bool:
+        return is_out_of_memory(error)
 
     def _retreat(self) -> None:
         """Ask less of the memory: half the batch, and from a single frame on, the CPU."""
         empty_cache(self.device)
-        if self.batch_size > 1:
-            self._batches.halve()
-            logger.warning(
-                "%s: out of memory, going on with %d frames per batch",
-                self.device,
-                self.batch_size,
-            )
-        elif self.device.type != "cpu":
+        if self.batch_size == 1 and self.device.type != "cpu":
             logger.warning("%s: no memory for one frame, going on on the CPU", self.device)
             self._leave_for_cpu()
         else:
-            raise DeviceError("no memory for a single frame; close other programs")
+            super()._retreat()
 
     @torch.inference_mode()
     def _predict_batch(

@@ -5,23 +5,24 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
 import fetal_iqa_models
+from fetal_iqa_models.batchwise import BatchwisePredictor
+from napari_fetal_iqa.analysis.engine import Engine, make_predictor
 from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
-from napari_fetal_iqa.analysis.models import ChosenModel, choose_models
+from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.model_library.zero_shot import made
-from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.sweep import SweepVolume
 
 if TYPE_CHECKING:
-    from fetal_iqa_models import FramePredictor, PredictionBatch
+    from fetal_iqa_models import PredictionBatch
 
 
 class Analyser:
@@ -38,6 +39,8 @@ class Analyser:
     encoder_weights : Path, optional
         Pretrained weights of the encoder, where the model folders do not hold them; by default
         those that were fetched or imported on this machine.
+    engine : "auto", "torch" or "openvino"
+        What computes; see :func:`~napari_fetal_iqa.analysis.engine.make_predictor`.
 
     Attributes
     ----------
@@ -59,11 +62,13 @@ class Analyser:
         device: str = "auto",
         batch_size: int | None = None,
         encoder_weights: Path | None = None,
+        engine: Engine = "auto",
     ) -> None:
         self._chosen = choose_models(made(cls_model), seg_model, encoder_weights)
         self._device = device
         self._batch_size = batch_size
         self._encoder_weights = encoder_weights
+        self._engine: Engine = engine
 
     @property
     def loaded(self) -> bool:
@@ -82,13 +87,9 @@ class Analyser:
         return self
 
     @cached_property
-    def _predictor(self) -> "FramePredictor":
-        chosen, weights = self._chosen, self._encoder_weights
-        return fetal_iqa_models.FramePredictor(
-            _load(chosen.cls, weights),
-            _load(chosen.seg, weights),
-            device=self._device,
-            batch_size=self._batch_size,
+    def _predictor(self) -> BatchwisePredictor:
+        return make_predictor(
+            self._chosen, self._device, self._batch_size, self._encoder_weights, self._engine
         )
 
     @property
@@ -96,7 +97,8 @@ class Analyser:
         """Who speaks. No device before loading; it may have become the CPU since the last batch."""
         if not self.loaded:
             return self._chosen.setup()
-        return self._chosen.setup(str(self._predictor.device), self._predictor.precision)
+        predictor = self._predictor
+        return self._chosen.setup(str(predictor.device), predictor.precision, predictor.engine)
 
     def run(self, sweep: SweepVolume, order: Sequence[int] | None = None) -> Iterator[FrameResults]:
         """Analyse frames batch by batch; closing the iterator cancels between batches.
@@ -134,12 +136,12 @@ class Analyser:
         return self._with_device(measured(batch, images, spacing_mm, field_of_view))
 
     def use_cores(self, half: bool) -> None:
-        """Compute with all cores that torch takes by itself, or with half of them."""
+        """Compute with all cores that the engine takes by itself, or with half of them."""
         self._predictor.use_cores(half)
 
     def _with_device(self, results: FrameResults) -> FrameResults:
         setup = self.setup
-        return replace(results, device=setup.device, precision=setup.precision)
+        return replace(results, device=setup.device, precision=setup.precision, engine=setup.engine)
 
 
 def measured(
@@ -168,15 +170,6 @@ def measured(
         seconds={**batch.seconds, "measure": time.perf_counter() - started},
         plane=batch.plane,
     )
-
-
-def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
-    """Load the network, a FrameClassifier or FrameSegmenter by its task."""
-    if model is None:
-        return None
-    own = model.card.encoder_weights == "own"
-    given = None if own else encoder_weights
-    return fetal_iqa_models.load_model(model.folder, given, weights_folder=paths.weights())
 
 
 def _joined(parts: list[NDArray | None]) -> NDArray | None:

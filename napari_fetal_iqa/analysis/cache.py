@@ -56,6 +56,7 @@ def save(analysis: Analysis) -> None:
             {
                 "device": analysis.setup.device,
                 "precision": analysis.setup.precision,
+                "engine": analysis.setup.engine,
                 "seconds": analysis.seconds,
             }
         ),
@@ -171,8 +172,13 @@ def _analysis(
     tensors: dict[str, NDArray],
     computed: dict[str, object],
 ) -> Analysis:
-    device, precision = str(computed["device"]), str(computed["precision"])
-    analysis = Analysis(sweep, replace(setup, device=device, precision=precision))
+    setup = replace(
+        setup,
+        device=str(computed["device"]),
+        precision=str(computed["precision"]),
+        engine=str(computed.get("engine", "torch")),
+    )
+    analysis = Analysis(sweep, setup)
     ends = tensors["mask_ends"]
     codes = tensors["mask_codes"].tobytes()
     masks = [codes[start:end] for start, end in zip([0, *ends[:-1]], ends, strict=True)]

@@ -130,6 +130,7 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         },
         "device": analysis.setup.device,
         "precision": analysis.setup.precision,
+        "engine": analysis.setup.engine,
         "seconds": {stage: round(seconds, 3) for stage, seconds in analysis.seconds.items()},
         "notice": " ".join(notices(analysis)),
         "spacing_note": sweep.spacing_note,

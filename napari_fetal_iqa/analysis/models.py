@@ -51,7 +51,7 @@ class ChosenModels:
     cls: ChosenModel | None
     seg: ChosenModel | None
 
-    def setup(self, device: str = "", precision: str = "") -> AnalysisSetup:
+    def setup(self, device: str = "", precision: str = "", engine: str = "") -> AnalysisSetup:
         """Return who speaks, from when on it counts, and where it is computed."""
         defaults = Thresholds()
         both = [one for one in (self.cls, self.seg) if one]
@@ -64,6 +64,7 @@ class ChosenModels:
             ),
             device=device,
             precision=precision,
+            engine=engine,
             planes=tuple(one.name for one in (self.cls.card.classes or ())) if self.cls else (),
             # both may say the same
             notices=tuple(dict.fromkeys(one.notice for one in both if one.notice)),

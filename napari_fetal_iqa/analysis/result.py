@@ -62,6 +62,8 @@ class AnalysisSetup:
     thresholds : Thresholds
     device, precision : str
         As ``"cuda"`` and ``"bfloat16"``.
+    engine : str
+        What computes: ``"torch"`` or ``"openvino"``.
     planes : tuple of str
         The classes that the classifier tells apart, in words; none where it only scores.
     notices : tuple of str
@@ -78,6 +80,7 @@ class AnalysisSetup:
     thresholds: Thresholds = field(default_factory=Thresholds)
     device: str = "cpu"
     precision: str = "float32"
+    engine: str = "torch"
     planes: tuple[str, ...] = ()
     notices: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
@@ -121,7 +124,7 @@ class FrameResults:
         Whether the frame shows anything at all.
     seconds : dict
         Time spent by stage.
-    device, precision : str or None
+    device, precision, engine : str or None
         Where these frames were computed, if it is known.
     plane : (n,) int array or None
         Which of the classifier's classes is the most probable, by its place in the setup's
@@ -137,6 +140,7 @@ class FrameResults:
     seconds: dict[str, float]
     device: str | None = None
     precision: str | None = None
+    engine: str | None = None
     plane: NDArray[np.integer] | None = None
 
 
@@ -199,6 +203,7 @@ class Analysis:
             self.setup,
             device=results.device or self.setup.device,
             precision=results.precision or self.setup.precision,
+            engine=results.engine or self.setup.engine,
         )
         for stage, seconds in results.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds

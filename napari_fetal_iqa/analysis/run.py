@@ -8,6 +8,7 @@ import numpy as np
 
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.analyser import Analyser
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
@@ -98,10 +99,13 @@ def _rest(
     """Run over the frames that are not computed; over all where another device computes now."""
     known = np.flatnonzero(kept.computed).tolist()  # now: results come in while this runs
     models = load()
-    ran_on = (kept.setup.device, kept.setup.precision)
-    if (models.setup.device, models.setup.precision) == ran_on:
+    if _ran_on(models.setup) == _ran_on(kept.setup):
         leave_out(known)
     yield from models.run(kept.sweep, order)
+
+
+def _ran_on(setup: AnalysisSetup) -> tuple[str, str, str]:
+    return setup.device, setup.precision, setup.engine
 
 
 def analyse_sweep(
@@ -113,6 +117,7 @@ def analyse_sweep(
     batch_size: int | None = None,
     frames: Sequence[int] | None = None,
     encoder_weights: Path | None = None,
+    engine: Engine = "auto",
     progress: Progress | None = None,
     use_cache: bool = True,
     overwrite: bool = False,
@@ -124,7 +129,7 @@ def analyse_sweep(
     Parameters
     ----------
     sweep : SweepVolume
-    cls_model, seg_model, device, batch_size, encoder_weights
+    cls_model, seg_model, device, batch_size, encoder_weights, engine
         See :class:`Analyser`; by default the built-in models that suit the sweep.
     frames : sequence of int, optional
         Only these; all of them, coarse to fine, by default.
@@ -163,6 +168,7 @@ def analyse_sweep(
             device,
             batch_size,
             encoder_weights,
+            engine,
         )
     analysis, results = begin_analysis(
         sweep,

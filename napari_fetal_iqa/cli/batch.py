@@ -42,7 +42,7 @@ class AnnouncedAnalyser(Analyser):
             except (OSError, MemoryError, RuntimeError) as error:
                 raise ModelError(f"the models cannot be loaded: {in_one_line(error)}") from error
             models = ", ".join(model.id for model in self.setup.models)
-            echo(f"{models} on {self.setup.device}, {self.setup.precision}")
+            echo(f"{models} on {self.setup.device} by {self.setup.engine}, {self.setup.precision}")
         return self
 
 

@@ -138,7 +138,7 @@ class AnalysisPanel(QWidget):
     def show_setup(self, setup: AnalysisSetup) -> None:
         """Name the models and the device; say what they must not be used for while they speak."""
         named = ", ".join(setup.names or [model.id for model in setup.models])
-        self.models.setText(f"{named}, {setup.device}")
+        self.models.setText(f"{named}, {setup.device} by {setup.engine}")
         lines = "".join(f"<p>{html.escape(line)}</p>" for line in (_SPEAK, *setup.about()))
         self.models.setToolTip(lines)
         said = ["Demo models: not for clinical use"] if setup.demo else []

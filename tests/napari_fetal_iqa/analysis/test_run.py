@@ -8,7 +8,7 @@ import SimpleITK
 import torch
 from PIL import Image
 
-from fetal_iqa_models import FramePredictor, ModelError, load_model, preprocess
+from fetal_iqa_models import ModelError, load_model, preprocess
 from napari_fetal_iqa.analysis import (
     Analyser,
     Analysis,
@@ -168,10 +168,6 @@ def test_results_without_a_best_frame_say_so(blank_sweep, tiny_models, tmp_path)
     rows = list(csv.DictReader((tmp_path / "frames.csv").open()))
     assert rows[0]["quality"] == rows[0]["label"] == ""
     assert rows[19]["label"] == "0"
-
-
-def test_the_predictor_is_the_one_of_the_models_package(tiny_models):
-    assert isinstance(Analyser(tiny_models["cls"], None)._predictor, FramePredictor)
 
 
 def test_a_cancelled_analysis_has_what_was_done_and_is_not_kept(sweep, tiny_models):

@@ -1,0 +1,132 @@
+"""What computes the networks: OpenVINO on the CPU, without torch, or torch."""
+
+import importlib.util
+import logging
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import fetal_iqa_models
+from fetal_iqa_models.batchwise import BatchwisePredictor
+from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.graphics_card import may_have_graphics_card
+from napari_fetal_iqa.analysis.models import ChosenModel, ChosenModels
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.storage import paths
+
+if TYPE_CHECKING:
+    from fetal_iqa_models import CompiledModel
+
+logger = logging.getLogger(__name__)
+
+Engine = Literal["auto", "torch", "openvino"]
+"""``auto``: torch with a graphics card, else OpenVINO where it is there and the models fit it."""
+
+
+def make_predictor(
+    chosen: ChosenModels,
+    device: str = "auto",
+    batch_size: int | None = None,
+    encoder_weights: Path | None = None,
+    engine: Engine = "auto",
+) -> BatchwisePredictor:
+    """Load the models into an engine.
+
+    Parameters
+    ----------
+    chosen : ChosenModels
+    device : "auto", "cuda", "mps" or "cpu"
+    batch_size : int, optional
+        Found by itself by default.
+    encoder_weights : Path, optional
+        Pretrained weights of the encoder, where the model folders do not hold them.
+    engine : "auto", "torch" or "openvino"
+        By itself it compiles small models on the way, with torch, once on this machine; a model
+        on FetalCLIP's own weights, whose graph takes 1.2 GB, only where OpenVINO is asked for.
+
+    Raises
+    ------
+    AnalysisError
+        Where OpenVINO is asked for and cannot serve.
+    fetal_iqa_models.ModelError
+        Where a model cannot be loaded or compiled, or the device is not there.
+    """
+    if engine == "openvino":
+        if device in ("cuda", "mps"):
+            raise AnalysisError(f"OpenVINO computes on the CPU: choose no device, not {device}")
+        if not _installed("openvino"):
+            raise AnalysisError(
+                "OpenVINO is not installed: choose --engine torch, or pip install openvino"
+            )
+        return _compiled_predictor(chosen, batch_size, encoder_weights, large=True)
+    if engine == "auto" and not _on_a_graphics_card(device):
+        try:
+            return _compiled_predictor(chosen, batch_size, encoder_weights, large=False)
+        except (ModelError, AnalysisError, OSError, MemoryError, ImportError) as error:
+            if not _installed("torch"):
+                raise
+            logger.warning("torch computes, which is slower on the CPU: %s", error)
+    return fetal_iqa_models.FramePredictor(
+        _load(chosen.cls, encoder_weights),
+        _load(chosen.seg, encoder_weights),
+        device=device,
+        batch_size=batch_size,
+    )
+
+
+def _on_a_graphics_card(device: str) -> bool:
+    if device != "auto":
+        return device != "cpu"
+    if not may_have_graphics_card() or not _installed("torch"):
+        return False
+    return fetal_iqa_models.choose_device("auto").type != "cpu"
+
+
+def _compiled_predictor(
+    chosen: ChosenModels, batch_size: int | None, encoder_weights: Path | None, large: bool
+) -> BatchwisePredictor:
+    if not _installed("openvino"):
+        raise AnalysisError("OpenVINO is not installed (pip install openvino)")
+    graphs = {
+        model.card.task: _compiled(model, encoder_weights, large)
+        for model in (chosen.cls, chosen.seg)
+        if model is not None
+    }
+    return fetal_iqa_models.CompiledPredictor(
+        graphs.get("cls"), graphs.get("seg"), batch_size, paths.cache() / "openvino"
+    )
+
+
+def _compiled(model: ChosenModel, encoder_weights: Path | None, large: bool) -> "CompiledModel":
+    """Return the graph of a model; compile it where none lies ready."""
+    kept, weights = paths.cache() / "compiled", model.reference.encoder_weights
+    found = fetal_iqa_models.find_compiled(model.folder, kept, weights)
+    if found is not None:
+        return found
+    if not large and model.card.encoder_weights != "own":
+        raise AnalysisError(
+            f"{model.name} is not compiled; napari-fetal-iqa analyse --engine openvino does it"
+        )
+    if not _installed("torch"):
+        raise AnalysisError(
+            f"{model.name} is not compiled, which takes torch; compile it where torch is, or "
+            "install the whole program"
+        )
+    return fetal_iqa_models.compile_model(
+        model.folder, kept, _given(model, encoder_weights), paths.weights(), weights
+    )
+
+
+def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
+    """Load the network, a FrameClassifier or FrameSegmenter by its task."""
+    if model is None:
+        return None
+    given = _given(model, encoder_weights)
+    return fetal_iqa_models.load_model(model.folder, given, weights_folder=paths.weights())
+
+
+def _given(model: ChosenModel, encoder_weights: Path | None) -> Path | None:
+    return None if model.card.encoder_weights == "own" else encoder_weights
+
+
+def _installed(package: str) -> bool:
+    return importlib.util.find_spec(package) is not None
