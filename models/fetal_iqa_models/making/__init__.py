@@ -1,1 +1,1 @@
-"""Models that are made without any training, of what others published."""
+"""What is made ready to be shipped: models of what others published, and compiled graphs."""

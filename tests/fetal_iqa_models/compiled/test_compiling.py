@@ -66,7 +66,7 @@ def agree(
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_graphs_that_are_shipped_are_those_of_the_models(name: str) -> None:
     compiled = find_compiled(name)
-    assert compiled is not None, "run: python benchmarks/engine.py --ship"
+    assert compiled is not None, "run: python -m fetal_iqa_models.making.shipped_graphs"
     assert compiled.folder.parent == SHIPPED
     agree(load_model(name), compiled)
 

@@ -1,0 +1,30 @@
+"""Compile the models that come with the package, after one of them has changed.
+
+``python -m fetal_iqa_models.making.shipped_graphs``
+"""
+
+import shutil
+
+from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.cards import model_hash
+from fetal_iqa_models.compiled.compiling import compile_model
+from fetal_iqa_models.compiled.graph_folder import SHIPPED, folder_name
+
+_READABLE, _ENTERABLE = 0o644, 0o755
+
+
+def make_shipped_graphs() -> None:
+    """Write the graphs that are missing, and take away those of models that are no more."""
+    wanted = {folder_name(model_hash(name), None): name for name in BUILT_IN}
+    there = {folder.name for folder in SHIPPED.iterdir()} if SHIPPED.is_dir() else set()
+    for old in there - wanted.keys():
+        shutil.rmtree(SHIPPED / old)
+    for new in wanted.keys() - there:
+        made = compile_model(wanted[new], SHIPPED).folder
+        made.chmod(_ENTERABLE)
+        for file in made.iterdir():
+            file.chmod(_READABLE)
+
+
+if __name__ == "__main__":
+    make_shipped_graphs()
