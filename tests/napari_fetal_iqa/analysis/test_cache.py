@@ -185,7 +185,7 @@ def test_a_cache_that_is_shortened_while_it_is_read_is_none(
 
 
 def test_a_cache_that_cannot_be_written_only_warns(analysis, sweep, setup, caplog):
-    paths.cache().mkdir(parents=True)
+    paths.cache().mkdir(parents=True, exist_ok=True)
     (paths.cache() / "analyses").write_text("in the way")
     with caplog.at_level(logging.WARNING):
         cache.save(analysis)
