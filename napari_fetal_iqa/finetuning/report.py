@@ -17,7 +17,7 @@ from napari_fetal_iqa.model_library.comparison import (
     ModelComparison,
 )
 from napari_fetal_iqa.model_library.hold_out import MAIN_METRIC
-from napari_fetal_iqa.model_library.judgement import JUDGED_BY, Judgement, judge_child
+from napari_fetal_iqa.model_library.judgement import INSTEAD, Judgement, judge_child
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 
 
@@ -31,6 +31,9 @@ class _Named:
 _METRICS = {
     "dice": _Named("Dice"),
     "circumference_error_mm": _Named("AC error, mm", digits=1, less_is_better=True),
+    "circumference_error_percent": _Named("AC error, %", digits=1, less_is_better=True),
+    "circumference_measured": _Named("Frames measured", digits=0),
+    "circumference_kept": _Named("Measured of the parent's"),
     "f1": _Named("F1"),
     "precision": _Named("Precision"),
     "recall": _Named("Recall"),
@@ -167,10 +170,11 @@ def _frame_sets(comparison: ModelComparison) -> tuple[FrameSet | None, FrameSet 
 def _frame_set(
     name: str, before: Metrics | None, after: Metrics | None, intervals: Intervals | None
 ) -> FrameSet | None:
-    metrics = []
+    metrics: list[MetricChange] = []
     for key, named in _METRICS.items():
         was, now = _finite((before or {}).get(key)), _finite((after or {}).get(key))
-        if was is not None and now is not None:
+        shown = {metric.name for metric in metrics}
+        if was is not None and now is not None and INSTEAD.get(key) not in shown:
             of_metric = (intervals or {}).get(key)
             interval = of_metric.difference if of_metric else None
             if interval is not None and not all(map(isfinite, interval)):
@@ -196,11 +200,11 @@ def _verdict(
     if not forgotten:
         slipped = _changes(reference, [move.name for move in judgement.slipped])
         lost = _on_the_reference("A little worse", slipped, "too few to be sure")
-    judged = _changes(held, JUDGED_BY.get(task, ()))
+    judged = _changes(held, [move.name for move in judgement.hold_out])
     if not judged:
         unjudged = f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"
         return "; ".join(filter(None, (unjudged, lost)))
-    worse = [metric for metric in judged if metric.gain < 0]
+    worse = _changes(held, [move.name for move in judgement.worse])
     better = [metric for metric in judged if metric.gain > 0]
     first = next((metric for metric in judged if metric.name == MAIN_METRIC.get(task)), judged[0])
     if not worse and not better:

@@ -16,20 +16,46 @@ from napari_fetal_iqa.model_library.comparison import (
 
 JUDGED_BY: Mapping[str, tuple[str, ...]] = {
     "cls": ("f1",),
-    "seg": ("f1", "dice", "circumference_error_mm"),
+    "seg": (
+        *("f1", "dice", "circumference_error_mm", "circumference_error_percent"),
+        "circumference_kept",
+    ),
 }
-"""The metrics that a child is judged by, all of them: a better Dice may hide a worse AC."""
+"""The metrics that a child is judged by, all of them: a better Dice may hide a worse AC.
 
-LESS_IS_BETTER = frozenset({"circumference_error_mm"})
+The error of the circumference is of the frames that both models measure; in percent where the scale
+is not known of all of them. ``circumference_kept`` is the share of the frames measured by the
+parent that the child measures, too: else losing hard outlines would pay.
+"""
 
-MARGIN: Mapping[str, float] = {"f1": 0.01, "dice": 0.01, "circumference_error_mm": 1.0}
+LESS_IS_BETTER = frozenset({"circumference_error_mm", "circumference_error_percent"})
+
+LET_PASS: Mapping[str, float] = {"circumference_kept": 0.05}
+"""How far a metric may fall anywhere and is as good. Chosen: frames at the edge come and go."""
+
+MARGIN: Mapping[str, float] = {
+    "f1": 0.01,
+    "dice": 0.01,
+    "circumference_error_mm": 1.0,
+    "circumference_error_percent": 0.4,
+}
 """How far a metric of the reference may fall where too few units judge it.
 
 Chosen, not measured: a little of what the parent knew is always forgotten, and where no interval
-tells that from a loss, a hundredth of F1 or Dice and a millimetre of AC are let pass with a remark.
+tells that from a loss, a hundredth of F1 or Dice and a millimetre of AC, or without a scale 0.4 %,
+a millimetre of 250, are let pass with a remark.
 """
 
-_IN_WORDS = {"f1": "F1", "dice": "Dice", "circumference_error_mm": "AC error in mm"}
+INSTEAD = {"circumference_error_percent": "circumference_error_mm"}
+"""Judged only where the other is not there."""
+
+_IN_WORDS = {
+    "f1": "F1",
+    "dice": "Dice",
+    "circumference_error_mm": "AC error in mm",
+    "circumference_error_percent": "AC error in %",
+    "circumference_kept": "share measured of the frames that its parent measured",
+}
 
 
 @dataclass(frozen=True)
@@ -55,14 +81,18 @@ class Move:
     @property
     def worse(self) -> bool:
         """Whether the child does worse."""
-        less = self.name in LESS_IS_BETTER
-        return self.after > self.before if less else self.after < self.before
+        return self._fall > LET_PASS.get(self.name, 0.0)
 
     @property
     def beyond_margin(self) -> bool:
         """Whether the child does worse by more than the margin."""
-        fall = round(abs(self.after - self.before), 6)  # cards round, and 0.93 - 0.92 > 0.01
-        return self.worse and fall > MARGIN.get(self.name, 0.0)
+        return self.worse and self._fall > MARGIN.get(self.name, 0.0)
+
+    @property
+    def _fall(self) -> float:
+        rise = self.after - self.before
+        rise = round(rise, 6)  # cards round, and 0.93 - 0.92 > 0.01
+        return rise if self.name in LESS_IS_BETTER else -rise
 
     def __str__(self) -> str:
         """Write as ``F1 0.7, before 0.8``."""
@@ -154,10 +184,11 @@ def judge_child(comparison: ModelComparison, task: str) -> Judgement:
 def _moves(
     task: str, before: Metrics | None, after: Metrics | None, intervals: Intervals | None
 ) -> tuple[Move, ...]:
-    moves = []
+    moves: list[Move] = []
     for name in JUDGED_BY.get(task, ()):
         was, now = _finite((before or {}).get(name)), _finite((after or {}).get(name))
-        if was is not None and now is not None:
+        judged = {move.name for move in moves}
+        if was is not None and now is not None and INSTEAD.get(name) not in judged:
             of_metric = (intervals or {}).get(name)
             low, high = (of_metric and of_metric.difference) or (math.nan, math.nan)
             sure = low > 0 if now > was else high < 0  # NaN is never sure

@@ -111,6 +111,7 @@ def test_evaluation_of_the_folder_judges_all_annotated_frames(fitted, data):
     assert set(judged.metrics) == {
         *("accuracy", "f1", "precision", "recall", "specificity", "average_precision"),
         *("dice", "dice_pooled", "circumference_error_mm", "circumference_error_percent"),
+        "circumference_measured",
     }
     assert set(judged.curve) == {"threshold", "precision", "recall"}
 

@@ -1,7 +1,7 @@
 """Parent and child on the same frames: what got better, what got worse, and how sure that is."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 
 import numpy as np
@@ -18,6 +18,12 @@ NAMED = 20
 """At most as many frames are named as better, and as worse."""
 NOTABLE = 0.02
 """A frame whose score changed less is as it was."""
+
+ERRORS = ("circumference_error_mm", "circumference_error_percent")
+MEASURED = "circumference_measured"
+"""Name of the number of frames that the mean errors of the circumference are of."""
+KEPT = "circumference_kept"
+"""Name of the share of the frames measured by the parent that a model measures."""
 
 
 @dataclass(frozen=True)
@@ -61,6 +67,11 @@ class FrameOutcome:
         """What is resampled: the subject, else the sweep."""
         return self.sweep if self.subject is None else self.subject
 
+    @property
+    def measured(self) -> bool:
+        """Whether its circumference can be compared with the true one, in mm or in percent."""
+        return any(getattr(self, name) is not None for name in ERRORS)
+
 
 Outcomes = Sequence[FrameOutcome]
 
@@ -69,10 +80,80 @@ def metrics(outcomes: Outcomes) -> dict[str, float]:
     """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
 
     As :class:`~fetal_iqa_training.evaluation.metrics.FrameMetrics` and the judge do: Dice and
-    ``circumference_error_mm`` are means over the frames that have them.
+    the errors of the circumference are means over the frames that have them.
     """
     whole = np.ones((1, len(outcomes)))
     return {name: float(value[0]) for name, value in _weighted(outcomes, whole).items()}
+
+
+def circumferences(
+    parent: Outcomes, child: Outcomes
+) -> tuple[dict[str, JsonValue], dict[str, JsonValue]]:
+    """Return how parent and child measure the circumference, so that the two can be compared.
+
+    Parameters
+    ----------
+    parent, child : sequences of FrameOutcome
+        Of the same frames in the same order.
+
+    Returns
+    -------
+    parent, child : dict
+        ``circumference_measured``, the frames that each measures; ``circumference_kept``, the share
+        of those of the parent that it measures; and the mean errors over the frames that both
+        measure, in mm only where the scale of all these frames is known. Empty where neither
+        measures any.
+    """
+    if not any(one.measured for one in (*parent, *child)):
+        return {}, {}
+    whole = np.ones((1, len(parent)))
+    kept = _kept(parent, child, whole)
+    sides = []
+    for own, compared, share in zip((parent, child), _comparable(parent, child), kept, strict=True):
+        side: dict[str, JsonValue] = {MEASURED: sum(one.measured for one in own)}
+        known = {KEPT: share} | _weighted(compared, whole)
+        for name in (KEPT, *ERRORS):
+            if name in known and np.isfinite(known[name][0]):
+                side[name] = round(float(known[name][0]), 4)
+        sides.append(side)
+    return sides[0], sides[1]
+
+
+def _comparable(parent: Outcomes, child: Outcomes) -> tuple[Outcomes, Outcomes]:
+    """Leave out errors that only one of the two has, so that both are of the same frames.
+
+    A model that loses the hard outlines has the smaller error over its own. Of frames of which some
+    have no scale the error in mm is left out: that in percent is of all of them.
+    """
+    both = [one.measured and other.measured for one, other in zip(parent, child, strict=True)]
+    scaled = all(
+        one.circumference_error_mm is not None
+        for side in (parent, child)
+        for one, known in zip(side, both, strict=True)
+        if known
+    )
+    first, second = (
+        [
+            replace(
+                one,
+                circumference_error_mm=one.circumference_error_mm if known and scaled else None,
+                circumference_error_percent=one.circumference_error_percent if known else None,
+            )
+            for one, known in zip(side, both, strict=True)
+        ]
+        for side in (parent, child)
+    )
+    return first, second
+
+
+def _kept(
+    parent: Outcomes, child: Outcomes, weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return which share of the parent's measured frames each measures; nan of none."""
+    before, after = (np.array([one.measured for one in side]) for side in (parent, child))
+    with np.errstate(invalid="ignore", divide="ignore"):
+        of = weights @ before
+        return of / of, (weights @ (before & after)) / of
 
 
 def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, JsonValue]:
@@ -101,7 +182,9 @@ def intervals(parent: Outcomes, child: Outcomes, seed: int = 0) -> dict[str, Jso
     if len({outcome.unit for outcome in parent}) < FEWEST_UNITS:
         return {}
     weights = _resampled(parent, np.random.default_rng(seed))
-    before, after = _weighted(parent, weights), _weighted(child, weights)
+    before, after = (_weighted(side, weights) for side in _comparable(parent, child))
+    if any(one.measured for one in parent):
+        before[KEPT], after[KEPT] = _kept(parent, child, weights)
     found: dict[str, JsonValue] = {}
     for name in before.keys() & after.keys():
         sides = {
@@ -127,10 +210,15 @@ def resampled_units(outcomes: Outcomes) -> dict[str, JsonValue]:
 def per_sweep(parent: Outcomes, child: Outcomes) -> dict[str, JsonValue]:
     """Return the metrics of parent and child on each sweep, by the start of its identity."""
     before, after = _by_sweep(parent), _by_sweep(child)
-    return {
-        sweep[:8]: {"parent": _rounded(before[sweep]), "child": _rounded(after[sweep])}
-        for sweep in before
-    }
+    found: dict[str, JsonValue] = {}
+    for sweep in before:
+        sides = before[sweep], after[sweep]
+        measured = circumferences(*sides)
+        was, now = (
+            _rounded(side) | of for side, of in zip(_comparable(*sides), measured, strict=True)
+        )
+        found[sweep[:8]] = {"parent": was, "child": now}
+    return found
 
 
 def changed(parent: Outcomes, child: Outcomes, task: Task) -> dict[str, JsonValue]:
@@ -198,7 +286,7 @@ def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDA
             "precision": precision,
             "recall": recall,
         }
-        for name in ("dice", "circumference_error_mm"):
+        for name in ("dice", *ERRORS):
             values = np.array([getattr(outcome, name) for outcome in outcomes], np.float64)
             known = np.isfinite(values)
             if known.any():

@@ -28,7 +28,7 @@ from fetal_iqa_training.evaluation.calibration import (
     expected_calibration_error,
     reliability,
 )
-from fetal_iqa_training.evaluation.comparison import FrameOutcome
+from fetal_iqa_training.evaluation.comparison import ERRORS, MEASURED, FrameOutcome
 from fetal_iqa_training.evaluation.figures import confusion
 from fetal_iqa_training.evaluation.known_frames import JudgedOn, Watched, cases_to_judge
 from fetal_iqa_training.evaluation.metrics import FrameMetrics
@@ -56,7 +56,8 @@ class Evaluation:
         arXiv 2507.22802, and ``circumference_error_mm``, the mean absolute
         difference of the circumferences of the two masks, over the positive frames that both can
         be measured in; ``circumference_error_percent`` is the same in percent of the true one, and
-        is there where nobody knows the scale as well.
+        is there where nobody knows the scale as well. ``circumference_measured`` is the number of
+        these frames: a model that outlines the easy ones alone has the smaller error.
     curve : dict
         Precision over recall: ``threshold``, ``precision``, ``recall``.
     outcomes : tuple of FrameOutcome
@@ -154,10 +155,12 @@ def judge(
     if running.frames == 0:
         raise TrainingError("no annotated frames to judge the model on; choose other data")
     found = running.compute()
-    for name in ("circumference_error_mm", "circumference_error_percent"):
+    for name in ERRORS:
         errors = [getattr(one, name) for one in outcomes]
         if known := [error for error in errors if error is not None]:
             found[name] = sum(known) / len(known)
+    if isinstance(model, FrameSegmenter):
+        found[MEASURED] = sum(one.measured for one in outcomes)
     judged = Evaluation(
         running.frames,
         running.positives,

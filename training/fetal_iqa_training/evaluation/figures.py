@@ -83,6 +83,7 @@ def _line(outcomes: Sequence[FrameOutcome]) -> dict[str, object]:
     for name in ("accuracy", "f1", "precision", "recall", "dice", "circumference_error_mm"):
         value = found.get(name)
         line[name] = None if value is None or not np.isfinite(value) else round(value, 6)
+    line["circumference_measured"] = sum(one.measured for one in outcomes)
     return line
 
 

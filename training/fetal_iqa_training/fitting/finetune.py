@@ -25,7 +25,9 @@ from fetal_iqa_training.data.correction_set import CorrectionSet, read_correctio
 from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, Sample
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.comparison import (
+    ERRORS,
     changed,
+    circumferences,
     intervals,
     per_sweep,
     resampled_units,
@@ -256,10 +258,16 @@ def _kinds(
 def _compared(
     parent: dict[str, Evaluation], child: dict[str, Evaluation], corrections: CorrectionSet
 ) -> dict[str, JsonValue]:
-    metrics: dict[str, JsonValue] = {
-        side: {name: evaluation.as_metrics() for name, evaluation in judged.items()}
-        for side, judged in (("parent", parent), ("child", child))
-    }
+    before: dict[str, JsonValue] = {}
+    after: dict[str, JsonValue] = {}
+    for name, judged in parent.items():
+        measured = circumferences(judged.outcomes, child[name].outcomes)
+        for side, evaluation, of in zip(
+            (before, after), (judged, child[name]), measured, strict=True
+        ):
+            own = {k: v for k, v in evaluation.as_metrics().items() if k not in ERRORS}
+            side[name] = own | of
+    metrics: dict[str, JsonValue] = {"parent": before, "child": after}
     judging = [name for name in parent if name != "corrections"]
     metrics["units"] = {name: resampled_units(parent[name].outcomes) for name in judging}
     metrics["intervals"] = {

@@ -26,6 +26,7 @@ NAMES = {
     "specificity": "specificity",
     "average_precision": "average precision",
     "circumference_error_mm": "error of the circumference (mm)",
+    "circumference_measured": "frames that this error is of",
 }
 """The metrics, as people call them."""
 

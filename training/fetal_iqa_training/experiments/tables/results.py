@@ -23,6 +23,7 @@ METRICS = (
     "specificity",
     "average_precision",
     "circumference_error_mm",
+    "circumference_measured",
 )
 
 

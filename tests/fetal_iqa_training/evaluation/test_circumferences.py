@@ -1,0 +1,103 @@
+"""The error of the circumference of parent and child, on the frames that both measure."""
+
+from types import SimpleNamespace
+
+import pytest
+
+from fetal_iqa_training.evaluation.comparison import FrameOutcome, intervals, per_sweep
+from fetal_iqa_training.evaluation.evaluate import Evaluation
+from fetal_iqa_training.evaluation.figures import by_case
+from fetal_iqa_training.fitting.finetune import _compared
+from napari_fetal_iqa.finetuning.events import DoneEvent
+from napari_fetal_iqa.finetuning.report import comparison_report
+from napari_fetal_iqa.model_library.comparison import ModelComparison
+from napari_fetal_iqa.model_library.judgement import judge_child
+
+EASY, HARD = 18, 2
+
+
+def model(easy, hard, scaled=True, sweeps=6, no_scale_in=()):
+    """Outcomes of 20 positive frames a sweep; an error of None is an outline that is not there."""
+    found = []
+    for sweep in range(sweeps):
+        for frame, error in enumerate([easy] * EASY + [hard] * HARD):
+            mm = error if scaled and sweep not in no_scale_in else None
+            found.append(FrameOutcome(f"s{sweep}", frame, True, 0.05, True, 0.9, mm, error))
+    return found
+
+
+def judged_by_card(parent, child):
+    before, after = (
+        {"hold_out": Evaluation(len(of), len(of), {"f1": 1.0, "dice": 0.9}, outcomes=tuple(of))}
+        for of in (parent, child)
+    )
+    return _compared(before, after, SimpleNamespace(task="seg", note=None))
+
+
+def verdict(metrics):
+    found = judge_child(ModelComparison.model_validate(metrics), "seg").verdict
+    event = DoneEvent(task="seg", model="m", metrics=metrics)
+    assert comparison_report(event).is_worse is (found is not None)
+    return found
+
+
+def test_losing_the_hard_outlines_is_not_rewarded():
+    """Over its own frames the child has 4 mm and the parent 7.8; where both measure, 4 and 2."""
+    metrics = judged_by_card(model(2.0, 60.0), model(4.0, None))
+    parent, child = (metrics[side]["hold_out"] for side in ("parent", "child"))
+    assert (parent["circumference_error_mm"], child["circumference_error_mm"]) == (2.0, 4.0)
+    assert (parent["circumference_measured"], child["circumference_measured"]) == (120, 108)
+    assert metrics["intervals"]["hold_out"]["circumference_error_mm"]["difference"] == [2.0, 2.0]
+    assert "AC error in mm 4.0, before 2.0" in verdict(metrics)
+    swept = per_sweep(model(2.0, 60.0), model(4.0, None))["s0"]
+    assert swept["parent"]["circumference_error_mm"] == 2.0
+
+
+@pytest.mark.parametrize(("hard", "worse"), [(None, True), (60.0, False)])
+def test_a_child_that_no_longer_measures_what_its_parent_did_is_worse(hard, worse):
+    metrics = judged_by_card(model(2.0, 60.0), model(1.0, hard))
+    words = "share measured of the frames that its parent measured 0.9, before 1.0"
+    found = verdict(metrics)
+    assert (found is not None) is worse
+    assert words in found if worse else True
+
+
+def test_a_child_that_measures_nothing_is_worse_and_a_frame_in_a_hundred_is_let_pass():
+    assert "measured 0.0, before 1.0" in verdict(judged_by_card(model(2, 2), model(None, None)))
+    child = model(2.0, 2.0)
+    child[7] = FrameOutcome("s0", 7, True, 0.05, True, 0.9)
+    metrics = judged_by_card(model(2.0, 2.0), child)
+    assert metrics["child"]["hold_out"]["circumference_kept"] == 0.9917
+    assert verdict(metrics) is None
+    report = comparison_report(DoneEvent(task="seg", model="m", metrics=metrics))
+    assert report.verdict.startswith("As good on the hold-out")
+
+
+@pytest.mark.parametrize("kind", ["no scale", "of one sweep none"])
+def test_without_a_scale_the_error_in_percent_judges(kind):
+    scale = {"scaled": False} if kind == "no scale" else {"no_scale_in": (3,)}
+    metrics = judged_by_card(model(2.0, 2.0, **scale), model(25.0, 25.0, **scale))
+    assert "circumference_error_mm" not in metrics["parent"]["hold_out"]
+    assert "AC error in % 25.0, before 2.0" in verdict(metrics)
+
+
+def test_with_a_scale_percent_is_not_judged_beside_millimetres():
+    metrics = judged_by_card(model(2.0, 2.0), model(3.0, 3.0))
+    assert "%" not in verdict(metrics)
+
+
+@pytest.mark.parametrize(("after", "worse"), [(2.3, False), (2.5, True)])
+def test_a_reference_of_too_few_without_a_scale_may_fall_by_a_small_share(after, worse):
+    few = {"scaled": False, "sweeps": 2}
+    parent, child = (model(error, error, **few) for error in (2.0, after))
+    assert intervals(parent, child) == {}
+    held = judged_by_card(parent, child)
+    metrics = {side: {"reference": {**held[side]["hold_out"]}} for side in ("parent", "child")} | {
+        "intervals": {"reference": {}}
+    }
+    assert (verdict(metrics) is not None) is worse
+
+
+def test_a_case_says_of_how_many_frames_its_error_is():
+    lines = by_case(model(2.0, None))
+    assert [line["circumference_measured"] for line in lines] == [EASY] * 6
