@@ -50,7 +50,8 @@ class FinetuningChoices(BaseModel):
                 ),
                 "paper": (
                     "Paper",
-                    "the recipe of arXiv 2507.22802, for hundreds of frames; wants a GPU",
+                    "as in arXiv 2507.22802, with copies made anew in each epoch; for hundreds of "
+                    "frames; wants a GPU",
                 ),
             },
         ),

@@ -188,6 +188,8 @@ class FinetuneSettings(RunSettings):
     magnification : float
         Augmented copies are magnified by up to this, or reduced as much: 1 for neither, as in the
         paper.
+    jitter_probability : float
+        Share of the copies whose brightness and contrast are changed.
     """
 
     steps: int | None = Field(None, ge=1)
@@ -198,6 +200,7 @@ class FinetuneSettings(RunSettings):
     rehearsal: int = Field(0, ge=0, le=2)
     rehearse_alike: bool = False
     magnification: float = Field(1.0, ge=1, le=2)
+    jitter_probability: float = Field(0.5, ge=0, le=1)
 
 
 STEPS_A_ROUND = 15
@@ -214,6 +217,7 @@ _QUICK: dict[str, object] = {
     "schedule": "cosine",
     "gradient_clip": 1.0,
     "rehearsal": 2,
+    "jitter_probability": 1.0,
 }
 
 PRESETS: dict[Preset, dict[str, object]] = {
@@ -240,7 +244,10 @@ def preset_of(preset: Preset, task: Task) -> dict[str, object]:
     """Return what a preset changes of :class:`FinetuneSettings` for a task.
 
     ``quick`` is for the desk, minutes on a laptop's CPU with the demo encoder; ``careful`` goes
-    slower and stops early, so that it forgets less; ``paper`` is the recipe of arXiv 2507.22802.
+    slower and stops early, so that it forgets less; ``paper`` has the settings and the augmentation of
+    arXiv 2507.22802, but its copies are made anew in each epoch, at the network's size, where those
+    of the paper are made once, before resizing, and the last epoch is kept, since what is held out
+    chooses nothing.
     Outlines are trained more gently than frame quality, with the Dice loss of each frame and a
     quarter of the way back to the parent: few frames, of which many are hard negatives, otherwise
     make the outlines that a model knew worse. And earlier data is rehearsed as the new scanner

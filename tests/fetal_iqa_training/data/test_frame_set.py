@@ -5,6 +5,7 @@ import torch
 from fetal_iqa_models import preprocess
 from fetal_iqa_training.data.frame_set import (
     FrameDataset,
+    FrameSet,
     Sample,
     build_frame_set,
     hash_frames,
@@ -83,3 +84,27 @@ def test_an_example_is_the_frame_itself_or_a_copy_by_its_seed(tmp_path):
     copy, _, _ = dataset[Sample(2, seed=5)]
     assert (copy != image).any()
     assert (copy == dataset[Sample(2, seed=5)][0]).all()
+
+
+def shifted_out(frame, mask, seed):
+    return torch.from_numpy(np.array(frame)), torch.zeros(mask.shape, dtype=torch.bool)
+
+
+@pytest.mark.parametrize(("outlined", "left"), [(True, False), (False, True)])
+def test_a_copy_whose_outline_left_it_shows_no_abdomen(outlined, left):
+    """A good frame that nobody outlined keeps the label that somebody gave it."""
+    masks = np.zeros((1, 8, 8), bool)
+    masks[0, :2, :2] = outlined
+    frames = FrameSet(np.ones((1, 8, 8), np.uint8), masks, np.array([True]), "")
+    dataset = FrameDataset(frames, shifted_out)
+    assert dataset[Sample(0)][2] is True
+    assert dataset[Sample(0, seed=1)][2] is left
+
+
+def test_no_copy_of_the_papers_augmentation_is_positive_without_a_pixel():
+    masks = np.zeros((1, 64, 64), bool)
+    masks[0, 2:12, 2:12] = True
+    frames = FrameSet(np.full((1, 64, 64), 99, np.uint8), masks, np.array([True]), "")
+    copies = [FrameDataset(frames)[Sample(0, seed)] for seed in range(100)]
+    assert all(positive == bool(mask.any()) for _, mask, positive in copies)
+    assert {positive for _, _, positive in copies} == {True, False}

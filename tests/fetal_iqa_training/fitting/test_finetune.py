@@ -22,11 +22,12 @@ from fetal_iqa_training.data.frame_set import Sample
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting import finetune as finetuning
-from fetal_iqa_training.fitting.finetune import _kinds, finetune
+from fetal_iqa_training.fitting.finetune import _kinds, augmentation_of, finetune
 from fetal_iqa_training.fitting.finetune_context import EarlierData
 from fetal_iqa_training.fitting.rehearsed import what_is_rehearsed
 from fetal_iqa_training.fitting.trainer import Schedule
-from fetal_iqa_training.settings import PRESETS, FinetuneSettings
+from fetal_iqa_training.settings import PRESETS, FinetuneSettings, preset_of
+from fetal_iqa_training.transforms.augmentation import PAPER
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.io.acouslic import write_case
@@ -183,6 +184,16 @@ def test_the_papers_recipe_takes_every_frame_and_its_copies(bases, corrected, tm
     settings = FinetuneSettings(task="cls", epochs=2, batch_size=9, device="cpu")
     finetune([store], bases / "cls", tmp_path / "child", settings, report=events.append)
     assert len([e for e in events if e.event == "step"]) == 2 * 4
+
+
+@pytest.mark.parametrize("task", ["cls", "seg"])
+def test_the_preset_paper_augments_as_the_paper_does(task):
+    of = {
+        preset: augmentation_of(FinetuneSettings(task=task, **preset_of(preset, task)))
+        for preset in PRESETS
+    }
+    assert of["paper"] == PAPER
+    assert of["quick"].jitter_probability == of["careful"].jitter_probability == 1.0
 
 
 def test_a_convolutional_base_is_trained_in_full(corrected, tmp_path):

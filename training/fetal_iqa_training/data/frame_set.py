@@ -271,7 +271,8 @@ class FrameDataset(Dataset[Example]):
     frame_set : FrameSet
     augmentation : callable
         Makes the copy where a sample has a seed; see
-        :class:`~fetal_iqa_training.transforms.augmentation.Augmentation`.
+        :class:`~fetal_iqa_training.transforms.augmentation.Augmentation`. An outlined abdomen that
+        leaves the copy leaves it without one: its label is read again from the moved mask.
     """
 
     def __init__(self, frame_set: FrameSet, augmentation: MakeCopy | None = None) -> None:
@@ -287,4 +288,7 @@ class FrameDataset(Dataset[Example]):
         positive = bool(self._set.positive[sample.frame])
         if sample.seed is None:
             return torch.from_numpy(np.array(frame)), torch.from_numpy(np.array(mask)), positive
-        return *self._augmentation(frame, mask, sample.seed), positive
+        image, moved = self._augmentation(frame, mask, sample.seed)
+        # a frame that somebody called good need not be outlined
+        left = bool(moved.any()) or not mask.any()
+        return image, moved, positive and left

@@ -49,7 +49,7 @@ from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import STEPS_A_ROUND, FinetuneSettings
-from fetal_iqa_training.transforms.augmentation import Augmentation
+from fetal_iqa_training.transforms.augmentation import PAPER, Augmentation
 from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 from napari_fetal_iqa.model_library.comparison import ModelComparison
 from napari_fetal_iqa.storage import paths
@@ -211,7 +211,7 @@ def _train(
         n_samples = min(settings.steps, STEPS_A_ROUND) * settings.batch_size
         sampler = BalancedSampler(kinds, n_samples, settings.seed)
     shown = back if len(back) else trained[:_SHOWN]
-    dataset = FrameDataset(frames, Augmentation(magnification=settings.magnification))
+    dataset = FrameDataset(frames, augmentation_of(settings))
     run_training(
         FrameLearner(network, settings),
         DataLoader(
@@ -236,6 +236,15 @@ def _train(
     with torch.no_grad():
         for name, parameter in _trained(network):
             parameter.lerp_(before[name], 1 - settings.blend)
+
+
+def augmentation_of(settings: FinetuneSettings) -> Augmentation:
+    """Return what copies look like: by the preset ``paper`` as in the paper."""
+    return replace(
+        PAPER,
+        magnification=settings.magnification,
+        jitter_probability=settings.jitter_probability,
+    )
 
 
 def _trained(network: Network) -> list[tuple[str, torch.nn.Parameter]]:

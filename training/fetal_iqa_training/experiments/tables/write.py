@@ -23,6 +23,7 @@ from fetal_iqa_training.experiments.tables.plots import draw_ranks, draw_rows
 from fetal_iqa_training.experiments.tables.results import RowResult
 from fetal_iqa_training.experiments.tables.significance import paired_tests
 from fetal_iqa_training.experiments.tables.systems import Table
+from fetal_iqa_training.settings import FitSettings
 from napari_fetal_iqa.version import TOOL_VERSION
 
 
@@ -132,5 +133,31 @@ def about(plan: Plan, command: str, results: Sequence[RowResult]) -> list[str]:
         f"Seeds {seeds}; one split by subject ({split}); epochs: {common.epochs}, frames a "
         f"batch: {common.batch_size}, augmented copies of each frame: {common.copies}, AdamW at "
         f"{common.learning_rate:g}.",
+        *other_than_paper(plan),
         *(["Data: simulated phantoms, no patients."] if phantoms else []),
     ]
+
+
+_EACH_ROW = {"task", "encoder", "strategy", "lora", "recipe", "seed", "split_seed"}
+_NO_MATTER = {"device", "workers", "precision"}
+_OF_A_DRAWN_SPLIT = {"validation_share", "test_share"}
+
+
+def other_than_paper(plan: Plan) -> list[str]:
+    """Name whatever the settings of all rows have other than the paper's recipe; none, nothing.
+
+    The defaults of :class:`~fetal_iqa_training.settings.FitSettings` are the paper's.
+    """
+    left_out = _EACH_ROW | _NO_MATTER | (_OF_A_DRAWN_SPLIT if plan.listed else set())
+    changed = [
+        f"{name} {_plain(value)} (the paper: {_plain(field.default)})"
+        for name, field in FitSettings.model_fields.items()
+        if name not in left_out and (value := getattr(plan.common, name)) != field.default
+    ]
+    return [f"Other than the paper's recipe: {', '.join(changed)}."] if changed else []
+
+
+def _plain(value: object) -> str:
+    if value is None or isinstance(value, bool):
+        return "yes" if value else "no"
+    return f"{value:g}" if isinstance(value, float) else str(value)
