@@ -244,10 +244,10 @@ def preset_of(preset: Preset, task: Task) -> dict[str, object]:
     """Return what a preset changes of :class:`FinetuneSettings` for a task.
 
     ``quick`` is for the desk, minutes on a laptop's CPU with the demo encoder; ``careful`` goes
-    slower and stops early, so that it forgets less; ``paper`` has the settings and the augmentation of
-    arXiv 2507.22802, but its copies are made anew in each epoch, at the network's size, where those
-    of the paper are made once, before resizing, and the last epoch is kept, since what is held out
-    chooses nothing.
+    slower and stops early, so that it forgets less; ``paper`` has the settings and the augmentation
+    of arXiv 2507.22802, but its copies are made anew in each epoch, at the network's size, where
+    those of the paper are made once, before resizing; and the last epoch is kept, since what is
+    held out chooses nothing.
     Outlines are trained more gently than frame quality, with the Dice loss of each frame and a
     quarter of the way back to the parent: few frames, of which many are hard negatives, otherwise
     make the outlines that a model knew worse. And earlier data is rehearsed as the new scanner
