@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
 
-from fetal_iqa_models import LoraSettings
+from fetal_iqa_models import LoraSettings, encoder_spec
 from fetal_iqa_models.cards import Task
 from napari_fetal_iqa.finetuning.request import Preset
 
@@ -137,6 +137,19 @@ class FitSettings(RunSettings):
     def published_loss(self) -> bool:
         """Whether the Dice loss is the published code's."""
         return self.recipe == "published"
+
+    def strategy_with(self, has_weights: bool) -> Strategy:
+        """Return what is trained, with or without pretrained weights of the encoder.
+
+        Raises
+        ------
+        ModelError
+            Where there is no such encoder.
+        """
+        if self.strategy is not None:
+            return self.strategy
+        takes_lora = has_weights and encoder_spec(self.encoder).lora_targets is not None
+        return "lora" if takes_lora or self.recipe == "published" else "full"
 
     @field_validator("balanced")
     @classmethod

@@ -156,10 +156,10 @@ def test_missing_weights_of_all_rows_are_named_before_anything_is_trained(
 
 
 def test_weights_are_given_by_encoder(experiment):
-    ran = experiment("table4", "--weights", "weights.pt")
+    ran = experiment("table4", "--weights", "weights.pt", trial=())
     assert ran.code == 2
     assert "NAME=FILE" in ran.err
-    ran = experiment("table4", "--weights", "fetalclp=weights.pt")
+    ran = experiment("table4", "--weights", "fetalclp=weights.pt", trial=())
     assert ran.code == 1
     assert ran.err.startswith("Error: no encoder is called 'fetalclp'; choose one of: fetalclip,")
 

@@ -15,7 +15,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG, TABLES
 from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Weights, find_weights
-from fetal_iqa_training.experiments.tables.systems import Row, choose_rows
+from fetal_iqa_training.experiments.tables.systems import Row
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
@@ -102,7 +102,7 @@ def _table(name: str, options: ExperimentOptions) -> None:
     from fetal_iqa_training.experiments.tables.write import table_files, write_table
 
     table = TABLES[name]
-    rows = choose_rows(table.rows, options.rows)
+    rows = options.choose_rows(table.rows)
     with experiment_progress(options.json_progress, options.json_out) as progress:
         write = partial(write_table, table, options.plan, command_line())
         weights = find_weights(options.plan, rows, paths.weights())
@@ -210,7 +210,7 @@ def embeddings(
     from fetal_iqa_training.experiments.embeddings.run import embed_rows
 
     table = TABLES["table1"].rows
-    rows = choose_rows(table, options.rows)
+    rows = options.choose_rows(table)
     with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
         made = _run(options, rows, weights, progress, table)
@@ -238,7 +238,7 @@ def figure3(options: ExperimentOptions) -> None:
     from fetal_iqa_training.cli.experiment_progress import experiment_progress
     from fetal_iqa_training.experiments.mask_pairs.draw import draw_figure3
 
-    rows = choose_rows((SEG,), options.rows)
+    rows = options.choose_rows((SEG,))
     with experiment_progress(options.json_progress, options.json_out) as progress:
         weights = find_weights(options.plan, rows, paths.weights())
         made = _run(options, rows, weights, progress)
@@ -308,7 +308,7 @@ def _run_cls_and_seg(
     options: ExperimentOptions, progress: "ExperimentProgress"
 ) -> tuple[Weights, Made]:
     """Make the runs of FetalCLIP_CLS and FetalCLIP_SEG."""
-    rows = choose_rows((CLS, SEG), options.rows)
+    rows = options.choose_rows((CLS, SEG))
     if len(rows) < 2:
         raise TrainingError("this experiment takes CLS and SEG together: leave --rows away")
     weights = find_weights(options.plan, rows, paths.weights())

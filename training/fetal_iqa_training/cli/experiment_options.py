@@ -22,10 +22,11 @@ from fetal_iqa_training.cli.options import (
     checked,
     read_class_weights,
     read_loggers,
+    refuse_idle,
 )
 from fetal_iqa_training.experiments.tables.locks import lock_of
 from fetal_iqa_training.experiments.tables.plan import Plan
-from fetal_iqa_training.experiments.tables.systems import Row
+from fetal_iqa_training.experiments.tables.systems import Row, choose_rows
 from fetal_iqa_training.settings import FitSettings
 
 if TYPE_CHECKING:
@@ -74,6 +75,21 @@ class ExperimentOptions:
     json_out: bool = False
     command: str = ""
     values: Mapping[str, Any] = field(default_factory=dict)
+
+    def choose_rows(self, rows: Sequence[Row]) -> tuple[Row, ...]:
+        """Choose the rows that are asked for.
+
+        Raises
+        ------
+        typer.BadParameter
+            Where another option does nothing in one of them.
+        TrainingError
+            Where a name fits none.
+        """
+        chosen = tuple(choose_rows(rows, self.rows))
+        outlines = [row.name for row in chosen if row.task == "seg"]
+        refuse_idle("--class-weights", self.plan.common.class_weights, _rows(outlines))
+        return chosen
 
     def write_config(self, chosen: Sequence[Row], results: Sequence["RowResult"]) -> None:
         """Write what a later run can be given as ``--config`` to make all that is there.
@@ -170,6 +186,8 @@ def _read_options(
     json_out: JsonOut = False,
     json_progress: JsonProgress = False,
 ) -> ExperimentOptions:
+    at_random = "--from-scratch" if from_scratch else encoder and "--encoder"
+    refuse_idle("--weights", weights, at_random)
     common = checked(
         FitSettings,
         task="cls",
@@ -199,6 +217,10 @@ def _read_options(
         loggers=read_loggers(logger),
     )
     return ExperimentOptions(plan, tuple(rows or ()), json_progress, devices, runs_only, json_out)
+
+
+def _rows(names: Sequence[str]) -> str | None:
+    return f"the rows {', '.join(names)}, which outline" if names else None
 
 
 def files_by_name(named: list[str]) -> dict[str, Path]:

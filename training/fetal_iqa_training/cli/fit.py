@@ -25,6 +25,7 @@ from fetal_iqa_training.cli.options import (
     checked,
     read_class_weights,
     read_loggers,
+    refuse_idle,
 )
 from fetal_iqa_training.cli.reporting import (
     command_line,
@@ -79,7 +80,10 @@ def fit(
             "encoder and loss (seg), LoRA without effect, resizing without antialiasing."
         ),
     ] = "ours",
-    rank: Annotated[int, typer.Option(min=1, help="Rank of the LoRA; alpha is twice that.")] = 8,
+    rank: Annotated[
+        int | None,
+        typer.Option(min=1, help="Rank of the LoRA, 8 by default; alpha is twice that."),
+    ] = None,
     epochs: Annotated[int, typer.Option(min=1)] = 5,
     batch_size: Annotated[int, typer.Option(min=1)] = 32,
     lr: Annotated[float, typer.Option(help="Learning rate of AdamW.")] = 3e-4,
@@ -162,6 +166,10 @@ def fit(
     OUT.config.json, which --config reads; the file names your folders, the model does not.
     """
     values = dict(locals())
+    refuse_idle("--weights", weights, "--from-scratch" if from_scratch else None)
+    refuse_idle("--start-from", start_from, "--from-scratch" if from_scratch else None)
+    refuse_idle("--cross-entropy", cross_entropy, "--task cls" if task == "cls" else None)
+    refuse_idle("--class-weights", class_weights, "--task seg" if task == "seg" else None)
     if repeats > 1 and (devices > 1 or under_torchrun()):
         raise typer.BadParameter(
             "several processes train one model at a time; leave it away", param_hint="--repeats"
@@ -178,7 +186,7 @@ def fit(
         encoder=encoder,
         strategy=strategy,
         recipe=recipe,
-        lora=LoraSettings(rank=rank, alpha=2 * rank),
+        lora=LoraSettings(rank=rank or 8, alpha=2 * (rank or 8)),
         epochs=epochs,
         batch_size=batch_size,
         learning_rate=lr,
@@ -202,6 +210,9 @@ def fit(
     with reporting(json_progress) as report:
         if weights is None and start_from is None and not from_scratch:
             weights = find_pretrained(encoder, paths.weights())
+        trained = settings.strategy_with(weights is not None)
+        without_lora = f"the strategy {trained}, which has no LoRA" if trained != "lora" else None
+        refuse_idle("--rank", rank, without_lora)
         fit_logged = partial(
             fit,
             data,

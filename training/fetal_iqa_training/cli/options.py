@@ -101,6 +101,27 @@ def read_class_weights(given: str | None) -> float | str | None:
         return given
 
 
+def refuse_idle(option: str, given: object, beside: str | None) -> None:
+    """Refuse an option that would do nothing, as bad usage: else it seems to have been heard.
+
+    Parameters
+    ----------
+    option : str
+    given : object
+        Its value; None, 0, False or nothing in a list where it was not given.
+    beside : str or None
+        What makes it do nothing, in words; None where it does something.
+
+    Raises
+    ------
+    typer.BadParameter
+    """
+    if given and beside is not None:
+        raise typer.BadParameter(
+            f"does nothing with {beside}; leave one of the two away", param_hint=option
+        )
+
+
 def checked(kind: type[_S], **values: Any) -> _S:
     """Make settings of options; a value that cannot be is bad usage."""
     try:

@@ -15,7 +15,6 @@ from fetal_iqa_models import (
     FrameSegmenter,
     ModelCard,
     choose_device,
-    encoder_spec,
     load_card,
     load_encoder,
     load_model,
@@ -241,10 +240,8 @@ def build_network(
     TrainingError
         Where the parent has another encoder, carries an adapter, or has a head of another size.
     """
-    has_lora = encoder_spec(settings.encoder).lora_targets is not None
     published = settings.recipe == "published"
-    takes_lora = published or (has_lora and weights is not None)
-    strategy = settings.strategy or ("lora" if takes_lora else "full")
+    strategy = settings.strategy_with(weights is not None)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(settings.seed)
         encoder = load_encoder(settings.encoder, weights)
