@@ -104,14 +104,21 @@ class CorrectionStore(WaitingStore):
         masks: Mapping[int, NDArray[np.bool_] | None],
         reviewer: str,
         answers: str | None = None,
+        unlabelled: Iterable[int] = (),
     ) -> None:
-        """Outline the abdomen of frames, each as :meth:`set_mask` does, as one action."""
+        """Outline the abdomen of frames, each as :meth:`set_mask` does, as one action.
+
+        The same action takes the reviewer's label of the frames ``unlabelled`` back.
+        """
         codes = {frame: self._packed(sweep, mask) for frame, mask in masks.items()}
         action = new_uid()
-        self._say(
-            Event(sweep, reviewer, EventKind.MASK, action, frame, mask=code, answers=answers)
+        says = partial(Event, sweep, reviewer, action=action)
+        labels = [says(kind=EventKind.LABEL, frame=frame) for frame in unlabelled]
+        outlines = [
+            says(kind=EventKind.MASK, frame=frame, mask=code, answers=answers)
             for frame, code in codes.items()
-        )
+        ]
+        self._say([*labels, *outlines])
 
     def _packed(self, sweep: str, mask: NDArray[np.bool_] | None) -> bytes | None:
         record = self.record(sweep)

@@ -90,7 +90,10 @@ def candidate_strip(session: ReviewSession) -> tuple[Candidate, ...]:
         if chosen.get(frame) not in (Kind.BEST, Kind.SWEEP):
             chosen.pop(frame, None)
             chosen[frame] = Kind.DISAGREEMENT
-    return tuple(_candidate(session, frame, kind) for frame, kind in chosen.items())
+    outlined = session.outlined()
+    return tuple(
+        _candidate(session, frame, kind, bool(outlined[frame])) for frame, kind in chosen.items()
+    )
 
 
 def _runs(shows: NDArray[np.bool_], bounds: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -101,9 +104,10 @@ def _runs(shows: NDArray[np.bool_], bounds: Sequence[tuple[int, int]]) -> list[t
     return runs
 
 
-def _candidate(session: ReviewSession, frame: int, kind: Kind) -> Candidate:
+def _candidate(session: ReviewSession, frame: int, kind: Kind, outlined: bool) -> Candidate:
     view = session.view(frame)
-    mask = None if view.label is Label.NONE else session.packed_mask(frame)
+    measured = outlined and view.label is not Label.NONE
+    mask = session.packed_mask(frame) if measured else None
     return Candidate(frame, view.sweep, view.frame_in_sweep, kind, view.quality, mask)
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.analysis.best_frame import best_frame
-from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.analysis.result import NOT_COMPUTED, Analysis
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, is_in_pieces, measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
@@ -88,7 +88,8 @@ class ReviewedFrames:
         Returns
         -------
         labels : (T,) int8
-            :class:`Label` values; -1 where there is no label.
+            :class:`Label` values; -1 where there is no label, and where the expert outlined what
+            the models take for no abdomen, without saying yet which plane it is.
         by_expert : (T,) bool
             Frames with an expert's label or mask.
         """
@@ -100,6 +101,8 @@ class ReviewedFrames:
             label = self._expert_label(correction)
             if label is not None:
                 labels[frame] = label
+            elif labels[frame] == Label.NONE and correction.mask is not None:
+                labels[frame] = NOT_COMPUTED
         return labels, by_expert
 
     def _expert_label(self, correction: FrameCorrection) -> Label | None:
@@ -159,12 +162,29 @@ class ReviewedFrames:
         if correction and (label := self._expert_label(correction)) is not None:
             return label, Source.EXPERT
         if self.analysis and self.analysis.computed[frame]:
-            return Label(int(self.analysis.labels()[frame])), Source.MODEL
+            label = Label(int(self.analysis.labels()[frame]))
+            outlined = correction is not None and correction.mask is not None
+            if not (outlined and label is Label.NONE):  # who outlines it does not say "none"
+                return label, Source.MODEL
         return None, Source.NOBODY
 
     def _measure(self, frame: int) -> AbdomenMeasurement | str:
         label, _ = self._label(frame, self._correction(frame))
-        return self._measure_mask(label, None if label is Label.NONE else self.mask(frame))
+        if label is Label.NONE:
+            return self._measure_mask(label, None)
+        mask = self.mask(frame)
+        if self.mask_source(frame) is Source.MODEL and mask.any() and self._is_too_small(frame):
+            return "the model's outline is below the area threshold"
+        return self._measure_mask(label, mask)
+
+    def _is_too_small(self, frame: int) -> bool:
+        return self.analysis is not None and not self._large_enough(self.analysis)[frame]
+
+    @staticmethod
+    def _large_enough(analysis: Analysis) -> NDArray[np.bool_]:
+        """Frames whose outline by the model reaches the threshold, whatever their label, (T,)."""
+        area = np.nan_to_num(analysis.area_fraction)
+        return (area > 0) & (area >= analysis.setup.thresholds.area)
 
     def _measure_mask(
         self, label: Label | None, mask: NDArray[np.bool_] | None
@@ -190,10 +210,14 @@ class ReviewedFrames:
         return best_frame(self.analysis.score, positive, self.sweep.bounds)
 
     def outlined(self) -> NDArray[np.bool_]:
-        """Frames whose mask that counts is not empty, (T,); all of them where nothing outlines."""
+        """Frames with an outline to measure, (T,); all of them where nothing outlines.
+
+        The expert's is not empty, and the model's reaches the area threshold: a label alone does
+        not make a speck an abdomen.
+        """
         if self.analysis is None or not self.analysis.setup.seg_model:
             return np.ones(len(self.sweep), bool)
-        outlined = np.nan_to_num(self.analysis.area_fraction) > 0
+        outlined = self._large_enough(self.analysis)
         for frame, correction in self.corrections().items():
             if _says_none(correction):
                 outlined[frame] = False

@@ -23,6 +23,11 @@ from napari_fetal_iqa.sweep import SweepVolume
 
 __all__ = ["FrameView", "ReviewSession", "Source"]
 
+LIFTED = (
+    "The label None was taken back, for there is an outline now: label the plane 1 or 2. "
+    "Undo brings it back"
+)
+
 
 class ReviewSession(ReviewedFrames):
     """What the models say of a sweep, overruled by what the expert says.
@@ -45,6 +50,7 @@ class ReviewSession(ReviewedFrames):
         super().__init__(sweep, store, reviewer)
         self._reviewer = reviewer
         self.comparison: Comparison | None = None
+        self._notice = ""
         self.free = FreeCalipers(
             sweep, store, lambda: self._history, lambda: self._reviewer, self._changing
         )
@@ -223,14 +229,29 @@ class ReviewSession(ReviewedFrames):
             self._store.set_label(self.sweep.identity, frames, label, self._reviewer, answers)
 
     def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
-        """Outline the abdomen of a frame; an empty mask says that there is none."""
+        """Outline the abdomen of a frame; an empty mask says that there is none.
+
+        An outline takes back the reviewer's own label that there is none, in the same action.
+        """
         self._set_masks({frame: mask})
 
     def _set_masks(self, masks: Mapping[int, NDArray[np.bool_]]) -> None:
         frames = tuple(masks)
         answers = self._answered(frames, "seg_model")
+        lifted = [frame for frame in frames if masks[frame].any() and self._said_none(frame)]
         with self._changing(frames):
-            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers)
+            if lifted:
+                self._notice = LIFTED
+            self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers, lifted)
+
+    def take_notice(self) -> str:
+        """Return once what a correction changed beside what it was asked for; mostly empty."""
+        said, self._notice = self._notice, ""
+        return said
+
+    def _said_none(self, frame: int) -> bool:
+        correction = self._correction(frame)
+        return correction is not None and correction.label is Label.NONE
 
     def copy_previous(self, frame: int) -> bool:
         """Take the mask that counts on the frame before for this frame's; return whether there was.

@@ -92,7 +92,7 @@ class SweepActions:
             self._corrected(error.in_window)
             return False
         nothing = bool(if_nothing) and not done
-        self._corrected(if_nothing if nothing else None)
+        self._corrected(if_nothing if nothing else self._session.take_notice() or None)
         return not nothing
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:

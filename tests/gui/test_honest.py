@@ -223,3 +223,19 @@ def test_an_unfinished_polygon_goes_to_no_other_sweep(review, show, store, press
     press(review, Key.Key_G)
     review.presenter.actions.close_polygon()
     assert store.events() == []
+
+
+def test_an_outline_on_a_frame_labelled_none_takes_the_label_back_and_says_so(outlined, press):
+    review = outlined
+    none = review.page.frame.label_buttons[Label.NONE]
+    press(review, Key.Key_Right)
+    review.presenter.actions.label_none()
+    assert none.isChecked()
+    review.do(Action.COPY_PREVIOUS)
+    review.presenter._show_still()
+    assert not none.isChecked()
+    assert "label None was taken back" in review.page.analysis.error.text()
+    assert "mm" in review.page.frame.circumference.text()
+    review.do(Action.UNDO)
+    assert none.isChecked()
+    assert review.page.analysis.error.text() == ""

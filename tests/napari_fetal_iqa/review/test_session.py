@@ -10,6 +10,7 @@ from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.review import session as review
+from napari_fetal_iqa.review.candidate_strip import Kind, candidate_strip
 from napari_fetal_iqa.review.session import ReviewSession, Source
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -100,12 +101,12 @@ def test_labels_tell_who_set_them(analysed):
     analysed.set_label([3, 7], Label.SUBOPTIMAL)
     analysed.set_mask(9, disc(5))
     labels, by_expert = analysed.labels()
-    assert labels[[3, 4, 7, 9]].tolist() == [2, 1, 2, 0]
+    assert labels[[3, 4, 7, 9]].tolist() == [2, 1, 2, -1]  # an outline, of which plane nobody said
     assert np.flatnonzero(by_expert).tolist() == [3, 7, 9]
 
 
 def test_every_correction_names_the_models_that_it_answers(analysed):
-    analysed.set_label([3], Label.NONE)
+    analysed.set_label([3], Label.SUBOPTIMAL)
     analysed.set_mask(3, disc(5))
     analysed.accept(4)
     answers = [event.answers for event in analysed._store.events()]
@@ -190,13 +191,13 @@ def test_accepting_before_the_analysis_does_nothing(session):
 
 
 def test_going_back_to_the_model_is_one_step_of_undo(analysed):
-    analysed.set_label([3], Label.NONE)
+    analysed.set_label([3], Label.SUBOPTIMAL)
     analysed.set_mask(3, disc(5))
     analysed.revert(3)
     assert analysed.view(3).label_source is Source.MODEL
     assert analysed.view(3).mask_source is Source.MODEL
     assert analysed.undo() == (3,)
-    assert analysed.view(3).label is Label.NONE
+    assert analysed.view(3).label is Label.SUBOPTIMAL
     assert analysed.view(3).mask_source is Source.EXPERT
     assert analysed.redo() == (3,)
     assert analysed.corrections() == {}
@@ -472,3 +473,65 @@ def test_none_and_clear_show_the_same_and_undo_brings_all_back(analysed):
     analysed.set_label([3], Label.NONE)
     analysed.set_mask(3, disc(9))  # what is drawn does not vanish below the hand
     assert analysed.mask(3).any()
+    analysed.set_label([3], Label.NONE)
+    assert shown() == none
+
+
+@pytest.mark.parametrize("frame", [3, 7], ids=["the model agrees", "the model says none, too"])
+@pytest.mark.parametrize("how", ["copied", "drawn"])
+def test_an_outline_takes_back_the_label_none_and_undo_brings_both_back(analysed, frame, how):
+    analysed.set_mask(frame - 1, disc(9))
+    analysed.set_label([frame], Label.NONE)
+    assert analysed.take_notice() == ""
+    if how == "copied":
+        assert analysed.copy_previous(frame)
+    else:
+        analysed.set_mask(frame, disc(9))
+    view = analysed.view(frame)
+    assert view.label is (Label.OPTIMAL if frame == 3 else None)
+    assert analysed.labels()[0][frame] == (1 if frame == 3 else -1)
+    assert view.measurement is not None
+    assert "label None was taken back" in analysed.take_notice()
+    assert analysed.take_notice() == ""
+    analysed.accept(frame)  # which does not say "none" for the model
+    assert analysed.mask(frame).any()
+    if frame == 3:
+        analysed.undo()
+    assert analysed.undo() == (frame,)
+    view = analysed.view(frame)
+    assert (view.label, view.label_source) == (Label.NONE, Source.EXPERT)
+    assert view.not_measured == "no abdomen here"
+    assert not analysed.mask(frame).any()
+
+
+def test_a_label_does_not_lift_the_area_threshold_of_the_models_outline(analysed):
+    speck, best = 7, analysed.best_frame()
+    analysed.add_results(
+        FrameResults(
+            frames=np.array([speck]),
+            quality=np.array([0.1], np.float32),
+            area_fraction=np.array([0.004], np.float32),
+            masks=(encode_mask(disc(4)),),
+            ac_mm=np.array([12.6]),
+            non_black=np.ones(1, bool),
+            seconds={},
+        )
+    )
+    analysed.set_label([speck], Label.OPTIMAL)
+    assert analysed.view(speck).not_measured == "the model's outline is below the area threshold"
+    analysed.set_label([3, 4, 12], Label.SUBOPTIMAL)
+    assert analysed.best_frame() == -1
+    analysed.set_label([best], Label.OPTIMAL)
+    assert analysed.best_frame() == best
+    strip = {one.frame: one for one in candidate_strip(analysed)}
+    assert strip[best].kind is Kind.BEST
+    assert speck not in strip or strip[speck].mask is None
+    analysed.set_thresholds((0.5, 0.002))
+    assert analysed.view(speck).measurement is not None
+    analysed.set_thresholds(None)
+    analysed.accept(speck)  # the expert's word on the outline itself
+    assert analysed.view(speck).measurement is not None
+    analysed.undo()
+    analysed.set_mask(speck, disc(4))
+    assert analysed.view(speck).measurement is not None
+    assert analysed.outlined()[speck]
