@@ -83,15 +83,15 @@ def planes(
     from fetal_iqa_training.data.planes import image_content, read_planes
     from fetal_iqa_training.experiments.planes.encoders import candidates
     from fetal_iqa_training.experiments.planes.learning import TrainingOptions
-    from fetal_iqa_training.experiments.planes.report import planes_files, write_planes
-    from fetal_iqa_training.experiments.planes.study import (
+    from fetal_iqa_training.experiments.planes.plan import (
         SETTINGS,
         PlanesPlan,
         Setting,
         external_of_machine,
-        read_rows,
-        run_planes,
     )
+    from fetal_iqa_training.experiments.planes.report import planes_files, write_planes
+    from fetal_iqa_training.experiments.planes.results import read_rows
+    from fetal_iqa_training.experiments.planes.study import run_planes
     from fetal_iqa_training.experiments.tables.locks import lock_of
     from fetal_iqa_training.progress import Report
 
@@ -119,6 +119,7 @@ def planes(
     chosen: tuple[Setting, ...] = tuple(s for s in SETTINGS if not settings or s in settings)
     plan = PlanesPlan(images, other, out, options, chosen, folds, mask_text)
     found, skipped = candidates(encoders or (), files_by_name(weights or []), from_scratch, seed)
+    read_rows(plan, found)  # what cannot stand beside is refused before anything is written
     with experiment_progress(json_progress, json_out) as progress:
         if skipped:
             progress.note(f"skipped, their weights are not here: {', '.join(skipped)}")

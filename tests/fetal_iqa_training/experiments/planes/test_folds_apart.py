@@ -14,7 +14,8 @@ from fetal_iqa_training.data.planes import PlaneImage
 from fetal_iqa_training.experiments.planes import study
 from fetal_iqa_training.experiments.planes.encoders import candidates
 from fetal_iqa_training.experiments.planes.learning import PlaneLearner, TrainingOptions
-from fetal_iqa_training.experiments.planes.study import PlanesPlan, run_planes
+from fetal_iqa_training.experiments.planes.plan import PlanesPlan
+from fetal_iqa_training.experiments.planes.study import run_planes
 
 
 def silent(*_):

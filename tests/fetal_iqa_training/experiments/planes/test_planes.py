@@ -17,7 +17,7 @@ from fetal_iqa_training.data.planes import (
 )
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.experiments.planes.folds import folds_of, macro_f1, validation_of
-from fetal_iqa_training.experiments.planes.study import external_of_machine
+from fetal_iqa_training.experiments.planes.plan import external_of_machine
 
 KINDS = {"Fetal abdomen": 40, "Fetal brain": 100, "Fetal femur": 160, "Fetal thorax": 220}
 
@@ -230,6 +230,8 @@ def test_planes_end_to_end(spanish, african, command, tmp_path):
     ]
     code, _, err = command(*arguments, "--seed", 1)
     assert (code, "was made with other seed than requested" in err) == (1, True)
+    config = json.loads((tmp_path / "planes.config.json").read_text())
+    assert config["options"]["seed"] == 0  # what is refused writes nothing
 
 
 @pytest.mark.slow

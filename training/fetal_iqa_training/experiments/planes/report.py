@@ -8,11 +8,13 @@ from pathlib import Path
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.data.planes import PlaneImage
 from fetal_iqa_training.experiments.planes.folds import FOLDS
-from fetal_iqa_training.experiments.planes.study import PlanesPlan, PlanesRow, Setting
+from fetal_iqa_training.experiments.planes.plan import PlanesPlan, Setting
+from fetal_iqa_training.experiments.planes.results import PlanesRow
 from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.format import markdown_table
 from fetal_iqa_training.experiments.tables.plots import save_png
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.version import TOOL_VERSION
 
 PAPER = "arXiv 2605.27796"
@@ -79,8 +81,6 @@ def planes_markdown(
         for place, name in enumerate(DOMAINS):
             cells += [str(row.spread(name) or ""), "" if paper is None else f"{paper[place]:.4f}"]
         lines.append([*cells, f"{len(row.folds)} of {FOLDS}"])
-        epochs = row.folds[0].made_with.get("epochs")
-        lines[-1][2] += f", {epochs} epochs" if epochs else ""
     headers = [
         "encoder", "weights", "setting", "F1 in domain", "paper", "F1 out of domain", "paper",
         "folds",
@@ -94,15 +94,27 @@ def planes_markdown(
         f"Out of domain: {_described(plan.external)}." if plan.external else "",
         f"Five folds by subject, seed {options.seed}; macro F1, mean ± sample standard deviation "
         f"over the folds. Text that scanners burn in: {text}. Linear probing: logistic regression "
-        "on standardised features of the frozen encoder. Full fine-tuning: AdamW at "
-        "the learning rate and batch size that planes.json notes, the epoch chosen on one "
-        "training subject in eight.",
+        f"on standardised features of the frozen encoder.{_training(rows)}"
+        + (" Rare planes count more, in both." if options.balanced else ""),
         markdown_table(headers, lines),
         f"Paper: {PAPER}; of its other encoders no figure is at hand. Its data sets are "
         "FETAL_PLANES_DB and an African cohort: where others are given, the figures are of others.",
         f"Skipped, because their weights are not here: {', '.join(skipped)}." if skipped else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _training(rows: Sequence[PlanesRow]) -> str:
+    """Tell how the rows that were trained in full were, all alike."""
+    trained = next((row.folds[0].made_with for row in rows if row.setting == "full"), None)
+    if trained is None:
+        return ""
+    epochs = counted(int(trained["epochs"]), "epoch")
+    return (
+        f" Full fine-tuning: AdamW, learning rate {trained['learning_rate']:g} and ten times that "
+        f"for the head, batches of {trained['batch_size']}, {epochs}, the one that is kept chosen "
+        "on one training subject in eight."
+    )
 
 
 def _described(images: Sequence[PlaneImage]) -> str:
