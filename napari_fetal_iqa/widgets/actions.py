@@ -13,6 +13,14 @@ from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
 _BRUSH_STEP = 1.2
+STORING = frozenset(
+    {
+        *(Action.LABEL_OPTIMAL, Action.LABEL_SUBOPTIMAL, Action.LABEL_NONE),
+        *(Action.ACCEPT_AND_NEXT, Action.COPY_PREVIOUS, Action.INTERPOLATE),
+        *(Action.CLEAR_MASK, Action.REVERT, Action.UNDO, Action.REDO),
+    }
+)
+"""What stores something, or takes it back."""
 
 
 class SweepActions:
@@ -69,14 +77,20 @@ class SweepActions:
     # Corrections ---------------------------------------------------------------------------
 
     def _correct(
-        self, correction: Callable[[ReviewSession, int], object], if_nothing: str = ""
+        self,
+        correction: Callable[[ReviewSession, int], object],
+        if_nothing: str = "",
+        missing: str | None = None,
     ) -> bool:
         """Correct the frame on the screen; return whether it is saved.
 
         Where the correction returns that there was nothing to do, ``if_nothing`` explains it.
+        ``missing`` is why the frame was not there when what is done began, where that was earlier.
         """
         frame = self._view.navigator.frame
-        if reason := self._view.unseen_because():
+        if missing is None:
+            missing = self._view.first_paint.missing
+        if reason := missing or self._view.unseen_because():
             self._corrected(f"Nothing was changed: {reason}")
             self._view.paint([frame])
             return False
@@ -97,7 +111,8 @@ class SweepActions:
 
     def stroke(self, frame: int, mask: np.ndarray) -> None:
         """Take a stroke on the overlay for the expert's mask of its frame."""
-        if not self._correct(lambda session, _: session.set_mask(frame, mask)):
+        missing = self._view.missing_at_press  # by then the person saw what is drawn on
+        if not self._correct(lambda session, _: session.set_mask(frame, mask), missing=missing):
             self._view.paint([frame])  # which need not be that on the screen
 
     def take_ellipse(self, ellipse: Ellipse) -> None:
@@ -187,7 +202,7 @@ class SweepActions:
 
         A polygon that is being drawn is closed instead.
         """
-        if self._view.overlay.close_polygon():
+        if not self._view.first_paint.missing and self._view.overlay.close_polygon():
             return
         if self._correct(lambda session, frame: session.accept(frame)):
             self.go_next_to_review()
@@ -212,7 +227,10 @@ class SweepActions:
 
     def close_polygon(self) -> None:
         """Close the polygon that is being drawn."""
-        self._view.overlay.close_polygon()
+        if missing := self._view.first_paint.missing:
+            self._corrected(f"Nothing was changed: {missing}")
+        else:
+            self._view.overlay.close_polygon()
 
     def ellipse(self) -> None:
         """Draw the outline as an ellipse, by two diameters."""
@@ -317,5 +335,6 @@ class SweepActions:
 
     def _go_to_review(self, step: int) -> None:
         frame = self._session.next_to_review(self._view.navigator.frame, step)
-        if frame is not None:
+        if frame is not None and frame != self._view.navigator.frame:
+            self._view.first_paint.expect()  # nobody knows which it is: no second Enter for it
             self.go(frame)

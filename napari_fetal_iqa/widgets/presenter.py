@@ -308,6 +308,7 @@ class SweepPresenter(QObject):
     def _analysis_started(self, analysis: Analysis) -> None:
         self.session.begin_analysis(analysis)
         if analysis.complete and self.view.untouched and self.session.best_frame() >= 0:
+            self.view.first_paint.expect()
             self.view.navigator.go(self.session.best_frame())  # nobody looked elsewhere before
         self._looked()
         self._page.analysis.show_setup(analysis.setup)
@@ -400,6 +401,10 @@ class SweepPresenter(QObject):
             self._show_saved()
 
     def _set_fully_reviewed(self, reviewed: bool) -> None:
+        if missing := self.view.first_paint.missing:
+            self._page.reviewed.setChecked(not reviewed)
+            self._say(f"Nothing was changed: {missing}")
+            return
         try:
             self.session.fully_reviewed = reviewed
         except StoreUnwritableError as error:  # it counts, and waits as a correction does

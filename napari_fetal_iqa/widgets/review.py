@@ -32,6 +32,7 @@ from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.storage.settings import Settings, SettingsFile
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets import shortcuts
+from napari_fetal_iqa.widgets.actions import STORING
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.close_guard import CloseGuard
 from napari_fetal_iqa.widgets.background.end_signals import EndSignals
@@ -75,6 +76,7 @@ from napari_fetal_iqa.widgets.viewer.compat import (
     unwrapped,
 )
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import HINT
+from napari_fetal_iqa.widgets.viewer.first_paint import FirstPaint
 from napari_fetal_iqa.widgets.viewer.foreign_changes import as_read
 from napari_fetal_iqa.widgets.viewer.frame_fit import FrameFit
 from napari_fetal_iqa.widgets.viewer.frame_seen import hide_other_images
@@ -94,6 +96,7 @@ _WHEN_LAID_OUT_MS = (0, 400)  # the docks beside the panel take their room later
 _WIDTH = 330
 _STORE_AGAIN_MS = 1000
 _MISSING = "This frame is being simulated"
+_NOT_READ = "Nothing was changed: the sweep is not read to its end yet"
 
 
 class ReviewWidget(QWidget):
@@ -175,6 +178,9 @@ class ReviewWidget(QWidget):
             lambda: self.settings_file.settings,
             lambda: self.keeper.store.path,
             self,
+        )
+        self.first_paint = FirstPaint(
+            self.viewer, lambda: self.opener.opening or self.worklist.opening, self
         )
         self.desk = OpeningDesk(self.welcome, self.page.open, self.opener, self.worklist)
         self.finetuning = FinetuningController(
@@ -267,6 +273,8 @@ class ReviewWidget(QWidget):
         """Do what a key or a button stands for; nothing where there is no sweep to do it to."""
         if handler := self._handlers.get(action):
             handler()
+        elif action in STORING and self.layer is not None and self._stopped is None:
+            self.page.analysis.show_error(_NOT_READ)
 
     def toggle_keys(self) -> None:
         """Show the table of keys in place of the panel, or the panel again."""
@@ -371,6 +379,7 @@ class ReviewWidget(QWidget):
         self.status_keys.remove()
         self._focus_ring.remove()
         self.frame_fit.remove()
+        self.first_paint.remove()
         if not_saved := self.keeper.close():
             if sys.stderr is not None:  # for the terminal, as the window goes
                 sys.stderr.write(f"{not_saved}\n")
@@ -493,8 +502,12 @@ class ReviewWidget(QWidget):
             self._wait_for_store(error, layer, sweep, analysis)
             return
         was_moved = as_read(layer, sweep)
+        if self.page.analysis.error.text() == _NOT_READ:
+            self.page.analysis.show_error("")
+        if analysis is None:
+            self.first_paint.expect()
         self.presenter = SweepPresenter(
-            SweepView(self.viewer, layer, session, self.caption),
+            SweepView(self.viewer, layer, session, self.caption, self.first_paint),
             self.page,
             self.timeline,
             self.runner,

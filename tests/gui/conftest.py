@@ -85,6 +85,17 @@ def analyser() -> Iterator[KeptAnalyser]:
     kept.end()
 
 
+@pytest.fixture(autouse=True)
+def frames_are_seen(monkeypatch):
+    """Tests that call actions do so as a person who waited for the picture.
+
+    ``test_first_paint.py`` does without this.
+    """
+    from napari_fetal_iqa.widgets.viewer.first_paint import FirstPaint
+
+    monkeypatch.setattr(FirstPaint, "missing", "")
+
+
 @pytest.fixture
 def window(make_napari_viewer, store, analyser, qtbot) -> Iterator[Callable]:
     """Make a viewer with the review widget; close the widget at the end."""

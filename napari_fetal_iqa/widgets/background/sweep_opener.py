@@ -42,6 +42,11 @@ class SweepOpener(QObject):
         self._window = parent
         self._latest: object | None = None
 
+    @property
+    def opening(self) -> bool:
+        """Whether a sweep is asked for that was not brought yet."""
+        return self._latest is not None
+
     def choose_file(self) -> None:
         """Ask for a file and read it."""
         path, _ = QFileDialog.getOpenFileName(self._window, "Open a sweep")

@@ -41,6 +41,22 @@ def focus_canvas(viewer: Viewer) -> None:
     viewer.window._qt_viewer.canvas.native.setFocus()
 
 
+def when_drawn(viewer: Viewer, told: Callable[[], None]) -> Callable[[], None]:
+    """Tell whenever the canvas has been drawn; return what ends that (napari 0.9.2)."""
+    drawn = viewer.window._qt_viewer.canvas._scene_canvas.events.draw
+
+    def tell(event: object = None) -> None:
+        told()
+
+    drawn.connect(tell, position="last")
+    return lambda: drawn.disconnect(tell)
+
+
+def draw_soon(viewer: Viewer) -> None:
+    """Let the canvas be drawn once more, though nothing on it may have changed (napari 0.9.2)."""
+    viewer.window._qt_viewer.canvas.native.update()
+
+
 def hide_when_closed(dock: QDockWidget) -> None:
     """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2)."""
     # called by the title bar, looked up at each click

@@ -19,6 +19,7 @@ from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.widgets.viewer.calipers import CALIPERS_NAME, Calipers
 from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.ellipse_tool import EllipseTool
+from napari_fetal_iqa.widgets.viewer.first_paint import FirstPaint
 from napari_fetal_iqa.widgets.viewer.foreign_changes import ForeignChanges
 from napari_fetal_iqa.widgets.viewer.frame_range import FrameRange
 from napari_fetal_iqa.widgets.viewer.frame_seen import (
@@ -46,9 +47,15 @@ class SweepView:
     tool_changed = Signal(str)
 
     def __init__(
-        self, viewer: ViewerModel, layer: Image, session: ReviewSession, caption: Caption
+        self,
+        viewer: ViewerModel,
+        layer: Image,
+        session: ReviewSession,
+        caption: Caption,
+        first_paint: FirstPaint,
     ) -> None:
         self.viewer = viewer
+        self.first_paint = first_paint
         self.session = session
         self.image = self._layer = layer
         self.navigator = Navigator(viewer.dims, layer, session.sweep)
@@ -64,7 +71,8 @@ class SweepView:
         self.selection = FrameRange()
         self._hidden = False
         self._measured_frame = -1
-        self.overlay.pressed.connect(self._show_marks)
+        self.missing_at_press = ""
+        self.overlay.pressed.connect(self._press)
         self.beside.before_changed.connect(self._show_overlay)
         self._held: set[int] = set()
         self._waiting: dict[int, None] = {}
@@ -241,6 +249,10 @@ class SweepView:
         sweep = self.session.sweep
         filled = ellipse.mask(sweep.shape[1:], sweep.spacing_mm or (1.0, 1.0))
         return filled & sweep.field_of_view
+
+    def _press(self) -> None:
+        self.missing_at_press = self.first_paint.missing
+        self._show_marks()
 
     def _show_marks(self) -> None:
         self.beside.before = False

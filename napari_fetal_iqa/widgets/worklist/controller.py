@@ -234,6 +234,12 @@ class Worklist(QObject):
         self.widget.return_keys()
         self._open(number)
 
+    @property
+    def opening(self) -> bool:
+        """Whether a sweep of the list is asked for, and neither there nor known as unreadable."""
+        wanted = self._wanted if self._rows else None
+        return wanted is not None and wanted != self._front and wanted.path not in self._unreadable
+
     def _open(self, number: int, way: int = 0) -> None:
         source = self._rows[number].source
         self._wanted, self._way = source, way
