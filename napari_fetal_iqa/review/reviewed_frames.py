@@ -225,6 +225,14 @@ class ReviewedFrames:
                 outlined[frame] = not self._is_cleared(correction)
         return outlined
 
+    def models_outline_counts(self) -> NDArray[np.bool_]:
+        """Frames whose abdomen is measured by the model's outline, (T,); accepted ones, too."""
+        counts = self.outlined() & (self.labels()[0] > Label.NONE)
+        for frame, correction in self.corrections().items():
+            models = self.analysis.packed_mask(frame) if self.analysis else None
+            counts[frame] &= correction.mask in (None, models)
+        return counts
+
 
 def _says_none(correction: FrameCorrection) -> bool:
     """Whether the expert's label takes the outline away: unless one was drawn after it."""

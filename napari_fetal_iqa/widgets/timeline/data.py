@@ -56,7 +56,7 @@ class TimelineData:
             quality=analysis.quality,
             area_fraction=analysis.area_fraction,
             computed=analysis.computed,
-            ac_mm=analysis.ac_mm,
+            ac_mm=np.where(session.models_outline_counts(), analysis.ac_mm, np.nan),
             labels=labels,
             by_expert=by_expert,
             best=session.best_frame(),

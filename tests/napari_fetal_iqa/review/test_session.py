@@ -13,6 +13,7 @@ from napari_fetal_iqa.review import session as review
 from napari_fetal_iqa.review.candidate_strip import Kind, candidate_strip
 from napari_fetal_iqa.review.session import ReviewSession, Source
 from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.timeline.data import TimelineData, describe
 
 SHAPE = (64, 80)
 CLS = ModelRef(id="cls-0000", hash="0" * 64, name="quality")
@@ -517,7 +518,11 @@ def test_a_label_does_not_lift_the_area_threshold_of_the_models_outline(analysed
             seconds={},
         )
     )
+    said = "Frame 7, sweep 1, frame 7, quality 0.10, area 0.4 %"  # and no AC
+    assert describe(TimelineData.of(analysed), speck) == said
     analysed.set_label([speck], Label.OPTIMAL)
+    assert describe(TimelineData.of(analysed), speck) == said
+    assert describe(TimelineData.of(analysed), best).endswith("AC 63.0 mm")
     assert analysed.view(speck).not_measured == "the model's outline is below the area threshold"
     analysed.set_label([3, 4, 12], Label.SUBOPTIMAL)
     assert analysed.best_frame() == -1
@@ -530,8 +535,10 @@ def test_a_label_does_not_lift_the_area_threshold_of_the_models_outline(analysed
     assert analysed.view(speck).measurement is not None
     analysed.set_thresholds(None)
     analysed.accept(speck)  # the expert's word on the outline itself
+    assert describe(TimelineData.of(analysed), speck) == f"{said}, AC 12.6 mm"
     assert analysed.view(speck).measurement is not None
     analysed.undo()
-    analysed.set_mask(speck, disc(4))
+    analysed.set_mask(speck, disc(5))
+    assert describe(TimelineData.of(analysed), speck) == said  # the model's is not the expert's
     assert analysed.view(speck).measurement is not None
     assert analysed.outlined()[speck]
