@@ -101,3 +101,14 @@ def test_a_reference_of_too_few_without_a_scale_may_fall_by_a_small_share(after,
 def test_a_case_says_of_how_many_frames_its_error_is():
     lines = by_case(model(2.0, None))
     assert [line["circumference_measured"] for line in lines] == [EASY] * 6
+
+
+def test_the_window_says_that_outlines_were_lost_and_shows_one_error_of_the_circumference():
+    metrics = judged_by_card(model(2.0, 60.0), model(1.0, None))
+    report = comparison_report(DoneEvent(task="seg", model="m", metrics=metrics))
+    assert "AC still measured 1.00 → 0.90" in report.verdict
+    (held,) = report.sets
+    errors = [one.label for one in held.metrics if one.name.startswith("circumference_error")]
+    assert errors == ["AC error, mm"]
+    frames = next(one for one in held.metrics if one.label == "AC frames")
+    assert (frames.shown(frames.before), frames.shown(frames.after)) == ("120", "108")
