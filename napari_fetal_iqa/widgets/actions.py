@@ -260,7 +260,7 @@ class SweepActions:
 
     def released(self, action: Action) -> None:
         """Undo what lasts while a key is held."""
-        if action is Action.HIDE_WHILE_HELD:
+        if action is Action.HIDE_WHILE_HELD and self._view.marks_hidden:  # else drawing shows it
             self._view.hide_marks(self._hidden_for_good)
 
     def toggle_fill(self) -> None:

@@ -437,6 +437,7 @@ class ReviewWidget(QWidget):
         again = layer is self.layer  # whose review was stopped: it stays as it is looked at
         dropped = self._close_sweep()
         self.layer, self._last = layer, None
+        self.welcome.error.show_error("")
         layer.visible = True  # a sweep that was opened after it hid it
         hide_other_images(self.viewer, layer)
         if not again:
@@ -668,7 +669,8 @@ class ReviewWidget(QWidget):
     def _show_error(self, message: str) -> None:
         self.page.analysis.show_error(message)
         self.welcome.message.setText("")
-        self.welcome.error.show_error(message)
+        if self.layer is None:  # else the panel of the sweep says it, and takes it away
+            self.welcome.error.show_error(message)
         # once the message has its height: it may lie below what is seen
         QTimer.singleShot(0, self._show_error_box)
         self.error_occurred.emit(message)

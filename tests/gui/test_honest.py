@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtTest import QTest
 
 from napari_fetal_iqa.corrections import Label
@@ -239,3 +239,68 @@ def test_an_outline_on_a_frame_labelled_none_takes_the_label_back_and_says_so(ou
     review.do(Action.UNDO)
     assert none.isChecked()
     assert review.page.analysis.error.text() == ""
+
+
+@pytest.fixture
+def drag(press):
+    """Drag over the frame with Space held, by events of the window."""
+
+    def drag(review, *fractions):
+        window, canvas = main_window(review.viewer), canvas_of(review.viewer)
+        press(review, Key.Key_Shift)  # the window is active
+        QTest.keyPress(window, Key.Key_Space)
+        places = [
+            QPoint(round(canvas.width() * x), round(canvas.height() * y)) for x, y in fractions
+        ]
+        QTest.mouseMove(canvas, places[0])
+        QTest.mousePress(canvas, Qt.MouseButton.LeftButton, pos=places[0])
+        for place in places[1:]:
+            QTest.mouseMove(canvas, place)
+        QTest.mouseRelease(canvas, Qt.MouseButton.LeftButton, pos=places[-1])
+
+    return drag
+
+
+def canvas_of(viewer):
+    return viewer.window._qt_viewer.canvas.native
+
+
+def let_go(review, qtbot):
+    QTest.keyRelease(main_window(review.viewer), Key.Key_Space)
+    qtbot.waitUntil(lambda: not review._keys._held, timeout=20 * SECONDS)
+
+
+def test_who_paints_while_space_hides_all_sees_it_again_and_paints(
+    outlined, press, drag, qtbot, store
+):
+    review, view = outlined, outlined.presenter.view
+    press(review, Key.Key_P)
+    before, centre = len(store.events()), tuple(review.viewer.scene.camera.center)
+    QTest.keyPress(main_window(review.viewer), Key.Key_Space)
+    assert not view.overlay.layer.visible
+    assert lit(review) == [Action.PAINT]
+    drag(review, (0.4, 0.4), (0.45, 0.45), (0.5, 0.5))
+    qtbot.waitUntil(lambda: len(store.events()) == before + 1, timeout=20 * SECONDS)
+    assert tuple(review.viewer.scene.camera.center) == centre
+    assert view.overlay.layer.visible
+    let_go(review, qtbot)
+    assert view.overlay.layer.visible
+    assert view.tool == "paint"
+
+
+def test_a_corner_of_a_polygon_is_set_while_space_hides_all(outlined, press, drag, qtbot):
+    review, overlay = outlined, outlined.presenter.view.overlay
+    press(review, Key.Key_G)
+    assert outlined.presenter.view.tool == "polygon"
+    drag(review, (0.4, 0.4))
+    assert overlay.polygon_begun
+    let_go(review, qtbot)
+    assert overlay.polygon_begun
+
+
+def test_a_tool_that_is_put_down_while_all_is_hidden_does_not_come_back(outlined, press):
+    press(outlined, Key.Key_P)
+    press(outlined, Key.Key_H)
+    press(outlined, Key.Key_Escape)
+    press(outlined, Key.Key_H)
+    assert outlined.presenter.view.tool == "pan_zoom"

@@ -3,6 +3,7 @@
 import os
 import signal
 import sqlite3
+import sys
 
 import pytest
 
@@ -334,3 +335,33 @@ def test_a_signal_to_end_rescues_what_is_unsaved_and_says_where(
         assert [event.label for event in rescued.events()] == [Label.OPTIMAL]
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_a_window_that_goes_with_all_docks_shown_says_no_error(closable, qapp, monkeypatch):
+    """As after Ctrl+Q: napari forgets its window before the docks are told that they are hidden."""
+    review, failed = closable, []
+    monkeypatch.setattr(sys, "excepthook", lambda *error: failed.append(error))
+    review.candidates.toggle()
+    review.worklist.dock.show()
+    assert review.candidates.visible
+    window = review.viewer.window
+    kept = window._qt_window
+    del window._qt_window
+    try:
+        qapp.aboutToQuit.emit()
+        review.worklist.dock.dock.show()
+        review.candidates.dock.show()
+        qapp.processEvents()
+        assert failed == []
+        assert review._closed
+        review.worklist.dock.hide()
+    finally:
+        window._qt_window = kept
+        review.viewer.close()
+
+
+def test_what_the_panel_says_of_a_sweep_is_not_found_on_the_first_page_later(review, store):
+    review._show_error("The store could not be written")
+    review.presenter.actions.label_optimal()
+    assert not review.page.analysis.error.text()
+    assert not review.welcome.error.text()

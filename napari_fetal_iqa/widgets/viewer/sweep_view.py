@@ -70,6 +70,8 @@ class SweepView:
         self._follow_pixel_size(self.pixel_size.value)
         self.selection = FrameRange()
         self._hidden = False
+        self._hidden_mode = NO_TOOL
+        viewer.mouse_drag_callbacks.insert(0, self._show_what_is_drawn_on)
         self._measured_frame = -1
         self.missing_at_press = ""
         self.overlay.pressed.connect(self._press)
@@ -220,8 +222,10 @@ class SweepView:
             return "ellipse"
         if self.beside.tool:
             return self.beside.tool
-        active = self.viewer.layers.selection.active is self.overlay.layer
-        return str(self.overlay.layer.mode) if active else NO_TOOL
+        overlay = self.overlay.layer
+        if self.viewer.layers.selection.active is not overlay:
+            return NO_TOOL
+        return str(overlay.mode) if overlay.visible else self._hidden_mode
 
     def _report_tool(self, event: object = None) -> None:
         if self.tool != self._shown_tool:
@@ -260,8 +264,19 @@ class SweepView:
 
     def _show_overlay(self, event: object = None) -> None:
         visible = not (self._hidden or self.beside.before)
-        if self.overlay.layer.visible != visible:
-            self.overlay.layer.visible = visible
+        layer = self.overlay.layer
+        if layer.visible == visible:
+            return
+        if not visible:
+            self._hidden_mode = str(layer.mode)
+        layer.visible = visible
+        if visible:
+            layer.mode = self._hidden_mode
+
+    def _show_what_is_drawn_on(self, viewer: ViewerModel, event: object) -> None:
+        """Show what is hidden before a click draws: napari lets nobody draw on a hidden layer."""
+        if self.tool != NO_TOOL and (self._hidden or self.beside.before):
+            self._show_marks()
 
     @property
     def marks_hidden(self) -> bool:
@@ -285,7 +300,7 @@ class SweepView:
         self.ellipse.stop()
         self.beside.caliper_tool.stop()
         self.viewer.layers.selection.active = self.overlay.layer
-        self.overlay.layer.mode = mode
+        self.overlay.layer.mode = self._hidden_mode = mode
         self._report_tool()
 
     def leave_frame(self, for_frame: int | None) -> str:
@@ -315,6 +330,7 @@ class SweepView:
         """Take the overlay off the viewer."""
         self._when_idle.stop()
         self._when_left_alone.stop()
+        self.viewer.mouse_drag_callbacks.remove(self._show_what_is_drawn_on)
         self.changes.end()
         self.viewer.dims.events.current_step.disconnect(self._look_at)
         self.pixel_size.leave()
