@@ -7,7 +7,7 @@ from qtpy.QtCore import QPoint, QRect, QSize, Qt
 from qtpy.QtWidgets import QApplication, QMainWindow, QPushButton
 
 from napari_fetal_iqa.widgets import small_screen
-from napari_fetal_iqa.widgets.viewer.compat import main_window
+from napari_fetal_iqa.widgets.viewer.compat import main_window, napari_docks
 
 pytestmark = pytest.mark.gui
 
@@ -24,6 +24,18 @@ def laptop(monkeypatch) -> Callable[[QMainWindow], QRect]:
 
     monkeypatch.setattr(small_screen, "available", room)
     return room
+
+
+def test_layer_controls_that_ask_for_much_leave_the_window_on_the_screen(
+    review, monkeypatch, qtbot
+):
+    whole = main_window(review.viewer)
+    layers, controls = napari_docks(review.viewer)
+    room = QRect(QPoint(0, 0), QSize(1280, 772))
+    monkeypatch.setattr(small_screen, "available", lambda window: room)
+    controls.setMinimumHeight(560)  # as those of another plugin's layer
+    qtbot.waitUntil(lambda: room.contains(whole.frameGeometry()), timeout=20 * SECONDS)
+    assert controls in whole.tabifiedDockWidgets(layers) or controls.isHidden()
 
 
 def is_seen(control, window) -> bool:

@@ -32,8 +32,13 @@ def main_window(viewer: Viewer) -> QMainWindow:
 
 def napari_docks(viewer: Viewer) -> tuple[QDockWidget, QDockWidget]:
     """Return the docks of the layer list and of the layer controls (napari 0.9.2)."""
-    shown = viewer.window._qt_viewer
-    return shown.dockLayerList, shown.dockLayerControls
+    return docks_in(main_window(viewer))
+
+
+def docks_in(window: QMainWindow) -> tuple[QDockWidget, QDockWidget]:
+    """Return the docks of the layer list and of the layer controls in a window (napari 0.9.2)."""
+    shown: Any = window
+    return shown._qt_viewer.dockLayerList, shown._qt_viewer.dockLayerControls
 
 
 def focus_canvas(viewer: Viewer) -> None:
