@@ -112,6 +112,24 @@ def test_a_sweep_of_the_list_that_is_read_ahead_is_awaited_until_it_is_there_or_
     assert len(store.events()) == 1
 
 
+def test_a_file_that_cannot_be_opened_in_place_of_the_next_sweep_holds_nothing_up(
+    desk, store, tmp_path, monkeypatch, qtbot
+):
+    may_read, read = threading.Event(), sweep_opener.read_source
+    desk.worklist.ahead.stop()
+    monkeypatch.setattr(
+        sweep_opener, "read_source", lambda source: may_read.wait(60) and read(source)
+    )
+    shown = desk.presenter
+    desk.do(Action.NEXT_IN_WORKLIST)
+    desk.open_file(str(tmp_path / "gone.mha"))
+    may_read.set()
+    qtbot.waitUntil(lambda: not desk.opener.opening, timeout=20 * SECONDS)
+    assert desk.presenter is shown
+    desk.do(Action.LABEL_OPTIMAL)
+    assert len(store.events()) == 1
+
+
 def test_while_a_sweep_is_read_to_its_end_keys_say_that_they_wait(
     desk, store, tmp_path, monkeypatch, qtbot
 ):

@@ -236,9 +236,9 @@ class Worklist(QObject):
 
     @property
     def opening(self) -> bool:
-        """Whether a sweep of the list is asked for, and neither there nor known as unreadable."""
+        """Whether a sweep of the list is asked for that is being read ahead, and brought then."""
         wanted = self._wanted if self._rows else None
-        return wanted is not None and wanted != self._front and wanted.path not in self._unreadable
+        return wanted is not None and wanted != self._front and self.ahead.is_reading(wanted)
 
     def _open(self, number: int, way: int = 0) -> None:
         source = self._rows[number].source
