@@ -251,7 +251,7 @@ def test_what_is_zoomed_follows_the_frame_until_it_is_fitted_again(review, qtbot
     assert right - left < 0.8 * (everything[1] - everything[0])
     assert left < 30 < right
     last = len(review.presenter.session.sweep) - 1
-    for frame in (0, last, 20):
+    for frame in (last, 0, 20):
         review.presenter.actions.go(frame)
         left_now, right_now = timeline._quality.vb.viewRange()[0]
         assert left_now <= frame <= right_now
