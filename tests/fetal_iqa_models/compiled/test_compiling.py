@@ -26,6 +26,7 @@ from fetal_iqa_models.compiled import compiling
 from fetal_iqa_models.compiled.compiled_predictor import CompiledPredictor
 from fetal_iqa_models.compiled.compiling import compile_model
 from fetal_iqa_models.compiled.graph_folder import SHIPPED, CompiledModel, find_compiled
+from fetal_iqa_models.making.shipped_graphs import weights_of
 from fetal_iqa_models.networks import Network
 
 SHAPES = ((153, 211), (420, 315))
@@ -65,7 +66,7 @@ def agree(
 
 @pytest.mark.parametrize("name", BUILT_IN)
 def test_the_graphs_that_are_shipped_are_those_of_the_models(name: str) -> None:
-    compiled = find_compiled(name)
+    compiled = find_compiled(name, encoder_weights=weights_of(name))
     assert compiled is not None, "run: python -m fetal_iqa_models.making.shipped_graphs"
     assert compiled.folder.parent == SHIPPED
     agree(load_model(name), compiled)

@@ -9,6 +9,7 @@ import pytest
 
 import fetal_iqa_models
 from fetal_iqa_models import ModelError
+from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.errors import DeviceError
 from napari_fetal_iqa.analysis import analyse_sweep, engine, write_results
 from napari_fetal_iqa.analysis.engine import make_predictor
@@ -37,6 +38,15 @@ def test_openvino_computes_on_the_cpu(device: str) -> None:
     assert engine_of(device=device) == "openvino"
     assert engine_of(device=device, engine="openvino") == "openvino"
     assert engine_of(device=device, engine="torch") == "torch"
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_the_models_that_come_with_the_program_are_ready(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without(monkeypatch, "torch")  # which compiling would take
+    task = BUILT_IN[name].task
+    assert engine_of(*((name, None) if task == "cls" else (None, name))) == "openvino"
 
 
 @pytest.mark.usefixtures("card")
