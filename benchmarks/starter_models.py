@@ -218,7 +218,8 @@ abdomens; brains, femurs, chests, cervices and others as no abdomen | CC BY 4.0 
 
 The collection that both learnt from, DATA in the commands below:
 
-    fetal-iqa-train phantoms tex-train --texture fetal_planes_640 --part train --cases 4 --seed 100 --size training
+    fetal-iqa-train phantoms tex-train --texture fetal_planes_640 --part train \\
+        --cases 4 --seed 100 --size training
     fetal-iqa-train phantoms ph-plain --cases 8 --seed 3000 --size training
     fetal-iqa-train phantoms ph-shifted --cases 8 --seed 3500 --size training --shifted
     fetal-iqa-train prepare collection --out all --data fetal_planes_640 --data fetal_planes_png \\
@@ -232,8 +233,9 @@ FORTY = """\
 ![All abdomens of held-back subjects with the engineers' outline in green and the model's in
 magenta](images/starter-abdomens.jpg)
 
-*By the error of the circumference; all 39 that have an outline. Planes of FETAL_PLANES_DB, Burgos-Artizzu et al. 2020,
-[CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), with outlines drawn over them.*
+*By the error of the circumference; all 39 that have an outline. Planes of FETAL_PLANES_DB,
+Burgos-Artizzu et al. 2020, [CC BY 4.0](https://creativecommons.org/licenses/by/4.0/), with
+outlines drawn over them.*
 """
 AIMS = {"auc": 0.99, "dice": 0.95, "no_abdomen_by_seg": 0.95, "ac_error_median_percent": 3.0}
 """At least, of the last one at most."""
