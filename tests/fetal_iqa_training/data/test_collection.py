@@ -13,6 +13,8 @@ from fetal_iqa_training.data.collection import Part, write_collection
 from fetal_iqa_training.data.datasets import list_annotated, origin
 from fetal_iqa_training.data.labelled_frames import frames_of
 from fetal_iqa_training.data.outlines import COLUMNS, PlaneEllipse, read_outlines
+from fetal_iqa_training.data.phantoms import write_phantoms
+from fetal_iqa_training.data.planes import read_planes
 from fetal_iqa_training.data.split import listed_cases
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
@@ -185,3 +187,31 @@ def test_a_collection_that_cannot_be_split_leaves_nothing(planes, tmp_path, comm
     assert code == 1
     assert "add data to learn from" in err
     assert not (tmp_path / "all").exists()
+
+
+@pytest.mark.parametrize(("part", "held"), [("val", True), ("train", False)])
+def test_sweeps_of_held_back_planes_are_held_back(tmp_path, part, held):
+    write_phantoms(tmp_path / "sweeps", 1, size="small")
+    note = json.loads((tmp_path / "sweeps" / "origin.json").read_text())
+    (tmp_path / "sweeps" / "origin.json").write_text(json.dumps({"textured": {"part": part}}))
+    write_collection(tmp_path / "all", [Part(folder=str(tmp_path / "sweeps"))])
+    assert [case.held_back for case in list_annotated(tmp_path / "all")] == [held]
+    (tmp_path / "sweeps" / "origin.json").write_text(json.dumps(note))
+    assert [case.held_back for case in list_annotated(tmp_path / "all")] == [None]
+
+
+def sized(folder, width):
+    write_table(folder / "annotations.csv", PLANES, [["a.png", 1, "Other", "", width, 80, ""]])
+    write_image(folder / "images" / "a.png")
+    return folder
+
+
+def test_a_whole_number_with_a_point_is_a_width(tmp_path):
+    assert read_planes(sized(tmp_path, "959.0"))[0].size == (959, 80)
+
+
+@pytest.mark.parametrize("width", ["959px", "959.5", "0", "-5", "2000000", "nan", ""])
+def test_a_width_that_is_none_is_refused(tmp_path, width):
+    with pytest.raises(TrainingError, match=r"annotations\.csv: a\.png has original_width") as told:
+        read_planes(sized(tmp_path, width))
+    assert "\n" not in str(told.value)

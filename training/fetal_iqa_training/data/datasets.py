@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Collection
+from dataclasses import replace
 from pathlib import Path
 
 from pydantic import JsonValue
@@ -56,7 +57,16 @@ def list_annotated(folder: Path, only: Collection[str] | None = None) -> tuple[A
         return chest_cases(listed, only)
     if has_planes(folder):
         return plane_cases(folder, only)
-    return acouslic_cases(folder, only)
+    cases, held_back = acouslic_cases(folder, only), _held_back(folder)
+    return tuple(replace(case, held_back=held_back) for case in cases)
+
+
+def _held_back(folder: Path) -> bool | None:
+    """Whether sweeps are made of planes of subjects who only judge; None where nobody says."""
+    note = origin(folder)
+    made = note.get("textured") if isinstance(note, dict) else None
+    part = made.get("part") if isinstance(made, dict) else None
+    return None if part is None else part != "train"
 
 
 def read_head(table: Path) -> str:

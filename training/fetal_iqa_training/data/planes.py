@@ -11,6 +11,7 @@ Three layouts are read:
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -124,16 +125,31 @@ def _lines(table: Path) -> list[dict[str, str]]:
 
 def _exported(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[PlaneImage]:
     for line in lines:
-        columns, rows = line.get("original_width", ""), line.get("original_height", "")
-        size = (int(columns), int(rows)) if columns and rows else None
         yield PlaneImage(
             folder / "images" / _named(line, "file", folder),
             _named(line, "subject", folder),
             _plane(line, folder),
             line.get("us_machine", ""),
-            size,
+            _original_size(line, folder),
             line.get("subject_split", ""),
         )
+
+
+def _original_size(line: Mapping[str, str], folder: Path) -> tuple[int, int] | None:
+    columns, rows = line.get("original_width", ""), line.get("original_height", "")
+    if not columns and not rows:
+        return None
+    sides = []
+    for name, text in (("original_width", columns), ("original_height", rows)):
+        # pandas writes whole numbers as 959.0 where the column has gaps
+        side = int(float(text)) if re.fullmatch(r"[0-9]{1,9}(\.0*)?", text) else 0
+        if not 1 <= side <= _LARGEST_SIDE:
+            raise TrainingError(
+                f"{folder / _EXPORT}: {line.get('file', '')[:100]} has {name} {text[:50]!r}; "
+                f"expected a whole number from 1 to {_LARGEST_SIDE}"
+            )
+        sides.append(side)
+    return sides[0], sides[1]
 
 
 def _spanish(folder: Path, lines: Sequence[Mapping[str, str]]) -> Iterator[PlaneImage]:
