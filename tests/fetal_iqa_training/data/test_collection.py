@@ -215,3 +215,10 @@ def test_a_width_that_is_none_is_refused(tmp_path, width):
     with pytest.raises(TrainingError, match=r"annotations\.csv: a\.png has original_width") as told:
         read_planes(sized(tmp_path, width))
     assert "\n" not in str(told.value)
+
+
+def test_an_outline_off_its_plane_makes_no_truth(planes):
+    lines = [["one.png", "7", 130, 40, 30, 20, 25, 1, ""]]
+    write_table(planes.parent / "outlines.csv", COLUMNS, lines)
+    with pytest.raises(TrainingError, match=r"one\.png: the centre of its outline"):
+        list(frames_of(list_annotated(planes)))

@@ -39,6 +39,8 @@ def plane_cases(folder: Path, only: Collection[str] | None = None) -> tuple[Anno
 def _frames(image: PlaneImage, outline: PlaneEllipse | None) -> Iterator[LabelledFrames]:
     frame = load_frame(image)
     shape = (frame.shape[0], frame.shape[1])
+    if outline is not None:
+        outline.check_centre((shape[1], shape[0]), str(image.path))
     mask = np.zeros(shape, bool) if outline is None else outline.mask(shape)
     yield LabelledFrames(
         sweep=image.path.stem,

@@ -185,6 +185,23 @@ def _plane(line: Mapping[str, str], folder: Path) -> str:
         raise TrainingError(f"{folder}: its list names a plane {called[:50]!r}") from None
 
 
+def original_size(image: PlaneImage) -> tuple[int, int]:
+    """Return columns and rows of an image as the scanner showed it, without reading its pixels.
+
+    Raises
+    ------
+    TrainingError
+        Where the file is no image.
+    """
+    if image.size is not None:
+        return image.size
+    try:
+        with Image.open(image.path) as opened:
+            return opened.size
+    except (OSError, UnidentifiedImageError, Image.DecompressionBombError) as error:
+        raise TrainingError(f"{image.path}: not an image ({error})") from None
+
+
 def load_frame(image: PlaneImage, mask_text: bool = True) -> NDArray[np.uint8]:
     """Read the pixels of an image, grey, in the shape in which the scanner showed them.
 

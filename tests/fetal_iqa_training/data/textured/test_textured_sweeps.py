@@ -110,6 +110,14 @@ def test_no_image_serves_two_parts_nor_two_subjects(data):
     assert len(used) == len(set(used)) == 9
 
 
+def test_an_outline_off_its_image_writes_no_sweep(data, tmp_path):
+    folder, outlines = data
+    outlines = {name: replace(ellipse, cx=9000.0) for name, ellipse in outlines.items()}
+    with pytest.raises(TrainingError, match="not on the image of 240 x 180"):
+        write_textured(tmp_path / "new", folder, outlines, 1)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_case_reads_no_image_of_the_other_part(data, simulated, monkeypatch):
     read = []
 

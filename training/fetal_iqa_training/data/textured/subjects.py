@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fetal_iqa_training.data.outlines import PlaneEllipse
-from fetal_iqa_training.data.planes import Part, PlaneImage, read_planes
+from fetal_iqa_training.data.planes import Part, PlaneImage, original_size, read_planes
 from fetal_iqa_training.errors import TrainingError
 
 
@@ -46,7 +46,7 @@ def subjects_of(
     Raises
     ------
     TrainingError
-        Where no subject of the part has an outlined abdomen.
+        Where no subject of the part has an outlined abdomen, or an outline is not on its image.
     """
     images = [image for image in read_planes(folder) if image.part == part]
     by_subject: defaultdict[str, list[PlaneImage]] = defaultdict(list)
@@ -60,6 +60,8 @@ def subjects_of(
         )
         for subject, owned in by_subject.items()
     }
+    for image, outline in (pair for own in abdomens.values() for pair in own):
+        outline.check_centre(original_size(image), str(image.path))
     judged = sorted((subject for subject, own in abdomens.items() if own), key=_place)
     if not judged:
         raise TrainingError(
