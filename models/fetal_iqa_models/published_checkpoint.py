@@ -69,7 +69,8 @@ def import_published(
     encoder : str
         Of FetalCLIP's architecture, in the table of encoders; its sizes must be the checkpoint's.
     alpha : int, optional
-        Of the LoRA; 16, as published, for a rank of 8, and to be given for any other.
+        Of the LoRA; 16, as published, for a rank of 8, and to be given for any other. None
+        without LoRA.
     weights_folder : path, optional
         Of the store of pretrained weights: where the checkpoint's encoder is found there, the
         card names it in place of keeping another copy.
@@ -100,8 +101,11 @@ def import_published(
     tensors = read_checkpoint(path, look)
     layout = look(tensors)
     for name, tensor in tensors.items():
-        if tensor.is_floating_point() and not torch.isfinite(tensor).all():
-            raise WeightsError(f"{path}: {shown([name])} holds values that are no numbers")
+        # as the network has them: float64 may hold more than float32 can
+        if tensor.is_floating_point() and not torch.isfinite(tensor.float()).all():
+            raise WeightsError(
+                f"{path}: {shown([name])} holds values that are no numbers in float32"
+            )
     notes = _fill(network, layout, apart(tensors), _lora_settings(layout, alpha, path))
     network.resize = "published"
     base = _stored(network.encoder, weights_folder)
@@ -132,6 +136,8 @@ def _blank(name: str, task: Task) -> Network:
 
 def _lora_settings(layout: PublishedLayout, alpha: int | None, path: Path) -> LoraSettings | None:
     if layout.rank is None:
+        if alpha is not None:
+            raise WeightsError(f"{path}: holds no LoRA, so it has no alpha; leave --alpha away")
         return None
     if alpha is None and layout.rank != _RANK:
         raise WeightsError(

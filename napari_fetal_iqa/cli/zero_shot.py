@@ -38,6 +38,8 @@ def make_zero_shot(
         classes = fetal_iqa_models.usual_prompts()
         typer.echo(json.dumps([one.model_dump(mode="json") for one in classes], indent=2))
         return
+    if not out.strip() or out == "..":  # neither is a name: they are folders of all models
+        raise typer.BadParameter(f"{out!r} is no name; name the model to make", param_hint="--out")
     into = Path(out) if Path(out).name != out else paths.models() / out
     made = zero_shot.make(into, prompts)
     entry = ModelLibrary().find(str(made))

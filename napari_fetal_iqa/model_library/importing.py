@@ -1,10 +1,12 @@
 """Take over a checkpoint of the published FetalCLIP-IQA code, as a model of the library."""
 
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
 import fetal_iqa_models
 from fetal_iqa_models.cards import Task
+from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.model_library.adding import take_in
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.soundness import load_whole
@@ -70,7 +72,13 @@ def import_checkpoint(
     )
     if out is not None:
         fetal_iqa_models.save_model(found.network, out, found.card)
-        load_whole(out)
+        try:
+            load_whole(out)
+        except BaseException as error:
+            shutil.rmtree(out, ignore_errors=True)  # ours: it did not exist before
+            if isinstance(error, ModelError):
+                raise ModelError(str(error).replace(str(out), str(checkpoint))) from error
+            raise
         return ImportedModel(library.find(str(out)), found.notes)
     added = take_in(
         library,

@@ -343,3 +343,11 @@ def test_automatic_is_chosen_and_said_like_a_model(run):
     assert load_settings().cls_model == AUTOMATIC
     assert run("models", "use", "demo-cls", "--task", "cls")[0] == 2
     assert automatic_words("seg") in run("models", "show", "automatic")[1]
+
+
+@pytest.mark.parametrize("name", ["", " ", ".."])
+def test_a_model_of_words_needs_a_name(run, name):
+    code, _, err = run("models", "zero-shot", "--out", name)
+    assert code == 2
+    assert "is no name" in err
+    assert not paths.models().exists()

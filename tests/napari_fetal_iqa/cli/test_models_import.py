@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from fetal_iqa_models import load_card, registry
+from fetal_iqa_models import ModelError, load_card, registry
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.storage import paths
 
@@ -83,4 +83,38 @@ def test_a_checkpoint_of_another_size_is_one_line(run, checkpoint):
     code, _, err = run("models", "import", checkpoint, "--task", "cls")
     assert code == 1
     assert "epoch=4.ckpt: not a checkpoint of the published FetalCLIP-IQA code; missing:" in err
+    assert err.count("\n") == 1
+
+
+def test_values_that_float32_cannot_hold_are_refused_and_leave_nothing(run, checkpoint, tmp_path):
+    held = torch.load(checkpoint)
+    held["state_dict"]["classifier.weight"] = torch.full((1, 64), 1e300, dtype=torch.float64)
+    torch.save(held, checkpoint)
+    given = "models", "import", checkpoint, "--task", "cls", "--encoder", "fetalclip-tiny"
+    for out in ((), ("--out", tmp_path / "mine")):
+        code, _, err = run(*given, *out)
+        assert code == 1
+        assert "epoch=4.ckpt: classifier.weight holds values that are no numbers" in err
+        assert err.count("\n") == 1
+    assert not (tmp_path / "mine").exists()
+    assert not paths.models().exists() or not any(paths.models().iterdir())
+
+
+def test_a_model_that_does_not_load_leaves_no_folder(run, checkpoint, tmp_path, monkeypatch):
+    def refuse(folder):
+        raise ModelError(f"{folder}: broken")
+
+    monkeypatch.setattr("napari_fetal_iqa.model_library.importing.load_whole", refuse)
+    given = "models", "import", checkpoint, "--task", "cls", "--encoder", "fetalclip-tiny"
+    code, _, err = run(*given, "--out", tmp_path / "mine")
+    assert code == 1
+    assert "epoch=4.ckpt: broken" in err
+    assert not (tmp_path / "mine").exists()
+
+
+def test_an_alpha_without_lora_is_one_line(run, checkpoint):
+    given = "models", "import", checkpoint, "--task", "cls", "--encoder", "fetalclip-tiny"
+    code, _, err = run(*given, "--alpha", "16")
+    assert code == 1
+    assert "epoch=4.ckpt: holds no LoRA" in err
     assert err.count("\n") == 1
