@@ -2,12 +2,11 @@
 
 import pytest
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QDockWidget, QLineEdit, QPushButton
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
 
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.widgets.shortcuts import Action
-from napari_fetal_iqa.widgets.viewer.compat import main_window
 
 pytestmark = pytest.mark.gui
 
@@ -47,22 +46,6 @@ def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(review,
     qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
     assert review.timeline is timeline
     assert review.timeline_dock.visible
-
-
-def test_who_closes_a_dock_has_the_keys_on_the_frame(review):
-    review.do(Action.TOGGLE_WORKLIST)
-    canvas = review.viewer.window._qt_viewer.canvas.native
-    whole = main_window(review.viewer)
-    docks = [
-        (review.timeline_dock.dock, review.page.open),
-        (review._dock, review.page.open),
-        (review.worklist.dock.dock, review.worklist.dock.widget.findChild(QLineEdit)),
-    ]
-    for dock, had_the_keys in docks:
-        had_the_keys.setFocus()
-        assert whole.focusWidget() is had_the_keys
-        close_by_x(dock)
-        assert whole.focusWidget() is canvas
 
 
 def test_the_panel_and_the_window_menu_show_the_timeline_again(review):
