@@ -2,6 +2,7 @@
 """Set up everything and run it, from a fresh checkout on a fresh machine.
 
     python3 run.py demo       the main job, in napari, on a simulated sweep
+    python3 run.py demo --light     the same without torch: all but learning, a fifth of the size
     python3 run.py tests      every check and test
     python3 run.py checks     the checks alone, or those that are named
     python3 run.py refresh    new versions of the dependencies, into constraints.txt
@@ -22,6 +23,9 @@ HERE = Path(__file__).resolve().parent
 ON_WINDOWS = os.name == "nt"
 BIN = "Scripts" if ON_WINDOWS else "bin"
 EXE = ".exe" if ON_WINDOWS else ""
+LIGHT = HERE / ".venv-light"
+LIGHT_TESTS = "tests/light"
+LIGHT_TESTERS = ["hypothesis", "pytest", "pytest-qt", "pytest-timeout"]
 PYTHONS = ">=3.11,<3.15"  # 3.15 comes when numpy, torch and the others have wheels for it
 
 CHECKS = {
@@ -108,6 +112,43 @@ def find_uv():
         pip = HERE / ".uv" / BIN / ("python" + EXE)
         call(pip, "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "uv")
     return str(own)
+
+
+def set_up_light(python=None, testing=False):
+    """Make or update the environment of the light installation, which reviews without torch."""
+    if may_install_system_packages():
+        apt_install(SCREEN_PACKAGES)
+    uv = find_uv()
+    environment = {**os.environ, "VIRTUAL_ENV": str(LIGHT), "UV_HTTP_TIMEOUT": "600"}
+    if not (LIGHT / BIN).exists():
+        call(uv, "venv", "--quiet", "--python", python or PYTHONS, LIGHT)
+    parts = ["--requirement", "requirements-light.txt", "--constraint", "constraints.txt"]
+    parts += LIGHT_TESTERS if testing else []
+    call(uv, "pip", "install", *parts, env=environment)
+    # what the package itself asks for is the whole: it is installed without
+    call(uv, "pip", "install", "--quiet", "--no-deps", "--editable", ".", env=environment)
+    return LIGHT / BIN
+
+
+def size_mb(folder):
+    """Return the size of the files of a folder, in megabytes; links are not followed."""
+    files = (Path(place) / name for place, _, names in os.walk(folder) for name in names)
+    return sum(file.lstat().st_size for file in files) / 1e6
+
+
+def light_tests(programs, arguments):
+    """Run the tests of the light installation, and say how large it is beside the whole."""
+    python = programs / ("python" + EXE)
+    quiet = {**os.environ, "OMP_NUM_THREADS": "1"}
+    quiet.pop("PYTHONDONTWRITEBYTECODE", None)
+    if not has_screen():
+        quiet["FETAL_IQA_SCREEN_EACH"] = "1"
+    call(*on_screen([python, "-m", "pytest", "-q"]), *(arguments or [LIGHT_TESTS]), env=quiet)
+    said = f"light installation: {size_mb(LIGHT):.0f} MB"
+    whole = HERE / ".venv"
+    if (whole / BIN).exists():
+        said += f"; the whole: {size_mb(whole):.0f} MB, {size_mb(whole) / size_mb(LIGHT):.1f} times"
+    print(said + " (each with what its tests need)")
 
 
 def set_up(folder, python=None, constrained=True, developing=False, also=()):
@@ -220,7 +261,18 @@ def main():
         action="store_true",
         help="the tests with a window alone, on PySide6, in an environment of its own",
     )
+    parser.add_argument(
+        "--light",
+        action="store_true",
+        help="without torch, in an environment of its own (.venv-light): the demo, or its tests",
+    )
     options, arguments = parser.parse_known_args()
+    if options.light:
+        if options.job not in ("demo", "tests"):
+            parser.error("--light goes with demo and tests")
+        programs = set_up_light(options.python, testing=options.job == "tests")
+        (demo if options.job == "demo" else light_tests)(programs, arguments)
+        return
     if options.pyside6 and options.job == "tests":
         # PySide6 6.12 miscounts None, which ends a Python before 3.12 after some six windows
         also = ["napari[pyside6]", "PySide6<6.9; python_version < '3.12'"]
@@ -233,6 +285,8 @@ def main():
     elif options.job == "tests":
         programs = set_up(folder, options.python, developing=True)
         tests(programs, arguments, not options.python, not options.not_once)
+        if not arguments and not options.python:
+            light_tests(set_up_light(testing=True), [])
     elif options.job == "checks":
         # What is set up already is used as it is: a commit waits for these.
         there = (folder / BIN / ("ruff" + EXE)).exists()

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fetal_iqa_models.installation import LEFT_OUT
+
 from . import conftest
 
 ROOT = Path(__file__).parents[1]
@@ -49,6 +51,17 @@ def test_readme_and_set_up_name_the_pythons_of_the_classifiers():
     pythons = set_up_script().PYTHONS
     assert pythons == f">={first},<3.{int(last[2:]) + 1}"
     assert PROJECT["requires-python"] == f">={first}"
+
+
+def test_the_light_installation_is_the_whole_without_what_is_left_out():
+    lines = (ROOT / "requirements-light.txt").read_text(encoding="utf-8").splitlines()
+    light = {re.match(r"[\w.-]+", line)[0]: line for line in lines if line[:1] not in ("", "#")}
+    of = [*PROJECT["dependencies"], *PROJECT["optional-dependencies"]["gui"]]
+    whole = {re.match(r"[\w.-]+", line)[0]: line for line in of}
+    assert set(whole) - set(light) == set(LEFT_OUT)
+    assert set(light) <= set(whole)
+    of_every_system = {name for name in light if light[name] == whole[name]}
+    assert set(light) - of_every_system == {"openvino"}  # on Macs, too: there is no torch
 
 
 def test_the_citation_names_the_version_and_the_repository():

@@ -14,6 +14,7 @@ from .encoders import Encoder as Encoder
 from .encoders import load_encoder as load_encoder
 from .errors import DeviceError as DeviceError
 from .errors import ModelError as ModelError
+from .errors import NotInstalledError as NotInstalledError
 from .errors import WeightsError as WeightsError
 from .folders import load_model as load_model
 from .folders import save_model as save_model

@@ -36,6 +36,10 @@ class DeviceError(ModelError):
     """The requested device is not there, or has no memory for a single frame."""
 
 
+class NotInstalledError(ModelError):
+    """The light installation leaves out what this needs."""
+
+
 def unreadable(path: Path) -> WeightsError:
     """Describe in one line, as an error, that a weights file is damaged."""
     return WeightsError(f"{path}: not a readable weights file, download it again")

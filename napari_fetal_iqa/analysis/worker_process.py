@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.installation import naming_what_is_left_out
 from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import FetalIqaError
@@ -89,7 +90,8 @@ class _Service:
 
     def answer(self, request: Request | Answer) -> Answer:
         try:
-            return self._answer(request)
+            with naming_what_is_left_out():
+                return self._answer(request)
         except (FetalIqaError, ModelError) as error:
             return Failure(error.in_window)  # the window alone asks
         except Exception as error:

@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.installation import naming_what_is_left_out
 from napari_fetal_iqa.cli import analyse, corrections, demo, info, models, weights, zero_shot
 from napari_fetal_iqa.cli.terminal import read_in_window, to_reader
 from napari_fetal_iqa.errors import FetalIqaError
@@ -40,7 +41,8 @@ def _begin(
 def main() -> None:
     """Run the command; an error that a user can cause is one line and exit code 1."""
     try:
-        app()
+        with naming_what_is_left_out():
+            app()
     except (FetalIqaError, ModelError) as error:
         said = to_reader(str(error), error.in_window)
         typer.echo(f"napari-fetal-iqa: {shown(said)}", err=True)

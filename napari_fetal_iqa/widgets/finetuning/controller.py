@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from fetal_iqa_models.cards import model_id
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.installation import is_whole, only_in_whole
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import words_in_window
 from napari_fetal_iqa.finetuning.job import (
@@ -89,6 +90,8 @@ class FinetuningController(QObject):
         self._dry_run.ask(self._request(self._possible()).dry_run())
 
     def _not_ready(self) -> str | None:
+        if not is_whole():
+            return only_in_whole("Learning takes")
         store = self._store()
         if not store.on_disk or store.waiting:
             return "The corrections are not saved yet; once they are, press Refresh"

@@ -7,6 +7,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.installation import naming_what_is_left_out
 from fetal_iqa_training.cli import challenge, experiment
 from fetal_iqa_training.cli.calibrate import calibrate
 from fetal_iqa_training.cli.evaluate import evaluate
@@ -126,7 +127,8 @@ experiment.register(app)
 def main() -> None:
     """Run the command; what a user can cause ends in one line and exit code 1, bad usage in 2."""
     try:
-        app()
+        with naming_what_is_left_out():
+            app()
     except (FetalIqaError, ModelError) as error:
         _fail(str(error))
     except OSError as error:
