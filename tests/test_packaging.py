@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from fetal_iqa_models import load_card
+from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.installation import LEFT_OUT
+from fetal_iqa_models.licences import text_files
 
 from . import conftest
 
@@ -69,6 +72,18 @@ def test_the_citation_names_the_version_and_the_repository():
     assert citation["version"] == PROJECT["version"]
     assert citation["repository-code"] == PROJECT["urls"]["Source"]
     assert [entity["website"] for entity in citation["contact"]] == [PROJECT["urls"]["Issues"]]
+
+
+def test_every_licence_of_what_is_shipped_is_named_and_its_text_comes_along():
+    named = {ROOT / name for name in PROJECT["license-files"]}
+    packages = [ROOT / name for name in ("napari_fetal_iqa", "models", "training")]
+    there = {path for package in packages for path in package.rglob("*LICENSE*") if path.is_file()}
+    # the demo models' own copy of the program's licence travels with them
+    ours = {path for path in there if path.read_bytes() == (ROOT / "LICENSE").read_bytes()}
+    assert named == there - ours | {ROOT / "LICENSE"}
+    assert set(text_files()) <= there
+    licences = {load_card(name).licence for name in BUILT_IN}
+    assert licences | {"CC-BY-4.0"} == set(PROJECT["license"].split(" AND "))
 
 
 @pytest.mark.parametrize("file", YAML_FILES, ids=lambda file: file.name)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_models.cards import MODEL_FILES, is_there, model_hash, resolve_model
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.licences import LICENCE_FILE, licence_text
 from fetal_iqa_models.untrusted.model_archive import ModelArchive, open_model_archive
 from fetal_iqa_models.untrusted.regular import open_regular
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
@@ -22,8 +23,10 @@ from napari_fetal_iqa.model_library.soundness import check_files
 MANIFEST = "packed.json"
 """File of a packed model that says what is in it; it is not part of the model."""
 
-_KNOWN = frozenset((*MODEL_FILES, MANIFEST))
-_SHA256 = r"^[0-9a-f]{64}$"
+_SENT = (*MODEL_FILES, LICENCE_FILE)
+"""What is unpacked, where it is there."""
+_KNOWN = frozenset((*_SENT, MANIFEST))
+_DIGEST = r"^[0-9a-f]{64}$"
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest of zip: when and where it was packed is not told
 _PIECE = 1 << 20
 
@@ -34,7 +37,7 @@ class PackedFile(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     bytes: int = Field(ge=0)
-    sha256: str = Field(pattern=_SHA256)
+    sha256: str = Field(pattern=_DIGEST)
 
 
 class Manifest(BaseModel):
@@ -54,14 +57,15 @@ class Manifest(BaseModel):
 
     format: Literal["napari-fetal-iqa model"] = "napari-fetal-iqa model"
     version: Literal[1] = 1
-    model: str = Field(pattern=_SHA256)
+    model: str = Field(pattern=_DIGEST)
     files: dict[str, PackedFile]
 
 
 def pack_model(reference: Path | str, file: Path) -> Path:
     """Write a model into one file; the same model gives the same bytes on every machine.
 
-    Nothing but the files of the model goes in: no names of folders, people or machines, no times.
+    Nothing but the files of the model goes in, and its licence as the card has it: no names of
+    folders, people or machines, no times.
     Nothing is compressed, as weights hardly shrink and compressors differ in their bytes.
 
     Parameters
@@ -81,13 +85,15 @@ def pack_model(reference: Path | str, file: Path) -> Path:
     ModelError
         Where the model is damaged, the file exists, or the disk refuses.
     """
-    check_files(reference)
+    licence = licence_text(check_files(reference)).encode()
     folder = resolve_model(reference)
     if file.exists():
         raise ModelError(f"{file}: exists already, and is not overwritten; choose another name")
     names = [name for name in MODEL_FILES if is_there(folder / name)]
+    described = {name: _described(folder / name) for name in names}
     manifest = Manifest(
-        model=model_hash(folder), files={name: _described(folder / name) for name in names}
+        model=model_hash(folder),
+        files={LICENCE_FILE: PackedFile(bytes=len(licence), sha256=_sha256(licence)), **described},
     )
     try:
         with (
@@ -96,6 +102,7 @@ def pack_model(reference: Path | str, file: Path) -> Path:
         ):
             text = manifest.model_dump_json(indent=1).encode()
             _write(archive, MANIFEST, len(text), [text])
+            _write(archive, LICENCE_FILE, len(licence), [licence])
             for name in names:
                 size = manifest.files[name].bytes
                 _write(archive, name, size, _pieces(folder / name, manifest.files[name]))
@@ -111,6 +118,10 @@ def _described(path: Path) -> PackedFile:
             return PackedFile(bytes=file.tell(), sha256=sha256)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
+
+
+def _sha256(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
 
 
 def _pieces(path: Path, expected: PackedFile) -> Iterator[bytes]:
@@ -159,8 +170,8 @@ def unpack_model(source: Path, folder: Path) -> None:
 
 
 def _copy(source: Path, folder: Path) -> None:
-    names = [name for name in MODEL_FILES if is_there(source / name)]
-    if not names:
+    names = [name for name in _SENT if is_there(source / name)]
+    if not set(names) - {LICENCE_FILE}:
         raise ModelError(f"{source}: no model folder; choose the folder that holds model.json")
     for name in names:
         with open_regular(source / name) as old, (folder / name).open("xb") as new:
@@ -189,8 +200,9 @@ def _extract_files(archive: ModelArchive, folder: Path) -> None:
     manifest = None
     if MANIFEST in sizes:
         manifest = Manifest.model_validate_json(archive.read(MANIFEST))
-    names = [name for name in MODEL_FILES if name in sizes]
-    if not names or (manifest is not None and set(manifest.files) != set(names)):
+    names = [name for name in _SENT if name in sizes]
+    announced = names if manifest is None else manifest.files
+    if not set(names) - {LICENCE_FILE} or set(announced) != set(names):
         raise DamagedError
     if sum(sizes.values()) > shutil.disk_usage(folder).free:
         raise RefusedError("needs more room than the disk has; free some, then add it again")

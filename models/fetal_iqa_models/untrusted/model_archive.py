@@ -18,9 +18,9 @@ from fetal_iqa_models.untrusted.archive import directory_start
 from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 
-_MOST_RECORDS = 64  # a packed model has seven at most; macOS adds one to each, and folders
+_MOST_RECORDS = 64  # a packed model has eight at most; macOS adds one to each, and folders
 _LONGEST_DIRECTORY = 64 << 10
-_LARGEST_JSON = 1_000_000
+_LARGEST_TEXT = 1_000_000
 _TIMES_LARGER = 20
 """How much larger than the archive its files may be: weights hardly compress, a bomb does."""
 _MAY_COMPRESS = 16 << 20
@@ -145,6 +145,6 @@ def _check_record(record: zipfile.ZipInfo, name: str) -> None:
         raise RefusedError("is encrypted; have it packed again without a password")
     if record.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise RefusedError("is packed in a way that no model is")
-    largest = _LARGEST_JSON if Path(name).suffix == ".json" else LARGEST_MODEL_FILE
+    largest = _LARGEST_TEXT if Path(name).suffix in (".json", ".txt") else LARGEST_MODEL_FILE
     if record.file_size > largest:
         raise RefusedError(f"holds a {name} that is larger than any of a model")

@@ -11,10 +11,11 @@ import zlib
 import pytest
 
 from fetal_iqa_models import ModelError, model_hash
-from fetal_iqa_models.cards import MODEL_FILES
+from fetal_iqa_models.cards import MODEL_FILES, load_card
+from fetal_iqa_models.licences import LICENCE_FILE
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.library import ModelLibrary
-from napari_fetal_iqa.model_library.packing import MANIFEST, pack_model
+from napari_fetal_iqa.model_library.packing import MANIFEST, pack_model, unpack_model
 from napari_fetal_iqa.storage import paths
 
 from ..made_models import make_model, tensors
@@ -77,8 +78,46 @@ def test_nothing_but_the_model_is_in_the_file(folder, packed):
         times = {record.date_time for record in archive.infolist()}
         assert archive.comment == b""
     there = [name for name in MODEL_FILES if (folder / name).exists()]
-    assert names == [MANIFEST, *there]
+    assert names == [MANIFEST, LICENCE_FILE, *there]
     assert times == {(1980, 1, 1, 0, 0, 0)}
+
+
+SAID = {
+    "starter-seg": (
+        "Apache-2.0",
+        "SonoNet16",
+        "TERMS AND CONDITIONS FOR USE",
+        "changed by training",
+    ),
+    "sononet-cls": ("Apache-2.0", "SonoNet16", "TERMS AND CONDITIONS"),
+    "demo-cls": ("BSD-3-Clause", "Redistribution and use in source and binary forms"),
+    None: ("CC-BY-NC-4.0", "creativecommons.org/licenses/by-nc/4.0/legalcode"),
+}
+"""By model; None is a folder of somebody else's."""
+
+
+@pytest.mark.parametrize("name", SAID)
+def test_a_packed_model_carries_the_text_of_its_licence_and_keeps_it(
+    name, folder, library, tmp_path
+):
+    reference = name or folder
+    sent = pack_model(reference, tmp_path / "sent.zip")
+    with zipfile.ZipFile(sent) as archive:
+        text = archive.read(LICENCE_FILE)
+    assert all(words in text.decode() for words in SAID[name])
+    assert load_card(reference).licence in text.decode().splitlines()[0]
+    other = tmp_path / "there"
+    other.mkdir()
+    unpack_model(sent, other)
+    assert (other / LICENCE_FILE).read_bytes() == text
+    assert pack_model(other, tmp_path / "on.zip").read_bytes() == sent.read_bytes()
+
+
+def test_a_model_is_known_by_its_files_not_by_its_licence(folder, library):
+    (folder / LICENCE_FILE).write_text("as received")
+    added = add_model(library, folder)
+    assert added.entry.hash == model_hash(folder)
+    assert (paths.models() / added.entry.reference / LICENCE_FILE).read_text() == "as received"
 
 
 def test_no_file_is_overwritten(folder, packed):
@@ -165,6 +204,8 @@ HOSTILE = {
     "a link": lambda folder: [(linked("head.safetensors"), b"/etc/passwd"), *files(folder)[2:]],
     "many folders": many,
     "huge card": lambda folder: [("model.json", b" " * 2_000_000), *files(folder)[:2]],
+    "huge licence": lambda folder: [(LICENCE_FILE, b" " * 2_000_000), *files(folder)],
+    "a licence alone": lambda folder: [(LICENCE_FILE, b"free")],
     "no card": lambda folder: [entry for entry in files(folder) if entry[0] != "model.json"],
     "no head": lambda folder: [entry for entry in files(folder) if "head" not in entry[0]],
     "a card that is none": lambda folder: [*files(folder)[:2], ("model.json", b'{"a": 1}')],
@@ -211,6 +252,7 @@ SPOILT = {
     "something behind it": lambda content: content + b"x",
     "one byte of the weights": replaced(b"weights", b"weigths"),
     "one byte of the card": replaced(b'"mine"', b'"mime"'),
+    "one byte of the licence": replaced(b"Licence of this", b"Licence of that"),
     "a name that differs in the file itself": lambda content: content.replace(
         b"head.safetensors", b"tail.safetensors", 1
     ),
