@@ -1,6 +1,5 @@
 """What computes the networks: OpenVINO on the CPU, without torch, or torch."""
 
-import importlib.util
 import logging
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -9,6 +8,7 @@ import fetal_iqa_models
 from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.graphics_card import may_have_graphics_card
+from napari_fetal_iqa.analysis.graphs import find_graph, given_weights, installed, make_graph
 from napari_fetal_iqa.analysis.models import ChosenModel, ChosenModels
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage import paths
@@ -53,7 +53,7 @@ def make_predictor(
     if engine == "openvino":
         if device in ("cuda", "mps"):
             raise AnalysisError(f"OpenVINO computes on the CPU: choose no device, not {device}")
-        if not _installed("openvino"):
+        if not installed("openvino"):
             raise AnalysisError(
                 "OpenVINO is not installed: choose --engine torch, or pip install openvino"
             )
@@ -62,7 +62,7 @@ def make_predictor(
         try:
             return _compiled_predictor(chosen, batch_size, encoder_weights, large=False)
         except (ModelError, AnalysisError, OSError, MemoryError, ImportError) as error:
-            if not _installed("torch"):
+            if not installed("torch"):
                 raise
             logger.warning("torch computes, which is slower on the CPU: %s", error)
     return fetal_iqa_models.FramePredictor(
@@ -76,7 +76,7 @@ def make_predictor(
 def _on_a_graphics_card(device: str) -> bool:
     if device != "auto":
         return device != "cpu"
-    if not may_have_graphics_card() or not _installed("torch"):
+    if not may_have_graphics_card() or not installed("torch"):
         return False
     return fetal_iqa_models.choose_device("auto").type != "cpu"
 
@@ -84,7 +84,7 @@ def _on_a_graphics_card(device: str) -> bool:
 def _compiled_predictor(
     chosen: ChosenModels, batch_size: int | None, encoder_weights: Path | None, large: bool
 ) -> BatchwisePredictor:
-    if not _installed("openvino"):
+    if not installed("openvino"):
         raise AnalysisError("OpenVINO is not installed (pip install openvino)")
     graphs = {
         model.card.task: _compiled(model, encoder_weights, large)
@@ -98,35 +98,19 @@ def _compiled_predictor(
 
 def _compiled(model: ChosenModel, encoder_weights: Path | None, large: bool) -> "CompiledModel":
     """Return the graph of a model; compile it where none lies ready."""
-    kept, weights = paths.cache() / "compiled", model.reference.encoder_weights
-    found = fetal_iqa_models.find_compiled(model.folder, kept, weights)
+    found = find_graph(model)
     if found is not None:
         return found
     if not large and model.card.encoder_weights != "own":
         raise AnalysisError(
-            f"{model.name} is not compiled; napari-fetal-iqa analyse --engine openvino does it"
+            f"{model.name} is not compiled; napari-fetal-iqa models compile {model.name} does it"
         )
-    if not _installed("torch"):
-        raise AnalysisError(
-            f"{model.name} is not compiled, which takes torch; compile it where torch is, or "
-            "install the whole program"
-        )
-    return fetal_iqa_models.compile_model(
-        model.folder, kept, _given(model, encoder_weights), paths.weights(), weights
-    )
+    return make_graph(model, encoder_weights)
 
 
 def _load(model: ChosenModel | None, encoder_weights: Path | None) -> Any:
     """Load the network, a FrameClassifier or FrameSegmenter by its task."""
     if model is None:
         return None
-    given = _given(model, encoder_weights)
+    given = given_weights(model, encoder_weights)
     return fetal_iqa_models.load_model(model.folder, given, weights_folder=paths.weights())
-
-
-def _given(model: ChosenModel, encoder_weights: Path | None) -> Path | None:
-    return None if model.card.encoder_weights == "own" else encoder_weights
-
-
-def _installed(package: str) -> bool:
-    return importlib.util.find_spec(package) is not None

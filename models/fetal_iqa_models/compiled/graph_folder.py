@@ -92,9 +92,18 @@ def find_compiled(
     """
     digest = model_hash(model)
     name = folder_name(digest, encoder_weights)
+    damaged = None
     for place in (SHIPPED, cache):
         if place is not None and (place / name / CARD_FILE).is_file():
-            return _checked(place / name, load_card(model), digest, encoder_weights)
+            try:
+                found = _checked(place / name, load_card(model), digest, encoder_weights)
+            except ModelError as error:
+                damaged = error  # one that was compiled since is as good
+                continue
+            if found is not None:
+                return found
+    if damaged is not None:
+        raise damaged
     return None
 
 

@@ -11,7 +11,7 @@ import fetal_iqa_models
 from fetal_iqa_models import ModelError
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.errors import DeviceError
-from napari_fetal_iqa.analysis import analyse_sweep, engine, write_results
+from napari_fetal_iqa.analysis import analyse_sweep, engine, graphs, write_results
 from napari_fetal_iqa.analysis.engine import make_predictor
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.errors import AnalysisError
@@ -23,8 +23,9 @@ def engine_of(cls: object = "demo-cls", seg: object = None, **options) -> str:
 
 
 def without(monkeypatch: pytest.MonkeyPatch, *packages: str) -> None:
-    there = engine._installed
-    monkeypatch.setattr(engine, "_installed", lambda name: name not in packages and there(name))
+    there = graphs.installed
+    for module in (engine, graphs):
+        monkeypatch.setattr(module, "installed", lambda one: one not in packages and there(one))
 
 
 @pytest.fixture

@@ -247,7 +247,7 @@ def test_the_window_reads_no_word_of_a_terminal(run, make_model):
 
 
 @pytest.mark.parametrize(
-    "command", ["use-none", "list", "show", "use", "rollback", "delete", "pack", "add"]
+    "command", ["use-none", "list", "show", "use", "rollback", "delete", "pack", "add", "compile"]
 )
 def test_help_teaches(run, command):
     code, out, _ = run("models", command, "--help")

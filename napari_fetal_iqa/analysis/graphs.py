@@ -1,0 +1,73 @@
+"""The compiled graphs of the models: where they are kept, and how those missing are made."""
+
+import importlib.util
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import fetal_iqa_models
+from napari_fetal_iqa.analysis.models import ChosenModel
+from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.storage import paths
+
+if TYPE_CHECKING:
+    from fetal_iqa_models import CompiledModel
+
+
+def kept_graphs() -> Path:
+    """Return the folder of the graphs that were compiled on this machine."""
+    return paths.cache() / "compiled"
+
+
+def find_graph(model: ChosenModel) -> "CompiledModel | None":
+    """Return the graph of a model, if one lies ready.
+
+    Raises
+    ------
+    fetal_iqa_models.ModelError
+        Where it is damaged.
+    """
+    return fetal_iqa_models.find_compiled(
+        model.folder, kept_graphs(), model.reference.encoder_weights
+    )
+
+
+def make_graph(model: ChosenModel, encoder_weights: Path | None = None) -> "CompiledModel":
+    """Compile a model, with torch, and keep its graph; one that is there is replaced.
+
+    Parameters
+    ----------
+    model : ChosenModel
+    encoder_weights : Path, optional
+        Pretrained weights of the encoder, where the model folder does not hold them.
+
+    Raises
+    ------
+    AnalysisError
+        Where OpenVINO or torch is not installed.
+    fetal_iqa_models.ModelError
+        Where the model cannot be loaded or compiled.
+    """
+    if not installed("openvino"):
+        raise AnalysisError("OpenVINO is not installed (pip install openvino)")
+    if not installed("torch"):
+        raise AnalysisError(
+            f"{model.name} is not compiled, which takes torch; compile it where torch is, or "
+            "install the whole program"
+        )
+    return fetal_iqa_models.compile_model(
+        model.folder,
+        kept_graphs(),
+        given_weights(model, encoder_weights),
+        paths.weights(),
+        model.reference.encoder_weights,
+    )
+
+
+def given_weights(model: ChosenModel, encoder_weights: Path | None) -> Path | None:
+    """Return the encoder's weights that were given, where the model folder does not hold them."""
+    return None if model.card.encoder_weights == "own" else encoder_weights
+
+
+def installed(package: str) -> bool:
+    """Return whether a package is there, without importing it."""
+    return importlib.util.find_spec(package) is not None
