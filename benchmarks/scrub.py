@@ -77,6 +77,8 @@ def step_times(viewer, steps: int, n_frames: int) -> np.ndarray:
     drawn = []
     canvas._scene_canvas.events.draw.connect(lambda event: drawn.append(1))
     times = []
+    viewer.dims.set_current_step(0, n_frames - 1)  # a step to where it stands draws nothing
+    settle()
     for step in range(steps):
         frame = (7 * step) % n_frames
         count = len(drawn)
