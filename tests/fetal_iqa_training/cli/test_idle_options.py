@@ -43,6 +43,7 @@ def test_a_fit_refuses_what_would_do_nothing(tmp_path, task, options, words):
     [
         ("table4", ("--from-scratch", "--weights", "fetalclip=w.pt"), "with --from-scratch"),
         ("table4", ("--encoder", "fetalclip-tiny", "--weights", "fetalclip=w.pt"), "--encoder"),
+        ("planes", ("--from-scratch", "--weights", "usfm=w.pt"), "with --from-scratch"),
         ("table2", ("--class-weights", "10"), "the rows fetalclip-seg-lora, which outline"),
         ("segmentation", ("--class-weights", "balanced", "--rows", "vit_l*"), "which outline"),
         ("threshold", ("--class-weights", "2"), "the rows fetalclip-seg-lora, which outline"),

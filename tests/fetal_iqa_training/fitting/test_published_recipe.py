@@ -30,8 +30,9 @@ from fetal_iqa_training.data.prepared import build_prepared
 from fetal_iqa_training.data.split import split_list
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.finetune_context import FinetuneContext
-from fetal_iqa_training.fitting.fit import build_network, fit
+from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.fitting.network import build_network
 from fetal_iqa_training.fitting.published_recipe import (
     hold_back_as_published,
     tap_as_published,

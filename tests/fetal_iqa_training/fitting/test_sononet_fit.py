@@ -5,8 +5,8 @@ import torch
 
 from fetal_iqa_models import WeightsStore, load_card, load_model, model_hash
 from fetal_iqa_training.fitting.finetune import finetune
-from fetal_iqa_training.fitting.fit import build_network
 from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.fitting.network import build_network
 from fetal_iqa_training.settings import FinetuneSettings
 
 from ..conftest import tiny_settings

@@ -16,6 +16,7 @@ from fetal_iqa_training.cli.options import (
     JsonProgress,
     PrecisionOption,
     Seed,
+    StopFile,
     Weights,
     checked,
 )
@@ -126,10 +127,7 @@ def finetune(
     num_nodes: Annotated[
         int, typer.Option(min=1, help="Machines that train together; start it on each.")
     ] = 1,
-    stop_file: Annotated[
-        Path | None,
-        typer.Option(help="End early, and keep what was learnt, once this file is there."),
-    ] = None,
+    stop_file: StopFile = None,
     config: ConfigOption = None,
     json_progress: JsonProgress = False,
 ) -> None:

@@ -20,6 +20,7 @@ from fetal_iqa_training.cli.options import (
     PrecisionOption,
     Seed,
     SplitOption,
+    StopFile,
     TaskOption,
     Weights,
     checked,
@@ -32,6 +33,7 @@ from fetal_iqa_training.cli.reporting import (
     finish,
     report_done,
     reporting,
+    tell_of_stop,
     warn_of_frames_that_teach,
 )
 from fetal_iqa_training.fitting.loggers import Logs
@@ -155,13 +157,15 @@ def fit(
     half_precision: Annotated[
         bool, typer.Option("--half-precision", help="Store the weights as float16.")
     ] = False,
+    stop_file: StopFile = None,
     json_progress: JsonProgress = False,
 ) -> None:
     """Fit a network to annotated sweeps, by the recipe of arXiv 2507.22802.
 
     The split is by subject, drawn by the seed or read from a list; the epoch with the lowest
     validation loss is kept and judged on the test subjects. A cls model is calibrated on the
-    validation subjects. The same command goes on after it was cut off. With --devices, or under
+    validation subjects. The same command goes on after it was cut off. Ctrl-C ends the training
+    early and makes the model of the best epoch so far, but for --repeats. With --devices, or under
     torchrun, several processes train one model. The options are kept beside it, in
     OUT.config.json, which --config reads; the file names your folders, the model does not.
     """
@@ -174,6 +178,7 @@ def fit(
         raise typer.BadParameter(
             "several processes train one model at a time; leave it away", param_hint="--repeats"
         )
+    refuse_idle("--stop-file", stop_file, "--repeats" if repeats > 1 else None)
     from fetal_iqa_training.data.split import SPLIT, read_split
     from fetal_iqa_training.fitting.basis import basis
     from fetal_iqa_training.fitting.fit import fit
@@ -238,10 +243,13 @@ def fit(
             return card
 
         if repeats == 1:
-            card = fit_logged(out, settings, logs=logs_of(out))
+            card = fit_logged(
+                out, settings, logs=logs_of(out), stop_file=stop_file, stop_on_interrupt=True
+            )
             if card is None:
                 return
             warn_of_frames_that_teach(card.training)
+            tell_of_stop(card.training)
             write_config(config_beside(out), "fit", values)
             if json_progress:
                 report_done(out, card.metrics)

@@ -41,6 +41,10 @@ SplitOption = Annotated[
         help="Who is in which part: what fetal-iqa-train prepare acouslic --out wrote.",
     ),
 ]
+StopFile = Annotated[
+    Path | None,
+    typer.Option(help="End early, and keep what was learnt, once this file is there."),
+]
 FreshCopies = Annotated[
     bool,
     typer.Option(

@@ -8,7 +8,7 @@ import typer
 
 from fetal_iqa_training.cli.config_file import ConfigOption, united, write_config
 from fetal_iqa_training.cli.experiment_devices import is_one_of_several, run_on_devices
-from fetal_iqa_training.cli.options import DeviceOption, JsonOut, JsonProgress
+from fetal_iqa_training.cli.options import DeviceOption, JsonOut, JsonProgress, refuse_idle
 from fetal_iqa_training.cli.reporting import command_line
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.counted import counted
@@ -95,6 +95,7 @@ def planes(
     from fetal_iqa_training.experiments.tables.locks import lock_of
     from fetal_iqa_training.progress import Report
 
+    refuse_idle("--weights", weights, "--from-scratch" if from_scratch else None)
     if external is not None and external_machine is not None:
         raise typer.BadParameter("give one of the two", param_hint="--external-machine")
     if wrong := [name for name in settings or () if name not in SETTINGS]:

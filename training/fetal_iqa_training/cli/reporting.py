@@ -90,6 +90,19 @@ def warn_of_frames_that_teach(training: Mapping[str, JsonValue]) -> None:
             )
 
 
+def tell_of_stop(training: Mapping[str, JsonValue]) -> None:
+    """Say on stderr where a fit was ended early, and what it has left."""
+    from fetal_iqa_training.fitting.stopping import STOPPED
+
+    stopped = training.get(STOPPED)
+    if isinstance(stopped, dict):
+        typer.echo(
+            f"stopped after {stopped['steps']} of {stopped['of']} steps: the model is that of the "
+            "best epoch so far",
+            err=True,
+        )
+
+
 def command_line() -> str:
     """Return the command that runs, for a model's card: without places and people.
 

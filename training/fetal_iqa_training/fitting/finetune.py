@@ -44,6 +44,7 @@ from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.fitting.rehearsed import what_is_rehearsed
 from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
+from fetal_iqa_training.fitting.stopping import STOPPED, Stopped
 from fetal_iqa_training.fitting.told_apart import told_apart
 from fetal_iqa_training.fitting.trainer import Schedule, run_training
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter
@@ -162,7 +163,7 @@ def finetune(
     back = np.zeros(0, np.intp)
     if settings.patience is not None:
         back = kept_back(frames.positive[:n_corrected], whose, context.rehearsed_too)
-    _train(network, frames, (n_corrected, back), settings, run, schedule, report)
+    stopped = _train(network, frames, (n_corrected, back), settings, run, schedule, report)
     if not first:
         return None
     training: dict[str, JsonValue] = {
@@ -178,6 +179,8 @@ def finetune(
         "reference_without": len(context.reference_without),
         "unknown_subjects": corrections.unknown_subjects,
     }
+    if stopped is not None:
+        training[STOPPED] = stopped.as_json()
     data_hash = frames.data_hash
     del frames  # its files are open, and go with the work folder
     metrics = _compared(parent, context.judged(folders.reference), corrections)
@@ -194,7 +197,7 @@ def _train(
     folder: Path,
     schedule: Schedule,
     report: Report,
-) -> None:
+) -> Stopped | None:
     """Train in place; of how many corrected frames which are kept back choose when to stop."""
     n_corrected, back = corrected
     takes_lora = network.lora is not None or network.encoder.spec.lora_targets is not None
@@ -212,7 +215,7 @@ def _train(
         sampler = BalancedSampler(kinds, n_samples, settings.seed)
     shown = back if len(back) else trained[:_SHOWN]
     dataset = FrameDataset(frames, augmentation_of(settings))
-    run_training(
+    stopped = run_training(
         FrameLearner(network, settings),
         DataLoader(
             dataset,
@@ -236,6 +239,7 @@ def _train(
     with torch.no_grad():
         for name, parameter in _trained(network):
             parameter.lerp_(before[name], 1 - settings.blend)
+    return stopped
 
 
 def augmentation_of(settings: FinetuneSettings) -> Augmentation:

@@ -1,73 +1,44 @@
 """Fitting a network to an annotated data set: the paper's recipe, and the model that comes out."""
 
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import torch
 from pydantic import JsonValue
-from torch.utils.data import DataLoader, Dataset
 
 from fetal_iqa_models import (
     FrameClassifier,
-    FrameSegmenter,
     ModelCard,
     choose_device,
     load_card,
-    load_encoder,
     load_model,
     save_model,
-    set_strategy,
     trainable_parameters,
-    weights_record,
 )
-from fetal_iqa_models.cards import Taught
 from fetal_iqa_models.half_precision import round_to_half
-from fetal_iqa_models.networks import Network
-from fetal_iqa_models.taught import Thing
-from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
-from fetal_iqa_training.data.fixed_copies import CopiesDataset
-from fetal_iqa_training.data.frame_set import FrameDataset, FrameSet, TruthHash
-from fetal_iqa_training.data.labelled_frames import AnnotatedCase, frames_of, noting_contents
-from fetal_iqa_training.data.split import CaseSplit
+from fetal_iqa_training.data.frame_set import TruthHash
+from fetal_iqa_training.data.labelled_frames import frames_of, noting_contents
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
 from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.evaluation.known_frames import Watched
 from fetal_iqa_training.fitting.adapter_start import take_adapter
 from fetal_iqa_training.fitting.basis import resume_note, weights_sha256
-from fetal_iqa_training.fitting.frozen_encoder import (
-    HeadLearner,
-    encode,
-    encoder_is_trained,
-    has_frozen_encoder,
-)
+from fetal_iqa_training.fitting.fit_card import card_of_fit, taught_by
+from fetal_iqa_training.fitting.fit_training import train
 from fetal_iqa_training.fitting.loggers import Logs
-from fetal_iqa_training.fitting.losses import positive_weight
-from fetal_iqa_training.fitting.module import FrameLearner
+from fetal_iqa_training.fitting.network import build_network
 from fetal_iqa_training.fitting.processes import rank
-from fetal_iqa_training.fitting.published_recipe import (
-    hold_back_as_published,
-    tap_as_published,
-    untrained_adapter_parameters,
-)
-from fetal_iqa_training.fitting.samplers import BalancedSampler, BatchShard, EveryFrame
+from fetal_iqa_training.fitting.published_recipe import untrained_adapter_parameters
+from fetal_iqa_training.fitting.stopping import STOPPED
 from fetal_iqa_training.fitting.taught_too import TAUGHT_TOO, TaughtToo
-from fetal_iqa_training.fitting.trainer import Schedule, run_training
+from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter, go_on_with
 from fetal_iqa_training.progress import Report, silent
 from fetal_iqa_training.settings import FitSettings
-from fetal_iqa_training.transforms.augmentation import PAPER
-from fetal_iqa_training.transforms.cheap_probe import CheapProbe
 from napari_fetal_iqa.storage import paths
-from napari_fetal_iqa.version import TOOL_VERSION
-
-OWN_LICENCE = "BSD-3-Clause"
-"""Of weights that were trained here from the start."""
 
 
 def fit(
@@ -87,6 +58,8 @@ def fit(
     logs: Logs | None = None,
     on_judged: Callable[[Evaluation], None] | None = None,
     devices: int = 1,
+    stop_file: Path | None = None,
+    stop_on_interrupt: bool = False,
 ) -> ModelCard | None:
     """Fit a classifier or segmenter to annotated sweeps and write its model folder.
 
@@ -126,6 +99,10 @@ def fit(
         Gets what is found on the test part, frame by frame, before the model is written.
     devices : int
         Processes that train it together; under torchrun its own number counts.
+    stop_file : Path, optional
+        It ends early, with the best epoch so far, once this file is there; the card says so.
+    stop_on_interrupt : bool
+        The first Ctrl-C does the same; the second ends it at once.
 
     Returns
     -------
@@ -141,7 +118,12 @@ def fit(
     """
     check_is_free(out)
     choose_device(settings.device)  # now, and not after the data were read
-    schedule = Schedule(epochs=settings.epochs, devices=devices)
+    schedule = Schedule(
+        epochs=settings.epochs,
+        devices=devices,
+        stop_file=stop_file,
+        stop_on_interrupt=stop_on_interrupt,
+    )
     schedule.check_shares(settings.batch_size)
     chosen = choose_data(data, settings, split, prepared)
     parent = None
@@ -160,7 +142,8 @@ def fit(
     validation_taught = taught_too.among(validation.frames)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
-    validated = _train(network, frames, validation, settings, (own, work), schedule, report, logs)
+    trained = train(network, frames, validation, settings, (own, work), schedule, report, logs)
+    validated = trained.validation
     if rank():
         del frames, validation
         shutil.rmtree(own, ignore_errors=True)
@@ -181,6 +164,8 @@ def fit(
         TAUGHT_TOO: {"validation": validation_taught},
         "weights": weights_sha256(weights),
     }
+    if trained.stopped is not None:
+        training[STOPPED] = trained.stopped.as_json()
     if parent is not None and parent.card is not None:
         training["started_from"] = parent.card.training
     temperature = 1.0
@@ -189,8 +174,8 @@ def fit(
         temperature = calibration.temperature
         validated |= calibration.errors
         training["calibration"] = calibration.note
-    taught = _taught(chosen.cases, frames, validation, parent)
-    card = _card(network, weights, frames.data_hash, training, demo, parent, temperature)
+    taught = taught_by(chosen.cases, frames, validation, parent)
+    card = card_of_fit(network, weights, frames.data_hash, training, demo, parent, temperature)
     card = card.model_copy(update={"taught": taught})
     del frames, validation  # their files are open, and go with the work folder
     metrics: dict[str, JsonValue] = {"validation": validated}
@@ -218,185 +203,3 @@ def fit(
     save_model(network, out, card, half_precision=half_precision)
     shutil.rmtree(work, ignore_errors=True)
     return load_card(out)
-
-
-def build_network(
-    settings: FitSettings, weights: Path | None, parent: Network | None = None
-) -> Network:
-    """Build a network whose first weights depend on the seed alone, ready to be trained.
-
-    Parameters
-    ----------
-    settings : FitSettings
-    weights : Path, optional
-        Pretrained weights of the encoder.
-    parent : FrameClassifier or FrameSegmenter, optional
-        Model to start from.
-
-    Raises
-    ------
-    ModelError
-        Where there is no such encoder, or the weights or the strategy do not fit it.
-    TrainingError
-        Where the parent has another encoder, carries an adapter, or has a head of another size.
-    """
-    published = settings.recipe == "published"
-    strategy = settings.strategy_with(weights is not None)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(settings.seed)
-        encoder = load_encoder(settings.encoder, weights)
-        if published:
-            tap_as_published(encoder)
-        network: Network
-        if settings.task == "cls":
-            network = FrameClassifier(encoder)
-        else:
-            network = FrameSegmenter(encoder, decoder="published" if published else "ours")
-        network.resize = "published" if published else "antialiased"
-        if parent is not None:
-            take_weights(network, parent)
-        set_strategy(network, strategy, settings.lora)
-        if published:
-            hold_back_as_published(network)
-    return network
-
-
-def take_weights(network: Network, other: Network) -> None:
-    """Start from another model, in place: its encoder and, of the same task, its head.
-
-    Raises
-    ------
-    TrainingError
-        Where its encoder is another one, or carries an adapter.
-    """
-    if other.encoder.spec.name != network.encoder.spec.name or other.lora is not None:
-        raise TrainingError(
-            f"the model to start from has the encoder {other.encoder.spec.name}"
-            f"{' with LoRA' if other.lora else ''}, not a plain {network.encoder.spec.name}"
-        )
-    network.encoder.load_state_dict(other.encoder.state_dict())
-    if other.task == network.task:
-        try:
-            network.head.load_state_dict(other.head.state_dict())
-        except RuntimeError:
-            raise TrainingError("the model to start from has a head of another size") from None
-
-
-def _train(
-    network: Network,
-    frames: FrameSet,
-    validation: FrameSet,
-    settings: FitSettings,
-    folders: tuple[Path, Path],
-    schedule: Schedule,
-    report: Report,
-    logs: Logs | None,
-) -> dict[str, JsonValue]:
-    """Train in place; return the best epoch's metrics.
-
-    ``folders`` are this process's own and that of the checkpoints, which all share.
-    """
-    own, work = folders
-    training: Dataset[Any]
-    looked_at: Dataset[Any]
-    # copies that each epoch makes anew are seen anew, whatever is trained: so that all strategies
-    # of a table learn from the same frames
-    if has_frozen_encoder(network) and not (settings.copies and settings.fresh_copies):
-        learner: FrameLearner = HeadLearner(network, settings)
-        training, looked_at = (
-            encode(learner, part, 0, settings, own / f"{name}-features", report)
-            for name, part in (("training", frames), ("validation", validation))
-        )
-        sampler: EveryFrame | BalancedSampler = EveryFrame(len(training), 0, settings.seed)
-    elif frames.copies:
-        learner = FrameLearner(network, settings)
-        training, looked_at = CopiesDataset(frames), FrameDataset(validation)
-        sampler = EveryFrame(len(frames) * (1 + len(frames.copies)), 0, settings.seed)
-    else:
-        learner = FrameLearner(network, settings)
-        change = CheapProbe() if settings.augmentation == "cheap-probe" else PAPER
-        training, looked_at = FrameDataset(frames, change), FrameDataset(validation)
-        if settings.balanced:
-            kinds = np.flatnonzero(frames.positive), np.flatnonzero(~frames.positive)
-            sampler = BalancedSampler(kinds, settings.balanced, settings.seed)
-        else:
-            sampler = EveryFrame(len(frames), settings.copies, settings.seed)
-    published = settings.recipe == "published"
-    if published and len(sampler) < settings.batch_size:
-        raise TrainingError(
-            f"{len(sampler)} frames and copies, and the published recipe drops a batch of less "
-            f"than {settings.batch_size}: add cases, or choose a smaller --batch-size"
-        )
-    learner.positive_weight = positive_weight(settings.class_weights, frames.positive)
-    run_training(
-        learner,
-        DataLoader(
-            training,
-            batch_size=settings.batch_size // schedule.processes,
-            sampler=BatchShard(sampler, settings.batch_size, drop_last=published),
-            num_workers=settings.workers,
-            persistent_workers=settings.workers > 0,
-        ),
-        DataLoader(looked_at, batch_size=settings.batch_size),
-        work,
-        settings,
-        schedule,
-        report,
-        logs,
-    )
-    return learner.best_validation()
-
-
-def _taught(
-    cases: CaseSplit, frames: FrameSet, validation: FrameSet, parent: Network | None
-) -> Taught:
-    """Record who is on which side: cases by name and subject, and their frames by content."""
-    if parent is not None and parent.card is not None and parent.hash is not None:
-        before = parent.card.lineage(parent.hash)
-    else:
-        before = Taught.salted(frames.data_hash)
-
-    def things(of: Sequence[AnnotatedCase], contents: Sequence[str] = ()) -> Iterator[Thing]:
-        for case in of:
-            yield from things_of_case(case.name, case.subject_id)
-        yield from (("frames", content) for content in contents)
-
-    return before.having(
-        things(cases.training, frames.contents),
-        things(cases.validation, validation.contents),
-        things(cases.test),
-    )
-
-
-def _licence(of_weights: str | None, parent: Network | None) -> str:
-    """Return the licence of what a model was made of, or ours where it was made of nothing."""
-    inherited = None if parent is None or parent.card is None else parent.card.licence
-    return of_weights or inherited or OWN_LICENCE
-
-
-def _card(
-    network: Network,
-    weights: Path | None,
-    data_hash: str,
-    training: dict[str, JsonValue],
-    demo: bool,
-    parent: Network | None,
-    temperature: float,
-) -> ModelCard:
-    spec = network.encoder.spec
-    return ModelCard(
-        name=f"{spec.name} {network.task}" + (", demo" if demo else ""),
-        task=network.task,
-        encoder=spec.name,
-        encoder_weights="own"
-        if weights is None or encoder_is_trained(network)
-        else weights_record(weights, paths.weights()),
-        image_size=spec.image_size,
-        temperature=temperature,
-        licence=_licence(spec.licence if weights is not None else None, parent),
-        parent=None if parent is None else parent.hash,
-        training_data=data_hash,
-        training=training,
-        demo=demo,
-        tool_version=TOOL_VERSION,
-    )

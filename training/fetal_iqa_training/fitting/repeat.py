@@ -11,6 +11,7 @@ from fetal_iqa_models import ModelCard, load_card
 from fetal_iqa_models.atomic_file import write_atomically
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.basis import basis_of
+from fetal_iqa_training.fitting.stopping import STOPPED
 from fetal_iqa_training.settings import FitSettings
 
 SUMMARY = "summary.json"
@@ -121,6 +122,11 @@ def check_is_the_same_fit(
     TrainingError
         Names what differs.
     """
+    if STOPPED in card.training:
+        raise TrainingError(
+            f"{folder}: was stopped before its end, and cannot stand beside whole runs; "
+            "move it away, or choose another --out"
+        )
     others = _differences(card, settings, begun_with)
     if others == ["test_data"]:
         raise TrainingError(

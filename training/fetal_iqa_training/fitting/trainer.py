@@ -3,6 +3,7 @@
 import logging
 import os
 import warnings
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -17,6 +18,7 @@ from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.loggers import Logs, close_loggers
 from fetal_iqa_training.fitting.module import FrameLearner
 from fetal_iqa_training.fitting.processes import check_shares, rank, under_torchrun
+from fetal_iqa_training.fitting.stopping import Interrupts, Stopped, Stopping
 from fetal_iqa_training.progress import Progress, Report
 from fetal_iqa_training.settings import Precision, RunSettings
 
@@ -45,19 +47,6 @@ class _Reporting(Callback):
             self._report(Progress("validation", trainer.global_step, total, loss, metrics))
 
 
-class _StopFile(Callback):
-    """End in good order once somebody has made a file."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-
-    def on_train_batch_end(
-        self, trainer: lightning.Trainer, learner: Any, outputs: Any, batch: Any, index: int
-    ) -> None:
-        if trainer.strategy.reduce_boolean_decision(self._path.exists(), all=False):
-            trainer.should_stop = True
-
-
 @dataclass(frozen=True)
 class Schedule:
     """How long a training goes on, and where.
@@ -74,6 +63,8 @@ class Schedule:
         Epochs without a lower validation loss after which it ends.
     stop_file : Path, optional
         It ends in good order once this file is there.
+    stop_on_interrupt : bool
+        The first Ctrl-C ends it in good order, too.
     devices, num_nodes : int
         Processes on each machine, and machines. Under torchrun its own numbers count.
     """
@@ -83,6 +74,7 @@ class Schedule:
     keep_best: bool = True
     patience: int | None = None
     stop_file: Path | None = None
+    stop_on_interrupt: bool = False
     devices: int = 1
     num_nodes: int = 1
 
@@ -132,8 +124,8 @@ def run_training(
     schedule: Schedule,
     report: Report,
     logs: Logs | None = None,
-) -> None:
-    """Train a learner in place.
+) -> Stopped | None:
+    """Train a learner in place; say when, where somebody ended it before its end.
 
     With several processes each of them calls this, and all end with the same weights. These are
     those of one process, but for rounding, where nothing is drawn in the network and no layer
@@ -176,8 +168,10 @@ def run_training(
     callbacks.append(best)
     if schedule.patience is not None:
         callbacks.append(EarlyStopping("val_loss", patience=schedule.patience))
-    if schedule.stop_file is not None:
-        callbacks.append(_StopFile(schedule.stop_file))
+    interrupts = Interrupts()
+    stopping = Stopping(schedule.stop_file, interrupts)
+    if schedule.stop_file is not None or schedule.stop_on_interrupt:
+        callbacks.append(stopping)
     devices, num_nodes = schedule.spread
     # a net for errors of others, which costs a fill of every new tensor
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
@@ -208,13 +202,14 @@ def run_training(
         # advice on loader workers and on checkpoints that are there to be gone on with
         warnings.filterwarnings("ignore", module=r"lightning\.")
         try:
-            trainer.fit(
-                learner,
-                training,
-                validation,
-                ckpt_path=last,
-                weights_only=True,
-            )
+            with interrupts.heard() if schedule.stop_on_interrupt else nullcontext():
+                trainer.fit(
+                    learner,
+                    training,
+                    validation,
+                    ckpt_path=last,
+                    weights_only=True,
+                )
         except SystemExit:  # Lightning ends a terminated run as if it had succeeded
             raise TrainingError("stopped before the end: no model was written") from None
         finally:
@@ -228,6 +223,7 @@ def run_training(
             "the training did not converge, its weights are no numbers: choose a learning rate "
             f"below {settings.learning_rate:g}"
         )
+    return stopping.stopped
 
 
 def _checkpoint_to_go_on_with(folder: Path) -> Path | None:

@@ -27,7 +27,7 @@ from fetal_iqa_training.experiments.tables.csv_text import as_csv
 from fetal_iqa_training.experiments.tables.plan import Plan, Weights
 from fetal_iqa_training.experiments.tables.plots import mark, save_png
 from fetal_iqa_training.experiments.tables.results import RowResult
-from fetal_iqa_training.fitting.fit import build_network
+from fetal_iqa_training.fitting.network import build_network
 from fetal_iqa_training.progress import Report
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.storage import paths
