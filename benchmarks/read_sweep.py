@@ -3,10 +3,15 @@
 Simulates a phantom case (or takes a volume), writes it raw and compressed, and measures every
 reader in processes of its own, in turn, with the file in the page cache. Prints a table.
 
-    python benchmarks/read_sweep.py [--volume FILE] [--runs N]
+    python benchmarks/read_sweep.py [--volume FILE] [--runs N] [--before CHECKOUT]
+
+``--before`` measures another version of this program in the same run, in turn with this one:
+
+    mkdir /tmp/before && git archive COMMIT napari_fetal_iqa models | tar -x -C /tmp/before
 """
 
 import argparse
+import os
 import statistics
 import subprocess
 import sys
@@ -51,6 +56,7 @@ READERS = {
     "ReadImage, GetArrayFromImage": open_by_itk_as_array,
 }
 """An image's own pixels die with it; an array, as ours is, does not."""
+BEFORE = "ours, before"
 
 
 def peak_mb() -> float:
@@ -67,18 +73,23 @@ def measure(reader: str, path: str, task: str) -> None:
 
     before = peak_mb()
     start = time.perf_counter()
-    array, _owner = READERS[reader](path, task)
+    array, _owner = READERS["ours" if reader == BEFORE else reader](path, task)
     array.reshape(-1)[::4096].max()  # every page is really there
     print(time.perf_counter() - start, peak_mb() - before)
 
 
-def compare(path: Path, task: str, runs: int) -> dict[str, tuple[float, float]]:
+def compare(
+    path: Path, task: str, runs: int, before: Path | None
+) -> dict[str, tuple[float, float]]:
     """Return the median seconds and MB of each reader; they run in turn, each run afresh."""
-    results: dict[str, list[list[float]]] = {reader: [] for reader in READERS}
+    readers = [*READERS] if before is None else [*READERS, BEFORE]
+    results: dict[str, list[list[float]]] = {reader: [] for reader in readers}
     for _ in range(runs):
         for reader, measured in results.items():
             command = [sys.executable, __file__, "--measure", reader, str(path), task]
-            output = subprocess.check_output(command, text=True)
+            other = f"{before}{os.pathsep}{before}/models" if reader == BEFORE else ""
+            environment = {**os.environ, "PYTHONPATH": other}
+            output = subprocess.check_output(command, text=True, env=environment)
             measured.append([float(word) for word in output.split()])
     return {
         reader: (statistics.median(m[0] for m in measured), max(m[1] for m in measured))
@@ -86,7 +97,7 @@ def compare(path: Path, task: str, runs: int) -> dict[str, tuple[float, float]]:
     }
 
 
-def main(volume: Path | None, runs: int) -> None:
+def main(volume: Path | None, runs: int, before: Path | None) -> None:
     import SimpleITK
 
     from napari_fetal_iqa.io import read_sweep
@@ -103,7 +114,7 @@ def main(volume: Path | None, runs: int) -> None:
             SimpleITK.WriteImage(image, str(path), compress)
             label = f"{kind}, {len(path.read_bytes()) / 2**20:.0f} MB"  # now in the page cache
             for task in (FIRST, WHOLE):
-                measured = compare(path, task, runs)
+                measured = compare(path, task, runs, before)
                 for reader, (seconds, megabytes) in measured.items():
                     ratio = measured["ours"][0] / seconds
                     print(
@@ -119,5 +130,6 @@ if __name__ == "__main__":
         parser = argparse.ArgumentParser(description=__doc__)
         parser.add_argument("--volume", type=Path)
         parser.add_argument("--runs", type=int, default=5)
+        parser.add_argument("--before", type=Path, metavar="CHECKOUT")
         arguments = parser.parse_args()
-        main(arguments.volume, arguments.runs)
+        main(arguments.volume, arguments.runs, arguments.before)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from . import screens
+from . import mutation_figures, screens
 
 # Tests assert no times: a busy machine is no failure.
 settings.register_profile("untimed", deadline=None)
@@ -20,6 +20,13 @@ ROOT = Path(__file__).parents[1]
 def pytest_configure(config: pytest.Config) -> None:
     if hasattr(config, "workerinput"):  # one of several processes
         screens.take_own_screen()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    told = list(mutation_figures.lines(terminalreporter.getreports("passed")))
+    if told:
+        terminalreporter.section("mutations and kills without a crash, a hang or a loss")
+        terminalreporter.write("".join(f"{line}\n" for line in told))
 
 
 @pytest.fixture(scope="session")

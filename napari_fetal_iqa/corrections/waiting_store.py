@@ -66,6 +66,8 @@ class WaitingStore(SubjectStore):
         """
         key = (sweep, reviewer)
         if key not in self._histories:
+            with self._refusing():
+                sound_reviewer(reviewer)  # None would be all of them, and be counted as one more
             self._histories[key] = self._read_history(key)
         return self._histories[key]
 

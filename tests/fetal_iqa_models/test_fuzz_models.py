@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,8 +37,12 @@ def run(*command: object) -> subprocess.CompletedProcess[str]:
     return subprocess.run(words, capture_output=True, text=True, env=one_thread)
 
 
-@pytest.mark.parametrize("count", [5, pytest.param(84, marks=pytest.mark.slow)])
-def test_mutated_checkpoints_and_models_are_refused_or_read(tmp_path: Path, count: int) -> None:
+@pytest.mark.parametrize(
+    "count", [5, pytest.param(84, marks=[pytest.mark.slow, pytest.mark.mutations])]
+)
+def test_mutated_checkpoints_and_models_are_refused_or_read(
+    tmp_path: Path, record_property: Callable[[str, object], None], count: int
+) -> None:
     """Of each of six kinds; the larger number makes 504."""
     child = run(CHILD, "mutate", count, tmp_path)
 
@@ -47,6 +52,9 @@ def test_mutated_checkpoints_and_models_are_refused_or_read(tmp_path: Path, coun
     assert [outcome[kind]["read"] + outcome[kind]["refused"] for kind in KINDS] == [count] * 6
     assert sum(outcome[kind]["refused"] for kind in KINDS) > count
     assert outcome["grown_mb"] < 500
+    for kind in KINDS:
+        told = {"what": "checkpoints, models", "tried": count, "grown_mb": outcome["grown_mb"]}
+        record_property("mutations", {**told, **outcome[kind]})
 
 
 FAULTS = {

@@ -81,12 +81,12 @@ def say(content: bytes) -> Answer:
     return lambda connection, _: connection.sendall(content)
 
 
-def for_ever(start: bytes, part: bytes, seconds: float = 0.02) -> Answer:
+def for_ever(start: bytes, part: bytes, seconds: float = 0.02, most_s: float = 3) -> Answer:
     """Answer without an end; the connection's other side, or three seconds, end it."""
 
     def answer(connection: socket.socket, _: str) -> None:
         connection.sendall(start)
-        until = time.monotonic() + 3
+        until = time.monotonic() + most_s
         while time.monotonic() < until:
             connection.sendall(part)
             connection.setblocking(False)
@@ -284,6 +284,22 @@ def test_an_answer_that_comes_too_late_is_closed() -> None:
         deadline.within(0.05, ask, undo=lambda _: closed.set())
     asked.set()
     assert closed.wait(10)
+
+
+def test_an_endless_100_continue_costs_few_seconds_of_the_processor(
+    server: Server, store: WeightsStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "_ANSWER_S", 60.0)
+    monkeypatch.setattr(deadline, "_CPU_S", 0.5)
+    server.head = for_ever(b"", b"HTTP/1.1 100 Continue\r\n\r\n" * 2000, 0, most_s=60)
+
+    with pytest.raises(WeightsError, match="no answer in time"):
+        fetch_weights(ENCODER, store)
+
+    asking = [thread for thread in threading.enumerate() if thread.name == "look-up"]
+    for thread in asking:
+        thread.join(20)
+        assert not thread.is_alive(), "what was given up goes on computing"
 
 
 def test_an_answer_in_time_and_its_errors_are_handed_on() -> None:

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import logging
 import os
 import random
 import signal
@@ -25,8 +24,6 @@ writer = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(writer)
 
 KILLS_PER_STORE = 20
-
-logger = logging.getLogger(__name__)
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 
@@ -105,8 +102,10 @@ def folder(request, tmp_path):
         pytest.skip("no file system in memory")
 
 
-@pytest.mark.parametrize("kills", [20, pytest.param(200, marks=pytest.mark.slow)])
-def test_a_killed_process_loses_nothing_that_was_acknowledged(folder, kills):
+@pytest.mark.parametrize(
+    "kills", [20, pytest.param(200, marks=[pytest.mark.slow, pytest.mark.mutations])]
+)
+def test_a_killed_process_loses_nothing_that_was_acknowledged(folder, record_property, kills):
     chance = random.Random(kills)
     n_edits = n_events = unacknowledged = 0
     with warm_writer() as process:
@@ -119,10 +118,6 @@ def test_a_killed_process_loses_nothing_that_was_acknowledged(folder, kills):
             n_events, stored_unacknowledged = check(path, n_events, acknowledged)
             n_edits += len(acknowledged)
             unacknowledged += stored_unacknowledged
-    logger.info(
-        "%d kills, %d edits acknowledged, %d stored but unacknowledged",
-        kills,
-        n_edits,
-        unacknowledged,
-    )
     assert n_edits > 0
+    told = {"acknowledged": n_edits, "stored unacknowledged": unacknowledged}
+    record_property("mutations", {"what": "kills", "tried": kills, **told})

@@ -1,10 +1,10 @@
 """Stores with bytes turned at random: read, refused or repaired, and never merged in part."""
 
-import logging
 import random
 import sqlite3
 import time
 from contextlib import closing
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -65,6 +65,16 @@ def attempt(call):
     return not refusal
 
 
+def most_mb(afresh=False):
+    """Return the most memory of this process so far, or since the call before with ``afresh``."""
+    own = Path("/proc/self")
+    if not (own / "clear_refs").is_file():
+        return 0  # told by Linux alone
+    if afresh:
+        (own / "clear_refs").write_text("5")
+    return int((own / "status").read_text().partition("VmHWM:")[2].split()[0]) // 1024
+
+
 def use(path):
     with CorrectionStore(path, "rw") as store:
         overview(store)
@@ -82,12 +92,19 @@ def review(path):
 
 
 @pytest.mark.parametrize(
-    "count", [40, pytest.param(1500, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "count",
+    [
+        40,
+        pytest.param(
+            1500, marks=[pytest.mark.slow, pytest.mark.mutations, pytest.mark.timeout(1800)]
+        ),
+    ],
 )
-def test_no_mutation_crashes_hangs_or_poisons(sound, tmp_path, count):
+def test_no_mutation_crashes_hangs_or_poisons(sound, tmp_path, record_property, count):
     content = sound.read_bytes()
     path, own, out = (tmp_path / f"{name}.sqlite" for name in ("turned", "own", "out"))
     merged = used = 0
+    before_mb = most_mb(afresh=True)
     for seed in range(count):
         chance = random.Random(seed)
         for old in tmp_path.iterdir():
@@ -109,4 +126,7 @@ def test_no_mutation_crashes_hangs_or_poisons(sound, tmp_path, count):
         attempt(lambda: review(path))
     with closing(sqlite3.connect(own)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-    logging.getLogger(__name__).info("%d of %d could be used, %d merged", used, count, merged)
+    grown = most_mb() - before_mb
+    assert grown < 500
+    told = {"what": "stores", "tried": count, "read": used, "refused": count - used}
+    record_property("mutations", {**told, "merged": merged, "grown_mb": grown})

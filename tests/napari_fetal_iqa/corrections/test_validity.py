@@ -164,6 +164,15 @@ def test_of_several_events_an_unsound_one_keeps_all_out(store, changed):
     assert len(store.events()) == 1
 
 
+@pytest.mark.parametrize("nobody", [None, "", b"AK", 3], ids=repr)
+def test_undo_and_history_of_nobody_are_refused_and_count_nobody(store, nobody):
+    for call in (store.undo, store.redo, store.history, store.calipers):
+        with pytest.raises(StoreError, match="reviewer"):
+            call(ID, nobody)
+    assert store.reviewers(ID) == ["AK"]
+    assert store.corrections(ID)[1].label is Label.OPTIMAL
+
+
 def test_a_clock_may_be_a_little_ahead(store):
     store.append([replace(SOUND, time=later(timedelta(hours=14)))])
     store.set_label(ID, 1, Label.NONE, "AK")

@@ -38,10 +38,14 @@ def run(*command: object) -> subprocess.CompletedProcess:
 
 
 @pytest.mark.parametrize(
-    "count", [500, pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)])]
+    "count",
+    [
+        pytest.param(500, marks=pytest.mark.mutations),
+        pytest.param(5000, marks=[pytest.mark.slow, pytest.mark.timeout(1800)]),
+    ],
 )
 @pytest.mark.parametrize("name", FORMATS)
-def test_mutated_files_are_refused_or_read(tmp_path, name, count):
+def test_mutated_files_are_refused_or_read(tmp_path, record_property, name, count):
     child = run(CHILD, count, tmp_path, name)
 
     assert child.returncode == 0, f"{child.returncode}: {child.stderr[-2000:]}"
@@ -50,6 +54,7 @@ def test_mutated_files_are_refused_or_read(tmp_path, name, count):
     assert outcome["read"] + outcome["refused"] == count
     assert outcome["refused"] > count / 5
     assert outcome["grown_mb"] < 500
+    record_property("mutations", {"what": "files", "tried": count, **outcome})
 
 
 def test_the_fuzzer_notices_a_reader_that_asks_for_gigabytes(tmp_path):

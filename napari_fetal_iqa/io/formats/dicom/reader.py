@@ -168,10 +168,20 @@ def grey_digest(path: Path) -> bytes:
     SweepError
         As :func:`read_dicom`.
     """
+    return _digest_of(grey_frames_of(path))
+
+
+def grey_frames_of(path: Path) -> NDArray[Any]:
+    """Decode the frames of a DICOM file as grey of the file's own depth, (T, H, W).
+
+    Raises
+    ------
+    SweepError
+        As :func:`read_dicom`.
+    """
     stack = FrameStack(path.name)
     append_dicom_frames(stack, path)
-    frames = stack.frames()
-    return _digest_of(frames)
+    return stack.frames()
 
 
 def _digest_of(frames: NDArray[Any]) -> bytes:

@@ -1,11 +1,14 @@
+import io
 import logging
 import shutil
 
 import numpy as np
 import pydicom
 import pytest
+from PIL import Image
 from pydicom import uid
 from pydicom.data import get_testdata_file
+from pydicom.encaps import encapsulate
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io import discovery, read_sweep
@@ -199,6 +202,22 @@ def test_more_than_an_examination_is_not_looked_through(
 # Copies
 
 
+def jpeg(frame, quality):
+    packed = io.BytesIO()
+    Image.fromarray(frame).save(packed, "jpeg", quality=quality)
+    return packed.getvalue()
+
+
+@pytest.fixture
+def speckle():
+    """Seven frames of speckle in a fan, each other than the one before: (7, 96, 128) uint8."""
+    rng = np.random.default_rng(3)
+    noise = rng.rayleigh(40, (7, 98, 130))
+    smooth = sum(noise[:, y : y + 96, x : x + 128] for y in range(3) for x in range(3)) / 9
+    fan = np.hypot(*np.mgrid[:96, -64:64]) < 90
+    return (smooth * fan).clip(0, 255).astype(np.uint8)
+
+
 @pytest.fixture
 def save_case(save_dicom, volume):
     """Write seven single frames with identities, numbered, as ``case/IM1`` to ``case/IM7``."""
@@ -285,6 +304,41 @@ def test_other_pixels_in_another_syntax_under_one_identity_are_no_copy(
     dataset.save_as(tmp_path / "case" / "b")
 
     assert np.array_equal(read_sweep(tmp_path / "case").frames, [*volume, *(255 - volume)])
+
+
+@pytest.mark.parametrize("number", [4, None])
+@pytest.mark.parametrize("quality", [50, 95])
+def test_a_copy_with_loss_counts_once_with_or_without_a_number(
+    save_dicom, tmp_path, speckle, number, quality
+):
+    frames = speckle
+    for frame in range(len(frames)):
+        save_dicom(
+            f"case/IM{frame}",
+            frames[frame : frame + 1],
+            SeriesInstanceUID="1.2",
+            SOPInstanceUID="1.2.3",  # one for all, as some anonymising programs give it
+            InstanceNumber=None if number is None else frame,
+        )
+    dataset = pydicom.dcmread(tmp_path / "case" / "IM4")
+    dataset.PixelData = encapsulate([jpeg(frames[4], quality)])
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+    dataset.save_as(tmp_path / "case" / "IM4 - sent again")
+
+    assert np.array_equal(read_sweep(tmp_path / "case").frames, frames)
+
+
+def test_another_picture_with_loss_under_one_identity_is_no_copy(save_dicom, tmp_path, speckle):
+    own = {"SeriesInstanceUID": "1.2", "SOPInstanceUID": "1.2.3"}
+    save_dicom("case/a", speckle[:1], **own)
+    dataset = pydicom.dcmread(save_dicom("case/b", speckle[1:2], **own))
+    dataset.PixelData = encapsulate([jpeg(speckle[1], 95)])
+    dataset["PixelData"].VR = "OB"
+    dataset.file_meta.TransferSyntaxUID = uid.JPEGBaseline8Bit
+    dataset.save_as(tmp_path / "case" / "b")
+
+    assert read_sweep(tmp_path / "case").shape == (2, 96, 128)
 
 
 def in_implicit_vr(dataset):
