@@ -1,6 +1,9 @@
-"""What opening the review widget adds to the start of bare napari.
+"""How soon the commands start, and what opening the review widget adds to bare napari.
 
-    python benchmarks/startup.py [--runs 5]
+    python benchmarks/startup.py [--runs 5] [--commands]
+
+Of a command: the best wall time of the runs beyond a Python that does nothing; ``info`` of a
+small sweep, which is read as well. With ``--commands`` that is all.
 
 Each run, in a new process: open napari, wait until it is drawn, then add the widget as
 ``napari -w napari-fetal-iqa`` does and wait until all is drawn again. Says also whether torch was
@@ -13,6 +16,10 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
 
 OPEN = """
 import sys, time
@@ -33,12 +40,41 @@ os._exit(0)
 """
 
 
+def seconds(runs: int, *arguments: str) -> float:
+    """Return the best wall time of a Python with these arguments."""
+    times = []
+    for _ in range(runs):
+        begun = time.perf_counter()
+        subprocess.run([sys.executable, *arguments], check=True, stdout=subprocess.DEVNULL)
+        times.append(time.perf_counter() - begun)
+    return min(times)
+
+
+def time_commands(runs: int) -> None:
+    """Print how soon the commands are ready, and how long ``info`` takes."""
+    from napari_fetal_iqa.io import write_volume
+
+    with tempfile.TemporaryDirectory() as folder:
+        frames = np.full((10, 60, 80), 9, np.uint8)
+        sweep = str(write_volume(Path(folder) / "case.mha", frames, (0.2, 0.3)))
+        nothing = seconds(runs, "-c", "pass")
+        print(f"Python itself             {nothing:5.2f} s")
+        for words in (["--help"], ["info", "--help"], ["info", sweep]):
+            beyond = seconds(runs, "-m", "napari_fetal_iqa", *words) - nothing
+            print(f"{' '.join(words).replace(sweep, 'SWEEP'):26}{beyond:5.2f} s more")
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--runs", type=int, default=5)
+    parser.add_argument("--commands", action="store_true", help="no window")
+    options = parser.parse_args()
+    time_commands(options.runs)
+    if options.commands:
+        return
     bare, added, torch = [], [], set()
-    for _ in range(parser.parse_args().runs):
+    for _ in range(options.runs):
         with tempfile.TemporaryDirectory() as home:
             environment = {**os.environ, "FETAL_IQA_HOME": home}
             done = subprocess.run(

@@ -7,22 +7,14 @@ import typer
 
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.installation import naming_what_is_left_out
-from napari_fetal_iqa.cli import (
-    analyse,
-    compiling,
-    corrections,
-    demo,
-    info,
-    models,
-    weights,
-    zero_shot,
-)
+from napari_fetal_iqa.cli.lazy_group import LazyGroup
 from napari_fetal_iqa.cli.terminal import read_in_window, to_reader
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
 
 app = typer.Typer(
     name="napari-fetal-iqa",
+    cls=LazyGroup,
     help=(
         "Find, check and measure the fetal abdomen in blind ultrasound sweeps.\n\n"
         "Research software, not a medical device. Start with: napari-fetal-iqa demo"
@@ -31,14 +23,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-app.command()(demo.demo)
-app.command()(info.info)
-app.command()(analyse.analyse)
-app.add_typer(weights.app, name="weights")
-models.app.command("zero-shot")(zero_shot.make_zero_shot)
-models.app.command("compile")(compiling.compile_model)
-app.add_typer(models.app, name="models")
-app.add_typer(corrections.app, name="corrections")
 
 
 @app.callback()
