@@ -284,7 +284,9 @@ def test_a_head_alone_learns_what_it_would_if_the_encoder_saw_every_frame_anew(
 ):
     settings = tiny_settings("cls", strategy="linear", epochs=2, schedule="cosine", **FEW)
     card = fit(data, tmp_path / "kept", settings)
-    monkeypatch.setattr("fetal_iqa_training.fitting.fit.has_frozen_encoder", lambda network: False)
+    monkeypatch.setattr(
+        "fetal_iqa_training.fitting.fit_training.has_frozen_encoder", lambda network: False
+    )
     anew = fit(data, tmp_path / "anew", settings)
     kept, expected = weights(tmp_path / "kept"), weights(tmp_path / "anew")
     assert all(torch.allclose(kept[name], expected[name], atol=1e-6) for name in expected)
