@@ -1,3 +1,4 @@
+import csv
 import json
 import os
 import signal
@@ -6,6 +7,7 @@ import sys
 from importlib.metadata import entry_points
 from unittest.mock import Mock
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -15,7 +17,10 @@ from fetal_iqa_training import cli
 from fetal_iqa_training.cli.app import app
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.io import read_sweep
-from napari_fetal_iqa.io.acouslic import list_cases
+from napari_fetal_iqa.io.acouslic import list_cases, write_case
+from napari_fetal_iqa.sweep import SweepVolume
+
+from ..conftest import disc_volume
 
 FIT = ["--encoder", "fetalclip-tiny", "--epochs", "1", "--copies", "0", "--device", "cpu"]
 
@@ -65,6 +70,23 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
     assert written["demo"] is True
     assert err.splitlines()[0] == "Demo model: not for clinical use"
     assert "judged on the test part of its own split" in err
+
+    frames, masks = disc_volume(77)
+    sweep = SweepVolume(frames, (1.0, 1.0), name="empty")
+    write_case(tmp_path / "empty", "empty", sweep, np.zeros_like(masks), [9.0] * 6, "nobody")
+    code, out, err = command("evaluate", "--model", model, "--data", tmp_path / "empty",
+        "--device", "cpu", "--figures", tmp_path / "figures",
+    )  # fmt: skip
+    assert code == 0, err
+    found = json.loads(out)
+    assert found["not_measurable"] == [
+        "f1", "precision", "recall", "average_precision", "dice", "dice_pooled",
+    ]  # fmt: skip
+    assert not {"f1", "dice", "dice_pooled", "average_precision"} & set(found)
+    assert found["accuracy"] == found["specificity"]
+    assert "no frame shows an abdomen: f1, precision" in err
+    (line,) = csv.DictReader((tmp_path / "figures" / "cases.csv").read_text().splitlines())
+    assert (line["f1"], line["recall"], line["dice"]) == ("", "", "")
 
     case = list_cases(data)[0]
     sweep, masks = read_sweep(case.image_path), read_sweep(case.mask_path)

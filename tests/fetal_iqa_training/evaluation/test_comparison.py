@@ -127,3 +127,22 @@ def test_each_sweep_has_its_own_metrics():
     assert list(found) == ["00000000", "11111111", "22222222"]
     assert sum(sides["child"]["frames"] for sides in found.values()) == 30
     assert all(sides["child"]["accuracy"] == 1.0 for sides in found.values())
+
+
+def test_a_sweep_without_an_abdomen_has_no_f1_and_none_in_the_interval():
+    """Of five sweeps one shows the abdomen: a third of the resamples leave it out."""
+    frames = [
+        FrameOutcome(f"{sweep}", frame, positive=sweep == 0, score=0.5, decision=sweep == 0)
+        for sweep in range(5)
+        for frame in range(4)
+    ]
+    assert "f1" not in per_sweep(frames, frames)["1"]["child"]
+    assert per_sweep(frames, frames)["0"]["child"]["f1"] == 1.0
+    found = intervals(frames, frames)
+    assert {name: found[name]["child"] for name in ("f1", "precision", "recall")} == {
+        "f1": [1, 1],
+        "precision": [1, 1],
+        "recall": [1, 1],
+    }
+    nothing = [replace(one, positive=False) for one in frames]
+    assert set(intervals(nothing, nothing)) == {"accuracy"}

@@ -6,7 +6,11 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from torchmetrics.functional.classification import binary_f1_score
 
-from fetal_iqa_training.evaluation.metrics import FrameMetrics, precision_recall_f1
+from fetal_iqa_training.evaluation.metrics import (
+    FrameMetrics,
+    defined_metrics,
+    precision_recall_f1,
+)
 
 
 @given(called=arrays(np.bool_, 24), true=arrays(np.bool_, 24), batch=st.sampled_from([1, 7, 24]))
@@ -18,6 +22,9 @@ def test_decisions_are_counted_as_in_the_textbook(called, true, batch):
     found = metrics.compute()
     hits, false, missed = (called & true).sum(), (called & ~true).sum(), (~called & true).sum()
     assert found["accuracy"] == pytest.approx((called == true).mean())
+    if not true.any():
+        assert set(found) == {"accuracy"}
+        return
     assert found["precision"] == pytest.approx(hits / max(1, hits + false))
     assert found["recall"] == pytest.approx(hits / max(1, hits + missed))
     assert found["f1"] == pytest.approx(2 * hits / max(1, 2 * hits + false + missed))
@@ -42,12 +49,37 @@ def test_dice_is_the_mean_over_frames_that_show_an_abdomen(masks, truth):
         for m, t in zip(masks, truth, strict=True)
         if t.any()
     ]
-    dice = metrics.compute()["dice"]
-    assert dice == pytest.approx(np.mean(expected) if expected else 0.0, abs=1e-6)
+    if not expected:
+        assert set(metrics.compute()) == {"accuracy"}
+        return
+    assert metrics.compute()["dice"] == pytest.approx(np.mean(expected), abs=1e-6)
     # as the paper: the F1 of all pixels at once, false paint on empty frames included
     pooled = binary_f1_score(torch.from_numpy(masks).flatten(), torch.from_numpy(truth).flatten())
-    some = masks.any() or truth.any()
-    assert metrics.compute()["dice_pooled"] == pytest.approx(float(pooled) if some else 1.0)
+    assert metrics.compute()["dice_pooled"] == pytest.approx(float(pooled))
+
+
+@pytest.mark.parametrize("painted", [False, True])
+def test_nothing_to_find_is_no_failure_to_find_it(painted):
+    nothing = torch.zeros(4, 5, 5, dtype=torch.bool)
+    masks = nothing.clone()
+    masks[0] = painted
+    metrics = FrameMetrics()
+    called = masks.flatten(1).any(1)
+    metrics.update(called, nothing.flatten(1).any(1), masks, nothing, scores=called.float())
+    assert metrics.compute() == {"accuracy": 0.75 if painted else 1.0}
+    assert metrics.curve() == {}
+    assert metrics.not_measurable == (
+        *("f1", "precision", "recall", "average_precision", "dice", "dice_pooled"),
+    )
+
+
+def test_a_resample_without_an_abdomen_has_no_f1():
+    found = defined_metrics([2, 0, 0], [4, 3, 0], [2, 0, 0])
+    assert [list(map(float, of)) for of in found] == [
+        [0.5, pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)],
+        [1.0, pytest.approx(np.nan, nan_ok=True), pytest.approx(np.nan, nan_ok=True)],
+        [pytest.approx(2 / 3), *2 * [pytest.approx(np.nan, nan_ok=True)]],
+    ]
 
 
 def test_paint_on_empty_frames_lowers_the_papers_dice_alone():
@@ -131,4 +163,4 @@ def test_precision_recall_and_f1_of_counts_are_those_of_the_frames(called, true)
         oracle.update(torch.from_numpy(called[row]), torch.from_numpy(true[row]))
         expected = oracle.compute()
         for values, name in zip(found, ("precision", "recall", "f1"), strict=True):
-            assert values[row] == pytest.approx(expected[name])
+            assert values[row] == pytest.approx(expected.get(name, 0.0))

@@ -132,6 +132,11 @@ def evaluate(
         )
         named = {"model": model, "hash": model_hash(model), "demo": card.demo}
         metrics = {**named, **evaluation.as_metrics()}
+        if missing := evaluation.not_measurable:
+            metrics["not_measurable"] = list(missing)
+            typer.echo(
+                f"no frame shows an abdomen: {', '.join(missing)} are not measurable", err=True
+            )
         if evaluation.judged_on is not None:
             judged_on = evaluation.judged_on.as_json()
             metrics["judged_on"] = judged_on

@@ -66,10 +66,14 @@ def resampled_cases(n_cases: int, seed: int = 0) -> NDArray[np.intp]:
 
 
 def estimate(value: float, resamples: NDArray[np.float64]) -> Estimate:
-    """Put the 2.5 and 97.5 percentiles of its resamples, (R,), beside a number."""
-    if not len(resamples):
+    """Put the 2.5 and 97.5 percentiles of its resamples, (R,), beside a number.
+
+    Resamples in which it is not defined, nan, are left out.
+    """
+    known = resamples[np.isfinite(resamples)]
+    if not len(known):
         return Estimate(float(value))
-    low, high = np.percentile(resamples, [2.5, 97.5])
+    low, high = np.percentile(known, [2.5, 97.5])
     return Estimate(float(value), float(low), float(high))
 
 

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import JsonValue
 
-from fetal_iqa_training.evaluation.metrics import precision_recall_f1
+from fetal_iqa_training.evaluation.metrics import defined_metrics
 from fetal_iqa_training.settings import Task
 
 RESAMPLES = 1000
@@ -80,7 +80,8 @@ def metrics(outcomes: Outcomes) -> dict[str, float]:
     """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and, of masks, ``dice`` and the error.
 
     As :class:`~fetal_iqa_training.evaluation.metrics.FrameMetrics` and the judge do: Dice and
-    the errors of the circumference are means over the frames that have them.
+    the errors of the circumference are means over the frames that have them, and of frames without
+    an abdomen there is the accuracy alone.
     """
     whole = np.ones((1, len(outcomes)))
     return {name: float(value[0]) for name, value in _weighted(outcomes, whole).items()}
@@ -276,16 +277,13 @@ def _weighted(outcomes: Outcomes, weights: NDArray[np.float64]) -> dict[str, NDA
     """Return the metrics of frames that count ``weights`` times; nan where one is not defined."""
     positive = np.array([outcome.positive for outcome in outcomes])
     decision = np.array([outcome.decision for outcome in outcomes])
-    precision, recall, f1 = precision_recall_f1(
-        *(weights @ frames for frames in (positive & decision, decision, positive))
-    )
+    found: dict[str, NDArray[np.float64]] = {}
     with np.errstate(invalid="ignore", divide="ignore"):
-        found = {
-            "accuracy": weights @ (positive == decision) / weights.sum(axis=1),
-            "f1": f1,
-            "precision": precision,
-            "recall": recall,
-        }
+        found["accuracy"] = weights @ (positive == decision) / weights.sum(axis=1)
+        if positive.any():
+            found["precision"], found["recall"], found["f1"] = defined_metrics(
+                *(weights @ frames for frames in (positive & decision, decision, positive))
+            )
         for name in ("dice", *ERRORS):
             values = np.array([getattr(outcome, name) for outcome in outcomes], np.float64)
             known = np.isfinite(values)

@@ -49,7 +49,8 @@ class Evaluation:
         Frames judged, and how many of them show an abdomen.
     metrics : dict
         ``accuracy``, ``f1``, ``precision``, ``recall``, ``specificity`` (where there is a
-        negative frame) and ``average_precision`` of the frame decision. For a classifier also
+        negative frame) and ``average_precision`` of the frame decision; those of
+        ``not_measurable`` are missing. For a classifier also
         ``ece``, the expected calibration error of its quality, and
         ``brier``, its mean squared error. For a segmenter also, on the sweep's own grid, ``dice``,
         the mean over the positive frames, ``dice_pooled`` over the pixels of all frames, as in
@@ -66,6 +67,8 @@ class Evaluation:
         Of a classifier, before the temperature; empty for a segmenter.
     judged_on : JudgedOn, optional
         What the model knew of these frames, where that was asked.
+    not_measurable : tuple of str
+        Metrics that want a frame with an abdomen, where there is none.
     """
 
     frames: int
@@ -77,6 +80,7 @@ class Evaluation:
         default_factory=lambda: np.zeros(0, np.float32), repr=False, compare=False
     )
     judged_on: JudgedOn | None = None
+    not_measurable: tuple[str, ...] = ()
 
     @property
     def scores(self) -> NDArray[np.float64]:
@@ -168,6 +172,7 @@ def judge(
         running.curve(),
         tuple(outcomes),
         np.concatenate(logits) if logits else np.zeros(0, np.float32),
+        not_measurable=running.not_measurable,
     )
     specificity = confusion(outcomes).specificity
     if specificity is not None:

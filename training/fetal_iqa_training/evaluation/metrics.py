@@ -23,7 +23,9 @@ _CURVE_POINTS = 200
 class FrameMetrics:
     """Running accuracy, F1, precision and recall of frame decisions, and Dice of masks.
 
-    Where scores are given, also the curve of precision over recall and the area under it.
+    Of frames of which none shows an abdomen there is the accuracy alone: the others are shares of
+    what there is to find, and 0 would read as a failure. Where scores are given, also the curve of
+    precision over recall and the area under it.
 
     ``dice`` is the mean over the frames that do show an abdomen; a frame whose abdomen is missed
     counts as 0, and what is painted on one without is left to the decision. ``dice_pooled`` is one
@@ -50,7 +52,9 @@ class FrameMetrics:
         self._curve = BinaryPrecisionRecallCurve(**alone).to(device)
         self._average_precision = BinaryAveragePrecision(**alone).to(device)
         self._dice = MeanMetric(**alone).to(device)
-        self._overlap = self._both = 0  # Python's integers: a test set has 10^10 pixels
+        self._overlap = self._both = self._true = (
+            0  # Python's integers: a test set has 10^10 pixels
+        )
         self.frames = 0
         self.positives = 0
         self._has_masks = False
@@ -88,6 +92,7 @@ class FrameMetrics:
         overlap, both = (masks & truth).sum(dim=1), masks.sum(dim=1) + truth.sum(dim=1)
         self._overlap += int(overlap.sum())
         self._both += int(both.sum())
+        self._true += int(truth.sum())
         if shown.any():  # as geometry.overlap's dice, of a batch of tensors where they lie
             self._dice.update(2 * overlap[shown] / both[shown])
 
@@ -95,22 +100,29 @@ class FrameMetrics:
         """Return ``accuracy``, ``f1``, ``precision``, ``recall`` and what else there is to say.
 
         That is ``average_precision`` where there are scores, and ``dice`` and ``dice_pooled`` for
-        masks; where no mask, true or found, has a pixel, the latter is 1.
+        masks. Those of :attr:`not_measurable` are left out.
         """
         metrics = {name: float(value) for name, value in self._decisions.compute().items()}
-        if self._average_precision.update_called:
+        if self._average_precision.update_called and self.positives:
             metrics["average_precision"] = float(self._average_precision.compute())
-        if self._has_masks:
-            metrics["dice"] = float(self._dice.compute()) if self._dice.update_called else 0.0
-            metrics["dice_pooled"] = 2 * self._overlap / self._both if self._both else 1.0
-        return metrics
+        if self._has_masks and self._true:
+            metrics["dice"] = float(self._dice.compute())
+            metrics["dice_pooled"] = 2 * self._overlap / self._both
+        return {name: metrics[name] for name in metrics if name not in self.not_measurable}
+
+    @property
+    def not_measurable(self) -> tuple[str, ...]:
+        """Names of the metrics that want a frame with an abdomen, where there is none."""
+        names = () if self.positives else ("f1", "precision", "recall", "average_precision")
+        return names + (("dice", "dice_pooled") if self._has_masks and not self._true else ())
 
     def curve(self) -> dict[str, list[float]]:
         """Return ``threshold``, ``precision`` and ``recall``, at most 200 points of each.
 
-        Empty where no scores were given. The last point, where nothing is found, has threshold 1.
+        Empty where no scores were given, or no frame shows an abdomen. The last point, where
+        nothing is found, has threshold 1.
         """
-        if not self._curve.update_called:
+        if not (self._curve.update_called and self.positives):
             return {}
         precision, recall, thresholds = self._curve.compute()
         # where all scores are one, torchmetrics gives a threshold without a dimension
@@ -139,6 +151,19 @@ def precision_recall_f1(
         *(np.asarray(count, np.float64) for count in (hits, called, positives))
     )
     return _share(hit, found), _share(hit, true), _share(2 * hit, found + true)
+
+
+def defined_metrics(
+    hits: ArrayLike, called: ArrayLike, positives: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]:
+    """Return precision, recall and F1 as :func:`precision_recall_f1`; nan where none is positive.
+
+    For resamples: one that happens to draw no abdomen says nothing of how abdomens are found, and
+    a 0 of it would draw the interval down.
+    """
+    undefined = np.where(np.asarray(positives) > 0, 0.0, np.nan)
+    precision, recall, f1 = precision_recall_f1(hits, called, positives)
+    return precision + undefined, recall + undefined, f1 + undefined
 
 
 def _share(part: NDArray[np.float64], whole: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -10,7 +10,7 @@ from pydantic import JsonValue
 
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.bootstrap import Estimate, estimate, resampled_cases
-from fetal_iqa_training.evaluation.metrics import precision_recall_f1
+from fetal_iqa_training.evaluation.metrics import defined_metrics
 from fetal_iqa_training.experiments.threshold.rule import CombinedRule, RuleFrames, fit_rule
 from fetal_iqa_training.experiments.threshold.study import mean_and_std
 from napari_fetal_iqa.counted import counted
@@ -169,8 +169,8 @@ def _counts(rule: CombinedRule, test: RuleFrames) -> dict[str, NDArray[np.float6
 
 
 def _metrics(counts: NDArray[np.float64], drawn: NDArray[np.intp]) -> NDArray[np.float64]:
-    """(R, 3) metrics of each draw of cases, (R, cases)."""
-    return np.stack(precision_recall_f1(*counts[:, drawn].sum(axis=2)), axis=1)
+    """(R, 3) metrics of each draw of cases, (R, cases); nan of one without an abdomen."""
+    return np.stack(defined_metrics(*counts[:, drawn].sum(axis=2)), axis=1)
 
 
 def _answer(precision: Estimate, recall: Estimate) -> str:
