@@ -19,7 +19,7 @@ from fetal_iqa_models.classes import Classes, prompts_hash
 from fetal_iqa_models.errors import ModelError, shown
 from fetal_iqa_models.taught import Taught
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, MASK_THRESHOLD, QUALITY_THRESHOLD
-from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
+from fetal_iqa_models.untrusted.bounds import LARGEST_CARD, LARGEST_MODEL_FILE
 from fetal_iqa_models.untrusted.regular import check_regular, open_regular
 
 CARD_FILE = "model.json"
@@ -30,7 +30,7 @@ ENCODER_FILE = "encoder.safetensors"
 MODEL_FILES = tuple(sorted((CARD_FILE, ADAPTER_CONFIG_FILE, ADAPTER_FILE, HEAD_FILE, ENCODER_FILE)))
 """The files of a model folder; nothing else in the folder is ever read."""
 
-_LARGEST_JSON = 1_000_000  # cards have a few kilobytes; others' folders are read into memory
+_LARGEST_JSON = 1_000_000  # others' folders are read into memory
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
@@ -280,22 +280,23 @@ def load_card(folder_or_name: Path | str) -> ModelCard:
     """
     path = resolve_model(folder_or_name) / CARD_FILE
     try:
-        return ModelCard.model_validate_json(read_small(path))
+        return ModelCard.model_validate_json(read_small(path, LARGEST_CARD))
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = shown([".".join(map(str, first["loc"])) or "the file"])
         raise ModelError(f"{path}: not a model card: {where}: {first['msg']}") from error
 
 
-def read_small(path: Path) -> bytes:
-    """Read a side file of a model folder; refuse one of more than a megabyte."""
+def read_small(path: Path, largest: int = _LARGEST_JSON) -> bytes:
+    """Read a side file of a model folder; refuse one of more bytes, by default a megabyte."""
     try:
         with open_regular(path) as file:
-            content = file.read(_LARGEST_JSON + 1)
+            content = file.read(largest + 1)
     except OSError as error:
         raise ModelError(f"{path}: cannot be read ({error.strerror})") from error
-    if len(content) > _LARGEST_JSON:
-        raise ModelError(f"{path}: larger than a megabyte, so not of a model folder")
+    if len(content) > largest:
+        size = "a megabyte" if largest == _LARGEST_JSON else f"{largest // 1_000_000} megabytes"
+        raise ModelError(f"{path}: larger than {size}, so not of a model folder")
     return content
 
 

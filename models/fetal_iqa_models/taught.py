@@ -6,6 +6,8 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from fetal_iqa_models.errors import ModelError
+
 Kind = Literal["case", "frames", "sweep", "subject"]
 """Of a thing that teaches: a case of a data set by its name, the frames of one sweep or a whole
 volume by their content, a subject by the salted hash that a corrections store has of the name."""
@@ -16,8 +18,11 @@ Thing = tuple[Kind, str]
 _DIGITS = 24
 """Of each hash: 96 bits, so that 400 sweeps and their cases take 30 kB of a card."""
 
+MOST = 100_000
+"""Things in all: three times those of all images of FETAL_PLANES_DB, HC18 and FOCUS."""
+
 _Hash = Annotated[str, Field(pattern=rf"^[0-9a-f]{{{_DIGITS}}}$")]
-_Hashes = Annotated[tuple[_Hash, ...], Field(max_length=25_000)]
+_Hashes = Annotated[tuple[_Hash, ...], Field(max_length=MOST)]
 
 
 class Taught(BaseModel):
@@ -80,14 +85,24 @@ class Taught(BaseModel):
         chose: Iterable[Thing] = (),
         tested: Iterable[Thing] = (),
     ) -> Self:
-        """Return this with more things in it; each is recorded once."""
-        return self.model_copy(
-            update={
-                "learnt": tuple(sorted({*self.learnt, *self.marks(learnt)})),
-                "chose": tuple(sorted({*self.chose, *self.marks(chose)})),
-                "tested": tuple(sorted({*self.tested, *self.marks(tested)})),
-            }
-        )
+        """Return this with more things in it; each is recorded once.
+
+        Raises
+        ------
+        ModelError
+            Where they are more than a card takes: what is not recorded could judge.
+        """
+        marks = {
+            "learnt": {*self.learnt, *self.marks(learnt)},
+            "chose": {*self.chose, *self.marks(chose)},
+            "tested": {*self.tested, *self.marks(tested)},
+        }
+        if (count := sum(map(len, marks.values()))) > MOST:
+            raise ModelError(
+                f"{count} cases, sweeps and subjects teach, choose or test, and a model's card "
+                f"records {MOST} at most; take fewer cases"
+            )
+        return self.model_copy(update={name: tuple(sorted(of)) for name, of in marks.items()})
 
     def learnt_from(self, things: Iterable[Thing]) -> bool:
         """Return whether any of these taught the model or an ancestor."""

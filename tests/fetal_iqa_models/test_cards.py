@@ -141,8 +141,8 @@ def test_what_is_missing_or_oversize_is_refused(tmp_path: Path) -> None:
         load_card(tmp_path / "nowhere")
     with pytest.raises(ModelError, match=r"model\.json: cannot be read \(No such file"):
         load_card(tmp_path)
-    (tmp_path / "model.json").write_text(" " * 2_000_000 + "{}")
-    with pytest.raises(ModelError, match="larger than a megabyte"):
+    (tmp_path / "model.json").write_text(" " * 9_000_000 + "{}")
+    with pytest.raises(ModelError, match="larger than 8 megabytes"):
         load_card(tmp_path)
 
 

@@ -29,3 +29,7 @@ MOST_AXES = 64
 REPEATED_BYTES = 500 << 20
 """How much more the tensors may be than their file, or as much again as the file where that is
 more: tied weights stand in it once, and are kept once for each of their names."""
+
+LARGEST_CARD = 8_000_000
+"""Of bytes of a ``model.json``: it names by hash all that taught the model and its ancestors, some
+35 bytes a thing, and a data set of single images has two or three things an image."""

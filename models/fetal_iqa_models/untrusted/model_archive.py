@@ -15,11 +15,12 @@ from typing import BinaryIO
 
 from fetal_iqa_models.errors import shown
 from fetal_iqa_models.untrusted.archive import directory_start
-from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
+from fetal_iqa_models.untrusted.bounds import LARGEST_CARD, LARGEST_MODEL_FILE
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 
 _MOST_RECORDS = 64  # a packed model has eight at most; macOS adds one to each, and folders
 _LONGEST_DIRECTORY = 64 << 10
+_CARD = "model.json"
 _LARGEST_TEXT = 1_000_000
 _TIMES_LARGER = 20
 """How much larger than the archive its files may be: weights hardly compress, a bomb does."""
@@ -146,5 +147,6 @@ def _check_record(record: zipfile.ZipInfo, name: str) -> None:
     if record.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):
         raise RefusedError("is packed in a way that no model is")
     largest = _LARGEST_TEXT if Path(name).suffix in (".json", ".txt") else LARGEST_MODEL_FILE
+    largest = LARGEST_CARD if name == _CARD else largest
     if record.file_size > largest:
         raise RefusedError(f"holds a {name} that is larger than any of a model")

@@ -95,7 +95,7 @@ def endless(path):
         (lambda folder: (folder / "model.json").write_text('{"a": 1}'), "not a model card"),
         (lambda folder: (folder / "head.safetensors").unlink(), "head.safetensors is missing"),
         (lambda folder: (folder / "model.json").write_text("[" * 100_000), "not a model card"),
-        (lambda folder: (folder / "model.json").write_text(" " * 2_000_000), "than a megabyte"),
+        (lambda folder: (folder / "model.json").write_text(" " * 9_000_000), "than 8 megabytes"),
         (lambda folder: os.truncate(folder / "head.safetensors", 5 << 30), "larger than 4 GiB"),
         (lambda folder: instead(folder / "model.json", os.mkfifo), "not a regular file"),
         (lambda folder: instead(folder / "head.safetensors", os.mkfifo), "head.safetensors"),

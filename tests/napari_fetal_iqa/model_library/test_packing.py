@@ -13,6 +13,7 @@ import pytest
 from fetal_iqa_models import ModelError, model_hash
 from fetal_iqa_models.cards import MODEL_FILES, load_card
 from fetal_iqa_models.licences import LICENCE_FILE
+from fetal_iqa_models.taught import Taught
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.library import ModelLibrary
 from napari_fetal_iqa.model_library.packing import MANIFEST, pack_model, unpack_model
@@ -55,6 +56,17 @@ def test_what_is_packed_arrives_with_lineage_and_licence(folder, library, tmp_pa
     again = add_model(library, tmp_path / "child.zip")
     assert again.was_here
     assert kept() == [f"cls-{model_hash(child)[:12]}"]
+
+
+def test_a_model_that_learnt_from_every_image_of_a_large_data_set_travels_too(
+    folder, library, tmp_path
+):
+    """FETAL_PLANES_DB has 12,400 images, and each is a case and a sweep of its own."""
+    things = [(kind, str(n)) for n in range(12_400) for kind in ("case", "frames")]
+    child = Taught.salted("x").having(learnt=[*things, *(("sweep", str(n)) for n in range(8000))])
+    card = load_card(folder).model_copy(update={"taught": child})
+    (folder / "model.json").write_text(card.model_dump_json(indent=2))
+    assert add_model(library, pack_model(folder, tmp_path / "m.zip")).entry.card.taught == child
 
 
 def test_the_same_model_gives_the_same_bytes_wherever_and_whenever(folder, tmp_path):

@@ -142,6 +142,7 @@ def fit(
     validation_taught = taught_too.among(validation.frames)
     if settings.task == "seg" and not frames.positive.any():
         raise TrainingError("no training frame shows an abdomen: add annotated cases")
+    taught = taught_by(chosen.cases, frames, validation, parent)
     trained = train(network, frames, validation, settings, (own, work), schedule, report, logs)
     validated = trained.validation
     if rank():
@@ -174,7 +175,6 @@ def fit(
         temperature = calibration.temperature
         validated |= calibration.errors
         training["calibration"] = calibration.note
-    taught = taught_by(chosen.cases, frames, validation, parent)
     card = card_of_fit(network, weights, frames.data_hash, training, demo, parent, temperature)
     card = card.model_copy(update={"taught": taught})
     del frames, validation  # their files are open, and go with the work folder
