@@ -1,0 +1,1 @@
+"""Growth: charts of a measure by gestational age, age by dates, and estimated weight."""
