@@ -69,11 +69,9 @@ def candidate_strip(session: ReviewSession) -> tuple[Candidate, ...]:
         outlined = session.outlined()
         score = session.analysis.score
         best = session.best_frame()
-        measurable = (labels == Label.OPTIMAL) & outlined
-        for bound in session.sweep.bounds:
-            frame = best_frame(score, measurable, [bound])
-            if frame >= 0:
-                chosen[frame] = Kind.BEST if frame == best else Kind.SWEEP
+        measurable = session.measurable()
+        for frame in session.best_frames():
+            chosen[frame] = Kind.BEST if frame == best else Kind.SWEEP
         shows = np.isin(labels, (Label.OPTIMAL, Label.SUBOPTIMAL))
         runs = [
             run

@@ -204,10 +204,19 @@ class ReviewedFrames:
         """Return the frame to measure, or -1: the models' choice among what the expert left."""
         if self.analysis is None:
             return -1
-        labels, _ = self.labels()
-        positive = labels == Label.OPTIMAL
-        positive &= self.outlined()  # a frame without an outline has nothing to measure
-        return best_frame(self.analysis.score, positive, self.sweep.bounds)
+        return best_frame(self.analysis.score, self.measurable(), self.sweep.bounds)
+
+    def best_frames(self) -> list[int]:
+        """Return the frame to measure of each sweep that has one."""
+        if self.analysis is None:
+            return []
+        score, measurable = self.analysis.score, self.measurable()
+        frames = (best_frame(score, measurable, [bound]) for bound in self.sweep.bounds)
+        return [frame for frame in frames if frame >= 0]
+
+    def measurable(self) -> NDArray[np.bool_]:
+        """Frames of the optimal plane that have an outline to measure, (T,)."""
+        return (self.labels()[0] == Label.OPTIMAL) & self.outlined()
 
     def outlined(self) -> NDArray[np.bool_]:
         """Frames with an outline to measure, (T,); all of them where nothing outlines.

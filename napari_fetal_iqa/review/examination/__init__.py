@@ -1,0 +1,1 @@
+"""The sweeps of one case together: one circumference, how sure it is, and where it is seen."""
