@@ -36,6 +36,9 @@ from napari_fetal_iqa.contributions.sample_data import DEMO_SEED
 from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
 
+OF_CLS = ("abdomens", "others", "auc", "f1")
+"""Figures that a CLS model has without a SEG model."""
+
 
 @dataclass
 class Judged:
@@ -70,14 +73,13 @@ class Judged:
 
 
 class Models:
-    """A CLS and a SEG model, and how long they took."""
+    """A CLS and perhaps a SEG model, and how long they took; without one no mask has anything."""
 
-    def __init__(self, cls: str, seg: str) -> None:
-        networks = load_model(cls), load_model(seg)
-        cards = [network.card for network in networks]
-        self.predictor = FramePredictor(*networks, device="cpu")
-        self.quality = cards[0].quality_threshold
-        self.area = cards[1].area_threshold
+    def __init__(self, cls: str, seg: str | None) -> None:
+        classifier, segmenter = load_model(cls), load_model(seg) if seg else None
+        self.predictor = FramePredictor(classifier, segmenter, device="cpu")
+        self.quality = classifier.card.quality_threshold
+        self.area = segmenter.card.area_threshold if segmenter else 1.0
         self.seconds, self.frames = 0.0, 0
 
     def judge(self, frame: NDArray[np.uint8]) -> tuple[float, float, NDArray[np.bool_]]:
@@ -86,6 +88,8 @@ class Models:
         (batch,) = self.predictor.predict(frame[None])
         self.seconds += time.perf_counter() - began
         self.frames += 1
+        if batch.masks is None:
+            return float(batch.quality[0]), 0.0, np.zeros(frame.shape, np.bool_)
         return float(batch.quality[0]), float(batch.area_fraction[0]), batch.masks[0]
 
     def counts(self, quality: float, area: float) -> bool:
@@ -173,13 +177,15 @@ def phantom_figures(case: PhantomCase, cls: str, seg: str) -> dict[str, float]:
 
 
 def compared(folder: Path, data: Path, part: str) -> dict[str, dict[str, float]]:
-    """Judge each pair of models that a folder has by the name of its encoder."""
+    """Judge the models that a folder has by the name of their encoder; CLS alone without SEG."""
     found = {}
-    for cls in sorted(folder.glob("cls-*/model.json")):
-        encoder = cls.parent.name.removeprefix("cls-")
+    for cls in sorted(path.parent for path in folder.glob("cls-*/model.json")):
+        encoder = cls.name.removeprefix("cls-")
         seg = folder / f"seg-{encoder}"
-        judged = planes(Models(str(cls.parent), str(seg)), data / "fetal_planes_640", part)
-        found[encoder] = figures(judged)
+        models = Models(str(cls), str(seg) if seg.is_dir() else None)
+        row = figures(planes(models, data / "fetal_planes_640", part))
+        known = row if seg.is_dir() else {key: row[key] for key in OF_CLS}
+        found[encoder] = known | {"ms_a_frame": 1000 * models.seconds / models.frames}
     return found
 
 

@@ -74,6 +74,21 @@ WORDS = {
     "no_abdomen_by_both": "other planes that count as none by both, share",
 }
 
+COMPARED = {
+    "auc": WORDS["auc"],
+    "f1": WORDS["f1"],
+    "dice": WORDS["dice"],
+    "ac_error_median_percent": WORDS["ac_error_median_percent"],
+    "no_abdomen_by_seg": WORDS["no_abdomen_by_seg"],
+    "ms_a_frame": "ms a frame",
+}
+"""Columns of the encoders' table."""
+WORDS_OF = {
+    "sononet16": "SonoNet16, 13 fetal planes",
+    "efficientnet_lite0": "EfficientNet-Lite0, ImageNet",
+    "sononet16--from-scratch": "SonoNet16 from scratch",
+}
+
 
 def page(result: Rows, encoders: Rows, given: Namespace) -> str:
     """Write the cards of the models and the figures as a page of the docs.
@@ -149,16 +164,18 @@ def phantom_lines(result: Rows) -> list[str]:
 def encoder_lines(encoders: Rows, folder: Path) -> list[str]:
     """Write how models on other encoders do that had the same, short training."""
     lines = ["## Other encoders", "", OTHER_ENCODERS]
-    keys = ("auc", "f1", "dice", "ac_error_median_percent", "not_measured", "no_abdomen_by_seg")
-    lines += [f"| encoder | {' | '.join(WORDS[key] for key in keys)} |", "|---" * 7 + "|"]
+    keys = [key for key in COMPARED if any(key in row for row in encoders.values())]
+    lines += [f"| encoder | {' | '.join(COMPARED[key] for key in keys)} |"]
+    lines += ["|---" * (len(keys) + 1) + "|"]
     for name in sorted(encoders, key=lambda one: -encoders[one]["auc"]):
         row = encoders[name]
-        words = name.replace("--", ", ").replace("-", " ")
-        lines.append(f"| {words} | {' | '.join(f'{row[key]:.3g}' for key in keys)} |")
-    lines += ["", "The others with their own `--encoder`, and `--from-scratch`:", ""]
+        cells = [f"{row[key]:.3g}" if key in row else "not run" for key in keys]
+        lines.append(f"| {WORDS_OF[name]} | {' | '.join(cells)} |")
+    lines += ["", "The first, and the others with their own `--encoder`, or `--from-scratch`:", ""]
     for task in ("cls", "seg"):
-        card = load_card(folder / f"{task}-sononet16")
-        lines.append(f"    {card.training.get('command')}")
+        if (folder / f"{task}-sononet16").is_dir():
+            command = load_card(folder / f"{task}-sononet16").training.get("command")
+            lines.append(f"    {command}")
     return [*lines, ""]
 
 

@@ -56,7 +56,7 @@ BUILT_IN = {
             "starter-seg",
             "seg",
             _PACKAGE / "shipped" / "starter-seg",
-            f"the abdomen's outline in {_STANDARD_PLANES}",
+            f"the abdomen's outline, learnt from engineers' drawings, in {_STANDARD_PLANES}",
             _STARTER,
         ),
         BuiltInModel(

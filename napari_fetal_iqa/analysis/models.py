@@ -9,6 +9,7 @@ from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.weights.recording import weights_record
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
+from napari_fetal_iqa.model_library.shipped_weights import built_in_with
 from napari_fetal_iqa.model_library.wording import good_for
 from napari_fetal_iqa.model_library.zero_shot import located
 from napari_fetal_iqa.storage import paths
@@ -119,15 +120,15 @@ def _choose(
         folder,
         card,
         reference,
-        _notice(str(model), card),
+        _notice(folder, card),
         str(model) if str(model) in BUILT_IN else name,
-        good_for(card, str(model)),
+        good_for(card, str(folder)),
     )
 
 
-def _notice(model: str, card: "ModelCard") -> str:
-    if model in BUILT_IN:
-        return BUILT_IN[model].notice
+def _notice(folder: Path, card: "ModelCard") -> str:
+    if built_in := built_in_with(folder, card):
+        return built_in.notice
     if card.prompts_sha256 is not None and card.lora is None:
         return _OF_WORDS
     return ""

@@ -1,14 +1,16 @@
 """A model in words: what it is, what it is good for, where it comes from, how well it does."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
-from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.built_in import BUILT_IN, BuiltInModel
 from fetal_iqa_models.cards import ModelCard
 from fetal_iqa_models.errors import ModelError, printable
 from fetal_iqa_models.registry import EncoderSpec, encoder_spec
 from napari_fetal_iqa.model_library.hold_out import is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry
+from napari_fetal_iqa.model_library.shipped_weights import built_in_with
 from napari_fetal_iqa.storage.settings import AUTOMATIC
 
 _SIDES = {
@@ -25,8 +27,8 @@ _LONGEST_TEXT = 500  # a card may have a megabyte of them
 
 def good_for(card: ModelCard, reference: str = "") -> str:
     """Say in one line which frames a model knows, and what it must not be used for."""
-    if reference in BUILT_IN:
-        return BUILT_IN[reference].good_for
+    if built_in := _built_in(card, reference):
+        return built_in.good_for
     if card.prompts_sha256 is not None and card.parent is None:
         try:
             return good_for_words(encoder_spec(card.encoder))
@@ -45,6 +47,15 @@ def good_for(card: ModelCard, reference: str = "") -> str:
         return known
     restricted = spec.restricted and card.encoder_weights is not None
     return f"{known}; its encoder is {spec.terms}" if restricted else known
+
+
+def _built_in(card: ModelCard, reference: str) -> BuiltInModel | None:
+    if reference in BUILT_IN or not reference:
+        return BUILT_IN.get(reference)
+    try:
+        return built_in_with(Path(reference), card)
+    except (ModelError, OSError):  # what is wrong with the folder is said by whoever opens it
+        return None
 
 
 def good_for_words(spec: EncoderSpec) -> str:
