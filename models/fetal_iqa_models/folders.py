@@ -232,10 +232,8 @@ def load_model(
 
 def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifier | FrameSegmenter:
     """Build the network of a card with its encoder's weights; its head is still blank."""
-    try:
+    with _naming_card(folder):
         encoder = blank_encoder(card.encoder, card.taps)
-    except ModelError as error:
-        raise ModelError(f"{folder / CARD_FILE}: {error}") from error
     size = encoder.spec.image_size
     if card.image_size != size:
         raise ModelError(
@@ -245,13 +243,19 @@ def _build(folder: Path, card: ModelCard, weights: Path | None) -> FrameClassifi
         _load_into(encoder.trunk, folder / ENCODER_FILE)
     else:
         load_pretrained(encoder.trunk, weights)
-    with torch.device("meta"):
+    with torch.device("meta"), _naming_card(folder):
         if card.task == "cls":
             return FrameClassifier(encoder, card.classes)
-        try:
-            return FrameSegmenter(encoder, card.decoder_width, card.decoder)
-        except ModelError as error:
-            raise ModelError(f"{folder / CARD_FILE}: {error}") from error
+        return FrameSegmenter(encoder, card.decoder_width, card.decoder)
+
+
+@contextmanager
+def _naming_card(folder: Path) -> Iterator[None]:
+    """Name the card where what it asks for cannot be built."""
+    try:
+        yield
+    except ModelError as error:
+        raise ModelError(f"{folder / CARD_FILE}: {error}") from error
 
 
 def _weights(
@@ -285,7 +289,7 @@ def _record(weights: Path, store: Path | str | None) -> EncoderWeights:
 
 def _load_adapter(model: FrameNetwork, lora: LoraSettings, folder: Path) -> None:
     """Build the adapter from the card alone; PEFT's own file must only agree with it."""
-    with torch.device("meta"):
+    with torch.device("meta"), _naming_card(folder):
         lora = add_lora(model, lora)
     expected = peft_config(lora).to_dict()
     path = folder / ADAPTER_CONFIG_FILE

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from torch.func import functional_call
 
 from fetal_iqa_models.cards import LoraSettings
-from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.errors import ModelError, shown
 from fetal_iqa_models.networks import FrameNetwork
 
 if TYPE_CHECKING:
@@ -73,8 +73,8 @@ def check_targets(encoder: str, trunk: nn.Module, targets: Iterable[str]) -> Non
     for target in targets:
         if not any(f".{name}".endswith(f".{target}") for name in layers):
             raise ModelError(
-                f"{encoder}: takes no LoRA on {target}: no linear or convolutional layer is "
-                "called so"
+                f"{encoder}: takes no LoRA on {shown([target])}: no linear or convolutional layer "
+                "is called so"
             )
 
 

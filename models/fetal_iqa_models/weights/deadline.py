@@ -27,8 +27,8 @@ def within(
     """Return an answer that must be complete in time.
 
     A connection's own time-out is for two bytes in a row, so that a server which drips never
-    exceeds it. Who asks too long, or computes too long on what comes, is stopped as soon as it is
-    not waiting for a byte.
+    exceeds it. Who asks too long is left to itself, in a thread that ends with the process; who
+    computes too long on what comes, then or later, is stopped.
 
     Parameters
     ----------
@@ -77,8 +77,17 @@ def within(
                 return answer.result()
     except BaseException:  # no answer, or stopped by hand
         answer.cancel()
-        _stop(thread)
+        if thread.is_alive():
+            threading.Thread(target=_guard, args=(thread, clock), daemon=True).start()
         raise
+
+
+def _guard(thread: threading.Thread, clock: list[int]) -> None:
+    """Stop a thread, whose answer nobody waits for, once it has computed too long."""
+    while thread.is_alive():
+        if _computed(clock) >= _CPU_S:
+            _stop(thread)
+        thread.join(1)
 
 
 def _computed(clock: list[int]) -> float:
@@ -90,6 +99,6 @@ def _computed(clock: list[int]) -> float:
 
 def _stop(thread: threading.Thread) -> None:
     """Let a thread end at its next step in Python; to close its socket could close another's."""
-    if thread.is_alive() and thread.ident is not None:
+    if thread.ident is not None:
         of = ctypes.c_ulong(thread.ident)
         ctypes.pythonapi.PyThreadState_SetAsyncExc(of, ctypes.py_object(SystemExit))
