@@ -8,6 +8,8 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+import fetal_iqa_models.compiled  # noqa: F401 - before openvino, so that nobody is told of it
+
 from . import mutation_figures, screens
 
 # Tests assert no times: a busy machine is no failure.

@@ -10,6 +10,7 @@ from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.graphics_card import may_have_graphics_card
 from napari_fetal_iqa.analysis.graphs import find_graph, given_weights, installed, make_graph
 from napari_fetal_iqa.analysis.models import ChosenModel, ChosenModels
+from napari_fetal_iqa.analysis.precisions import AskedPrecision, in_precision, time_in_background
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage import paths
 
@@ -28,6 +29,7 @@ def make_predictor(
     batch_size: int | None = None,
     encoder_weights: Path | None = None,
     engine: Engine = "auto",
+    precision: AskedPrecision = "auto",
 ) -> BatchwisePredictor:
     """Load the models into an engine.
 
@@ -42,6 +44,8 @@ def make_predictor(
     engine : "auto", "torch" or "openvino"
         By itself it compiles small models on the way, with torch, once on this machine; a model
         on FetalCLIP's own weights, whose graph takes 1.2 GB, only where OpenVINO is asked for.
+    precision : "auto", "float32", "bf16" or "int8"
+        Of OpenVINO's arithmetic; see :mod:`napari_fetal_iqa.analysis.precisions`.
 
     Raises
     ------
@@ -57,14 +61,19 @@ def make_predictor(
             raise AnalysisError(
                 "OpenVINO is not installed: choose --engine torch, or pip install openvino"
             )
-        return _compiled_predictor(chosen, batch_size, encoder_weights, large=True)
+        return _compiled_predictor(chosen, batch_size, encoder_weights, True, precision)
     if engine == "auto" and not _on_a_graphics_card(device):
         try:
-            return _compiled_predictor(chosen, batch_size, encoder_weights, large=False)
+            return _compiled_predictor(chosen, batch_size, encoder_weights, False, precision)
         except (ModelError, AnalysisError, OSError, MemoryError, ImportError) as error:
             if not installed("torch"):
                 raise
             logger.warning("torch computes, which is slower on the CPU: %s", error)
+    if precision in ("bf16", "int8"):
+        raise AnalysisError(
+            f"torch computes here, and --precision {precision} takes OpenVINO; leave it out, or "
+            "choose --engine openvino"
+        )
     return fetal_iqa_models.FramePredictor(
         _load(chosen.cls, encoder_weights),
         _load(chosen.seg, encoder_weights),
@@ -82,7 +91,11 @@ def _on_a_graphics_card(device: str) -> bool:
 
 
 def _compiled_predictor(
-    chosen: ChosenModels, batch_size: int | None, encoder_weights: Path | None, large: bool
+    chosen: ChosenModels,
+    batch_size: int | None,
+    encoder_weights: Path | None,
+    large: bool,
+    precision: AskedPrecision,
 ) -> BatchwisePredictor:
     if not installed("openvino"):
         raise AnalysisError("OpenVINO is not installed (pip install openvino)")
@@ -91,9 +104,13 @@ def _compiled_predictor(
         for model in (chosen.cls, chosen.seg)
         if model is not None
     }
-    return fetal_iqa_models.CompiledPredictor(
-        graphs.get("cls"), graphs.get("seg"), batch_size, paths.cache() / "openvino"
+    used = {task: in_precision(graph, precision) for task, graph in graphs.items()}
+    predictor = fetal_iqa_models.CompiledPredictor(
+        used.get("cls"), used.get("seg"), batch_size, paths.cache() / "openvino"
     )
+    if precision == "auto":
+        time_in_background(list(graphs.values()))
+    return predictor
 
 
 def _compiled(model: ChosenModel, encoder_weights: Path | None, large: bool) -> "CompiledModel":

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from fetal_iqa_models.batching import AIMS
 from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.compiled.graph_folder import GRAPH_FILE, CompiledModel
+from fetal_iqa_models.compiled.memory_needed import check_memory
 from fetal_iqa_models.compiled.restoring import restored
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
@@ -19,7 +20,8 @@ from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
 class CompiledPredictor(BatchwisePredictor):
     """Scores and outlines frames as :class:`~fetal_iqa_models.FramePredictor` does.
 
-    In single precision, so that results are those of torch but for rounding.
+    Each graph in its own precision: in float32 results are those of torch but for rounding, in
+    less they are as near as the gate asks (:mod:`fetal_iqa_models.compiled.gate`).
 
     Parameters
     ----------
@@ -33,7 +35,7 @@ class CompiledPredictor(BatchwisePredictor):
     Raises
     ------
     ModelError
-        Without any model, or where OpenVINO cannot read a graph.
+        Without any model, where OpenVINO cannot read a graph, or the memory is too little.
     """
 
     engine = "openvino"
@@ -60,8 +62,11 @@ class CompiledPredictor(BatchwisePredictor):
 
     @property
     def precision(self) -> str:
-        """Number format of the arithmetic: that of the graphs."""
-        return "float32"
+        """Number format of the arithmetic: that of the graphs, of each where they differ."""
+        models = [one.model for one in (self._classifier, self._segmenter) if one is not None]
+        if len({model.precision for model in models}) == 1:
+            return models[0].precision
+        return ", ".join(f"{model.card.task} {model.precision}" for model in models)
 
     def use_cores(self, half: bool) -> None:
         """Compute with all cores, or with half of them, from now on."""
@@ -86,42 +91,63 @@ class CompiledPredictor(BatchwisePredictor):
         return PredictionBatch(numbers, quality, area_fraction, masks, seconds, logits, plane)
 
 
+_NEEDED = 2.5
+"""Memory by the size of a graph's weights: OpenVINO maps the file and makes its own of them."""
+
+
 class _Graph:
     """A graph, prepared for each number of threads that it is asked for."""
 
     def __init__(self, model: CompiledModel, cache: Path | None) -> None:
         import openvino
 
+        check_memory(_NEEDED * model.weight_bytes, f"the compiled {model.card.task} model")
         self.model = model
         self._core = openvino.Core()
         self._settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "LATENCY",
-            "INFERENCE_PRECISION_HINT": "f32",
+            "PERFORMANCE_HINT": "THROUGHPUT",
+            # by itself OpenVINO takes bf16 wherever the processor has it
+            "INFERENCE_PRECISION_HINT": "bf16" if model.precision == "bf16" else "f32",
         }
         if cache is not None:
             self._settings["CACHE_DIR"] = str(cache)
         self._prepared: dict[int, Any] = {}
+        self._names: list[tuple[str, ...]] = []
 
     def ready(self, threads: int) -> Any:
         if threads not in self._prepared:
+            import openvino
+
             settings = {**self._settings, "INFERENCE_NUM_THREADS": threads}
             try:
-                self._prepared[threads] = self._core.compile_model(
-                    self.model.folder / GRAPH_FILE, "CPU", settings
-                )
+                prepared = self._core.compile_model(self.model.folder / GRAPH_FILE, "CPU", settings)
             except RuntimeError as error:
                 reason = str(error).strip().splitlines()[-1]
                 raise ModelError(
                     f"{self.model.folder}: OpenVINO cannot use this graph ({reason})"
                 ) from error
+            # as many at a time as OpenVINO finds best; each frame by itself stays in a core's cache
+            self._prepared[threads] = openvino.AsyncInferQueue(prepared)
+            # one output may have several names, where it is the same tensor
+            self._names = [tuple(output.names) for output in prepared.outputs]
         return self._prepared[threads]
 
     def run(
         self, images: NDArray[np.uint8], threads: int, seconds: dict[str, float]
     ) -> dict[str, NDArray[Any]]:
         begun = time.perf_counter()
-        prepared = self.ready(threads)
-        found = prepared(np.ascontiguousarray(images))
-        told = {name: found[name] for output in prepared.outputs for name in output.names}
+        queue = self.ready(threads)
+        found: list[list[NDArray[Any]]] = [[] for _ in images]
+
+        def keep(request: Any, place: int) -> None:
+            # the request's own memory is written over by its next frame
+            found[place] = [output.data.copy() for output in request.output_tensors]
+
+        queue.set_callback(keep)
+        for place in range(len(images)):
+            queue.start_async(np.ascontiguousarray(images[place : place + 1]), place)
+        queue.wait_all()
+        told = map(np.concatenate, zip(*found, strict=True))
+        named = zip(self._names, told, strict=True)
         seconds[self.model.card.task] = time.perf_counter() - begun
-        return told
+        return {name: array for names, array in named for name in names}

@@ -28,10 +28,28 @@ def restored(
     down = _resampling(side, (side - rows) // 2, rows, size)
     across = _resampling(side, (side - columns) // 2, columns, size)
     masks = np.zeros((len(probabilities), rows, columns), np.bool_)
-    # resampling makes no pixel brighter: where no probability is above the threshold, none will be
-    for place in np.flatnonzero((probabilities > threshold).any((1, 2))):
-        masks[place] = down @ (probabilities[place] @ across.T) > threshold
+    # resampling makes no pixel brighter: where no probability near is above the threshold, none is
+    for place in np.flatnonzero(probabilities.max((1, 2)) > threshold):
+        above = probabilities[place] > threshold
+        (top, height), (left, width) = (
+            _reached(down, np.any(above, 1)),
+            _reached(across, np.any(above, 0)),
+        )
+        part = down[top, height] @ (probabilities[place, height, width] @ across[left, width].T)
+        masks[place, top, left] = part > threshold
     return masks
+
+
+def _reached(weights: NDArray[np.float32], above: NDArray[np.bool_]) -> tuple[slice, slice]:
+    """Return the places of a line that those above the threshold reach, and all that reach them."""
+    line = _whole(weights[:, _whole(above)].any(1))
+    return line, _whole(weights[line].any(0))
+
+
+def _whole(there: NDArray[np.bool_] | np.bool_) -> slice:
+    """Return the slice from the first to the last."""
+    places = np.flatnonzero(there)
+    return slice(places[0], places[-1] + 1) if len(places) else slice(0)
 
 
 @lru_cache(maxsize=16)

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 import numpy as np
-import openvino
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
@@ -137,19 +136,6 @@ def test_a_network_that_openvino_does_not_take_is_told(
     monkeypatch.setattr(compiling, "converted", refuse)
     with pytest.raises(ModelError, match="OpenVINO cannot take this network"):
         compile_model(tiny_models["cls"], tmp_path / "graphs")
-
-
-def test_nobody_is_told_of_a_conversion(
-    tiny_models: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    told = []
-    telemetry = pytest.importorskip("openvino_telemetry").Telemetry
-    for tell in ("start_session", "send_event", "send_error"):
-        monkeypatch.setattr(telemetry, tell, lambda *_, **__: told.append("a word"))
-    compile_model(tiny_models["cls"], tmp_path / "graphs")
-    assert not told
-    openvino.convert_model(torch.nn.Linear(1, 1), example_input=torch.zeros(1, 1))
-    assert told
 
 
 def test_two_processes_may_compile_one_model(tiny_models: dict[str, Path], tmp_path: Path) -> None:
