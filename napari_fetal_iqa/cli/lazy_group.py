@@ -50,6 +50,9 @@ COMMANDS = {
         "analyse",
         "Score every frame, outline the abdomen, and choose the frame to measure.",
     ),
+    "anonymise": Command(
+        "anonymise", "anonymise", "Write a copy of a sweep that does not say whose it is."
+    ),
     "weights": Command(
         "weights", "app", "Pretrained weights of the encoders: what there is, get it, check it."
     ),

@@ -66,6 +66,18 @@ def read_dicom_folder(folder: Path, files: Sequence[Path]) -> SweepVolume:
     )
 
 
+def images_of(name: str, files: Sequence[Path]) -> list[tuple[Path, int]]:
+    """Return the files whose frames make the volume of a folder, in order, and their frames.
+
+    Raises
+    ------
+    SweepError
+        As :func:`read_dicom_folder`.
+    """
+    sweeps = _sweeps(without_copies(_facts_of_images(name, files)))
+    return [(facts.path, facts.frames) for sweep in sweeps for facts in sweep]
+
+
 def _facts_of_images(name: str, files: Sequence[Path]) -> list[DicomFacts]:
     found = []
     for path in files:

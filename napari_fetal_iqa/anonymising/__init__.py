@@ -1,0 +1,1 @@
+"""De-identified copies of sweeps: the fan alone, and nothing that says whose it is."""
