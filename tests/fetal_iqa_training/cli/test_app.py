@@ -102,6 +102,7 @@ def test_the_whole_way_by_commands(data, tmp_path, command):
     assert "would be rehearsed, too, and cannot judge what they teach" in err
     code, out, err = command(*common, "--rehearse", data)
     assert code == 0, err
+    assert f"{data}: 600 frames and copies rehearsed; of those with an abdomen all" in err
     card = json.loads((child / "model.json").read_text())
     assert card["training"]["command"].startswith("fetal-iqa-train finetune --corrections")
     assert card["training"]["settings"]["steps"] is None

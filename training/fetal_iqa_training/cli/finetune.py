@@ -20,7 +20,13 @@ from fetal_iqa_training.cli.options import (
     Weights,
     checked,
 )
-from fetal_iqa_training.cli.reporting import command_line, finish, report_done, reporting
+from fetal_iqa_training.cli.reporting import (
+    command_line,
+    finish,
+    report_done,
+    reporting,
+    tell_of_folders,
+)
 from fetal_iqa_training.data.correction_set import CorrectionSet, read_correction_set
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.errors import TrainingError
@@ -94,7 +100,8 @@ def finetune(
         Path | None,
         typer.Option(
             help="Data that the base knew, to see what is forgotten: a folder in the layout of "
-            "ACOUSLIC-AI or HC18; of demo models phantoms by default."
+            "ACOUSLIC-AI or HC18, all of its cases; of demo models phantoms by default. Of their "
+            "frames those with an abdomen are taken, and as many of the others."
         ),
     ] = None,
     rehearse: Annotated[
@@ -207,6 +214,7 @@ def finetune(
             )
             if card is not None:
                 finished[into] = card.metrics
+                tell_of_folders(card, reference, rehearse)
             if card is not None and json_progress:
                 report_done(into, card.metrics, one)
     if finished:

@@ -12,10 +12,12 @@ from typing import Any
 import typer
 from pydantic import JsonValue
 
+from fetal_iqa_models import ModelCard
 from fetal_iqa_training.fitting.processes import rank
 from fetal_iqa_training.progress import Bars, JsonLines, Report, silent
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.finetuning.events import DoneEvent
+from napari_fetal_iqa.model_library.comparison import ModelComparison
 
 
 @contextmanager
@@ -101,6 +103,24 @@ def tell_of_stop(training: Mapping[str, JsonValue]) -> None:
             "best epoch so far",
             err=True,
         )
+
+
+def tell_of_folders(card: ModelCard, reference: Path | None, rehearse: Path | None) -> None:
+    """Say on stderr how much of the folders that somebody gave a fine-tuning has used."""
+    part = "of those with an abdomen all, of the others as many, evenly over each sweep"
+    if rehearse is not None:
+        count = card.training.get("rehearsed")
+        typer.echo(f"{rehearse}: {count} frames and copies rehearsed; {part}", err=True)
+    judged = ModelComparison.model_validate(card.metrics).child
+    if reference is None or judged is None or judged.reference is None:
+        return
+    frames, positives = (judged.reference.get(name) for name in ("frames", "positives"))
+    without = card.training.get("reference_without")
+    left_out = f"; {without} of its cases left out, frames of theirs teach" if without else ""
+    typer.echo(
+        f"{reference}: {frames} frames judge, {positives} with an abdomen; {part}{left_out}",
+        err=True,
+    )
 
 
 def command_line() -> str:
