@@ -128,8 +128,9 @@ def run_training(
     """Train a learner in place; say when, where somebody ended it before its end.
 
     With several processes each of them calls this, and all end with the same weights. These are
-    those of one process, but for rounding, where nothing is drawn in the network and no layer
-    takes statistics of a batch (or CUDA shares them): each process draws a dropout of its own,
+    those of one process, but for rounding, where they share every batch evenly (of an epoch's last
+    one a rest is left out), nothing is drawn in the network and no layer takes statistics of a
+    batch (or CUDA shares them): each process draws a dropout of its own,
     and on the CPU a batch norm sees the process's own part of the batch.
 
     Parameters
