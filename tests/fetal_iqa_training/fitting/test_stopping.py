@@ -7,8 +7,9 @@ import subprocess
 import sys
 
 import pytest
+import torch
 
-from fetal_iqa_models import load_card
+from fetal_iqa_models import load_card, load_model
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.fit import fit
 
@@ -118,3 +119,27 @@ def test_ctrl_c_in_a_terminal_reaches_the_workers_too_and_a_model_is_made(data, 
     assert json.loads(lines[-1])["event"] == "done"
     assert "Ctrl-C again ends at once" in errors
     assert load_card(tmp_path / "m").training["stopped"]["of"] == 1000
+
+
+def test_a_fit_that_was_stopped_and_then_cut_off_gives_the_weights_of_one_that_was_neither(
+    data, tmp_path
+):
+    """What the stop leaves behind is of a part of an epoch: nothing to go on with."""
+    settings, losses = tiny_settings("seg", epochs=3, **FEW), []
+    fit(data, tmp_path / "whole", settings)
+
+    def cut(event):
+        pressing({6}, [])(event)
+        losses.extend([event.loss] if event.event == "validation" else [])
+        if event.event == "evaluating":
+            raise TrainingError("cut off")
+
+    with pytest.raises(TrainingError, match="cut off"):
+        fit(data, tmp_path / "m", settings, report=cut, stop_on_interrupt=True)
+    assert losses[1] < losses[0], "the part of an epoch was the best so far"
+    again = []
+    card = fit(data, tmp_path / "m", settings, report=again.append)
+    assert min(e.done for e in again if e.event == "step") == 5
+    assert "stopped" not in card.training
+    whole, gone_on = (load_model(tmp_path / name).state_dict() for name in ("whole", "m"))
+    assert all(torch.equal(whole[name], gone_on[name]) for name in whole)

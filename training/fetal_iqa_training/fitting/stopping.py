@@ -3,7 +3,7 @@
 import logging
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
@@ -73,6 +73,9 @@ class Stopping(Callback):
     file : Path, optional
         It is asked for once this file is there.
     interrupts : Interrupts
+    checkpoints : sequence of Path
+        Those that a training goes on with. What is validated after a stop is a part of an epoch,
+        which the loop cannot go on with in the middle: these are put aside before it.
 
     Attributes
     ----------
@@ -80,9 +83,12 @@ class Stopping(Callback):
         Whether it ended so, before its last step.
     """
 
-    def __init__(self, file: Path | None, interrupts: Interrupts) -> None:
+    def __init__(
+        self, file: Path | None, interrupts: Interrupts, checkpoints: Sequence[Path]
+    ) -> None:
         self._file = file
         self._interrupts = interrupts
+        self._whole = {path: path.with_suffix(".whole") for path in checkpoints}
         self.stopped: Stopped | None = None
 
     def on_train_batch_end(
@@ -91,9 +97,28 @@ class Stopping(Callback):
         """Ask all processes: one that was asked ends all."""
         asked = self._interrupts.asked or (self._file is not None and self._file.exists())
         if trainer.strategy.reduce_boolean_decision(asked, all=False):
+            if not trainer.should_stop and trainer.is_global_zero:
+                for path, aside in self._whole.items():
+                    _moved(path, aside)
             trainer.should_stop = True
             done, total = trainer.global_step, int(trainer.estimated_stepping_batches)
             self.stopped = Stopped(done, total) if done < total else None
+
+    def where(self, checkpoint: Path) -> Path:
+        """Return where a checkpoint lies now: it was put aside, and no better one was made."""
+        return checkpoint if checkpoint.exists() else self._whole[checkpoint]
+
+    def put_back(self) -> None:
+        """Leave the checkpoints of whole epochs alone, for the same training to go on with."""
+        if self.stopped is not None:
+            for path, aside in self._whole.items():
+                path.unlink(missing_ok=True)
+                _moved(aside, path)
+
+
+def _moved(path: Path, to: Path) -> None:
+    if path.exists():
+        path.replace(to)
 
 
 def leave_interrupts(worker: int) -> None:

@@ -170,7 +170,9 @@ def run_training(
     if schedule.patience is not None:
         callbacks.append(EarlyStopping("val_loss", patience=schedule.patience))
     interrupts = Interrupts()
-    stopping = Stopping(schedule.stop_file, interrupts)
+    stopping = Stopping(
+        schedule.stop_file, interrupts, [folder / "last.ckpt", folder / "best.ckpt"]
+    )
     if schedule.stop_file is not None or schedule.stop_on_interrupt:
         callbacks.append(stopping)
     devices, num_nodes = schedule.spread
@@ -216,8 +218,11 @@ def run_training(
         finally:
             close_loggers(noted)
     if schedule.keep_best and best.best_model_path:
-        kept = torch.load(best.best_model_path, map_location="cpu", weights_only=True)
+        path = stopping.where(folder / "best.ckpt")
+        kept = torch.load(path, map_location="cpu", weights_only=True)
         learner.load_state_dict(kept["state_dict"], strict=False)  # frozen weights are not kept
+    if trainer.is_global_zero:
+        stopping.put_back()
     learner.cpu().eval()
     if not all(parameter.isfinite().all() for parameter in learner.parameters()):
         raise TrainingError(
