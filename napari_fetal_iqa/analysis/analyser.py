@@ -47,6 +47,8 @@ class Analyser:
 
     Attributes
     ----------
+    engine : "auto", "torch" or "openvino"
+        As it was asked for.
     setup : AnalysisSetup
         Which models speak, with which thresholds, and on which device they now run.
 
@@ -72,7 +74,7 @@ class Analyser:
         self._device = device
         self._batch_size = batch_size
         self._encoder_weights = encoder_weights
-        self._engine: Engine = engine
+        self.engine: Engine = engine
         self._precision: AskedPrecision = precision
 
     @property
@@ -98,7 +100,7 @@ class Analyser:
             self._device,
             self._batch_size,
             self._encoder_weights,
-            self._engine,
+            self.engine,
             self._precision,
         )
 

@@ -8,6 +8,7 @@ import fetal_iqa_models
 from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.graphics_card import may_have_graphics_card
+from fetal_iqa_models.installation import only_in_whole
 from napari_fetal_iqa.analysis.graphs import find_graph, given_weights, installed, make_graph
 from napari_fetal_iqa.analysis.models import ChosenModel, ChosenModels
 from napari_fetal_iqa.analysis.precisions import AskedPrecision, in_precision, time_in_background
@@ -59,7 +60,8 @@ def make_predictor(
             raise AnalysisError(f"OpenVINO computes on the CPU: choose no device, not {device}")
         if not installed("openvino"):
             raise AnalysisError(
-                "OpenVINO is not installed: choose --engine torch, or pip install openvino"
+                "OpenVINO is not installed: choose --engine torch, or pip install openvino",
+                "OpenVINO is not installed: choose another engine, or pip install openvino",
             )
         return _compiled_predictor(chosen, batch_size, encoder_weights, True, precision)
     if engine == "auto" and not _on_a_graphics_card(device):
@@ -85,7 +87,10 @@ def make_predictor(
 def _on_a_graphics_card(device: str) -> bool:
     if device != "auto":
         return device != "cpu"
-    if not may_have_graphics_card() or not installed("torch"):
+    if not may_have_graphics_card():
+        return False
+    if not installed("torch"):
+        logger.warning("%s", only_in_whole("the graphics card computes with"))
         return False
     return fetal_iqa_models.choose_device("auto").type != "cpu"
 

@@ -53,6 +53,7 @@ def begin_analysis(
     load: Callable[[], LoadedModels[_Order]],
     order: _Order,
     *,
+    engine: Engine = "auto",
     use_cache: bool = True,
     leave_out: Callable[[Sequence[int]], None] | None = None,
 ) -> tuple[Analysis, Iterator[FrameResults]]:
@@ -70,6 +71,8 @@ def begin_analysis(
         Gives these models, ready to run; called only where the cache does not help.
     order : sequence of int, or FrameQueue
         Frames to analyse, as the models take them.
+    engine : "auto", "torch" or "openvino"
+        What is kept of another engine than one that is asked for is left where it is.
     use_cache : bool
     leave_out : callable, optional
         Given, an analysis that was ended early goes on from what is kept of it: called with the
@@ -83,8 +86,9 @@ def begin_analysis(
         Of batch after batch, none where it was cached; closing it cancels.
     """
     if use_cache and (cached := cache.load(sweep, setup)) is not None:
-        return cached, iter(())
-    if leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
+        if engine in ("auto", cached.setup.engine):
+            return cached, iter(())
+    elif leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
         return kept, _rest(kept, load, order, leave_out)
     models = load()
     return Analysis(sweep, models.setup), models.run(sweep, order)
@@ -175,6 +179,7 @@ def analyse_sweep(
         analyser.setup,
         analyser.load,
         order,
+        engine=analyser.engine,
         use_cache=use_cache and frames is None and not overwrite,
     )
     if not analysis.complete:

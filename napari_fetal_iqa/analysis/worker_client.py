@@ -14,6 +14,7 @@ import numpy as np
 from fetal_iqa_models.batching import WATCHED, BatchSize
 from napari_fetal_iqa import process_priority
 from napari_fetal_iqa.analysis import worker_process
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
@@ -38,7 +39,15 @@ class RemoteAnalyser:
         self._batches = BatchSize(WATCHED)
         self._closed = False
 
-    def load(self, cls_model: str, seg_model: str, device: str = "auto") -> AnalysisSetup:
+    def start_ahead(self) -> None:
+        """Start the process, unless there is one: it imports what it needs, and waits."""
+        with self._one_at_a_time:
+            if not self._closed and not self._alive():
+                self._start()
+
+    def load(
+        self, cls_model: str, seg_model: str, device: str = "auto", engine: Engine = "auto"
+    ) -> AnalysisSetup:
         """Load models, unless they are loaded already.
 
         Raises
@@ -46,14 +55,17 @@ class RemoteAnalyser:
         AnalysisError
             One line on what is wrong with a model or the machine.
         """
-        request = worker_process.Load(cls_model, seg_model, device)
+        request = worker_process.Load(cls_model, seg_model, device, engine)
         with self._one_at_a_time:
             return self._load(request)
 
-    def models(self, cls_model: str, seg_model: str, device: str = "auto") -> "RemoteModels":
+    def models(
+        self, cls_model: str, seg_model: str, device: str = "auto", engine: Engine = "auto"
+    ) -> "RemoteModels":
         """Load models as :meth:`load` does, and return them, to run over a sweep."""
-        setup = self.load(cls_model, seg_model, device)
-        return RemoteModels(self, worker_process.Load(cls_model, seg_model, device), setup)
+        setup = self.load(cls_model, seg_model, device, engine)
+        request = worker_process.Load(cls_model, seg_model, device, engine)
+        return RemoteModels(self, request, setup)
 
     def _load(self, request: worker_process.Load) -> AnalysisSetup:
         if self._setup is None or self._loaded != request or not self._alive():

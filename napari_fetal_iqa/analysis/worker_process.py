@@ -9,20 +9,25 @@ Parent and child speak in pickles over the child's own standard input and output
 can write there.
 """
 
+import importlib
 import logging
 import os
 import pickle
 import sys
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import IO
 
 import numpy as np
 from numpy.typing import NDArray
 
+import fetal_iqa_models
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.graphics_card import may_have_graphics_card
 from fetal_iqa_models.installation import naming_what_is_left_out
 from napari_fetal_iqa.analysis.analyser import Analyser
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import FetalIqaError
 
@@ -36,6 +41,7 @@ class Load:
     cls_model: str
     seg_model: str
     device: str = "auto"
+    engine: Engine = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -84,6 +90,15 @@ def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
         send(answers, service.answer(request))
 
 
+def import_ahead() -> None:
+    """Import what computes on the CPU, while nobody has asked for anything yet."""
+    if may_have_graphics_card():
+        return  # torch computes, and takes long to come
+    with suppress(ImportError, ModelError):  # whoever needs it is told why
+        importlib.import_module("openvino")
+        _ = fetal_iqa_models.CompiledPredictor
+
+
 class _Service:
     def __init__(self) -> None:
         self._analyser: Analyser | None = None
@@ -102,7 +117,10 @@ class _Service:
         if isinstance(request, Load):
             self._analyser = None
             self._analyser = Analyser(
-                request.cls_model or None, request.seg_model or None, request.device
+                request.cls_model or None,
+                request.seg_model or None,
+                request.device,
+                engine=request.engine,
             ).load()
             return self._analyser.setup
         if self._analyser is None or not isinstance(request, Batch):
@@ -118,6 +136,7 @@ def main() -> None:
     # a library that prints, in Python or in C, would else write between two pickles
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    import_ahead()
     serve(sys.stdin.buffer, answers)
 
 

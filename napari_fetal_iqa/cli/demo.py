@@ -49,14 +49,19 @@ def demo(
             sweep = demo_sweep(show)
         AnalysisJob(AnnouncedAnalyser("demo-cls", "demo-seg"), out).run(sweep)
     elif _has_screen():
+        from napari_fetal_iqa.analysis import RemoteAnalyser
+
+        analyser = RemoteAnalyser()
+        analyser.start_ahead()  # it gets ready while napari is imported
         try:
             from napari_fetal_iqa.widgets.demo import show_demo
         except ImportError as error:
+            analyser.close()
             raise FetalIqaError(
                 f"the window needs napari ({error}): pip install 'napari-fetal-iqa[gui]'"
             ) from error
 
-        show_demo(screenshot, say=typer.echo)
+        show_demo(screenshot, say=typer.echo, analyser=analyser)
         if screenshot:
             echo(f"The window is in {screenshot}")
     else:

@@ -3,9 +3,15 @@
 import getpass
 import json
 import logging
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    ValidationError,
+    ValidatorFunctionWrapHandler,
+    WrapValidator,
+)
 
 from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.fields import FormField
@@ -21,6 +27,14 @@ _LAYOUT = "layout"
 none was chosen, for the first start wrote all fields."""
 
 
+def _or_auto(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
+    """Return "auto" for an engine that this version does not know: the rest is still meant."""
+    try:
+        return validate(value)
+    except ValidationError:
+        return "auto"
+
+
 class Settings(BaseModel):
     """Choices of the person at this machine.
 
@@ -31,6 +45,8 @@ class Settings(BaseModel):
     cls_model, seg_model : str
         Model folders, or the names of built-in models; empty for none; :data:`AUTOMATIC` for those
         that suit the sweep.
+    engine : "auto", "torch" or "openvino"
+        What computes the analysis; a value that a newer version wrote is "auto" here.
     analyse_on_open : bool
         Start the analysis by itself when a sweep is opened.
     """
@@ -61,6 +77,18 @@ class Settings(BaseModel):
             empty="none",
         ),
     ] = AUTOMATIC
+    engine: Annotated[
+        Annotated[Literal["auto", "torch", "openvino"], WrapValidator(_or_auto)],
+        FormField(
+            "Engine",
+            "What computes the analysis; which one did is named beside the models.",
+            choices={
+                "auto": ("automatic", "torch on a graphics card, else OpenVINO"),
+                "torch": ("torch", "also without a graphics card, where it is slower"),
+                "openvino": ("OpenVINO", "on the CPU, also where there is a graphics card"),
+            },
+        ),
+    ] = "auto"
     analyse_on_open: Annotated[
         bool,
         FormField("Analyse when a sweep is opened", "Start by itself, without pressing Analyse."),

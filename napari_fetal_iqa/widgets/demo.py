@@ -6,6 +6,7 @@ from pathlib import Path
 import napari
 from qtpy.QtCore import QTimer
 
+from napari_fetal_iqa.analysis import RemoteAnalyser
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.storage import paths
@@ -17,7 +18,9 @@ _SETTLE_MS = 500
 SCREENSHOT_SIZE = (1600, 900)
 
 
-def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
+def show_demo(
+    screenshot: Path | None, say: Callable[[str], None], analyser: RemoteAnalyser | None = None
+) -> None:
     """Open the window, analyse the phantom, and stay; or take a picture and close.
 
     Parameters
@@ -25,6 +28,8 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     screenshot : Path, optional
     say : callable
         Told in a few words what happens.
+    analyser : RemoteAnalyser, optional
+        One whose process is starting already.
 
     Raises
     ------
@@ -34,7 +39,7 @@ def show_demo(screenshot: Path | None, say: Callable[[str], None]) -> None:
     viewer = napari.Viewer(title="Fetal IQA demo")
     viewer.window.resize(*SCREENSHOT_SIZE)
     store = CorrectionStore(paths.cache() / "demo-corrections.sqlite")
-    widget = ReviewWidget(viewer, store, settings=_settings())
+    widget = ReviewWidget(viewer, store, analyser, settings=_settings())
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     tell = _Once(lambda: say("First score on screen"))
     widget.runner.results.connect(lambda _: tell())

@@ -222,6 +222,8 @@ class ReviewWidget(QWidget):
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
         self.status_keys = StatusKeys(self.viewer, self._is_own_layer)
         create_worker(import_what_sweeps_need).start()
+        if self.settings_file.settings.analyse_on_open:
+            self.runner.start_ahead()
 
     @property
     def timeline(self) -> "Timeline":

@@ -52,6 +52,14 @@ def test_a_sweep_is_read_while_models_load_and_they_load_once(
     widget.runner.cancel()
 
 
+def test_the_engine_of_the_settings_computes(review, stuck_models, qtbot):
+    review.page.settings.form.set_field("engine", "openvino")
+    review.presenter.analyse()
+    qtbot.waitUntil(lambda: len(stuck_models) > 0, timeout=20 * SECONDS)
+    assert stuck_models[-1][2:] == ("auto", "openvino")
+    review.runner.cancel()
+
+
 def test_what_was_computed_stays_when_an_analysis_is_cancelled(
     review, qtbot, phantom, analyser, monkeypatch
 ):

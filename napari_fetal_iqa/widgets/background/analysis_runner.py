@@ -38,7 +38,7 @@ class AnalysisRunner(QObject):
         self.analyser = analyser
         self._worker: Any = None
         self._queue: FrameQueue | None = None
-        self._loading: tuple[str, str] | None = None
+        self._loading: tuple[str, ...] | None = None
         self._needs_models.connect(self._tell_loading)
 
     @property
@@ -52,7 +52,13 @@ class AnalysisRunner(QObject):
         self._queue = queue = FrameQueue(len(sweep), looked_at)
         models = models_for(settings, sweep.simulated)
         worker: Any = ANALYSING.worker(
-            analyse, self.analyser, sweep, queue, *models, lambda: self._needs_models.emit(queue)
+            analyse,
+            self.analyser,
+            sweep,
+            queue,
+            *models,
+            settings.engine,
+            lambda: self._needs_models.emit(queue),
         )
         worker.yielded.connect(lambda item: self._take(worker, item))
         worker.returned.connect(lambda _: self._finish(worker, complete=True))
@@ -60,16 +66,20 @@ class AnalysisRunner(QObject):
         self._worker = worker
         ANALYSING.start(worker)
 
+    def start_ahead(self) -> None:
+        """Start the process of the networks, so that it is there when a sweep is."""
+        ANALYSING.start(ANALYSING.worker(self.analyser.start_ahead))
+
     def load(self, settings: Settings, simulated: bool = False) -> None:
         """Load the models for a sweep, or a phantom, in the background.
 
         What is wrong with them is shown at the analysis.
         """
-        models = models_for(settings, simulated)
-        if models == self._loading:
+        request = (*models_for(settings, simulated), "auto", settings.engine)
+        if request == self._loading:
             return
-        self._loading = models
-        worker = ANALYSING.worker(self.analyser.load, *models)
+        self._loading = request
+        worker = ANALYSING.worker(self.analyser.load, *request)
         worker.finished.connect(self._loaded)
         ANALYSING.start(worker)
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -67,6 +68,7 @@ def analyse(
     queue: FrameQueue,
     cls_model: str,
     seg_model: str,
+    engine: Engine,
     needs_models: Callable[[], None],
 ) -> Iterator[Analysis | FrameResults]:
     """Return the analysis and then, unless it is complete, the results of batch after batch.
@@ -78,12 +80,14 @@ def analyse(
 
     def load() -> RemoteModels:
         needs_models()
-        return analyser.models(cls_model, seg_model)
+        return analyser.models(cls_model, seg_model, "auto", engine)
 
     try:
         setup = choose_models(cls_model, seg_model).setup()
     except ModelError as error:
         raise AnalysisError(str(error), error.in_window) from None
-    analysis, results = begin_analysis(sweep, setup, load, queue, leave_out=queue.leave_out)
+    analysis, results = begin_analysis(
+        sweep, setup, load, queue, engine=engine, leave_out=queue.leave_out
+    )
     yield analysis
     yield from results

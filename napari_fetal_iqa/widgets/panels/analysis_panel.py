@@ -12,6 +12,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from fetal_iqa_models.installation import is_whole, only_in_whole
 from napari_fetal_iqa import colours
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.finetuning.progress import duration
@@ -139,7 +140,9 @@ class AnalysisPanel(QWidget):
         """Name the models and the device; say what they must not be used for while they speak."""
         named = ", ".join(setup.names or [model.id for model in setup.models])
         self.models.setText(f"{named}, {setup.device} by {setup.engine}")
-        lines = "".join(f"<p>{html.escape(line)}</p>" for line in (_SPEAK, *setup.about()))
+        said_of_card = () if is_whole() else (only_in_whole("A graphics card computes with"),)
+        told = (_SPEAK, *setup.about(), *said_of_card)
+        lines = "".join(f"<p>{html.escape(line)}</p>" for line in told)
         self.models.setToolTip(lines)
         said = ["Demo models: not for clinical use"] if setup.demo else []
         said += [notice.removesuffix(_TOO if said else "") for notice in setup.notices]

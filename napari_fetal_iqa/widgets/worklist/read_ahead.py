@@ -10,6 +10,7 @@ from qtpy.QtCore import QObject, Signal
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.run import begin_analysis
@@ -177,7 +178,7 @@ def prepare(
     if settings is None or stopped():
         return Outcome.LEFT
     models = models_for(settings, sweep.simulated)
-    complete = _analyse(sweep, analyser, models, lambda: stopped() or busy())
+    complete = _analyse(sweep, analyser, models, settings.engine, lambda: stopped() or busy())
     return Outcome.ANALYSED if complete else Outcome.GAVE_WAY
 
 
@@ -185,16 +186,19 @@ def _analyse(
     sweep: SweepVolume,
     analyser: RemoteAnalyser,
     models: tuple[str, str],
+    engine: Engine,
     stop: Callable[[], bool],
 ) -> bool:
     def load() -> RemoteModels:
-        return analyser.models(*models)
+        return analyser.models(*models, "auto", engine)
 
     if stop():
         return False
     setup = choose_models(*models).setup()
     queue = FrameQueue(len(sweep), 0)
-    analysis, results = begin_analysis(sweep, setup, load, queue, leave_out=queue.leave_out)
+    analysis, results = begin_analysis(
+        sweep, setup, load, queue, engine=engine, leave_out=queue.leave_out
+    )
     if analysis.complete:
         return True
     try:

@@ -49,6 +49,19 @@ def test_a_process_of_its_own_gives_the_same_results(remote, sweep, tiny_models)
     assert batches > 1
 
 
+def test_a_process_that_was_started_ahead_is_the_one_that_loads(tiny_models):
+    remote = RemoteAnalyser()
+    remote.start_ahead()
+    started = remote._process.pid
+    remote.start_ahead()
+    setup = remote.load(str(tiny_models["cls"]), "", "cpu", "torch")
+    assert remote._process.pid == started
+    assert setup.engine == "torch"
+    remote.close()
+    remote.start_ahead()
+    assert remote._process is None
+
+
 def test_an_error_of_the_user_is_one_line(remote):
     with pytest.raises(AnalysisError, match="no-such-model") as caught:
         remote.load("no-such-model", "")
