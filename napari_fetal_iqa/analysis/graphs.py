@@ -24,7 +24,7 @@ _COPIES = 5.2
 
 def kept_graphs() -> Path:
     """Return the folder of the graphs that were compiled on this machine."""
-    return paths.cache() / "compiled"
+    return paths.graphs()
 
 
 def find_graph(model: ChosenModel) -> "CompiledModel | None":

@@ -16,6 +16,7 @@ from napari_fetal_iqa.cli.terminal import echo, to_reader
 from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.automatic import automatic_words
+from napari_fetal_iqa.model_library.graphs import find_graph
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.importing import import_checkpoint
 from napari_fetal_iqa.model_library.in_use import FOR, TASKS, reference_in_use
@@ -173,21 +174,37 @@ def use_none(
 def pack(
     model: Model,
     file: Annotated[Path, typer.Argument(help="File to write; it must not exist yet.")],
+    graph: Annotated[
+        bool | None,
+        typer.Option(
+            "--graph/--no-graph",
+            help="With its graph, by which it computes where there is no torch. By default where "
+            "the graph holds no published weights, which have their own licence.",
+        ),
+    ] = None,
 ) -> None:
     """Write a model into one file, to be sent to a colleague, who gives it to models add.
 
-    Its licence, its figures and which model it was made from travel with it; names of people,
-    folders and machines do not. Pretrained weights that are published stay out.
+    Its licence, its figures, its graph and which model it was made from travel with it; names of
+    people, folders and machines do not. Pretrained weights that are published stay out.
 
     Example: napari-fetal-iqa models pack cls-7f3a cls-7f3a.zip
     """
     entry = ModelLibrary().find(made(model))
     if entry.card is None:
         raise ModelError(entry.damaged or "")
-    written = pack_model(entry.reference, file)
+    own = entry.card.encoder_weights == "own"
+    compiled = find_graph(entry.reference) if (own if graph is None else graph) else None
+    if graph and compiled is None:
+        raise ModelError(f"{entry.id}: not compiled; napari-fetal-iqa models compile {model} first")
+    written = pack_model(entry.reference, file, compiled.folder if compiled else None)
     size = written.stat().st_size / 1e6
     echo(f"{entry.id}: packed into {written} ({size:.1f} MB), licence {plain(entry.card.licence)}")
-    if entry.card.encoder_weights != "own":
+    if compiled is not None:
+        echo("With its graph: it computes where there is no torch, too")
+    elif own and graph is None:
+        echo("Without its graph: it is not compiled; napari-fetal-iqa models compile does that")
+    if not own:
         echo(f"Whoever adds it needs the pretrained weights of {plain(entry.card.encoder)}, too")
 
 

@@ -6,12 +6,15 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from fetal_iqa_models.cards import model_hash
 from fetal_iqa_models.errors import ModelError
+from fetal_iqa_models.installation import is_whole
+from napari_fetal_iqa.model_library.graphs import keep_received
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
 from napari_fetal_iqa.model_library.packing import unpack_model
-from napari_fetal_iqa.model_library.soundness import check_files, missing_weights
+from napari_fetal_iqa.model_library.soundness import check_files, lacking
 
 _HIDDEN = ".added-"  # until it is checked and has its name
 _DIGITS = 12
@@ -63,7 +66,14 @@ def add_model(
 
     def unpack(new: Path) -> None:
         new.mkdir(parents=True)
-        unpack_model(source, new)
+        if is_whole():  # which compiles it anew, and trusts no other's graph
+            unpack_model(source, new)
+            return
+        with TemporaryDirectory(dir=library.folder, prefix=_HIDDEN) as beside:
+            graph = Path(beside) / "graph"
+            graph.mkdir()
+            unpack_model(source, new, graph)
+            keep_received(graph, new)
 
     return take_in(library, source, unpack, load)
 
@@ -102,12 +112,12 @@ def take_in(
         try:
             write(new)
             card = check_files(new)
-            lacking = missing_weights(card)
+            lacks = lacking(new, card)
             digest = model_hash(new)
             known = [entry for entry in library.entries() if entry.hash == digest]
             if known:
-                return AddedModel(known[0], lacking, was_here=True)
-            if load is not None and lacking is None:
+                return AddedModel(known[0], lacks, was_here=True)
+            if load is not None and lacks is None:
                 load(new)
         except ModelError as error:  # which may name the folder that is gone in a moment
             raise ModelError(str(error).replace(str(new), str(source))) from error
@@ -118,7 +128,7 @@ def take_in(
         raise ModelError(f"{source}: cannot be added to {library.folder} ({reason})") from error
     finally:
         shutil.rmtree(new, ignore_errors=True)
-    return AddedModel(library.find(str(folder)), lacking, was_here=False)
+    return AddedModel(library.find(str(folder)), lacks, was_here=False)
 
 
 def _clear_abandoned(folder: Path) -> None:

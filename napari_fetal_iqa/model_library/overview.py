@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Self
 
 from fetal_iqa_models.cards import Task, model_id
+from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.registry import encoder_spec
 from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.hold_out import IN_WORDS, hold_out, is_worse
 from napari_fetal_iqa.model_library.library import ModelEntry, ModelLibrary
-from napari_fetal_iqa.model_library.soundness import missing_weights
+from napari_fetal_iqa.model_library.soundness import lacking
 from napari_fetal_iqa.model_library.wording import (
     DOES,
     IN_USE,
@@ -142,8 +143,11 @@ def _row(library: ModelLibrary, entry: ModelEntry) -> ModelRow:
 
 
 def _lacking(entry: ModelEntry) -> str:
-    lacking = missing_weights(entry.card) if entry.card else None
-    return f"{entry.id}: {lacking}" if lacking else ""
+    try:
+        lacks = lacking(entry.reference, entry.card) if entry.card else None
+    except ModelError as error:  # its graph is damaged
+        return str(error)
+    return f"{entry.id}: {lacks}" if lacks else ""
 
 
 def _tested(measured: object, task: Task) -> str:

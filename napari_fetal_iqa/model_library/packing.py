@@ -6,6 +6,7 @@ import shutil
 import stat
 import zipfile
 from collections.abc import Iterator
+from contextlib import nullcontext
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -13,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fetal_iqa_models.atomic_file import atomic_file
 from fetal_iqa_models.cards import MODEL_FILES, is_there, model_hash, resolve_model
+from fetal_iqa_models.compiled.graph_folder import CARD_FILE, GRAPH_FILE, WEIGHTS_FILE
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.licences import LICENCE_FILE, licence_text
 from fetal_iqa_models.untrusted.model_archive import ModelArchive, open_model_archive
@@ -25,7 +27,8 @@ MANIFEST = "packed.json"
 
 _SENT = (*MODEL_FILES, LICENCE_FILE)
 """What is unpacked, where it is there."""
-_KNOWN = frozenset((*_SENT, MANIFEST))
+_GRAPH = (CARD_FILE, GRAPH_FILE, WEIGHTS_FILE)
+_KNOWN = frozenset((*_SENT, *_GRAPH, MANIFEST))
 _DIGEST = r"^[0-9a-f]{64}$"
 _TIME = (1980, 1, 1, 0, 0, 0)  # the earliest of zip: when and where it was packed is not told
 _PIECE = 1 << 20
@@ -61,8 +64,11 @@ class Manifest(BaseModel):
     files: dict[str, PackedFile]
 
 
-def pack_model(reference: Path | str, file: Path) -> Path:
+def pack_model(reference: Path | str, file: Path, graph: Path | None = None) -> Path:
     """Write a model into one file; the same model gives the same bytes on every machine.
+
+    With a graph it computes where there is no torch, too; that of another version of OpenVINO may
+    have other bytes.
 
     Nothing but the files of the model goes in, and its licence as the card has it: no names of
     folders, people or machines, no times.
@@ -74,6 +80,8 @@ def pack_model(reference: Path | str, file: Path) -> Path:
         A model folder, or the name of a shipped model.
     file : Path
         Must not exist yet.
+    graph : Path, optional
+        Folder of the model's graph, to go with it.
 
     Returns
     -------
@@ -90,7 +98,10 @@ def pack_model(reference: Path | str, file: Path) -> Path:
     if file.exists():
         raise ModelError(f"{file}: exists already, and is not overwritten; choose another name")
     names = [name for name in MODEL_FILES if is_there(folder / name)]
-    described = {name: _described(folder / name) for name in names}
+    places = {name: folder / name for name in names}
+    if graph is not None:
+        places |= {name: graph / name for name in _GRAPH}
+    described = {name: _described(place) for name, place in places.items()}
     manifest = Manifest(
         model=model_hash(folder),
         files={LICENCE_FILE: PackedFile(bytes=len(licence), sha256=_sha256(licence)), **described},
@@ -103,9 +114,9 @@ def pack_model(reference: Path | str, file: Path) -> Path:
             text = manifest.model_dump_json(indent=1).encode()
             _write(archive, MANIFEST, len(text), [text])
             _write(archive, LICENCE_FILE, len(licence), [licence])
-            for name in names:
+            for name, place in places.items():
                 size = manifest.files[name].bytes
-                _write(archive, name, size, _pieces(folder / name, manifest.files[name]))
+                _write(archive, name, size, _pieces(place, manifest.files[name]))
     except OSError as error:
         raise ModelError(f"{file}: cannot be written ({error.strerror})") from error
     return file
@@ -146,7 +157,7 @@ def _write(
             out.write(piece)
 
 
-def unpack_model(source: Path, folder: Path) -> None:
+def unpack_model(source: Path, folder: Path, graph: Path | None = None) -> None:
     """Copy the files of a model into an empty folder: from a packed model, or from a folder.
 
     Parameters
@@ -155,6 +166,8 @@ def unpack_model(source: Path, folder: Path) -> None:
         A file of :func:`pack_model`, a zip archive of a model folder, or the folder itself.
     folder : Path
         Must exist.
+    graph : Path, optional
+        Existing folder for the graph, where one is packed; left out by default.
 
     Raises
     ------
@@ -166,7 +179,7 @@ def unpack_model(source: Path, folder: Path) -> None:
     if source.is_dir():
         _copy(source, folder)
     else:
-        _extract(source, folder)
+        _extract(source, folder, graph)
 
 
 def _copy(source: Path, folder: Path) -> None:
@@ -179,14 +192,14 @@ def _copy(source: Path, folder: Path) -> None:
             _flush(new)
 
 
-def _extract(source: Path, folder: Path) -> None:
+def _extract(source: Path, folder: Path, graph: Path | None) -> None:
     try:
         file = open_regular(source)
     except OSError as error:
         raise ModelError(f"{source}: cannot be read ({error.strerror})") from error
     try:
         with file, open_model_archive(file, _KNOWN) as archive:
-            _extract_files(archive, folder)
+            _extract_files(archive, folder, graph)
     except RefusedError as error:
         raise ModelError(f"{source}: {error}") from error
     except (DamagedError, ValidationError) as error:
@@ -195,29 +208,37 @@ def _extract(source: Path, folder: Path) -> None:
         ) from error
 
 
-def _extract_files(archive: ModelArchive, folder: Path) -> None:
+def _extract_files(archive: ModelArchive, folder: Path, graph: Path | None) -> None:
     sizes = archive.sizes
     manifest = None
     if MANIFEST in sizes:
         manifest = Manifest.model_validate_json(archive.read(MANIFEST))
-    names = [name for name in _SENT if name in sizes]
+    names = [name for name in (*_SENT, *_GRAPH) if name in sizes]
     announced = names if manifest is None else manifest.files
-    if not set(names) - {LICENCE_FILE} or set(announced) != set(names):
+    if not set(names) & set(MODEL_FILES) or set(announced) != set(names):
         raise DamagedError
     if sum(sizes.values()) > shutil.disk_usage(folder).free:
         raise RefusedError("needs more room than the disk has; free some, then add it again")
     for name in names:
-        digest = hashlib.sha256()
-        with (folder / name).open("xb") as new:
-            for piece in archive.pieces(name):
-                digest.update(piece)
-                new.write(piece)
-            _flush(new)
-        found = PackedFile(bytes=sizes[name], sha256=digest.hexdigest())
+        place = graph if name in _GRAPH else folder
+        found = _unpack(archive, name, None if place is None else place / name)
         if manifest is not None and manifest.files[name] != found:
             raise DamagedError
     if manifest is not None and manifest.model != model_hash(folder):
         raise DamagedError
+
+
+def _unpack(archive: ModelArchive, name: str, place: Path | None) -> PackedFile:
+    """Unpack a file; one that nobody wants is looked at all the same."""
+    digest = hashlib.sha256()
+    with nullcontext() if place is None else place.open("xb") as new:
+        for piece in archive.pieces(name):
+            digest.update(piece)
+            if new is not None:
+                new.write(piece)
+        if new is not None:
+            _flush(new)
+    return PackedFile(bytes=archive.sizes[name], sha256=digest.hexdigest())
 
 
 def _flush(file: BinaryIO) -> None:

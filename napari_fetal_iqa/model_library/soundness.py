@@ -17,11 +17,13 @@ from fetal_iqa_models.cards import (
     resolve_model,
 )
 from fetal_iqa_models.errors import ModelError, shown
+from fetal_iqa_models.installation import is_whole
 from fetal_iqa_models.registry import encoder_spec
 from fetal_iqa_models.untrusted.bounds import LARGEST_MODEL_FILE
 from fetal_iqa_models.untrusted.tensor_header import read_tensor_header
 from fetal_iqa_models.untrusted.verdicts import DamagedError, RefusedError
 from fetal_iqa_models.weights.store import WeightsStore
+from napari_fetal_iqa.model_library.graphs import NOT_COMPILED, check_graph, find_graph
 from napari_fetal_iqa.storage import paths
 
 
@@ -106,6 +108,13 @@ def missing_weights(card: ModelCard) -> str | None:
     )
 
 
+def lacking(reference: Path | str, card: ModelCard) -> str | None:
+    """Say what a model needs that is not here: weights, or without torch a graph."""
+    if is_whole():
+        return missing_weights(card)
+    return None if find_graph(reference) is not None else NOT_COMPILED
+
+
 def check_usable(reference: Path | str, task: str | None = None) -> ModelCard:
     """Check, without torch, that a model can be used on this machine, and for its task.
 
@@ -117,19 +126,23 @@ def check_usable(reference: Path | str, task: str | None = None) -> ModelCard:
     card = check_files(reference)
     if task is not None and card.task != task:
         raise ModelError(f"{reference}: is a {card.task} model where a {task} model is needed")
-    if lacking := missing_weights(card):
-        raise ModelError(f"{reference}: {lacking}")
+    if lacks := lacking(reference, card):
+        raise ModelError(f"{reference}: {lacks}")
     return card
 
 
 def load_whole(reference: Path | str) -> None:
     """Load a model as an analysis does, and let it go again: the last doubt about its tensors.
 
-    Imports torch: for commands and processes of their own, never for the window's.
+    Imports torch; where that is not installed, its graph computes once instead. For commands and
+    processes of their own, never for the window's.
 
     Raises
     ------
     ModelError
         Where it cannot be loaded.
     """
-    fetal_iqa_models.load_model(reference, weights_folder=paths.weights())
+    if is_whole():
+        fetal_iqa_models.load_model(reference, weights_folder=paths.weights())
+    else:
+        check_graph(reference)

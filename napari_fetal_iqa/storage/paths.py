@@ -38,6 +38,11 @@ def weights() -> Path:
     return home() / "weights"
 
 
+def graphs() -> Path:
+    """Folder of the graphs that were compiled on this machine, or came with a packed model."""
+    return cache() / "compiled"
+
+
 def models() -> Path:
     """Folder of the models that were fine-tuned on this machine."""
     return home() / "models"

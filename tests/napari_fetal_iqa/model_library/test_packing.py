@@ -12,6 +12,7 @@ import pytest
 
 from fetal_iqa_models import ModelError, model_hash
 from fetal_iqa_models.cards import MODEL_FILES, load_card
+from fetal_iqa_models.compiled.graph_folder import CARD_FILE, GRAPH_FILE, WEIGHTS_FILE
 from fetal_iqa_models.licences import LICENCE_FILE
 from fetal_iqa_models.taught import Taught
 from napari_fetal_iqa.model_library.adding import add_model
@@ -20,6 +21,8 @@ from napari_fetal_iqa.model_library.packing import MANIFEST, pack_model, unpack_
 from napari_fetal_iqa.storage import paths
 
 from ..made_models import make_model, tensors
+
+GRAPH = (CARD_FILE, GRAPH_FILE, WEIGHTS_FILE)
 
 
 @pytest.fixture
@@ -130,6 +133,42 @@ def test_a_model_is_known_by_its_files_not_by_its_licence(folder, library):
     added = add_model(library, folder)
     assert added.entry.hash == model_hash(folder)
     assert (paths.models() / added.entry.reference / LICENCE_FILE).read_text() == "as received"
+
+
+@pytest.fixture
+def graph(tmp_path):
+    """A folder that holds a graph, as far as packing looks."""
+    folder = tmp_path / "graph"
+    folder.mkdir()
+    for name in GRAPH:
+        (folder / name).write_text(f"{{}} of {name}")
+    return folder
+
+
+def test_a_graph_travels_along_and_is_left_out_where_nobody_wants_it(folder, graph, tmp_path):
+    packed = pack_model(folder, tmp_path / "with.zip", graph)
+    unpacked = tmp_path / "unpacked graph"
+    unpacked.mkdir()
+    for name, place in (("without", None), ("with", unpacked)):
+        model = tmp_path / name
+        model.mkdir()
+        unpack_model(packed, model, place)
+        assert model_hash(model) == model_hash(folder)
+        assert not set(GRAPH) & set(os.listdir(model))
+    assert {file.name: file.read_bytes() for file in unpacked.iterdir()} == {
+        file.name: file.read_bytes() for file in graph.iterdir()
+    }
+
+
+def test_a_graph_that_was_changed_on_its_way_is_refused_also_where_nobody_wants_it(
+    folder, graph, tmp_path
+):
+    packed = pack_model(folder, tmp_path / "with.zip", graph)
+    content = packed.read_bytes()
+    packed.write_bytes(content.replace(b"{} of graph.bin", b"{} of graph.BIN"))
+    (tmp_path / "new").mkdir()
+    with pytest.raises(ModelError, match="damaged on its way"):
+        unpack_model(packed, tmp_path / "new")
 
 
 def test_no_file_is_overwritten(folder, packed):
