@@ -86,7 +86,7 @@ COMPARED = {
 WORDS_OF = {
     "sononet16": "SonoNet16, 13 fetal planes",
     "efficientnet_lite0": "EfficientNet-Lite0, ImageNet",
-    "sononet16--from-scratch": "SonoNet16 from scratch",
+    "sononet16fromscratch": "SonoNet16 from scratch",
 }
 
 
