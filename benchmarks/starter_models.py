@@ -1,20 +1,21 @@
 """How good models are on real standard planes: those of subjects that no starter model learnt from.
 
     python benchmarks/starter_models.py --cls starter-cls --seg starter-seg --data ../shared/data
-        [--compared FOLDER]
+        [--compared FOLDER] [--keep FILE]
 
 DATA has fetal_planes_640 (FETAL_PLANES_DB, its subjects split by annotations.csv), focus_thorax
 (FOCUS) and fetal_head_sweep.mha. Outlines are those of the package: engineers drew them, not
 sonographers. Figures are of the held-back subjects: abdomens against other planes, all of them and
 per machine; chests and the head sweep, which should have no abdomen; the demo phantom, beside the
 demo models; milliseconds a frame. FOLDER has models by name, cls-ENCODER and seg-ENCODER, that were
-fitted alike: each pair is judged on the same planes.
+fitted alike: each pair is judged on the same planes. FILE keeps what was measured, row by row, and
+what is in it is not measured again; ``--keep FILE --only time`` takes the time on a quiet machine.
 """
 
 import argparse
 import json
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,10 +35,13 @@ from fetal_iqa_training.evaluation.evaluate import judge
 from napari_fetal_iqa import measure_abdomen, read_sweep
 from napari_fetal_iqa.contributions.sample_data import DEMO_SEED
 from napari_fetal_iqa.geometry.overlap import dice
-from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
+from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 
 OF_CLS = ("abdomens", "others", "auc", "f1")
 """Figures that a CLS model has without a SEG model."""
+
+TIMED = 40
+"""Frames whose time is taken."""
 
 
 @dataclass
@@ -73,21 +77,17 @@ class Judged:
 
 
 class Models:
-    """A CLS and perhaps a SEG model, and how long they took; without one no mask has anything."""
+    """A CLS and perhaps a SEG model; without one no mask has anything."""
 
     def __init__(self, cls: str, seg: str | None) -> None:
         classifier, segmenter = load_model(cls), load_model(seg) if seg else None
         self.predictor = FramePredictor(classifier, segmenter, device="cpu")
         self.quality = classifier.card.quality_threshold
         self.area = segmenter.card.area_threshold if segmenter else 1.0
-        self.seconds, self.frames = 0.0, 0
 
     def judge(self, frame: NDArray[np.uint8]) -> tuple[float, float, NDArray[np.bool_]]:
         """Return quality, area fraction and mask of a (H, W) frame."""
-        began = time.perf_counter()
         (batch,) = self.predictor.predict(frame[None])
-        self.seconds += time.perf_counter() - began
-        self.frames += 1
         if batch.masks is None:
             return float(batch.quality[0]), 0.0, np.zeros(frame.shape, np.bool_)
         return float(batch.quality[0]), float(batch.area_fraction[0]), batch.masks[0]
@@ -165,8 +165,9 @@ def unlabelled(path: Path) -> LabelledFrames:
     )
 
 
-def phantom_figures(case: PhantomCase, cls: str, seg: str) -> dict[str, float]:
-    """Judge two models on a phantom, as ``fetal-iqa-train evaluate`` does."""
+def phantom_figures(cls: str, seg: str) -> dict[str, float]:
+    """Judge two models on the demo phantom, as ``fetal-iqa-train evaluate`` does."""
+    case = make_phantom(PhantomSettings.demo(), DEMO_SEED)
     frames = np.asarray(case.sweep.frames[:])
     source = LabelledFrames(
         "phantom", frames, case.masks > 0, case.labels > 0, spacing_mm=case.sweep.spacing_mm
@@ -174,6 +175,42 @@ def phantom_figures(case: PhantomCase, cls: str, seg: str) -> dict[str, float]:
     by_cls, by_seg = (judge(load_model(name), [source], device="cpu") for name in (cls, seg))
     found = {"phantom_frames": by_seg.frames, "positives": by_seg.positives}
     return found | {"f1_cls": by_cls.metrics["f1"]} | by_seg.metrics
+
+
+def people(folder: Path) -> dict[str, float]:
+    """Count whose standard planes taught, and whose judge."""
+    images = read_planes(folder)
+    return {
+        part: len({image.subject for image in images if image.part == part})
+        for part in ("train", "val")
+    }
+
+
+def milliseconds(models: Models, folder: Path) -> dict[str, float]:
+    """Time a frame, both models, once they are warm."""
+    frames = [load_frame(image) for image in read_planes(folder)[:TIMED]]
+    for frame in frames[:3]:
+        models.judge(frame)
+    began = time.perf_counter()
+    for frame in frames:
+        models.judge(frame)
+    return {"ms_a_frame": 1000 * (time.perf_counter() - began) / len(frames)}
+
+
+class Kept:
+    """Rows of figures that are measured once, and kept in a file where there is one."""
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        there = path is not None and path.exists()
+        self.rows: dict[str, dict[str, float]] = json.loads(path.read_text()) if there else {}
+
+    def row(self, name: str, measure: Callable[[], dict[str, float]]) -> None:
+        """Measure a row, unless it is there."""
+        if name not in self.rows:
+            self.rows[name] = measure()
+            if self.path is not None:
+                self.path.write_text(json.dumps(self.rows, indent=1))
 
 
 def compared(folder: Path, data: Path, part: str) -> dict[str, dict[str, float]]:
@@ -184,8 +221,7 @@ def compared(folder: Path, data: Path, part: str) -> dict[str, dict[str, float]]
         seg = folder / f"seg-{encoder}"
         models = Models(str(cls), str(seg) if seg.is_dir() else None)
         row = figures(planes(models, data / "fetal_planes_640", part))
-        known = row if seg.is_dir() else {key: row[key] for key in OF_CLS}
-        found[encoder] = known | {"ms_a_frame": 1000 * models.seconds / models.frames}
+        found[encoder] = row if seg.is_dir() else {key: row[key] for key in OF_CLS}
     return found
 
 
@@ -200,22 +236,28 @@ def main() -> None:
     parser.add_argument("--part", default="val", choices=["train", "val"])
     parser.add_argument("--sheet", type=Path, help="Write pictures of up to 40 abdomens here.")
     parser.add_argument("--compared", type=Path, help="Folder of models on other encoders.")
+    parser.add_argument("--keep", type=Path, help="Keep and take rows from this JSON file.")
+    parser.add_argument("--only", choices=["time"])
     parser.add_argument("--page", type=Path, help="Write the page of the docs here.")
     given = parser.parse_args()
     models = Models(given.cls, given.seg)
+    kept = Kept(given.keep)
+    kept.row("time", lambda: milliseconds(models, given.data / "fetal_planes_640"))
+    if given.only == "time":
+        print(kept.rows["time"])
+        return
     judged = planes(models, given.data / "fetal_planes_640", given.part)
-    milliseconds = 1000 * models.seconds / models.frames
     result: dict[str, dict[str, float]] = {"all": figures(judged)}
     for machine in sorted({one.machine for one in judged}):
         result[machine] = figures([one for one in judged if one.machine == machine])
     chests = chest_cases(given.data / "focus_thorax" / "annotations.csv")
     held_back = [case for case in chests if case.held_back]
-    result["chests (FOCUS)"] = share_without(models, frames_of(held_back))
-    result["head sweep"] = share_without(models, [unlabelled(given.data / "fetal_head_sweep.mha")])
-    phantom = make_phantom(PhantomSettings.demo(), DEMO_SEED)
-    result["phantom"] = phantom_figures(phantom, given.cls, given.seg)
-    result["phantom, demo models"] = phantom_figures(phantom, "demo-cls", "demo-seg")
-    result["time"] = {"ms_a_frame": milliseconds}
+    head = given.data / "fetal_head_sweep.mha"
+    kept.row("chests (FOCUS)", lambda: share_without(models, frames_of(held_back)))
+    kept.row("head sweep", lambda: share_without(models, [unlabelled(head)]))
+    kept.row("phantom", lambda: phantom_figures(given.cls, given.seg))
+    kept.row("phantom, demo models", lambda: phantom_figures("demo-cls", "demo-seg"))
+    result |= {**kept.rows, "people": people(given.data / "fetal_planes_640")}
     encoders = compared(given.compared, given.data, given.part) if given.compared else {}
     print(
         json.dumps(

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from fetal_iqa_models import load_card, model_hash, resolve_model
+from fetal_iqa_models.built_in import BUILT_IN
 
 Rows = Mapping[str, Mapping[str, float]]
 
@@ -80,7 +81,6 @@ COMPARED = {
     "dice": WORDS["dice"],
     "ac_error_median_percent": WORDS["ac_error_median_percent"],
     "no_abdomen_by_seg": WORDS["no_abdomen_by_seg"],
-    "ms_a_frame": "ms a frame",
 }
 """Columns of the encoders' table."""
 WORDS_OF = {
@@ -106,7 +106,10 @@ def page(result: Rows, encoders: Rows, given: Namespace) -> str:
     if encoders:
         command += " --compared COMPARED"
     lines = ["# Starter models", "", LIMITS, "## Figures", ""]
-    lines += [f"By `{command}`; of the subjects held back.", ""]
+    who = result["people"]
+    lines += [f"By `{command}`:"]
+    lines += [f"of {who['val']:.0f} subjects of FETAL_PLANES_DB who are held back; planes of"]
+    lines += [f"{who['train']:.0f} others taught.", ""]
     columns = [name for name in result if "abdomens" in result[name]]
     lines += [f"| | {' | '.join(columns)} |", "|---" * (len(columns) + 1) + "|"]
     for key, words in WORDS.items():
@@ -147,8 +150,8 @@ def phantom_lines(result: Rows) -> list[str]:
     first = rows["starter"]
     lines = [
         f"On the phantom of `napari-fetal-iqa demo` ({first['phantom_frames']:.0f} frames, "
-        f"{first['positives']:.0f} with an abdomen), which neither pair learnt from; phantoms are "
-        "what the demo models are for, and the window takes them there:",
+        f"{first['positives']:.0f} with an abdomen), which neither pair",
+        "learnt from; the window takes the demo models for phantoms:",
         "",
         "| models | F1, CLS | F1, SEG | Dice | circumference error, mean | measured |",
         "|---|---|---|---|---|---|",
@@ -158,12 +161,14 @@ def phantom_lines(result: Rows) -> list[str]:
         mm, percent = row["circumference_error_mm"], row["circumference_error_percent"]
         measured = f"{row['circumference_measured']:.0f} of {row['positives']:.0f}"
         lines.append(f"| {name} | {shares} | {mm:.1f} mm, {percent:.1f} % | {measured} |")
-    return [*lines, ""]
+    return lines
 
 
 def encoder_lines(encoders: Rows, folder: Path) -> list[str]:
     """Write how models on other encoders do that had the same, short training."""
     lines = ["## Other encoders", "", OTHER_ENCODERS]
+    if not any("dice" in row for row in encoders.values()):
+        lines += ["CLS alone; SEG models were not compared.", ""]
     keys = [key for key in COMPARED if any(key in row for row in encoders.values())]
     lines += [f"| encoder | {' | '.join(COMPARED[key] for key in keys)} |"]
     lines += ["|---" * (len(keys) + 1) + "|"]
@@ -193,6 +198,7 @@ def card_lines(name: str) -> list[str]:
         "epochs": settings.get("epochs") if isinstance(settings, dict) else None,
         "temperature": card.temperature,
         "licence": card.licence,
+        "good for": BUILT_IN[name].good_for if name in BUILT_IN else None,
         "hash": f"{model_hash(folder)[:16]}…",
         "command": f"`{card.training.get('command')}`",
     }
