@@ -13,9 +13,9 @@ from napari_fetal_iqa.anonymising.fan import BlackedArea, FanCut, cut_to_fan
 from napari_fetal_iqa.anonymising.profile import US_IMAGE, US_MULTI_FRAME, deidentified
 from napari_fetal_iqa.anonymising.pseudonyms import Pseudonyms
 from napari_fetal_iqa.errors import SweepError
-from napari_fetal_iqa.io.discovery import DICOM_SUFFIXES, SweepSource, is_dicom, look_into
+from napari_fetal_iqa.io.dicom_images import dicom_files, dicom_images
+from napari_fetal_iqa.io.discovery import DICOM_SUFFIXES, SweepSource
 from napari_fetal_iqa.io.formats.dicom.data_set import bytes_of, read_data_set, saying_nothing
-from napari_fetal_iqa.io.formats.dicom.folder import images_of
 from napari_fetal_iqa.io.formats.dicom.pixel_module import set_grey_frames
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.io.write import WRITABLE_SUFFIXES, write_volume
@@ -98,7 +98,7 @@ def _writer(source: SweepSource, out: Path) -> _Writer:
         raise SweepError(f"{out.name}: is the sweep itself; name another file for the copy")
     if name.endswith(WRITABLE_SUFFIXES):
         return _write_volume
-    dicom = bool(_dicom_files(source))
+    dicom = bool(dicom_files(source))
     if dicom and name.endswith(DICOM_SUFFIXES):
         return _write_dicom_file
     if out.suffix:
@@ -106,18 +106,6 @@ def _writer(source: SweepSource, out: Path) -> _Writer:
     if out.exists() and (not out.is_dir() or any(out.iterdir())):
         raise SweepError(f"{out.name}: expected a new or empty folder; choose another")
     return _write_dicom_folder if dicom else _write_pictures
-
-
-def _dicom_files(source: SweepSource) -> tuple[Path, ...]:
-    if source.kind == "path" and source.path.is_dir():
-        contents = look_into(source.path)
-        source = contents.sweeps[0] if len(contents.sweeps) == 1 else source
-    if source.kind == "dicom":
-        return source.files
-    if source.kind == "path" and source.path.is_file():
-        ends = source.path.name.lower().endswith(DICOM_SUFFIXES)
-        return (source.path,) if ends or is_dicom(source.path) else ()
-    return ()
 
 
 def _write_volume(
@@ -155,7 +143,7 @@ def _write_dicom_file(
     pseudonyms: Pseudonyms,
     cut: bool,
 ) -> int:
-    paths = [path for path, _ in images_of(source.name, _dicom_files(source))]
+    paths = [path for path, _ in dicom_images(source)]
     if len(paths) != 1:
         raise SweepError(
             f"{out.name}: the sweep lies in {len(paths)} DICOM files; name a folder for the copies"
@@ -172,7 +160,7 @@ def _write_dicom_folder(
     pseudonyms: Pseudonyms,
     cut: bool,
 ) -> int:
-    images = images_of(source.name, _dicom_files(source))
+    images = dicom_images(source)
     if sum(count for _, count in images) != len(frames):
         raise SweepError(
             f"{out.name}: the DICOM files do not say how many frames they hold; name a file that "

