@@ -29,7 +29,15 @@ def runs():
             image_size=56,
             training_data=BASIS["data"],
             training={"settings": settings.model_dump(mode="json"), "weights": None},
-            metrics={"test": {"frames": 10, "positives": 4, "dice": DICE[settings.seed]}},
+            metrics={
+                "test": {
+                    "frames": 10,
+                    "positives": 4,
+                    "dice": DICE[settings.seed],
+                    "circumference_measured": settings.seed,
+                    "judged_on": {"recorded": True},
+                }
+            },
         )
         (folder / "model.json").write_text(card.model_dump_json())
         return card
@@ -51,7 +59,8 @@ def test_mean_and_standard_deviation_over_seeds_on_one_split(runs, tmp_path):
     assert [(s.seed, s.split_seed) for s in given] == [(5, 5), (6, 5), (7, 5)]
     assert summary == json.loads((tmp_path / "out" / "summary.json").read_text())
     assert summary["seeds"] == [5, 6, 7]
-    assert set(summary["figures"]) == {"dice"}
+    assert set(summary["figures"]) == {"dice", "circumference_measured"}
+    assert summary["figures"]["circumference_measured"] == {"mean": 6.0, "std": 1.0}
     assert summary["figures"]["dice"]["mean"] == pytest.approx(2.2 / 3, abs=1e-4)
     assert summary["figures"]["dice"]["std"] == pytest.approx(
         statistics.stdev(DICE.values()), abs=1e-4

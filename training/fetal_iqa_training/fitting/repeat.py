@@ -84,7 +84,9 @@ def _spread(cards: list[ModelCard]) -> dict[str, JsonValue]:
     counts = {"frames", "positives"}
     spread: dict[str, JsonValue] = {}
     for name in (name for name in tested[0] if name not in counts):
-        values = [float(value) for run in tested if isinstance(value := run.get(name), float)]
+        values = [
+            float(value) for run in tested if isinstance(value := run.get(name), (int, float))
+        ]
         if len(values) == len(cards):
             spread[name] = {
                 "mean": round(statistics.mean(values), 4),

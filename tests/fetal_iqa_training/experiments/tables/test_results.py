@@ -7,8 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fetal_iqa_models import ModelCard
 from fetal_iqa_training.evaluation.bootstrap import spread
-from fetal_iqa_training.experiments.tables.catalogue import CLS, TABLES
+from fetal_iqa_training.experiments.tables.catalogue import CLS, SEG, TABLES
+from fetal_iqa_training.experiments.tables.finished import run_result
 from fetal_iqa_training.experiments.tables.format import as_markdown, rows_as_csv, runs_as_csv
 from fetal_iqa_training.experiments.tables.results import RowResult, RunResult, compare_runs
 
@@ -122,3 +124,25 @@ def test_a_row_that_failed_is_named_below_the_table():
     text = as_markdown(TABLES["table1"], [failed], [])
     assert f"- {CLS.name}: out of memory" in text
     assert "1 (failed)" in text
+
+
+def test_how_many_frames_an_error_is_of_stands_beside_it(tmp_path):
+    """A count is a whole number in the card, where the other metrics are not."""
+    test = {
+        "frames": 10,
+        "positives": 8,
+        "f1": 0.5,
+        "circumference_error_mm": 9.5,
+        "circumference_measured": 6,
+        "judged_on": {"recorded": True},
+    }
+    card = ModelCard(
+        name="a", task="seg", encoder="fetalclip-tiny", image_size=56, metrics={"test": test}
+    )
+    runs = tuple(run_result(seed, tmp_path / f"seed-{seed}", card) for seed in (0, 1))
+    assert set(runs[0].metrics) == {"f1", "circumference_error_mm", "circumference_measured"}
+    found = RowResult(SEG, SEG.encoder, False, runs, None)
+    (row,) = csv.DictReader(io.StringIO(rows_as_csv([found])))
+    assert row["circumference_measured_mean"] == "6.0"
+    head, _, line, *_ = cells(as_markdown(TABLES["table2"], [found], []))
+    assert line[head.index("frames that this error is of")] == "6.0 ± 0.0"

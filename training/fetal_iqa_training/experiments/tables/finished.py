@@ -109,9 +109,16 @@ def run_result(seed: int, folder: Path, card: ModelCard) -> RunResult:
     )
 
 
+_SIZES = frozenset({"frames", "positives"})
+
+
 def _test_metrics(card: ModelCard) -> dict[str, float]:
-    """Metrics of the test part that a model's card holds, without the counts."""
+    """Metrics of the test part that a model's card holds, without the size of that part."""
     test = card.metrics.get("test")
     if not isinstance(test, Mapping):
         return {}
-    return {name: value for name, value in test.items() if isinstance(value, float)}
+    return {
+        name: float(value)
+        for name, value in test.items()
+        if isinstance(value, (int, float)) and name not in _SIZES
+    }

@@ -8,6 +8,7 @@ from fetal_iqa_training.experiments.tables.csv_text import Cells, as_csv
 from fetal_iqa_training.experiments.tables.paper import PAPER, PAPER_DICE
 from fetal_iqa_training.experiments.tables.results import (
     COSTS,
+    COUNTED,
     METRICS,
     BesidePaper,
     RowResult,
@@ -228,7 +229,10 @@ def _system(result: RowResult) -> str:
 
 
 def _metric(name: str, result: RowResult) -> str:
-    return _shown(result.metric(name))
+    found = result.metric(name)
+    if found is not None and name == COUNTED:
+        return _plain(found.mean) + ("" if found.std is None else f" ± {found.std:.1f}")
+    return _shown(found)
 
 
 def _shown(value: object) -> str:

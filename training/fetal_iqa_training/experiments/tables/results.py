@@ -13,6 +13,9 @@ from fetal_iqa_training.experiments.tables.cost import Cost
 from fetal_iqa_training.experiments.tables.paper import PAPER_DICE, PaperFigure
 from fetal_iqa_training.experiments.tables.systems import Row
 
+COUNTED = "circumference_measured"
+"""A number of frames among the metrics, to read the error beside it with."""
+
 METRICS = (
     PAPER_DICE,
     "dice",
@@ -23,7 +26,7 @@ METRICS = (
     "specificity",
     "average_precision",
     "circumference_error_mm",
-    "circumference_measured",
+    COUNTED,
 )
 
 
