@@ -11,8 +11,9 @@ import typer
 from fetal_iqa_models import model_id
 from fetal_iqa_models.cards import Task
 from fetal_iqa_models.errors import ModelError
-from napari_fetal_iqa.cli.compiling import compiled_in_words
+from napari_fetal_iqa.cli.compiling import compile_model, compiled_in_words
 from napari_fetal_iqa.cli.terminal import echo, to_reader
+from napari_fetal_iqa.cli.zero_shot import make_zero_shot
 from napari_fetal_iqa.model_library import zero_shot
 from napari_fetal_iqa.model_library.adding import add_model
 from napari_fetal_iqa.model_library.automatic import automatic_words
@@ -31,6 +32,9 @@ app = typer.Typer(
     help="Models on this machine: list them, use them, go back, delete, send and receive them.",
     no_args_is_help=True,
 )
+
+app.command("zero-shot")(make_zero_shot)
+app.command("compile")(compile_model)
 
 Model = Annotated[
     str,

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fetal_iqa_models.atomic_file import write_atomically
+from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.cards import model_hash
 from fetal_iqa_models.compiled.compiled_predictor import CompiledPredictor
 from fetal_iqa_models.compiled.graph_folder import (
@@ -76,6 +77,7 @@ def compile_model(
     with tempfile.TemporaryDirectory(dir=folder, prefix=".new-") as new:
         made = Path(new)
         openvino.save_model(graph, made / GRAPH_FILE, compress_to_fp16=False)
+        del graph  # a large model's weights are many copies otherwise
         sums = {name: _sha256(made / name) for name in (GRAPH_FILE, WEIGHTS_FILE)}
         card = CompiledCard(
             model=digest,
@@ -105,21 +107,19 @@ def compile_model(
 
 def _difference(network: Network, compiled: CompiledModel) -> float:
     """Largest difference of probabilities and areas from torch's."""
+    # one after the other, so that the weights of both are never in memory at a time
     if isinstance(network, FrameClassifier):
-        ours, name = CompiledPredictor(cls=compiled), "quality"
-        torchs = FramePredictor(classifier=network, device="cpu")
+        torchs = _told(FramePredictor(classifier=network, device="cpu"), "quality")
+        ours = _told(CompiledPredictor(cls=compiled), "quality")
     else:
-        ours, name = CompiledPredictor(seg=compiled), "area_fraction"
-        torchs = FramePredictor(segmenter=network, device="cpu")
-    found = []
-    for shape in _SHAPES:
-        frames = example_frames(shape)
-        told = [
-            np.concatenate([getattr(batch, name) for batch in predictor.predict(frames)])
-            for predictor in (ours, torchs)
-        ]
-        found.append(np.abs(told[0] - told[1]).max())
-    return float(np.max(found))
+        torchs = _told(FramePredictor(segmenter=network, device="cpu"), "area_fraction")
+        ours = _told(CompiledPredictor(seg=compiled), "area_fraction")
+    return float(np.abs(ours - torchs).max())
+
+
+def _told(predictor: BatchwisePredictor, name: str) -> NDArray[np.float32]:
+    batches = (batch for shape in _SHAPES for batch in predictor.predict(example_frames(shape)))
+    return np.concatenate([getattr(batch, name) for batch in batches])
 
 
 def example_frames(shape: tuple[int, int]) -> NDArray[np.uint8]:
