@@ -53,6 +53,11 @@ COMMANDS = {
     "anonymise": Command(
         "anonymise", "anonymise", "Write a copy of a sweep that does not say whose it is."
     ),
+    "report": Command(
+        "report",
+        "report",
+        "Write what was measured in a case: one page to sign, or the same as data.",
+    ),
     "weights": Command(
         "weights", "app", "Pretrained weights of the encoders: what there is, get it, check it."
     ),

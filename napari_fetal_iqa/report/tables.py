@@ -1,0 +1,131 @@
+"""The report as data: one CSV row, and JSON after the manner of FHIR Observations."""
+
+import csv
+import io
+from typing import Any
+
+from napari_fetal_iqa.foreign_text import csv_cell
+from napari_fetal_iqa.report.content import ReportContent
+from napari_fetal_iqa.report.lines import weeks_in_words
+
+LOINC = "http://loinc.org"
+UCUM = "http://unitsofmeasure.org"
+
+COLUMNS = (
+    *("sweeps", "ac_mm", "low_mm", "high_mm", "by_expert", "frames", "runs", "outliers"),
+    *("flashes", "truncated", "best_sweep_file", "best_sweep", "best_frame", "best_frame_ac_mm"),
+    *("age_by_dates", "chart", "centile", "z", "age_by_ac", "reviewer", "models", "version"),
+)
+
+
+def csv_row(content: ReportContent) -> str:
+    """Return a header and the row of a case; what is not known is empty. Numbers are 0-based."""
+    found, best = content.circumference, content.best[0] if content.best else None
+    measured = best.measurement if best else None
+    low, high = (found.interval_mm if found else None) or (None, None)
+    cells = [
+        " ".join(content.sweeps),
+        _number(found.circumference_mm if found else None),
+        _number(low),
+        _number(high),
+        int(found.by_expert) if found else "",
+        len(found.used) if found else 0,
+        found.n_runs if found else 0,
+        len(found.outliers) if found else 0,
+        len(found.flashes) if found else 0,
+        found.truncated if found else 0,
+        *(best.place if best else ("", "", "")),
+        _number(measured.circumference_mm if measured else None),
+        weeks_in_words(content.growth.weeks) or "",
+        content.growth.chart.title,
+        _number(content.growth.centile),
+        _number(content.growth.z, 2),
+        weeks_in_words(content.age_by_ac_weeks) or "",
+        content.reviewer,
+        " ".join(f"{one.id}:{one.hash[:16]}" for setup in content.setups for one in setup.models),
+        content.version,
+    ]
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    table.writerow(map(csv_cell, cells))
+    return text.getvalue()
+
+
+def _number(value: float | None, digits: int = 1) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def observations(content: ReportContent) -> dict[str, Any]:
+    """Return a FHIR collection of Observations: circumference, age by it, centile and z-score.
+
+    No subject is named; who stores it adds theirs. Codes are LOINC's, units UCUM's.
+    """
+    entries = []
+    found = content.circumference
+    common = {
+        "resourceType": "Observation",
+        "status": "preliminary",
+        "issued": content.made.isoformat(timespec="seconds"),
+        "note": [{"text": " ".join(content.notices)}],
+        "device": {"display": f"napari-fetal-iqa {content.version}"},
+    }
+    if content.entered.examined:
+        common["effectiveDateTime"] = content.entered.examined.isoformat()
+    if found is None:
+        entries.append(
+            {
+                **common,
+                "code": _code("11979-2", "Abdominal circumference"),
+                "dataAbsentReason": {"text": content.value},
+            }
+        )
+    else:
+        value = {
+            **common,
+            "code": _code("11979-2", "Abdominal circumference"),
+            "valueQuantity": _quantity(found.circumference_mm, "mm"),
+            "method": {"text": content.made_of},
+        }
+        if found.interval_mm is not None:
+            low, high = found.interval_mm
+            value["component"] = [
+                {"code": {"text": f"90 % interval, {end}"}, "valueQuantity": _quantity(mm, "mm")}
+                for end, mm in (("low", low), ("high", high))
+            ]
+        entries.append(value)
+        if content.age_by_ac_weeks is not None:
+            entries.append(
+                {
+                    **common,
+                    "code": _code("18185-9", "Gestational age"),
+                    "method": {"text": "AC, Hadlock 1984 (LOINC 11892-7); not by dates"},
+                    "valueQuantity": _quantity(7 * content.age_by_ac_weeks, "d", 0),
+                }
+            )
+        if content.growth.centile is not None and content.growth.z is not None:
+            for text, number, unit in (
+                ("Growth centile of the abdominal circumference", content.growth.centile, "%"),
+                ("Growth z-score of the abdominal circumference", content.growth.z, "1"),
+            ):
+                entries.append(
+                    {
+                        **common,
+                        "code": {"text": text},
+                        "method": {"text": content.growth.chart.citation},
+                        "valueQuantity": _quantity(number, unit, 2),
+                    }
+                )
+    return {
+        "resourceType": "Bundle",
+        "type": "collection",
+        "entry": [{"resource": entry} for entry in entries],
+    }
+
+
+def _code(code: str, display: str) -> dict[str, Any]:
+    return {"coding": [{"system": LOINC, "code": code, "display": display}]}
+
+
+def _quantity(value: float, unit: str, digits: int = 1) -> dict[str, Any]:
+    return {"value": round(value, digits), "unit": unit, "system": UCUM, "code": unit}

@@ -1,0 +1,39 @@
+"""How far the bundled models were off where the circumference is known.
+
+The numbers come from ``python benchmarks/case_interval.py``, which writes the file beside this one;
+they hold for the pair of models whose hashes stand there, and for no other.
+"""
+
+import json
+from functools import cache
+from pathlib import Path
+
+from napari_fetal_iqa.analysis.result import AnalysisSetup
+from napari_fetal_iqa.review.examination.aggregate import ModelError
+
+FILE = Path(__file__).with_name("known_errors.json")
+
+
+@cache
+def _known() -> dict[tuple[str, str], ModelError]:
+    rows = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
+    return {
+        (row["cls"], row["seg"]): ModelError(
+            row["share"], row["run_share"], row["cases"], row["what"]
+        )
+        for row in rows
+    }
+
+
+def error_of(setup: AnalysisSetup, simulated: bool) -> ModelError | None:
+    """Return the error of a pair of models; None where it is not known.
+
+    Parameters
+    ----------
+    setup : AnalysisSetup
+    simulated : bool
+        Whether the sweep is a phantom: what was measured on phantoms says nothing of patients.
+    """
+    if setup.cls_model is None or setup.seg_model is None or not simulated:
+        return None
+    return _known().get((setup.cls_model.hash, setup.seg_model.hash))

@@ -1,0 +1,178 @@
+"""The page of a case: what it says, what it never says, and that it is one page."""
+
+import csv
+import io
+import json
+import re
+from datetime import UTC, date, datetime
+
+import numpy as np
+import pypdfium2
+import pytest
+
+from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
+from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.geometry.mask_codec import encode_mask
+from napari_fetal_iqa.growth.dating import Dating
+from napari_fetal_iqa.report.content import Entered, report_content
+from napari_fetal_iqa.report.html import html_page
+from napari_fetal_iqa.report.pdf import pdf_page
+from napari_fetal_iqa.report.tables import COLUMNS, csv_row, observations
+from napari_fetal_iqa.review.examination.aggregate import ModelError
+from napari_fetal_iqa.review.examination.examination import Examination
+from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
+from napari_fetal_iqa.sweep import SweepVolume
+
+SHAPE, RADIUS = (96, 128), 36
+SETUP = AnalysisSetup(
+    ModelRef(id="cls-0000", hash="0" * 64, name="quality", demo=True),
+    ModelRef(id="seg-1111", hash="1" * 64, name="outline", demo=True),
+)
+ERROR = ModelError(share=0.03, run_share=0.02, cases=60, what="60 simulated cases")
+MADE = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
+AGE = Entered(Dating.from_weeks("28w0d"), date(2026, 11, 30))
+
+
+def examination(tmp_path, found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE", error=ERROR):
+    frames = np.random.default_rng(0).integers(1, 255, (40, *SHAPE), dtype=np.uint8)
+    sweep = SweepVolume(frames, spacing, bounds=((0, 20), (20, 40)), name=name)
+    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+    disc = (rows - 48) ** 2 + (columns - 64) ** 2 <= RADIUS**2
+    shows = np.isin(np.arange(40), list(found))
+    analysis = Analysis(sweep, SETUP)
+    analysis.add(
+        FrameResults(
+            frames=np.arange(40),
+            quality=np.where(shows, 0.9, 0.1).astype(np.float32),
+            area_fraction=np.where(shows, 0.2, 0.0).astype(np.float32),
+            masks=tuple(encode_mask(disc & bool(one)) for one in shows),
+            ac_mm=np.full(40, np.nan),
+            non_black=np.ones(40, bool),
+            seconds={},
+        )
+    )
+    store = CorrectionStore(tmp_path / "store.sqlite", "memory")
+    store.add_sweep(sweep)
+    reviewed = ReviewedFrames(sweep, store, "AK")
+    reviewed.analysis = analysis
+    return Examination([reviewed], error)
+
+
+@pytest.fixture
+def content(tmp_path):
+    return report_content(examination(tmp_path), "AK", MADE, AGE)
+
+
+def text_of(pdf):
+    document = pypdfium2.PdfDocument(pdf)
+    assert len(document) == 1
+    text = document[0].get_textpage().get_text_range()
+    return re.sub(r"\s+", " ", text)
+
+
+@pytest.mark.parametrize("paper", ["a4", "letter"])
+def test_one_page_says_what_was_measured_how_sure_it_is_and_by_whom(content, paper):
+    text = text_of(pdf_page(content, paper))
+    value = content.circumference.circumference_mm
+    assert value == pytest.approx(2 * np.pi * RADIUS, rel=0.01)
+    low, high = content.circumference.interval_mm
+    for said in (
+        f"AC {value:.1f} mm",
+        f"90 % interval {low:.1f} to {high:.1f} mm",
+        "60 simulated cases",
+        "centile, z -",
+        "28w0d (as entered)",
+        "not used for the centile",
+        "sweep 1, frame",
+        "Reviewer AK",
+        "cls-0000",
+        "1" * 16,
+        "Research software, not a medical device.",
+        "not for clinical use",
+        "Date and signature",
+    ):
+        assert said in text
+
+
+def test_the_two_layouts_say_the_same(content):
+    html = html_page(content)
+    words = re.sub(r"\s+", " ", re.sub(r"<[^>]+>", " ", html.replace("&#39;", "'")))
+    pdf = text_of(pdf_page(content))
+    for said in (content.value, content.interval, content.made_of, content.growth.words):
+        assert said in words
+        assert said in pdf
+
+
+def test_the_page_fetches_nothing_and_runs_nothing(content):
+    html = html_page(content)
+    assert "<script" not in html
+    assert not re.search(r"(src|href)=\"(?!data:image/png;base64,)", html)
+
+
+def test_no_name_stands_there_but_the_one_that_was_typed(tmp_path):
+    """File names often hold a patient's name, so that none gets onto the page."""
+    content = report_content(examination(tmp_path), "AK", MADE, AGE)
+    outputs = [
+        text_of(pdf_page(content)),
+        html_page(content),
+        json.dumps(observations(content)),
+        csv_row(content),
+    ]
+    assert not any("DOE^JANE" in output for output in outputs)
+    typed = report_content(
+        examination(tmp_path), "AK", MADE, Entered(name="<b>Mary & John</b> {{7*7}}")
+    )
+    assert "<b>Mary & John</b> {{7*7}}" in text_of(pdf_page(typed))
+    assert "&lt;b&gt;Mary &amp; John&lt;/b&gt; {{7*7}}" in html_page(typed)
+    assert "Mary" not in json.dumps(observations(typed)) + csv_row(typed)
+
+
+def test_without_an_age_by_dates_there_is_no_centile(tmp_path):
+    content = report_content(examination(tmp_path), "AK", MADE)
+    assert content.growth.centile is None
+    assert "no centile: the age by dates was not entered" in text_of(pdf_page(content))
+    assert content.age_by_ac_weeks is not None  # known all the same, and not used
+
+
+def test_an_age_beyond_the_chart_is_told_with_its_range(tmp_path):
+    late = Entered(Dating.from_weeks("41w0d"))
+    content = report_content(examination(tmp_path), "AK", MADE, late)
+    assert "is for 14 to 40 weeks, not for 41.0" in html_page(content)
+
+
+def test_what_cannot_be_measured_is_never_a_number(tmp_path):
+    for case, why in (
+        (examination(tmp_path, spacing=None), "the sweep has no spacing in mm"),
+        (examination(tmp_path, found=()), "no frame shows the abdomen well enough"),
+    ):
+        content = report_content(case, "AK", MADE, AGE)
+        text = text_of(pdf_page(content))
+        assert f"AC not measured: {why}" in text
+        assert "centile, z" not in text
+        row = next(csv.DictReader(io.StringIO(csv_row(content))))
+        assert row["ac_mm"] == row["low_mm"] == row["centile"] == ""
+        (entry,) = observations(content)["entry"]
+        assert "valueQuantity" not in entry["resource"]
+        assert why in entry["resource"]["dataAbsentReason"]["text"]
+
+
+def test_models_that_were_never_compared_give_no_interval(tmp_path):
+    content = report_content(examination(tmp_path, error=None), "AK", MADE, AGE)
+    assert "no interval: these models were never compared" in text_of(pdf_page(content))
+
+
+def test_the_row_and_the_observations_hold_the_page(content):
+    row = next(csv.DictReader(io.StringIO(csv_row(content))))
+    assert tuple(row) == COLUMNS
+    assert float(row["ac_mm"]) == pytest.approx(content.circumference.circumference_mm, abs=0.05)
+    assert row["best_frame"] == str(content.best[0].place[2])
+    entries = [entry["resource"] for entry in observations(content)["entry"]]
+    codes = [entry["code"].get("coding", [{}])[0].get("code") for entry in entries]
+    assert codes == ["11979-2", "18185-9", None, None]
+    assert entries[0]["valueQuantity"]["code"] == "mm"
+    assert entries[1]["valueQuantity"] == {
+        "value": round(7 * content.age_by_ac_weeks),
+        "unit": "d",
+        "system": "http://unitsofmeasure.org",
+        "code": "d",
+    }
