@@ -17,7 +17,7 @@ def errors_of(path) -> list[str]:
         errors="replace",
         check=False,
     )
-    said = (done.stdout + done.stderr).decode(errors="replace").splitlines()
+    said = (done.stdout + done.stderr).splitlines()
     assert said, "the validator says at least what kind of object it is"
     assert done.returncode == 0, said
     return [line for line in said if line.startswith("Error")]
