@@ -58,6 +58,16 @@ COMMANDS = {
         "report",
         "Write what was measured in a case: one page to sign, or the same as data.",
     ),
+    "export-dicom": Command(
+        "export_dicom",
+        "export_dicom",
+        "Write what was measured in a case as DICOM: segmentation, report, and a picture.",
+    ),
+    "fetch-dicom": Command(
+        "fetch_dicom",
+        "fetch_dicom",
+        "Fetch the ultrasound images of a study from an archive, to be opened as one sweep volume.",
+    ),
     "weights": Command(
         "weights", "app", "Pretrained weights of the encoders: what there is, get it, check it."
     ),

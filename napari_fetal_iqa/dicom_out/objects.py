@@ -15,6 +15,7 @@ from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.dicom_out.capture import drawn_frame, secondary_capture
 from napari_fetal_iqa.dicom_out.evidence import Evidence, evidence_of_case
 from napari_fetal_iqa.dicom_out.findings import DISCLAIMER, Findings, findings_of
+from napari_fetal_iqa.dicom_out.new_folder import new_folder
 from napari_fetal_iqa.dicom_out.segmentation import segmentation
 from napari_fetal_iqa.dicom_out.structured_report import structured_report
 from napari_fetal_iqa.errors import FetalIqaError, SweepError
@@ -25,7 +26,6 @@ from napari_fetal_iqa.io.formats.dicom.data_set import bytes_of, saying_nothing
 from napari_fetal_iqa.review.examination.examination import Examination
 from napari_fetal_iqa.review.frame_view import Source
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
-from napari_fetal_iqa.storage.paths import replacing
 
 WITHOUT_ABDOMEN: Final = (
     "no frame shows an abdomen that is outlined, so that there is nothing to export"
@@ -58,21 +58,9 @@ class CaseObjects:
         SweepError
             Where the folder holds something, or the disk refuses.
         """
-        check_folder(folder)
-        for name, content in self.objects.items():
-            with replacing(folder / name) as new:
-                new.write_bytes(content)
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that holds something: what lies there might be taken for this case's.
-
-    Raises
-    ------
-    SweepError
-    """
-    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise SweepError(f"{folder.name}: expected a new or empty folder; choose another")
+        with new_folder(folder) as new:
+            for name, content in self.objects.items():
+                (new / name).write_bytes(content)
 
 
 def objects_of_case(
@@ -104,6 +92,8 @@ def objects_of_case(
         Where no frame has an outline that counts.
     """
     volumes = examination.volumes
+    if not any(volume.corrections() for volume in volumes):
+        reviewer = ""  # nobody looked at it
     evidence = evidence_of_case(sources, [volume.sweep for volume in volumes])
     datasets: dict[str, Dataset] = {}
     for number, (volume, own) in enumerate(zip(volumes, evidence, strict=True), start=1):

@@ -1,0 +1,3 @@
+"""The command, as in the tests of commands."""
+
+from ..cli.conftest import run  # noqa: F401
