@@ -61,10 +61,10 @@ def export_dicom(
 
     The segmentation holds the outlines that count, a reviewer's before the models'; the report (TID
     5000, OB-GYN ultrasound) the circumference, the frames that it comes from, and, with an age by
-    dates, the growth rank; the picture (a secondary capture) the frame that is shown, for viewers that know neither. They
-    belong to the patient and study of the source where that is DICOM. Of another format images
-    without a patient are made as well, with all their pixels: names that are burned into them go
-    along, so make a copy with napari-fetal-iqa anonymise first.
+    dates, the growth rank; the picture (a secondary capture) the frame that is shown, for viewers
+    that know neither. They belong to the patient and study of the source where that is DICOM. Of
+    another format images without a patient are made as well, with all their pixels: names that are
+    burned into them go along, so make a copy with napari-fetal-iqa anonymise first.
 
     Example: napari-fetal-iqa export-dicom case.dcm --out results --weeks 27w3d
     """
