@@ -108,8 +108,8 @@ def compare(
         if one.label is not None and other.label is not None:
             labels.append((one.label, other.label))
             differs = one.label is not other.label
-        if one.mask is not None and other.mask is not None:
-            masks = decode_mask(one.mask, shape), decode_mask(other.mask, shape)
+        if one.outline is not None and other.outline is not None:
+            masks = decode_mask(one.outline, shape), decode_mask(other.outline, shape)
             overlap = dice(*masks, of_nothing=None)  # nothing to disagree on
             if overlap is not None:
                 overlaps.append(overlap)

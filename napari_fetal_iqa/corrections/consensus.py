@@ -13,7 +13,7 @@ def consensus(states: Sequence[FrameCorrection]) -> FrameCorrection:
 
     The label that most of them gave counts; of labels that equally many gave, the latest. The
     latest mask among those who gave that label counts, or else the latest of all. A frame
-    labelled "none" has no mask: what is outlined on it was outvoted, or contradicts the label.
+    labelled "none" has no mask: what is outlined on it was outvoted, or drawn before the label.
 
     Parameters
     ----------

@@ -5,12 +5,16 @@ from dataclasses import dataclass, replace
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
 from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.geometry.mask_codec import outlines_something
 from napari_fetal_iqa.labels import Label
 
 
 @dataclass(frozen=True)
 class FrameCorrection:
     """What counts of one frame now; None where the model's prediction stands.
+
+    Of the label "none" and an outline the later holds: an outline that was drawn after the label
+    takes the label back, and one that was drawn before it is no :attr:`outline` any more.
 
     Parameters
     ----------
@@ -25,7 +29,8 @@ class FrameCorrection:
     time : str
         When, UTC.
     label_time, mask_time : str
-        When the label and the mask were set; empty where they were not.
+        When the label and the mask were set; empty where they were not. A label that was taken
+        back by an outline keeps its time: no earlier one holds in its stead.
     """
 
     frame: int
@@ -36,6 +41,16 @@ class FrameCorrection:
     time: str
     label_time: str = ""
     mask_time: str = ""
+
+    @property
+    def outline(self) -> bytes | None:
+        """The mask that counts; None, too, where the label "none" was said after it."""
+        return None if _is_refused(self.label, self.mask) else self.mask
+
+
+def _is_refused(label: Label | None, mask: bytes | None) -> bool:
+    """Whether a label says that there is nothing to outline where there is an outline."""
+    return label is Label.NONE and mask is not None and outlines_something(mask)
 
 
 @dataclass(frozen=True)
@@ -65,9 +80,11 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
     label = max(states, key=lambda state: state.label_time)
     mask = max(states, key=lambda state: state.mask_time)
     last = max(states, key=lambda state: state.time)
+    drawn_after = mask is not label and not mask.accepted and mask.mask_time > label.label_time
+    taken_back = drawn_after and _is_refused(label.label, mask.mask)
     return replace(
         last,
-        label=label.label,
+        label=None if taken_back else label.label,
         mask=mask.mask,
         label_time=label.label_time,
         mask_time=mask.mask_time,
@@ -198,14 +215,16 @@ class History:
         done = self._actions.get(action)
         return sorted({event.frame for _, event in done.events}) if done else []
 
-    def _last(self, frame: int, kind: EventKind, mark: str = "") -> Event | None:
-        """Return the last event of a kind, and of a caliper, that counts on a frame."""
+    def _last(
+        self, frame: int, kind: EventKind, mark: str = ""
+    ) -> tuple[Event | None, tuple[int, int]]:
+        """Return the last event of a kind, and of a caliper, that counts on a frame; its rank."""
         counting = (
-            (self._actions[event.action].rank(place), event)
+            (event, self._actions[event.action].rank(place))
             for place, event in self._by_frame.get(frame, ())
             if event.kind is kind and event.mark == mark and event.action in self._done
         )
-        return max(counting, key=lambda ranked: ranked[0], default=(None, None))[1]
+        return max(counting, key=lambda ranked: ranked[1], default=(None, (-1, -1)))
 
     def calipers(self, frame: int | None = None) -> tuple[PlacedCaliper, ...]:
         """Return the free calipers on a frame, or on all by frame, in the order of their placing.
@@ -215,7 +234,7 @@ class History:
         placed = []
         for at in sorted(self._marked) if frame is None else [frame]:
             for mark in self._marked.get(at, ()):
-                event = self._last(at, EventKind.CALIPER, mark)
+                event, _ = self._last(at, EventKind.CALIPER, mark)
                 if event is not None and event.caliper is not None:
                     placed.append(
                         PlacedCaliper(mark, at, event.caliper, event.reviewer, event.time)
@@ -224,13 +243,23 @@ class History:
 
     def frame(self, frame: int) -> FrameCorrection | None:
         """Return the state of one frame, or None where the model's word stands alone."""
-        label, mask = self._last(frame, EventKind.LABEL), self._last(frame, EventKind.MASK)
+        label, labelled = self._last(frame, EventKind.LABEL)
+        mask, outlined = self._last(frame, EventKind.MASK)
         current = [e for e in (label, mask) if e and (e.label is not None or e.mask is not None)]
         if not current:
             return None
+        # an accepted outline is the model's, which the label "none" was said of
+        taken_back = (
+            label is not None
+            and mask is not None
+            and _is_refused(label.label, mask.mask)
+            and outlined > labelled
+            and mask.action != label.action
+            and not mask.accepted
+        )
         return FrameCorrection(
             frame=frame,
-            label=label.label if label else None,
+            label=label.label if label and not taken_back else None,
             mask=mask.mask if mask else None,
             accepted=all(event.accepted for event in current),
             reviewer=current[0].reviewer,

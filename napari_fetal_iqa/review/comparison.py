@@ -46,6 +46,6 @@ class Comparison:
         """Return the mask of the other reviewer, (H, W); empty where there is none."""
         shape = self._sweep.shape[1:]
         correction = self._store.history(self._sweep.identity, self.other).frame(frame)
-        if correction is None or correction.mask is None:
+        if correction is None or correction.outline is None:
             return np.zeros(shape, bool)
-        return decode_mask(correction.mask, shape)
+        return decode_mask(correction.outline, shape)

@@ -64,6 +64,8 @@ class ReviewedFrames:
     def packed_mask(self, frame: int) -> bytes | None:
         """Return the mask of a frame that counts as it is kept; None where nobody drew one."""
         correction = self._correction(frame)
+        if correction and _says_none(correction):
+            return None
         if correction and correction.mask is not None:
             return correction.mask
         return self.analysis.packed_mask(frame) if self.analysis else None
@@ -244,9 +246,8 @@ class ReviewedFrames:
 
 
 def _says_none(correction: FrameCorrection) -> bool:
-    """Whether the expert's label takes the outline away: unless one was drawn after it."""
-    drawn_later = correction.mask is not None and correction.mask_time > correction.label_time
-    return correction.label is Label.NONE and not drawn_later
+    """Whether the expert's label takes the outline away; one drawn later took the label back."""
+    return correction.label is Label.NONE
 
 
 @lru_cache(maxsize=4096)

@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from fetal_iqa_training.data.corrections import corrected_frames, read_corrections
 from fetal_iqa_training.data.labelled_frames import acouslic_frames
 from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, Label
+from napari_fetal_iqa.corrections.agreement import agreements
 from napari_fetal_iqa.corrections.consensus import consensus
 from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.export import export_case
+from napari_fetal_iqa.geometry.mask_codec import decode_mask, encode_mask, outlines_something
 from napari_fetal_iqa.io import read_sweep
+from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.sweep import SweepVolume
 
 SHAPE = (60, 80)
@@ -150,6 +153,74 @@ def test_an_exported_data_set_is_what_fine_tuning_learns(actions, few_frames):
             assert not positive
     positive_frames = {frame for frame in range(len(FRAMES)) if written[frame].any()}
     assert positive_frames == {frame for frame, (positive, _) in outlines.items() if positive}
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.lists(ACTION, min_size=1, max_size=30))
+def test_what_the_window_shows_of_a_frame_is_what_is_exported_and_learnt(actions):
+    """Also of stores that an earlier window wrote, where an outline left a label None as it was."""
+    with tempfile.TemporaryDirectory() as folder, CorrectionStore(f"{folder}/s.sqlite") as store:
+        store.add_sweep(SWEEP)
+        for action in actions:
+            if len(action) > 2:
+                action = (action[0], action[1] % 2, "AK", *action[3:])
+            act(store, action)
+        session = ReviewSession(SWEEP, store, "AK")
+        shown = {frame: (session.view(frame), session.mask(frame)) for frame in range(2)}
+        counted = {
+            correction.frame: correction
+            for sweep in gather_corrections([store], "AK")
+            for correction in sweep.corrections
+        }
+    for frame, (view, mask) in shown.items():
+        correction = counted.get(frame)
+        code = correction and correction.mask
+        outlined = np.zeros(SHAPE, bool) if code is None else decode_mask(code, SHAPE)
+        assert np.array_equal(mask, outlined)
+        assert not (view.label is NONE and mask.any())
+        if correction is not None and correction.label is not None:
+            assert view.label is correction.label
+
+
+@pytest.mark.parametrize("order", [("label", "mask"), ("mask", "label")])
+def test_of_the_label_none_and_an_outline_the_later_holds(tmp_path, order):
+    """Both in one store, and one in either of two."""
+    said = {"label": ("label", 1, "AK", NONE), "mask": ("mask", 1, "AK", "large")}
+    one, two, whole = (CorrectionStore(tmp_path / f"{name}.sqlite") for name in "abc")
+    with one, two, whole:
+        for store, which in ((one, order[0]), (two, order[1]), *((whole, each) for each in order)):
+            store.add_sweep(SWEEP)
+            act(store, said[which])
+        for stores in ([one, two], [two, one], [whole]):
+            ((state,),) = (sweep.corrections for sweep in gather_corrections(stores))
+            expected = (None, encode_mask(MASKS["large"])) if order[1] == "mask" else (NONE, None)
+            assert (state.label, state.mask) == expected
+        act(whole, ("mask", 1, "BL", "small"))
+        (record,) = whole.sweeps()
+        assert len(agreements(whole, record)) == (order[1] == "mask")  # else none was outlined
+        act(whole, ("undo", "AK"))
+        kept = whole.corrections(SWEEP.identity, "AK")[1]
+        assert (kept.label is NONE) == (order[0] == "label")
+        act(whole, ("redo", "AK"))
+        assert (whole.corrections(SWEEP.identity, "AK")[1].label is NONE) == (order[1] == "label")
+
+
+def test_a_models_outline_that_was_accepted_takes_no_label_none_back(tmp_path):
+    with CorrectionStore(tmp_path / "store.sqlite") as store:
+        store.add_sweep(SWEEP)
+        act(store, ("label", 1, "AK", NONE))
+        store.accept(SWEEP.identity, 1, "AK", mask=MASKS["large"])
+        assert store.corrections(SWEEP.identity, "AK")[1].label is NONE
+        assert not ReviewSession(SWEEP, store, "AK").mask(1).any()
+
+
+def test_whether_a_packed_mask_outlines_anything_is_told_without_its_shape():
+    assert outlines_something(encode_mask(MASKS["small"]))
+    far = np.zeros((3000, 3000), bool)
+    assert not outlines_something(encode_mask(far))
+    far[-1, -1] = True
+    assert outlines_something(encode_mask(far))
+    assert not outlines_something(b"damaged")
 
 
 def test_a_reviewer_who_is_exported_alone_is_learnt_alone(tmp_path):

@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.sweep import SweepVolume
 
 WRITER = Path(__file__).with_name("killed_writer.py")
@@ -79,7 +79,11 @@ def check(path, n_before, acknowledged):
     assert len({event.action for event in unacknowledged}) <= 1
     assert len(unacknowledged) in (0, 1, writer.SEVERAL)
 
-    last = {(event.frame, event.kind.value): content_of(event)[2] for event in events}
+    last = {}
+    for event in events:
+        last[event.frame, event.kind.value] = content_of(event)[2]
+        if event.mask is not None and last.get((event.frame, "label")) == Label.NONE:
+            del last[event.frame, "label"]  # an outline takes it back
     state = {}
     for frame, correction in states.items():
         if correction.label is not None:
