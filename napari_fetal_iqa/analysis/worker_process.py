@@ -13,6 +13,7 @@ import importlib
 import logging
 import os
 import pickle
+import signal
 import sys
 import traceback
 from contextlib import suppress
@@ -80,14 +81,15 @@ def receive(stream: IO[bytes]) -> Request | Answer:
 
 
 def serve(requests: IO[bytes], answers: IO[bytes]) -> None:
-    """Answer requests until there are no more."""
+    """Answer requests until there are no more, or the parent is gone.
+
+    A parent that is killed while it asks, or while it waits, leaves half a request and a pipe that
+    nobody reads: no news for the terminal that it was started from.
+    """
     service = _Service()
-    while True:
-        try:
-            request = receive(requests)
-        except EOFError:
-            return
-        send(answers, service.answer(request))
+    with suppress(EOFError, BrokenPipeError, ConnectionError, pickle.UnpicklingError):
+        while True:
+            send(answers, service.answer(receive(requests)))
 
 
 def import_ahead() -> None:
@@ -136,8 +138,12 @@ def main() -> None:
     # a library that prints, in Python or in C, would else write between two pickles
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+    # an interrupt in the terminal is the window's, which ends this process when it has saved
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
     import_ahead()
     serve(sys.stdin.buffer, answers)
+    with suppress(OSError):  # what could not be written
+        answers.close()
 
 
 if __name__ == "__main__":

@@ -153,6 +153,25 @@ def test_models_are_chosen_and_their_weights_hashed_without_torch(tiny_models, t
     assert done.stdout.split() == [sha256, "False"]
 
 
+@pytest.mark.parametrize("killed_while", ["it waits", "it asks"])
+def test_a_window_that_is_killed_leaves_nothing_in_the_terminal(killed_while):
+    """Its pipes are gone: half a request comes, or an answer is read by nobody."""
+    child = subprocess.Popen(
+        [sys.executable, "-m", worker_process.__name__],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    request = io.BytesIO()
+    worker_process.send(request, worker_process.Load("no-such-model" * 9999, ""))
+    whole = request.getvalue()
+    child.stdout.close()
+    child.stdin.write(whole if killed_while == "it waits" else whole[: len(whole) // 2])
+    child.stdin.close()
+    assert child.stderr.read() == b""
+    assert child.wait(60) == 0
+
+
 def test_the_service_answers_in_order_and_explains_what_fails(sweep, tiny_models, caplog):
     """The child's loop, run in this process."""
     frames = worker_process.Batch(np.array([4, 9]), sweep.frames[[4, 9]], None, sweep.field_of_view)
