@@ -206,14 +206,23 @@ def set_aside(rescued: Path) -> Path:
 
     Where its folder cannot be written it keeps its name: merging again adds nothing.
     """
-    name = rescued.stem.replace(f".{RESCUED}-", f".{MERGED}-", 1)
-    kept = _unused(rescued.parent, name)
+    kept = _unused(rescued.parent, _name_merged(rescued))
     try:
         rescued.rename(kept)
         _journal(rescued).unlink(missing_ok=True)
     except OSError:
         pass
     return kept if kept.exists() else rescued
+
+
+def was_set_aside(rescued: Path) -> bool:
+    """Whether another window merged a rescue that was there, and renamed it."""
+    merged = rescued.with_name(f"{_name_merged(rescued)}{rescued.suffix}")
+    return merged.exists() and not rescued.exists()
+
+
+def _name_merged(rescued: Path) -> str:
+    return rescued.stem.replace(f".{RESCUED}-", f".{MERGED}-", 1)
 
 
 def take_away(rescued: Path) -> None:

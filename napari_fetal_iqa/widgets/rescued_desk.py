@@ -2,11 +2,19 @@
 
 import logging
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from qtpy.QtCore import QObject, Signal
 
-from napari_fetal_iqa.corrections.rescued import Rescued, look_for_rescued, merge_rescued, tidy
+from napari_fetal_iqa.corrections.rescued import (
+    Rescued,
+    count_new,
+    look_for_rescued,
+    merge_rescued,
+    tidy,
+)
+from napari_fetal_iqa.corrections.rescuing import was_set_aside
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.foreign_text import shown
@@ -14,6 +22,16 @@ from napari_fetal_iqa.widgets.background.threads import RESCUING
 from napari_fetal_iqa.widgets.panels.rescued_notice import RescuedNotice
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class _Done:
+    """What was merged, and by whom; what is left, and why the first of it is."""
+
+    corrections: int
+    elsewhere: int
+    left: list[Rescued]
+    refused: str
 
 
 class RescuedDesk(QObject):
@@ -60,15 +78,22 @@ class RescuedDesk(QObject):
         worker.errored.connect(self._failed)
         RESCUING.start(worker)
 
-    def _end(self, done: tuple[int, list[Rescued], str]) -> None:
-        corrections, left, refused = done
-        if corrections:
+    def _end(self, done: _Done) -> None:
+        if done.corrections or done.elsewhere:
             self.merged.emit()
-        if left:
-            taken = f"{counted(corrections, 'correction')} merged. " if corrections else ""
-            self._show(left, f"{taken}{refused}".rstrip("."))
+        taken = f"{_were(done.corrections, 'merged')} into the corrections store"
+        elsewhere = (
+            f"{_were(done.elsewhere, 'merged')} by another window: nothing of that is left to merge"
+            if done.elsewhere
+            else ""
+        )
+        if done.left:
+            said = (taken if done.corrections else "", elsewhere, done.refused.rstrip("."))
+            self._show(done.left, ". ".join(part for part in said if part))
+        elif elsewhere and not done.corrections:
+            self._notice.end(elsewhere)
         else:
-            self._notice.end(f"{_were(corrections, 'merged')} into the corrections store")
+            self._notice.end(f"{taken}; {elsewhere}" if elsewhere else taken)
 
     def _failed(self, error: Exception) -> None:
         logger.error("rescued corrections could not be looked at", exc_info=error)
@@ -83,19 +108,25 @@ def _look(store: Path) -> list[Rescued]:
     return tidy(look_for_rescued(store))
 
 
-def _merge(store: Path, found: Sequence[Rescued]) -> tuple[int, list[Rescued], str]:
-    """Merge what can be merged; return how much, what is left, and why the first of it is."""
-    corrections, refused = 0, ""
+def _merge(store: Path, found: Sequence[Rescued]) -> _Done:
+    """Merge what can be merged, and what another window has not merged since it was found."""
+    corrections = elsewhere = 0
+    refused = ""
     for one in found:
         if one.problem:
             continue
         try:
+            new = count_new(one.path, store)
             merge_rescued(store, one.path)
         except FetalIqaError as error:
-            refused = refused or f"Not merged: {error.in_window}"
+            if was_set_aside(one.path):
+                elsewhere += one.corrections
+            else:
+                refused = refused or f"Not merged: {error.in_window}"
         else:
-            corrections += one.corrections
-    return corrections, tidy(look_for_rescued(store)), refused
+            corrections += new
+            elsewhere += one.corrections - new
+    return _Done(corrections, elsewhere, tidy(look_for_rescued(store)), refused)
 
 
 def _were(corrections: int, done: str) -> str:

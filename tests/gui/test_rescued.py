@@ -6,6 +6,8 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.corrections.merge import merge
+from napari_fetal_iqa.corrections.rescued import merge_rescued
 from napari_fetal_iqa.corrections.rescuing import rescues_of
 from napari_fetal_iqa.storage import paths
 from napari_fetal_iqa.widgets.viewer.compat import main_window
@@ -84,6 +86,29 @@ def test_what_is_refused_is_said_and_offered_again(review, window, path, qtbot, 
     other.close()
     notice.merge.click()
     qtbot.waitUntil(is_shown(notice, "1 correction was merged"), timeout=20 * SECONDS)
+
+
+@pytest.mark.parametrize("when", ["before", "meanwhile"])
+def test_what_another_window_merged_is_said(review, window, path, qtbot, monkeypatch, when):
+    monkeypatch.setattr("napari_fetal_iqa.widgets.review.show_error", lambda _: None)
+    make_unwritable(review)
+    review.presenter.actions.label_optimal()
+    review.close()
+    again = window()
+    notice = again.rescued
+    qtbot.waitUntil(is_shown(notice, "1 correction of the last session was rescued"))
+    (rescued,) = rescues_of(path)
+    if when == "before":
+        merge_rescued(path, rescued)
+    else:  # it is in, and not renamed yet
+        with CorrectionStore(path) as opened:
+            merge(opened, rescued)
+    notice.merge.click()
+    words = "1 correction was merged by another window"
+    qtbot.waitUntil(is_shown(notice, words), timeout=20 * SECONDS)
+    assert "0 corrections" not in notice.message.text()
+    assert notice.merge.isHidden()
+    assert rescues_of(path) == []
 
 
 def test_what_waits_is_kept_aside_while_it_waits_so_that_a_kill_loses_nothing(review, path, qtbot):
