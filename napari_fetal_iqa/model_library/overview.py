@@ -42,6 +42,8 @@ class ModelRow:
         How much worse than its parent it is; empty where it is not.
     why_kept : str
         Why it must not be deleted; empty where it may be.
+    why_not_sent : str
+        Why it cannot be packed into one file; empty where it can.
     details : tuple of str
         All that is known of it, a line each.
     suits : str
@@ -59,6 +61,7 @@ class ModelRow:
     problem: str = ""
     worse: str = ""
     why_kept: str = ""
+    why_not_sent: str = ""
     details: tuple[str, ...] = ()
     suits: str = ""
 
@@ -96,6 +99,7 @@ def _to_be_made() -> ModelRow:
         licence=spec.licence,
         problem=problem,
         why_kept=f"{zero_shot.NAME}: is not made yet",
+        why_not_sent="It is kept nowhere yet: use it once, and it is made",
         details=(
             fact("name", zero_shot.TITLE),
             fact("task", f"cls, {DOES['cls']}"),
@@ -119,6 +123,7 @@ def _row(library: ModelLibrary, entry: ModelEntry) -> ModelRow:
             plain(entry.id),
             problem=problem,
             why_kept=kept,
+            why_not_sent="A damaged model cannot be sent",
             details=(problem,),
         )
     judged = hold_out(card)

@@ -278,10 +278,16 @@ class ReviewSession(ReviewedFrames):
             self._set_masks(masks)
         return tuple(masks)
 
-    def revert(self, frame: int) -> None:
-        """Go back to the model's label and mask of a frame, as one action."""
+    def revert(self, frame: int) -> bool:
+        """Go back to the model's label and mask of a frame, as one action.
+
+        Return whether anything was corrected; else nothing is stored.
+        """
+        if self._correction(frame) is None:
+            return False
         with self._changing((frame,)):
             self._store.revert(self.sweep.identity, frame, self._reviewer)
+        return True
 
     def accept(self, frame: int) -> bool:
         """Confirm the model's label and mask of a frame; return whether there was any to confirm.

@@ -1,4 +1,4 @@
-"""How the window was left: which sections of the panel were open."""
+"""How the window was left: which sections of the panel were open, and whether the worklist was."""
 
 import logging
 from pathlib import Path
@@ -18,11 +18,14 @@ class WindowState(BaseModel):
     ----------
     open_sections : frozenset of str
         By their titles.
+    worklist_closed : bool
+        Whether somebody closed it since a folder was opened.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     open_sections: frozenset[str] = frozenset()
+    worklist_closed: bool = False
 
 
 def load() -> WindowState:
@@ -38,10 +41,21 @@ def load() -> WindowState:
 
 def keep_section(title: str, is_open: bool) -> None:
     """Note whether a section is open; where it cannot, so be it."""
-    sections = load().open_sections
-    sections = sections | {title} if is_open else sections - {title}
+    before = load()
+    sections = before.open_sections | {title} if is_open else before.open_sections - {title}
+    _keep(before.model_copy(update={"open_sections": sections}))
+
+
+def keep_worklist(closed: bool) -> None:
+    """Note whether the worklist is closed; where it cannot, so be it."""
+    before = load()
+    if before.worklist_closed != closed:
+        _keep(before.model_copy(update={"worklist_closed": closed}))
+
+
+def _keep(state: WindowState) -> None:
     try:
-        write_atomically(_place(), WindowState(open_sections=sections).model_dump_json())
+        write_atomically(_place(), state.model_dump_json())
     except OSError:
         logger.warning("how the window is left could not be noted")
 

@@ -8,8 +8,8 @@ from napari_fetal_iqa.corrections import Label, PlacedCaliper
 from napari_fetal_iqa.errors import StoreError
 from napari_fetal_iqa.geometry.caliper import Caliper
 from napari_fetal_iqa.geometry.ellipse import Ellipse
-from napari_fetal_iqa.review.session import ReviewSession
-from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.review.session import ReviewSession, Source
+from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.viewer.sweep_view import SweepView
 
 _BRUSH_STEP = 1.2
@@ -22,6 +22,9 @@ STORING = frozenset(
 )
 """What stores something, or takes it back."""
 
+_NOTHING_TO_ACCEPT = "Nothing to accept on that frame: nobody labelled or outlined it"
+_ANALYSE = with_key("analyse the sweep first", Action.ANALYSE)
+
 
 class SweepActions:
     """One method an action, on one open sweep; ``handlers`` has them by the table of keys.
@@ -31,10 +34,18 @@ class SweepActions:
     view : SweepView
     corrected : callable
         Called after each correction with None where it is saved, else with what went wrong.
+    say : callable
+        Shows one line on what did not happen, and why.
     """
 
-    def __init__(self, view: SweepView, corrected: Callable[[str | None], None]) -> None:
+    def __init__(
+        self,
+        view: SweepView,
+        corrected: Callable[[str | None], None],
+        say: Callable[[str], None],
+    ) -> None:
         self._view = view
+        self._say = say
         self._session = view.session
         self._corrected = corrected
         self._hidden_for_good = False
@@ -178,7 +189,10 @@ class SweepActions:
 
     def revert(self) -> None:
         """Go back to the model's label and mask."""
-        self._correct(lambda session, frame: session.revert(frame))
+        self._correct(
+            lambda session, frame: session.revert(frame),
+            if_nothing="Nothing to take back: this frame is as the models left it",
+        )
 
     def undo(self) -> None:
         """Take back the last correction and look at where it was."""
@@ -204,8 +218,14 @@ class SweepActions:
         """
         if not self._view.first_paint.missing and self._view.overlay.close_polygon():
             return
+        view = self._session.view(self._view.navigator.frame)
+        nothing = (
+            _NOTHING_TO_ACCEPT
+            if view.label_source is view.mask_source is Source.NOBODY
+            else ""  # the model's word is accepted, the expert's own stands
+        )
         if self._correct(lambda session, frame: session.accept(frame)):
-            self.go_next_to_review()
+            self._go_to_review(1, nothing)
 
     # Tools ---------------------------------------------------------------------------------
 
@@ -324,6 +344,10 @@ class SweepActions:
         best = self._session.best_frame()
         if best >= 0:
             self.go(best)
+        elif self._session.analysis is None:
+            self._say(f"No best frame yet: {_ANALYSE}")
+        else:
+            self._say("No best frame: none that is outlined is an optimal plane")
 
     def go_next_to_review(self) -> None:
         """Go to the next frame worth a look."""
@@ -333,8 +357,25 @@ class SweepActions:
         """Go to the previous frame worth a look."""
         self._go_to_review(-1)
 
-    def _go_to_review(self, step: int) -> None:
+    def _go_to_review(self, step: int, first: str = "") -> None:
+        """Go to the next frame to review, or the one before; say why there is none.
+
+        ``first`` is what is to be said in any case.
+        """
         frame = self._session.next_to_review(self._view.navigator.frame, step)
         if frame is not None and frame != self._view.navigator.frame:
             self._view.first_paint.expect()  # nobody knows which it is: no second Enter for it
             self.go(frame)
+            if first:
+                self._say(first)
+            return
+        self._say(". ".join(filter(None, (first, self._why_none_to_review(step)))))
+
+    def _why_none_to_review(self, step: int) -> str:
+        if step < 0:
+            return "No frame to review was looked at before this one"
+        if self._session.comparison is not None:
+            return "There is no other frame on which the two reviewers disagree"
+        if self._session.analysis is None:
+            return f"Nothing to review yet: {_ANALYSE}"
+        return "No other frame is left to review"

@@ -88,8 +88,8 @@ class SweepPresenter(QObject):
         self._when_still.setSingleShot(True)
         self._when_still.setInterval(_STILL_MS)
         self._when_still.timeout.connect(self._show_still)
-        self.actions = SweepActions(view, self._corrected)
-        self.tools = SweepTools(view, view.image, self.actions, page.tools, self._say, self)
+        self.actions = SweepActions(view, self._corrected, self.say)
+        self.tools = SweepTools(view, view.image, self.actions, page.tools, self.say, self)
         self.handlers: Mapping[Action, Callable[[], None]] = {
             **self.actions.handlers,
             **self.tools.handlers,
@@ -110,7 +110,7 @@ class SweepPresenter(QObject):
             (view.changes.noticed, self._changed_by_others),
             (view.beside.before_changed, self._show_still),
             (view.overlay.polygon_changed, self._show_keys),
-            (view.overlay.refused, self._say),
+            (view.overlay.refused, self.say),
             (self.tools.cine.changed, self._show_keys),
             (self.session.frames_changed, self._paint),
             (self.session.frames_computed, self._paint_in_turns),
@@ -255,7 +255,7 @@ class SweepPresenter(QObject):
         frame = self.view.navigator.frame
         self.view.selection.leave(frame)
         if dropped := self.view.leave_frame(frame):
-            self._say(dropped)
+            self.say(dropped)
         self._runner.look_at(frame)
         self._show_frame()
         if self.view.ellipse.active:
@@ -346,7 +346,7 @@ class SweepPresenter(QObject):
 
     # Corrections and reviewers ---------------------------------------------------------------
 
-    def _say(self, line: str) -> None:
+    def say(self, line: str) -> None:
         """Say something that is no fault of the store; an empty line takes it away."""
         self._page.analysis.show_error(line)
 
@@ -403,7 +403,7 @@ class SweepPresenter(QObject):
     def _set_fully_reviewed(self, reviewed: bool) -> None:
         if missing := self.view.first_paint.missing:
             self._page.reviewed.setChecked(not reviewed)
-            self._say(f"Nothing was changed: {missing}")
+            self.say(f"Nothing was changed: {missing}")
             return
         try:
             self.session.fully_reviewed = reviewed

@@ -51,6 +51,7 @@ from napari_fetal_iqa.widgets.background.tasks import (
 from napari_fetal_iqa.widgets.background.threads import ANALYSING, KEEPING, READING
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
+from napari_fetal_iqa.widgets.focus_guard import FocusGuard
 from napari_fetal_iqa.widgets.focus_ring import FocusRing
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.models.dialog import ModelsDialog
@@ -71,6 +72,7 @@ from napari_fetal_iqa.widgets.viewer.caption import Caption
 from napari_fetal_iqa.widgets.viewer.compat import (
     ask_before_close,
     delete_in_own_context,
+    focus_canvas,
     hide_when_closed,
     main_window,
     unwrapped,
@@ -140,7 +142,9 @@ class ReviewWidget(QWidget):
         # whoever ends first: the process of the networks goes too
         main_window(self.viewer).destroyed.connect(analyser.close)
         self._end_signals = EndSignals(self.shut_down, self)
-        self.close_guard = CloseGuard(main_window(self.viewer), self.keeper, self.shut_down)
+        self.close_guard = CloseGuard(
+            main_window(self.viewer), self.keeper, self.shut_down, self._under_way
+        )
         self.presenter: SweepPresenter | None = None
         self.layer: Image | None = None
         self._stopped: StoppedReview | None = None
@@ -199,6 +203,7 @@ class ReviewWidget(QWidget):
         self._page_before: QWidget = self.welcome
         self.frame_fit = FrameFit(self.viewer, lambda: self.layer, self)
         self._focus_ring = FocusRing(main_window(self.viewer))
+        self._focus_guard = FocusGuard(main_window(self.viewer), lambda: focus_canvas(self.viewer))
         self._screen_fit = ScreenFit(main_window(self.viewer))
         column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
@@ -236,6 +241,9 @@ class ReviewWidget(QWidget):
         return Caption(self.viewer, soon=HINT + CALIPER_HINTS[CaliperKind.DISTANCE])
 
     def _connect(self) -> None:
+        self._again = QTimer(self)  # without an interval: once napari is done
+        self._again.setSingleShot(True)
+        self._again.timeout.connect(self._lay_out_again)
         self.desk.phantom_requested.connect(self.open_phantom)
         self.desk.failed.connect(self._show_error)
         self.worklist.failed.connect(self._show_error)
@@ -337,6 +345,13 @@ class ReviewWidget(QWidget):
             self._set_keys(False)
         super().hideEvent(event)
 
+    def _under_way(self) -> list[str]:
+        """Say what would go on without the window, or end with it."""
+        said = [self.finetuning.when_closed(), self.page.export.when_closed()]
+        if "models" in self.__dict__:  # it was shown
+            said.append(self.models.when_closed())
+        return [sentence for sentence in said if sentence]
+
     def closeEvent(self, event: QCloseEvent | None) -> None:
         """Stop the work and let the viewer go."""
         self.shut_down()
@@ -359,7 +374,9 @@ class ReviewWidget(QWidget):
         self.simulation.close()
         self._end_signals.remove()
         self.close_guard.remove()
-        del self.close_guard, self._leave_opening  # which hold on to the window
+        self._focus_guard.remove()
+        # which hold on to the window
+        del self.close_guard, self._focus_guard, self._leave_opening
         # While the layers are there: napari 0.9.2 on software OpenGL crashes where the sweep alone
         # is drawn after its canvas grew.
         self.timeline_dock.hide()
@@ -560,7 +577,7 @@ class ReviewWidget(QWidget):
             self._close_sweep()
             QTimer.singleShot(0, self._open_what_is_left)
         elif self.presenter is not None and event.value in self.presenter.view.needed_layers:
-            QTimer.singleShot(0, self._lay_out_again)
+            self._again.start()  # once, however many of them were deleted
 
     def _open_what_is_left(self) -> None:
         """Go on with the topmost sweep that is still in the viewer, else with the welcome page."""

@@ -18,7 +18,9 @@ from napari_fetal_iqa.widgets.viewer import gain
 from napari_fetal_iqa.widgets.viewer.sweep_view import NO_TOOL, SweepView
 from napari_fetal_iqa.widgets.viewer.zoom import Zoom, zoom_to
 
-_NO_MODEL = "Nothing to swap: the model has no outline here, or you did not change it"
+_NOT_CHANGED = "Nothing to swap: you did not change the outline of this frame"
+_NO_MODEL = "Nothing to swap: no model has looked at this frame yet"
+_EMPTY_BEFORE = "Before your correction: the model drew no outline on this frame"
 _NO_SPACING = "The sweep has no spacing: measured in pixels, there are no millimetres"
 
 
@@ -139,11 +141,18 @@ class SweepTools(QObject):
     def swap(self) -> None:
         """Show the frame as it was before the correction, or as it is after it."""
         beside, frame = self._view.beside, self._view.navigator.frame
-        corrected = self._session.mask_source(frame) is Source.EXPERT
-        if not beside.before and (not corrected or self._session.models_mask(frame) is None):
-            self._say(_NO_MODEL)
+        if beside.before:
+            beside.before = False
+            self._say("")
             return
-        beside.before = not beside.before
+        models = self._session.models_mask(frame)
+        if self._session.mask_source(frame) is not Source.EXPERT:
+            self._say(_NOT_CHANGED)
+        elif models is None:
+            self._say(_NO_MODEL)
+        else:
+            beside.before = True
+            self._say("" if models.any() else _EMPTY_BEFORE)
 
     def _show_gain(self, chosen: gain.Gain) -> None:
         gain.apply(chosen, self._layer)

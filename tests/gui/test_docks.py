@@ -1,12 +1,13 @@
 """Docks that are closed by their X: hidden, and brought back; nothing is destroyed."""
 
 import pytest
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.viewer.compat import focus_canvas, main_window, napari_docks
 
 pytestmark = pytest.mark.gui
 
@@ -46,6 +47,87 @@ def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(review,
     qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
     assert review.timeline is timeline
     assert review.timeline_dock.visible
+
+
+@pytest.fixture(params=["in front", "in the back"])
+def other_window(request, qtbot):
+    """Another window, which has the keys in the second case; gives what makes it so."""
+    other = QWidget()
+    qtbot.addWidget(other)
+
+    def raise_it(review):
+        front = other if request.param == "in the back" else main_window(review.viewer)
+        other.setVisible(front is other)
+
+        def active():
+            front.activateWindow()
+            return front.isActiveWindow()
+
+        qtbot.waitUntil(active, timeout=20 * SECONDS)
+
+    return raise_it
+
+
+def test_who_closes_a_dock_has_the_keys_on_the_frame(review, other_window):
+    review.do(Action.TOGGLE_WORKLIST)
+    worklist = review.worklist.dock
+    canvas = review.viewer.window._qt_viewer.canvas.native
+    whole = main_window(review.viewer)
+    other_window(review)
+    for dock, had_the_keys, close in (
+        (review.timeline_dock.dock, worklist.widget.search, close_by_x),
+        (worklist.dock, worklist.widget.search, close_by_x),
+        (worklist.dock, worklist.widget.search, lambda dock: dock.hide()),
+        (review._dock, review.page.open, close_by_x),
+    ):
+        dock.show()
+        dock.raise_()
+        had_the_keys.setFocus()
+        assert whole.focusWidget() is had_the_keys
+        close(dock)
+        assert whole.focusWidget() is canvas
+
+
+def test_a_control_that_is_hidden_or_disabled_leaves_its_keys_to_the_frame(review, press):
+    canvas, whole = review.viewer.window._qt_viewer.canvas.native, main_window(review.viewer)
+    press(review, Qt.Key.Key_Escape)  # the window is active
+    analysis = review.page.analysis
+    for button, take_away in (
+        (analysis.analyse, analysis.analyse.hide),
+        (review.page.open, lambda: review.page.open.setEnabled(False)),
+    ):
+        button.setFocus()
+        assert whole.focusWidget() is button
+        take_away()
+        assert whole.focusWidget() is canvas  # and not on the box that Space would tick
+
+
+def test_tab_passes_by_what_lies_behind_a_tab(review, press, qtbot):
+    review.do(Action.TOGGLE_WORKLIST)
+    layers, worklist = napari_docks(review.viewer)[0], review.worklist.dock.dock
+    whole = main_window(review.viewer)
+    for front, behind in ((worklist, layers), (layers, worklist)):
+        front.raise_()
+        qtbot.waitUntil(lambda b=behind: not b.isEnabled(), timeout=20 * SECONDS)
+        qtbot.waitUntil(lambda f=front: f.isEnabled(), timeout=20 * SECONDS)
+        focus_canvas(review.viewer)
+        first, passed = whole.focusWidget(), set()
+        while (now := whole.focusWidget()) not in passed:
+            passed.add(now)
+            press(review, Qt.Key.Key_Tab)
+        assert first in passed
+        assert len(passed) > 5
+        assert not any(behind.isAncestorOf(control) for control in passed)
+    worklist.raise_()
+    qtbot.waitUntil(worklist.isEnabled, timeout=20 * SECONDS)
+    review.worklist.dock.widget.search.setFocus()
+    assert worklist.isAncestorOf(whole.focusWidget())
+    layers.raise_()
+    canvas = review.viewer.window._qt_viewer.canvas.native
+    qtbot.waitUntil(lambda: whole.focusWidget() is canvas, timeout=20 * SECONDS)
+    review.shut_down()
+    assert layers.isEnabled()
+    assert worklist.isEnabled()
 
 
 def test_the_panel_and_the_window_menu_show_the_timeline_again(review):

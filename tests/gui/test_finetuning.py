@@ -15,6 +15,7 @@ from napari_fetal_iqa.finetuning.job import FinetuningJob
 from napari_fetal_iqa.finetuning.request import models_folder
 from napari_fetal_iqa.model_library import in_use
 from napari_fetal_iqa.storage.settings import load_settings
+from napari_fetal_iqa.widgets.viewer.compat import main_window
 
 SECONDS = 1000
 FAKE = Path(__file__).parents[1] / "napari_fetal_iqa" / "finetuning" / "fake_trainer.py"
@@ -244,6 +245,33 @@ def test_a_window_opened_later_finds_the_training(window, show, tiny_settings, q
     fourth = window()
     assert fourth.finetuning.job is None
     assert fourth.page.finetuning.form.isVisibleTo(fourth.page.finetuning)  # for the next one
+
+
+def test_closing_while_a_model_learns_says_what_becomes_of_it(closable, qtbot, trainer):
+    trainer("--until-stopped", "--pause", "0.02")
+    panel, window = start(closable, qtbot), main_window(closable.viewer)
+    job, going_on = closable.finetuning.job, closable.close_guard.going_on
+    qtbot.waitUntil(lambda: panel.monitor.bar.value() > 0, timeout=60 * SECONDS)
+
+    def answer(words):
+        assert window.isVisible()
+        (button,) = [one for one in going_on.question.buttons() if one.text() == words]
+        assert button.toolTip()
+        button.click()
+
+    window.close()
+    said = going_on.question.text()
+    assert "A model is learning. It goes on without the window" in said
+    assert "the next start of the window shows it" in said
+    answer("Stay")
+    assert going_on.question is None
+    job.stop()
+    closable.viewer.close()  # by a script: asked, too, while the layers are there
+    assert "It ends early, as you asked" in going_on.question.text()
+    assert len(closable.viewer.layers)
+    answer("Close")
+    assert not window.isVisible()
+    assert closable._closed
 
 
 def test_a_training_that_died_is_reported_once(review, qtbot, trainer):

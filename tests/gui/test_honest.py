@@ -225,6 +225,25 @@ def test_an_unfinished_polygon_goes_to_no_other_sweep(review, show, store, press
     assert store.events() == []
 
 
+def test_keys_that_have_nothing_to_do_say_why(review, press, store):
+    for key, words in (
+        (Key.Key_Return, "Nothing to accept on that frame"),
+        (Key.Key_N, "Nothing to review yet: analyse the sweep first"),
+        (Key.Key_B, "No best frame yet: analyse the sweep first"),
+        (Key.Key_V, "Nothing to take back"),
+        (Key.Key_C, "Nothing to copy"),
+        (Key.Key_I, "Nothing to interpolate"),
+    ):
+        review.page.analysis.show_error("")
+        press(review, key)
+        assert review.page.analysis.error.text().startswith(words)
+    for key in (Key.Key_Right, Key.Key_Left):
+        review.page.analysis.show_error("")
+        press(review, key, Qt.KeyboardModifier.ControlModifier)
+        assert review.page.analysis.error.text().startswith("No candidate")
+    assert store.events() == []
+
+
 def test_an_outline_on_a_frame_labelled_none_takes_the_label_back_and_says_so(outlined, press):
     review = outlined
     none = review.page.frame.label_buttons[Label.NONE]

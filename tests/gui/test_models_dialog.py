@@ -99,8 +99,10 @@ def test_a_model_arrives_by_drop_is_used_and_given_back(
     assert "torch" not in sys.modules
 
     row_of(dialog, name)
-    yes = QMessageBox.StandardButton.Yes
-    monkeypatch.setattr(QMessageBox, "question", lambda *_: yes)
+    yes, asked = QMessageBox.StandardButton.Yes, []
+    monkeypatch.setattr(QMessageBox, "question", lambda *given: asked.append(given[2]) or yes)
+    assert dialog._agreed("Delete <b>mine</b>?")
+    assert asked == ["<p>Delete &lt;b&gt;mine&lt;/b&gt;?</p>"]  # a name is no HTML
     dialog.library.delete.click()
     ended(dialog, qtbot)
     assert name not in names(dialog)
@@ -173,7 +175,10 @@ def test_a_wrong_model_is_refused_when_it_is_chosen(dialog, tiny_models, qtbot):
     assert not dialog.library.use.isEnabled()
     assert "in the tab of the pretrained weights" in dialog.library.use.toolTip()
     assert not dialog.library.delete.isEnabled()
+    assert not dialog.library.pack.isEnabled()
+    assert "kept nowhere yet" in dialog.library.pack.toolTip()
     row_of(dialog, model_id("cls", model_hash("sononet-cls")))
+    assert dialog.library.pack.isEnabled()
     assert dialog.library.use.isEnabled()
     assert "Abdominal (the quality)" in dialog.library.details.toPlainText()
 

@@ -142,6 +142,16 @@ def test_a_layer_of_ours_that_is_deleted_comes_back_with_everything_as_it_was(
     assert review.page.frame.isEnabled()
 
 
+def test_layers_that_are_deleted_together_come_back_once(review, qtbot):
+    names, before = [], review.presenter
+    review.viewer.layers.events.inserted.connect(lambda event: names.append(event.value.name))
+    review.viewer.layers.selection = {review.viewer.layers[name] for name in OURS}
+    review.viewer.layers.remove_selected()
+    qtbot.waitUntil(lambda: review.presenter not in (None, before), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: [layer.name for layer in review.viewer.layers][1:] == OURS)
+    assert sorted(names) == sorted(OURS)
+
+
 def test_an_analysis_goes_on_while_a_layer_is_put_back(review, qtbot, analyser, monkeypatch):
     import threading
 

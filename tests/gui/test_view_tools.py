@@ -208,7 +208,7 @@ def test_the_models_outline_stays_below_the_experts_and_a_key_swaps_the_two(anal
     models_ac = session.view(20).measurement.circumference_mm
     assert not below.visible  # the model's own outline is on the frame
     press(widget, Qt.Key.Key_S)
-    assert "Nothing to swap" in widget.page.analysis.error.text()
+    assert "Nothing to swap: you did not change" in widget.page.analysis.error.text()
 
     session.set_mask(20, Ellipse((80, 90), (35, 28), 0).mask(mask.shape, (1, 1)))
     qtbot.waitUntil(lambda: below.visible, timeout=20 * SECONDS)
@@ -230,6 +230,32 @@ def test_the_models_outline_stays_below_the_experts_and_a_key_swaps_the_two(anal
     assert view.overlay.layer.visible
     assert widget.page.frame.circumference.text() == experts
     assert below.opacity == faint
+
+
+def test_a_frame_on_which_the_model_drew_nothing_says_so_before_and_after(analysed, press):
+    widget, mask = analysed
+    session, error = widget.presenter.session, widget.page.analysis.error
+    session.set_mask(21, mask)
+    widget.presenter.actions.go(21)
+    press(widget, Qt.Key.Key_S)
+    assert error.text() == "Nothing to swap: no model has looked at this frame yet"
+    session.add_results(
+        FrameResults(
+            frames=np.array([21]),
+            quality=np.array([0.1], np.float32),
+            area_fraction=np.array([0.0], np.float32),
+            masks=(encode_mask(np.zeros_like(mask)),),
+            ac_mm=np.array([np.nan]),
+            non_black=np.ones(1, bool),
+            seconds={},
+        )
+    )
+    press(widget, Qt.Key.Key_S)
+    assert error.text() == "Before your correction: the model drew no outline on this frame"
+    assert not widget.presenter.view.overlay.layer.visible
+    press(widget, Qt.Key.Key_S)
+    assert error.text() == ""
+    assert widget.presenter.view.overlay.layer.visible
 
 
 def test_before_ends_with_the_frame_an_edit_or_a_tool_and_space_hides_it(analysed, press):

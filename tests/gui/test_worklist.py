@@ -12,6 +12,7 @@ from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State
 from napari_fetal_iqa.review.worklist.facts import SweepFacts
+from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.storage.recent import recent_sweeps
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.background.tasks import is_prepared
@@ -272,6 +273,24 @@ def test_the_empty_page_goes_on_with_what_was_open_last(desk, qtbot, exam):
     desk.welcome.go_on.click()
     wait_for(qtbot, desk, "case_2")
     assert desk.worklist.widget.model.in_front == 1
+
+
+def test_a_worklist_that_was_closed_stays_closed_when_one_goes_on(desk, qtbot, exam):
+    dock = desk.worklist.dock
+    dock.dock.titleBarWidget().findChild(QPushButton, "QTitleBarCloseButton").click()
+    assert window_state.load().worklist_closed
+    qtbot.waitUntil(lambda: bool(recent_sweeps()), timeout=20 * SECONDS)
+    desk.worklist.open_recent(recent_sweeps()[0])
+    first = desk.presenter
+    qtbot.waitUntil(lambda: desk.presenter not in (None, first), timeout=20 * SECONDS)
+    assert not dock.shown
+    assert desk.worklist.widget.model.in_front == 0  # the list is there all the same
+    desk.worklist.open_folder(exam)  # which is wanted now
+    qtbot.waitUntil(lambda: dock.shown, timeout=20 * SECONDS)
+    assert not window_state.load().worklist_closed
+    desk.shut_down()
+    assert not dock.shown
+    assert not window_state.load().worklist_closed  # nobody closed it: the window ended
 
 
 def test_without_a_folder_the_list_says_how_to_begin(window, tiny_settings):

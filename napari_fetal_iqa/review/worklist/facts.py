@@ -170,7 +170,7 @@ class FactFinder:
             sweep = read_source(source)
             return SweepFacts(frames=len(sweep), sweeps=len(sweep.bounds))
         except SweepError as error:
-            return SweepFacts(failed=str(error))
+            return SweepFacts(failed=error.in_window)
         except OSError as error:
             return SweepFacts(failed=f"{source.name}: cannot be read ({error.strerror})")
 

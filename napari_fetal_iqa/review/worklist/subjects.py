@@ -138,7 +138,7 @@ def say_subject(
             try:
                 sweep = _identified(source, known)
             except SweepError as error:
-                failed.append(str(error))
+                failed.append(error.in_window)  # the window alone asks
                 continue
             if opened.record(sweep.identity) is None and name is not None:
                 opened.add_sweep(sweep)

@@ -1,7 +1,7 @@
 """Nothing is lost on closing: the window is held while corrections are not on disk."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import QCoreApplication, QEvent, QObject
@@ -9,6 +9,7 @@ from qtpy.QtWidgets import QFileDialog, QMainWindow, QMessageBox, QPushButton
 
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import StoreError, words_in_window
+from napari_fetal_iqa.widgets.background.closing_question import ClosingQuestion
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 
 logger = logging.getLogger(__name__)
@@ -28,10 +29,21 @@ class CloseGuard(QObject):
     keeper : StoreKeeper
     shut_down : callable
         Called when the window is closed for good, and when the program ends.
+    under_way : callable
+        Says what else is under way, see :class:`ClosingQuestion`.
+
+    Attributes
+    ----------
+    going_on : ClosingQuestion
+        Asked once nothing is unsaved.
     """
 
     def __init__(
-        self, window: QMainWindow, keeper: StoreKeeper, shut_down: Callable[[], None]
+        self,
+        window: QMainWindow,
+        keeper: StoreKeeper,
+        shut_down: Callable[[], None],
+        under_way: Callable[[], Sequence[str]],
     ) -> None:
         super().__init__(window)
         self._window = window
@@ -41,6 +53,7 @@ class CloseGuard(QObject):
         self._then: Callable[[], object] = window.close
         self.question: QMessageBox | None = None
         self._needless: list[QPushButton] = []  # once everything is saved
+        self.going_on = ClosingQuestion(window, under_way)
         window.installEventFilter(self)
         keeper.saved.connect(self._say_saved)
         application = QCoreApplication.instance()
@@ -55,6 +68,7 @@ class CloseGuard(QObject):
         if application is not None:
             application.aboutToQuit.disconnect(self._shut_down)
         self._stay()
+        self.going_on.remove()
         self._shut_down = self._then = _nothing
         self.deleteLater()
 
@@ -72,12 +86,13 @@ class CloseGuard(QObject):
         return False
 
     def may_close(self, close: Callable[[], object]) -> bool:
-        """Whether nothing is unsaved; else ask, and close in this way by the answer."""
+        """Whether nothing is unsaved, or under way; else ask, and close so by the answer."""
         unsaved = 0 if self.question else self._keeper.unsaved
         if unsaved:
             self._then = close
             self._ask(unsaved)
-        return not unsaved
+            return False
+        return self.going_on.may_close(close)
 
     def _ask(self, unsaved: int, first: str = "") -> None:
         one = unsaved == 1

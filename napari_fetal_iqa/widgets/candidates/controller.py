@@ -202,6 +202,10 @@ class Candidates(QObject):
             frame = beside(candidate_strip(session), here, step)
             if frame is not None:
                 self._presenter.actions.go(frame)
+            else:
+                after = "after" if step > 0 else "before"
+                why = self._why_none(self._presenter).rstrip(".")
+                self._presenter.say(f"No candidate {after} this frame{f': {why}' if why else ''}")
 
     def follow_theme(self) -> None:
         """Take the colours of the viewer's theme."""

@@ -247,6 +247,18 @@ class FinetuningController(QObject):
         if self.panel.isExpanded():
             self.count()
 
+    def when_closed(self) -> str:
+        """Say what becomes of a training when the window is closed; empty where none runs."""
+        job = self.job
+        if job is None or not job.running or job.cancelled:
+            return ""
+        how = "It ends early, as you asked," if job.stopping else "It goes on"
+        return (
+            f"A model is learning. {how} without the window, and what it learnt is kept: the next "
+            "start of the window shows it, in Learn. To end it and keep nothing, stay and press "
+            "Cancel there."
+        )
+
     def close(self) -> None:
         """Look no longer; a training goes on."""
         self._timer.stop()

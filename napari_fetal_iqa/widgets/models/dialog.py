@@ -1,5 +1,6 @@
 """The dialog of models and weights: what the commands do, for people without a terminal."""
 
+import html
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -71,6 +72,7 @@ class ModelsDialog(QDialog):
         self._own = own
         self._to_add: list[str] = []
         self._adopt = False
+        self._doing = ""
         self.seen: _Seen | None = None
         self.library = LibraryTab()
         self.weights = WeightsTab()
@@ -232,8 +234,9 @@ class ModelsDialog(QDialog):
 
     def _agreed(self, question: str) -> bool:
         buttons = QMessageBox.StandardButton
+        words = f"<p>{html.escape(question)}</p>"  # a name is others' words, and no HTML
         answer = QMessageBox.question(
-            self, "Models", question, buttons.Yes | buttons.Cancel, buttons.Cancel
+            self, "Models", words, buttons.Yes | buttons.Cancel, buttons.Cancel
         )
         return answer == buttons.Yes
 
@@ -268,6 +271,7 @@ class ModelsDialog(QDialog):
     # A command on its way ------------------------------------------------------------------------
 
     def _began(self, doing: str) -> None:
+        self._doing = doing
         self.job.begin(doing)
         self._set_working(True)
 
@@ -285,6 +289,15 @@ class ModelsDialog(QDialog):
     def _set_working(self, working: bool) -> None:
         self.library.set_working(working)
         self.weights.set_working(working)
+
+    def when_closed(self) -> str:
+        """Say what becomes of a command when the window is closed; empty where none runs."""
+        if not self.runner.running:
+            return ""
+        return (
+            f"In Models: {self._doing.rstrip('…')}. Closing ends that; begin it again at the next "
+            "start (a download goes on from where it was)."
+        )
 
     def close_for_good(self) -> None:
         """End what is on its way, and the dialog."""

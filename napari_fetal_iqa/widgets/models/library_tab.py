@@ -132,7 +132,7 @@ class LibraryTab(QWidget):
             self.none: "" if row and row.in_use and row.task else "It is not in use",
             self.back: "" if row and row.task else "Choose a model first",
             self.delete: row.why_kept if row else "Choose a model first",
-            self.pack: "" if row and row.task else "A damaged model cannot be sent",
+            self.pack: row.why_not_sent if row else "Choose a model first",
         }
         does = {
             self.use: "Analyse with this model from now on; what was in use stays in the list",

@@ -87,6 +87,15 @@ class ExportPanel(QWidget):
         program, *arguments = request.command(self._store())
         process.start(program, arguments)
 
+    def when_closed(self) -> str:
+        """Say what becomes of an export when the window is closed; empty where none runs."""
+        if self._process is None:
+            return ""
+        return (
+            f"Corrections are being exported: {self._in_words()}. Closing ends that; what is "
+            "written stays, and exporting again into the same folder completes it."
+        )
+
     def close_process(self) -> None:
         """Stop what is being written."""
         process, self._process = self._process, None

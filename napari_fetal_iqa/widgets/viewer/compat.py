@@ -63,9 +63,19 @@ def draw_soon(viewer: Viewer) -> None:
 
 
 def hide_when_closed(dock: QDockWidget) -> None:
-    """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2)."""
-    # called by the title bar, looked up at each click
-    setattr(dock, "destroyOnClose", dock.hide)  # noqa: B010 - no attribute that Qt declares
+    """Let the X of a dock hide it; napari destroys the dock and what is in it (napari 0.9.2).
+
+    Who clicked there goes on with the frame, wherever the keys were before.
+    """
+    shown: Any = dock
+    viewer_of = shown._ref_qt_viewer
+
+    def hide() -> None:
+        shown.hide()
+        if (qt_viewer := viewer_of()) is not None:
+            qt_viewer.canvas.native.setFocus()
+
+    shown.destroyOnClose = hide  # called by the title bar, looked up at each click
 
 
 def beside_layer_list(viewer: Viewer, dock: QDockWidget) -> None:

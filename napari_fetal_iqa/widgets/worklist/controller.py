@@ -9,6 +9,7 @@ from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
+from napari_fetal_iqa.errors import words_in_window
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.model_library.automatic import models_for
@@ -75,6 +76,7 @@ class Worklist(QObject):
         self._rows: list[Row] = []
         self._row_at: dict[Path, int] = {}
         self._open_first: Path | None = None
+        self._again = False
         self._wanted: SweepSource | None = None
         self._front: SweepSource | None = None  # the last one of the list on the screen
         self._way = 0  # where to go on if the wanted one cannot be read: forward, back, nowhere
@@ -113,7 +115,7 @@ class Worklist(QObject):
 
     # Listing -------------------------------------------------------------------------------
 
-    def open_folder(self, folder: Path, first: Path | None = None) -> None:
+    def open_folder(self, folder: Path, first: Path | None = None, again: bool = False) -> None:
         """List the sweeps of a folder, and open one of them; a folder of one sweep is that sweep.
 
         Parameters
@@ -121,13 +123,15 @@ class Worklist(QObject):
         folder : Path
         first : Path, optional
             The sweep to open; by default the first of the folder.
+        again : bool
+            Whether to leave the list closed where somebody closed it: the folder was open before.
         """
-        self._open_first = first
+        self._open_first, self._again = first, again
         worker = LISTING.worker(list_sweeps, folder)
         self._leave_lookup()
         self._lookup = worker
         worker.returned.connect(lambda listing: self._show(worker, listing))
-        worker.errored.connect(lambda error: self.failed.emit(str(error)))
+        worker.errored.connect(lambda error: self.failed.emit(words_in_window(error)))
         LISTING.start(worker)
 
     def _show(self, worker: Any, listing: Listing) -> None:
@@ -144,7 +148,10 @@ class Worklist(QObject):
         self.widget.folder.setToolTip(plain_tip(f"{folder}\n{listing.notice}".strip()))
         self._wanted = self._front = None
         self._unreadable = {}
-        self.dock.show()
+        if self._again:
+            self.dock.show_unless_closed()
+        else:
+            self.dock.show()
         first = self._row_at.get(self._open_first or Path())
         number = first or 0
         self._passed = []
@@ -338,7 +345,7 @@ class Worklist(QObject):
     def open_recent(self, recent: Recent) -> None:
         """Open what was open before, with its list."""
         if recent.folder and Path(recent.folder).is_dir():
-            self.open_folder(Path(recent.folder), Path(recent.path))
+            self.open_folder(Path(recent.folder), Path(recent.path), again=True)
         else:
             self._opener.read(recent.path)
 
@@ -390,4 +397,4 @@ class Worklist(QObject):
         self.subjects.close()
         self._session, self._rows = None, []
         self._leave_lookup()
-        self.dock.hide()
+        self.dock.leave()

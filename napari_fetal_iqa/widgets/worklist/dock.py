@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QDockWidget
 
 from napari_fetal_iqa import colours
+from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.lower_corner import LowerCorner
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.viewer.compat import beside_layer_list, focus_canvas, hide_when_closed
@@ -17,7 +18,7 @@ class WorklistDock(QObject):
     """Makes the worklist when it is first wanted; shows and hides it.
 
     Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either;
-    ``made`` gives the worklist once.
+    ``made`` gives the worklist once. Whether somebody closed it is kept for the next window.
     """
 
     visibility_changed = Signal(bool)
@@ -28,6 +29,7 @@ class WorklistDock(QObject):
         self._viewer = viewer
         self._corner = corner
         self.dock: QDockWidget | None = None
+        self._noted_as_closed: bool | None = None  # nothing as yet
 
     @cached_property
     def widget(self) -> WorklistWidget:
@@ -44,6 +46,7 @@ class WorklistDock(QObject):
         )
         beside_layer_list(self._viewer, self.dock)
         hide_when_closed(self.dock)
+        self._note_from_now_on()
         self.dock.visibilityChanged.connect(self._tell)
         widget.left.connect(lambda: focus_canvas(self._viewer))
         self.made.emit(widget)
@@ -51,6 +54,9 @@ class WorklistDock(QObject):
 
     def _tell(self) -> None:
         self._corner.need("worklist", self.shown)
+        if self._noted_as_closed is self.shown:
+            self._noted_as_closed = not self.shown
+            window_state.keep_worklist(closed=not self.shown)
         self.visibility_changed.emit(self.shown)
 
     @property
@@ -58,10 +64,27 @@ class WorklistDock(QObject):
         """Whether the worklist is there, in front or behind the tab of the layers."""
         return self.dock is not None and not self.dock.isHidden()
 
+    def show_unless_closed(self) -> None:
+        """Show the worklist, but for where somebody closed it: the list itself is there."""
+        _ = self.widget
+        if window_state.load().worklist_closed:
+            self.hide()
+        else:
+            self.show()
+
+    def leave(self) -> None:
+        """Hide the worklist with the window, for which nobody closed it."""
+        if self.dock is not None:
+            self.dock.visibilityChanged.disconnect(self._tell)
+            self.dock.hide()
+            self._corner.need("worklist", False)
+            self.visibility_changed.emit(False)
+
     def show(self) -> None:
         """Show the worklist, in front."""
         _ = self.widget
         if self.dock is not None:
+            self._note_from_now_on()
             self.dock.show()
             self.dock.raise_()
             self._tell()
@@ -69,8 +92,13 @@ class WorklistDock(QObject):
     def hide(self) -> None:
         """Hide the worklist, where there is one."""
         if self.dock is not None:
+            self._note_from_now_on()
             self.dock.hide()
             self._tell()
+
+    def _note_from_now_on(self) -> None:
+        if self._noted_as_closed is None:
+            self._noted_as_closed = window_state.load().worklist_closed
 
     def toggle(self) -> None:
         """Show the worklist where it is hidden, else hide it."""

@@ -15,7 +15,7 @@ from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser, RemoteModels
-from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.errors import FetalIqaError, words_in_window
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.frames.lazy_inflate import InflatingFrames
 from napari_fetal_iqa.io.read import read_source
@@ -145,7 +145,7 @@ class ReadAhead(QObject):
             return
         source = self._source
         self.stop()
-        self.failed.emit(source, str(error))
+        self.failed.emit(source, words_in_window(error))
 
 
 def prepare(

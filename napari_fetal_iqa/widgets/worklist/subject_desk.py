@@ -9,7 +9,7 @@ from typing import Any
 from qtpy.QtCore import QObject, Signal
 from qtpy.QtWidgets import QWidget
 
-from napari_fetal_iqa.errors import FetalIqaError
+from napari_fetal_iqa.errors import FetalIqaError, words_in_window
 from napari_fetal_iqa.review.worklist.columns import Row
 from napari_fetal_iqa.review.worklist.subjects import say_subject
 from napari_fetal_iqa.widgets.background.threads import SUBJECTS
@@ -86,7 +86,8 @@ class SubjectDesk(QObject):
     def _fail(self, rows: Sequence[Row], done: list[Row], error: Exception) -> None:
         if not isinstance(error, FetalIqaError):
             logger.error("noting a subject failed", exc_info=error)
-        why = str(error) if isinstance(error, FetalIqaError) else f"{type(error).__name__}: {error}"
+        foreseen = isinstance(error, FetalIqaError)
+        why = words_in_window(error) if foreseen else f"{type(error).__name__}: {error}"
         far = f"Subject noted of {len(done)} of {len(rows)} sweeps"
         self.doing.emit(far)
         self.failed.emit(f"{far}: {why}")

@@ -10,6 +10,7 @@ from napari_fetal_iqa.errors import StoreError, SweepError
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.io.acouslic import write_case
 from napari_fetal_iqa.io.discovery import SweepSource
+from napari_fetal_iqa.review.worklist import facts, subjects
 from napari_fetal_iqa.review.worklist.columns import COLUMNS, Row, State, is_in, matches, tooltip
 from napari_fetal_iqa.review.worklist.facts import FactFinder
 from napari_fetal_iqa.review.worklist.listing import list_sweeps
@@ -119,6 +120,18 @@ def test_what_cannot_be_read_is_named_and_of_all_others_it_is_noted(store, sourc
     with pytest.raises(SweepError, match=r"^subject not noted: 1\.mha: [^\n]*$"):
         next(said)
     assert called(store, sources) == ["A", "", "A"]
+
+
+def test_the_window_hears_no_words_of_a_command(store, sources, monkeypatch):
+    def fail(source):
+        raise SweepError("1.mha: give --frames", "1.mha: choose the frames")
+
+    for module in (subjects, facts):
+        monkeypatch.setattr(module, "read_source", fail)
+    with pytest.raises(SweepError, match=r"^subject not noted: 1\.mha: choose the frames$"):
+        list(say_subject([(1, sources[1])], "Ada", store))
+    (row,) = listed(store, sources[1:2])
+    assert row.facts.failed == "1.mha: choose the frames"
 
 
 def test_a_store_that_is_locked_refuses_in_one_line_and_notes_nothing(store, sources):
