@@ -13,6 +13,7 @@ from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.compiled.graph_folder import GRAPH_FILE, CompiledModel
 from fetal_iqa_models.compiled.memory_needed import check_memory
 from fetal_iqa_models.compiled.restoring import restored
+from fetal_iqa_models.compiled.splitting import split_at_input
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
 
@@ -104,50 +105,71 @@ class _Graph:
         check_memory(_NEEDED * model.weight_bytes, f"the compiled {model.card.task} model")
         self.model = model
         self._core = openvino.Core()
-        self._settings: dict[str, Any] = {
-            "PERFORMANCE_HINT": "THROUGHPUT",
-            # by itself OpenVINO takes bf16 wherever the processor has it
-            "INFERENCE_PRECISION_HINT": "bf16" if model.precision == "bf16" else "f32",
-        }
+        self._settings = {"PERFORMANCE_HINT": "THROUGHPUT"}
         if cache is not None:
             self._settings["CACHE_DIR"] = str(cache)
-        self._prepared: dict[int, Any] = {}
-        self._names: list[tuple[str, ...]] = []
+        self._prepared: dict[int, list[_Stage]] = {}
 
-    def ready(self, threads: int) -> Any:
+    def ready(self, threads: int) -> "list[_Stage]":
         if threads not in self._prepared:
-            import openvino
-
-            settings = {**self._settings, "INFERENCE_NUM_THREADS": threads}
             try:
-                prepared = self._core.compile_model(self.model.folder / GRAPH_FILE, "CPU", settings)
+                self._prepared[threads] = self._prepare(threads)
             except RuntimeError as error:
                 reason = str(error).strip().splitlines()[-1]
                 raise ModelError(
                     f"{self.model.folder}: OpenVINO cannot use this graph ({reason})"
                 ) from error
-            # as many at a time as OpenVINO finds best; each frame by itself stays in a core's cache
-            self._prepared[threads] = openvino.AsyncInferQueue(prepared)
-            # one output may have several names, where it is the same tensor
-            self._names = [tuple(output.names) for output in prepared.outputs]
         return self._prepared[threads]
+
+    def _prepare(self, threads: int) -> "list[_Stage]":
+        settings = {**self._settings, "INFERENCE_NUM_THREADS": threads}
+        graph: Any = self.model.folder / GRAPH_FILE
+        # by itself OpenVINO takes bf16 wherever the processor has it
+        full = {**settings, "INFERENCE_PRECISION_HINT": "f32"}
+        if self.model.precision != "bf16":
+            return [_Stage(self._core.compile_model(graph, "CPU", full))]
+        before, network = split_at_input(self._core.read_model(graph))
+        half = {**settings, "INFERENCE_PRECISION_HINT": "bf16"}
+        return [
+            _Stage(self._core.compile_model(before, "CPU", full)),
+            _Stage(self._core.compile_model(network, "CPU", half)),
+        ]
 
     def run(
         self, images: NDArray[np.uint8], threads: int, seconds: dict[str, float]
     ) -> dict[str, NDArray[Any]]:
         begun = time.perf_counter()
-        queue = self.ready(threads)
-        found: list[list[NDArray[Any]]] = [[] for _ in images]
-
-        def keep(request: Any, place: int) -> None:
-            # the request's own memory is written over by its next frame
-            found[place] = [output.data.copy() for output in request.output_tensors]
-
-        queue.set_callback(keep)
-        for place in range(len(images)):
-            queue.start_async(np.ascontiguousarray(images[place : place + 1]), place)
-        queue.wait_all()
-        told = map(np.concatenate, zip(*found, strict=True))
-        named = zip(self._names, told, strict=True)
+        # each frame by itself stays in a core's cache
+        frames: list[list[NDArray[Any]]] = [[frame[None]] for frame in images]
+        stages = self.ready(threads)
+        for stage in stages:
+            frames = stage.run([frame[0] for frame in frames])
+        told = map(np.concatenate, zip(*frames, strict=True))
+        named = zip(stages[-1].names, told, strict=True)
         seconds[self.model.card.task] = time.perf_counter() - begun
         return {name: array for names, array in named for name in names}
+
+
+class _Stage:
+    """A prepared graph of one input, which takes as many at a time as OpenVINO finds best."""
+
+    def __init__(self, prepared: Any) -> None:
+        import openvino
+
+        # one output may have several names, where it is the same tensor
+        self.names = [tuple(output.names) for output in prepared.outputs]
+        self._queue = openvino.AsyncInferQueue(prepared)
+        self._queue.set_callback(self._keep)
+        self._found: list[list[NDArray[Any]]] = []
+
+    def run(self, inputs: list[NDArray[Any]]) -> list[list[NDArray[Any]]]:
+        """Return the outputs of each input."""
+        self._found = [[] for _ in inputs]
+        for place, one in enumerate(inputs):
+            self._queue.start_async(np.ascontiguousarray(one), place)
+        self._queue.wait_all()
+        return self._found
+
+    def _keep(self, request: Any, place: int) -> None:
+        # the request's own memory is written over by its next input
+        self._found[place] = [output.data.copy() for output in request.output_tensors]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import openvino
 import pytest
 import torch
 from scipy.ndimage import gaussian_filter
@@ -23,7 +24,13 @@ from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.compiled import compiling
 from fetal_iqa_models.compiled.compiled_predictor import CompiledPredictor
 from fetal_iqa_models.compiled.compiling import compile_model
-from fetal_iqa_models.compiled.graph_folder import SHIPPED, CompiledModel, find_compiled
+from fetal_iqa_models.compiled.graph_folder import (
+    GRAPH_FILE,
+    SHIPPED,
+    CompiledModel,
+    find_compiled,
+)
+from fetal_iqa_models.compiled.splitting import split_at_input
 from fetal_iqa_models.making.shipped_graphs import weights_of
 from fetal_iqa_models.networks import Network
 
@@ -133,3 +140,20 @@ def test_two_processes_may_compile_one_model(tiny_models: dict[str, Path], tmp_p
     again = compile_model(tiny_models["cls"], tmp_path / "graphs")
     assert again.folder == first.folder
     assert [folder.name for folder in (tmp_path / "graphs").iterdir()] == [first.folder.name]
+
+
+@pytest.mark.parametrize("name", BUILT_IN)
+def test_a_graph_in_two_says_what_the_whole_says(name: str) -> None:
+    compiled = find_compiled(name, encoder_weights=weights_of(name))
+    assert compiled is not None
+    core = openvino.Core()
+    graph = compiled.folder / GRAPH_FILE
+    whole = core.compile_model(graph, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+    before, network = (
+        core.compile_model(part, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
+        for part in split_at_input(core.read_model(graph))
+    )
+    frames = frames_of((90, 120))
+    found = network(before(frames)[0])
+    for output in whole.outputs:
+        np.testing.assert_allclose(found[output.any_name], whole(frames)[output], atol=1e-5)
