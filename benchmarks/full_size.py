@@ -11,6 +11,7 @@ the process's resident set, mapped files included.
 
 import argparse
 import json
+import os
 import subprocess
 import sys
 from dataclasses import replace
@@ -74,7 +75,12 @@ print(json.dumps({
 
 def in_process(code, *words):
     done = subprocess.run(
-        [sys.executable, "-c", code, *map(str, words)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", code, *map(str, words)],
+        capture_output=True,
+        text=True,
+        check=True,
+        # all cores for both: OpenVINO asks nobody how many it may take
+        env={name: value for name, value in os.environ.items() if "NUM_THREADS" not in name},
     )
     return done.stdout
 
