@@ -1,7 +1,7 @@
 """Compile the models that come with the package, after one of them has changed.
 
-``python -m fetal_iqa_models.making.shipped_graphs``. What passed the gate in less precision is made by
-``napari-fetal-iqa models compile`` and copied from the cache.
+``python -m fetal_iqa_models.making.shipped_graphs``. What passed the gate in less precision is made
+by ``napari-fetal-iqa models compile`` and copied from the cache.
 """
 
 import shutil
