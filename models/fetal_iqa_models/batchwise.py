@@ -3,7 +3,7 @@
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -32,6 +32,8 @@ class BatchwisePredictor(ABC):
     engine : str
         What computes: ``"torch"`` or ``"openvino"``.
     device : torch.device or str
+    cascade : float or None
+        Least quality of a frame that the segmenter sees; None, as at first, where it sees all.
 
     Raises
     ------
@@ -46,6 +48,7 @@ class BatchwisePredictor(ABC):
         if batch_size is not None and batch_size < 1:
             raise ModelError(f"a batch holds one frame or more, not {batch_size}")
         self._batches = BatchSize(aim, batch_size)
+        self.cascade: float | None = None
 
     @property
     @abstractmethod
@@ -62,7 +65,9 @@ class BatchwisePredictor(ABC):
         return self._batches.frames
 
     def predict(
-        self, frames: Frames | NDArray[np.uint8], order: Sequence[int] | None = None
+        self,
+        frames: Frames | NDArray[np.uint8],
+        order: Sequence[int] | Callable[[int], Sequence[int]] | None = None,
     ) -> Generator[PredictionBatch, None, None]:
         """Predict frames, yielding each batch as it is ready.
 
@@ -72,8 +77,10 @@ class BatchwisePredictor(ABC):
         ----------
         frames : (T, H, W) uint8 array or array-like
             Read frame by frame, from another thread.
-        order : sequence of int, optional
-            Frame numbers, in the order wanted; by default all from the first to the last.
+        order : sequence of int, or callable, optional
+            Frame numbers, in the order wanted; by default all from the first to the last. Or what
+            gives the numbers of the next block, at most as many as it is asked for, and none at
+            the end: it is asked for one block before the results of the last one are there.
 
         Yields
         ------
@@ -84,8 +91,12 @@ class BatchwisePredictor(ABC):
         DeviceError
             Where not even the CPU's memory holds a single frame.
         """
-        numbers = np.arange(len(frames)) if order is None else np.asarray(order, np.int64)
-        with closing(read_ahead(frames, self._blocks(numbers))) as read:
+        if callable(order):
+            blocks = self._taken(order)
+        else:
+            numbers = np.arange(len(frames)) if order is None else np.asarray(order, np.int64)
+            blocks = self._blocks(numbers)
+        with closing(read_ahead(frames, blocks)) as read:
             for block, images, seconds in read:
                 yield from self._predict_block(block, images, seconds)
 
@@ -95,6 +106,17 @@ class BatchwisePredictor(ABC):
             stop = start + self.batch_size
             yield numbers[start:stop]
             start = stop
+
+    def _taken(self, take: Callable[[int], Sequence[int]]) -> Iterator[NDArray[np.int64]]:
+        while len(numbers := take(self.batch_size)):
+            yield np.asarray(numbers, np.int64)
+
+    def _seen_by_segmenter(self, quality: NDArray[np.float32] | None) -> NDArray[np.bool_] | None:
+        """Return the frames that the cascade leaves to the segmenter; None for all."""
+        if self.cascade is None or quality is None:
+            return None
+        seen = quality >= self.cascade
+        return None if seen.all() else seen
 
     def _predict_block(
         self, numbers: NDArray[np.int64], images: NDArray[np.uint8], read_seconds: float

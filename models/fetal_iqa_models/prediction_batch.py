@@ -20,7 +20,8 @@ class PredictionBatch:
         Probability that the frame is good, at the temperature of the classifier's card; None
         without a classifier.
     area_fraction : (n,) float32 array or None
-        Share of the padded square that the mask covers; None without a segmenter.
+        Share of the padded square that the mask covers; None without a segmenter. nan where the
+        cascade spared it the frame, whose mask is empty then.
     masks : (n, H, W) bool array or None
         On the frames' own grid; None without a segmenter.
     seconds : dict of str to float
@@ -40,3 +41,8 @@ class PredictionBatch:
     seconds: dict[str, float] = field(default_factory=dict)
     logits: NDArray[np.float32] | None = None
     plane: NDArray[np.int64] | None = None
+
+
+def nothing_outlined(shape: tuple[int, ...]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return areas, nan, and empty masks of frames (n, H, W) that no segmenter saw."""
+    return np.full(shape[0], np.nan, np.float32), np.zeros(shape, bool)

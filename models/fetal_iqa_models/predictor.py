@@ -20,7 +20,7 @@ from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
 from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
-from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
+from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch, nothing_outlined
 from fetal_iqa_models.preprocessing import preprocess, restore_masks
 from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
@@ -175,14 +175,34 @@ class FramePredictor(BatchwisePredictor):
             logits = scores.cpu().numpy()
             quality = (scores / self._temperature).sigmoid().cpu().numpy()
         if self._segmenter is not None:
-            outlines = self._run(self._segmenter, frames, inputs, clock)
-            with clock.stage("restore"):
-                probabilities = outlines[:, 0].sigmoid()
-                covered = probabilities > self._mask_threshold
-                area_fraction = covered.float().mean((1, 2)).cpu().numpy()
-                shape = (images.shape[1], images.shape[2])
-                masks = restore_masks(probabilities, shape, self._mask_threshold).cpu().numpy()
+            seen = self._seen_by_segmenter(quality)
+            if seen is None:
+                area_fraction, masks = self._outline(self._segmenter, frames, inputs, clock)
+            else:
+                area_fraction, masks = nothing_outlined(images.shape)
+                if seen.any():
+                    chosen = torch.from_numpy(seen).to(self.device)
+                    part = {key: ready[chosen] for key, ready in inputs.items()}
+                    outlined = self._outline(self._segmenter, frames[chosen], part, clock)
+                    area_fraction[seen], masks[seen] = outlined
         return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds, logits, plane)
+
+    def _outline(
+        self,
+        segmenter: FrameSegmenter,
+        frames: Tensor,
+        inputs: dict[_Input, Tensor],
+        clock: _StageClock,
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return areas and masks."""
+        outlines = self._run(segmenter, frames, inputs, clock)
+        with clock.stage("restore"):
+            probabilities = outlines[:, 0].sigmoid()
+            covered = probabilities > self._mask_threshold
+            area_fraction = covered.float().mean((1, 2)).cpu().numpy()
+            shape = (frames.shape[1], frames.shape[2])
+            masks = restore_masks(probabilities, shape, self._mask_threshold).cpu().numpy()
+        return area_fraction, masks
 
     def _upload(self, images: NDArray[np.uint8]) -> Tensor:
         frames = torch.from_numpy(images)

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 import fetal_iqa_models
 from fetal_iqa_models.batchwise import BatchwisePredictor
+from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.engine import Engine, make_predictor
-from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
+from napari_fetal_iqa.analysis.frame_order import FrameQueue, coarse_to_fine
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
@@ -44,6 +45,9 @@ class Analyser:
         What computes; see :func:`~napari_fetal_iqa.analysis.engine.make_predictor`.
     precision : "auto", "float32", "bf16" or "int8"
         In which OpenVINO computes; by itself the fastest that passed the gate.
+    cascade : "auto", "off" or float
+        Which frames the segmenter sees: all of them by default, as research figures want it; see
+        :mod:`~napari_fetal_iqa.analysis.cascade`.
 
     Attributes
     ----------
@@ -69,8 +73,9 @@ class Analyser:
         encoder_weights: Path | None = None,
         engine: Engine = "auto",
         precision: AskedPrecision = "auto",
+        cascade: Cascade = "off",
     ) -> None:
-        self._chosen = choose_models(made(cls_model), seg_model, encoder_weights)
+        self._chosen = choose_models(made(cls_model), seg_model, encoder_weights, cascade)
         self._device = device
         self._batch_size = batch_size
         self._encoder_weights = encoder_weights
@@ -112,17 +117,22 @@ class Analyser:
         predictor = self._predictor
         return self._chosen.setup(str(predictor.device), predictor.precision, predictor.engine)
 
-    def run(self, sweep: SweepVolume, order: Sequence[int] | None = None) -> Iterator[FrameResults]:
+    def run(
+        self, sweep: SweepVolume, order: Sequence[int] | FrameQueue | None = None
+    ) -> Iterator[FrameResults]:
         """Analyse frames batch by batch; closing the iterator cancels between batches.
 
         Parameters
         ----------
         sweep : SweepVolume
-        order : sequence of int, optional
+        order : sequence of int, or FrameQueue, optional
             Which frames, in which order; coarse to fine by default.
         """
         frames = coarse_to_fine(len(sweep)) if order is None else order
-        for batch in self._predictor.predict(sweep.frames, frames):
+        self._predictor.cascade = self._chosen.cascade
+        for batch in self._predictor.predict(
+            sweep.frames, frames.take if isinstance(frames, FrameQueue) else frames
+        ):
             images = (sweep.frames[int(frame)] for frame in batch.frames)
             yield self._with_device(measured(batch, images, sweep.spacing_mm, sweep.field_of_view))
 
@@ -132,8 +142,13 @@ class Analyser:
         images: NDArray[np.uint8],
         spacing_mm: tuple[float, float] | None,
         field_of_view: NDArray[np.bool_],
+        outline_all: bool = False,
     ) -> FrameResults:
-        """Analyse frames that are at hand, (n, H, W), under the numbers that they have."""
+        """Analyse frames that are at hand, (n, H, W), under the numbers that they have.
+
+        ``outline_all``: those, too, that the cascade would spare.
+        """
+        self._predictor.cascade = None if outline_all else self._chosen.cascade
         parts = list(self._predictor.predict(images))
         places = np.concatenate([part.frames for part in parts])
         seconds = {stage: sum(part.seconds[stage] for part in parts) for stage in parts[0].seconds}

@@ -80,15 +80,22 @@ def load(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
     ----------
     sweep : SweepVolume
     setup : AnalysisSetup
-        The models; the device counts for nothing.
+        The models, and which outlines are wanted; the device counts for nothing.
     """
     found = _read(_path(sweep, setup), sweep, setup)
     return found if found is not None and found.complete else None
 
 
 def load_partial(sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:
-    """Return what is kept of an analysis that was ended early, as :func:`load` does of a whole."""
-    return _read(_partial(_path(sweep, setup)), sweep, setup)
+    """Return what is kept of an analysis that was ended early, as :func:`load` does of a whole.
+
+    Or of a whole one that lacks outlines which are wanted now.
+    """
+    path = _path(sweep, setup)
+    if (kept := _read(_partial(path), sweep, setup)) is not None:
+        return kept
+    whole = _read(path, sweep, setup)
+    return None if whole is None or whole.complete else whole
 
 
 def _read(path: Path, sweep: SweepVolume, setup: AnalysisSetup) -> Analysis | None:

@@ -14,7 +14,8 @@ from typing import Any
 import numpy as np
 
 from fetal_iqa_models.atomic_file import write_atomically
-from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
+from napari_fetal_iqa.analysis.repeats import find_repeats
+from napari_fetal_iqa.analysis.result import NOT_COMPUTED, Analysis, AnalysisSetup
 from napari_fetal_iqa.analysis.timeline_plot import draw_timeline
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.foreign_text import csv_cell
@@ -25,7 +26,7 @@ from napari_fetal_iqa.version import TOOL_VERSION
 
 COLUMNS = (
     *("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm"),
-    "plane",  # later columns are added at the end
+    *("plane", "computed"),  # later columns are added at the end
 )
 NOTICE = "Research software, not a medical device."
 DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
@@ -111,6 +112,7 @@ def _write(analysis: Analysis, folder: Path) -> None:
 def summary(analysis: Analysis) -> dict[str, Any]:
     """Return the fields of ``summary.json``."""
     sweep, best = analysis.sweep, analysis.best_frame()
+    repeats = find_repeats(sweep)
     ac_mm = float(analysis.ac_mm[best]) if best >= 0 else float("nan")
     weeks = gestational_age_weeks(ac_mm) if np.isfinite(ac_mm) else None
     return {
@@ -124,6 +126,9 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "gestational_age": None if weeks is None else format_gestational_age(weeks),
         "positive_frames": int((analysis.labels() == 1).sum()),
         "planes": _planes(analysis),
+        "cascade": _cascade(analysis),
+        "frames_black": int(repeats.black.sum()),
+        "frames_repeated": int((repeats.first != np.arange(len(sweep)))[~repeats.black].sum()),
         "thresholds": {
             "quality": analysis.setup.thresholds.quality,
             "area_fraction": analysis.setup.thresholds.area,
@@ -135,6 +140,14 @@ def summary(analysis: Analysis) -> dict[str, Any]:
         "notice": " ".join(notices(analysis)),
         "spacing_note": sweep.spacing_note,
     }
+
+
+def _cascade(analysis: Analysis) -> dict[str, float | int] | None:
+    """Tell from which quality on frames were outlined; None where all were."""
+    bound = analysis.setup.cascade
+    if bound is None:
+        return None
+    return {"bound": bound, "frames_not_outlined": int(analysis.spared.sum())}
 
 
 def _planes(analysis: Analysis) -> dict[str, int] | None:
@@ -168,6 +181,7 @@ def _frames_csv(analysis: Analysis) -> str:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     labels = analysis.labels()
+    computed = _computed(analysis)
     for frame in range(len(analysis.sweep)):
         sweep, frame_in_sweep = analysis.sweep.locate(frame)
         cells = [
@@ -176,12 +190,32 @@ def _frames_csv(analysis: Analysis) -> str:
             frame_in_sweep,
             _number(analysis.quality[frame], 4),
             _number(analysis.area_fraction[frame], 5),
-            labels[frame] if analysis.computed[frame] else "",
+            labels[frame] if labels[frame] != NOT_COMPUTED else "",
             _number(analysis.ac_mm[frame], 2),
             analysis.plane(frame),
+            computed[frame],
         ]
         table.writerow(map(csv_cell, cells))
     return text.getvalue()
+
+
+def _computed(analysis: Analysis) -> list[str]:
+    """Say of each frame what was computed: ``cls+seg``, ``cls``, ``black``, ``as 17``, nothing."""
+    repeats = find_repeats(analysis.sweep)
+    setup, spared = analysis.setup, analysis.spared
+    words = {"cls": setup.cls_model is not None, "seg": setup.seg_model is not None}
+    everything = "+".join(task for task, there in words.items() if there)
+    said = []
+    for frame, first in enumerate(repeats.first.tolist()):
+        if not analysis.computed[frame]:
+            said.append("")
+        elif repeats.black[frame]:
+            said.append("black")
+        elif first != frame and analysis.computed[first]:
+            said.append(f"as {first}")
+        else:
+            said.append("cls" if spared[frame] else everything)
+    return said
 
 
 def _number(value: float, digits: int) -> str:

@@ -1,12 +1,13 @@
 """Which models shall speak: their names, hashes and thresholds, known before torch is."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import fetal_iqa_models
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.weights.recording import weights_record
+from napari_fetal_iqa.analysis.cascade import Cascade, bound_for
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef, Thresholds
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.model_library.shipped_weights import built_in_with
@@ -47,10 +48,14 @@ class ChosenModel:
 
 @dataclass(frozen=True)
 class ChosenModels:
-    """The classifier and the segmenter, either of which may be None, but not both."""
+    """The classifier and the segmenter, either of which may be None, but not both.
+
+    ``cascade`` is the least quality of a frame that the segmenter sees; None where it sees all.
+    """
 
     cls: ChosenModel | None
     seg: ChosenModel | None
+    cascade: float | None = None
 
     def setup(self, device: str = "", precision: str = "", engine: str = "") -> AnalysisSetup:
         """Return who speaks, from when on it counts, and where it is computed."""
@@ -71,6 +76,7 @@ class ChosenModels:
             notices=tuple(dict.fromkeys(one.notice for one in both if one.notice)),
             names=tuple(one.name for one in both),
             good_for=tuple(one.good_for for one in both),
+            cascade=self.cascade,
         )
 
 
@@ -78,6 +84,7 @@ def choose_models(
     cls_model: str | Path | None,
     seg_model: str | Path | None,
     encoder_weights: Path | None = None,
+    cascade: Cascade = "off",
 ) -> ChosenModels:
     """Find and check the folders of the models; imports no torch.
 
@@ -87,6 +94,8 @@ def choose_models(
         Model folders or built-in names; empty or None for none.
     encoder_weights : Path, optional
         Pretrained weights of the encoder, for models whose card names none.
+    cascade : "auto", "off" or float
+        Which frames are outlined; see :mod:`~napari_fetal_iqa.analysis.cascade`.
 
     Raises
     ------
@@ -100,7 +109,8 @@ def choose_models(
     )
     if chosen.cls is None and chosen.seg is None:
         raise AnalysisError("no model is chosen; choose a CLS or a SEG model, or both")
-    return chosen
+    folder = chosen.cls.folder if chosen.cls else None
+    return replace(chosen, cascade=bound_for(cascade, folder, chosen.seg is not None))
 
 
 def _choose(

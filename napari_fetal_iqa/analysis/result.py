@@ -73,6 +73,8 @@ class AnalysisSetup:
         by their id.
     good_for : tuple of str
         Which frames each of them knows, in a line.
+    cascade : float or None
+        Least quality of a frame that the segmenter sees; None where it sees all.
     """
 
     cls_model: ModelRef | None = None
@@ -85,6 +87,7 @@ class AnalysisSetup:
     notices: tuple[str, ...] = ()
     names: tuple[str, ...] = ()
     good_for: tuple[str, ...] = ()
+    cascade: float | None = None
 
     @property
     def models(self) -> tuple[ModelRef, ...]:
@@ -115,7 +118,8 @@ class FrameResults:
     quality : (n,) float32 array or None
         CLS probability; None without a classifier.
     area_fraction : (n,) float32 array or None
-        Share of the padded square that the mask covers; None without a segmenter.
+        Share of the padded square that the mask covers; None without a segmenter. nan where the
+        cascade spared it the frame, whose mask then says nothing.
     masks : tuple of bytes or None
         Packed (H, W) masks, see :mod:`napari_fetal_iqa.geometry.mask_codec`.
     ac_mm : (n,) float64 array
@@ -183,8 +187,21 @@ class Analysis:
 
     @property
     def complete(self) -> bool:
-        """Whether every frame has its results."""
-        return bool(self.computed.all())
+        """Whether every frame has its results, but for outlines that the cascade spares."""
+        return bool(self.computed.all()) and not self.lacking.any()
+
+    @property
+    def spared(self) -> NDArray[np.bool_]:
+        """(T,) bool: frames that were scored, and that the segmenter did not see."""
+        if not self.setup.seg_model:
+            return np.zeros(len(self.computed), bool)
+        return self.computed & np.isnan(self.area_fraction)
+
+    @property
+    def lacking(self) -> NDArray[np.bool_]:
+        """(T,) bool: frames of which the setup wants an outline that was not looked for."""
+        bound = self.setup.cascade
+        return self.spared if bound is None else self.spared & (self.quality >= bound)
 
     def add(self, results: FrameResults) -> None:
         """Take in the results of some frames."""
@@ -194,8 +211,9 @@ class Analysis:
         if results.plane is not None:
             self.planes[frames] = results.plane
         if results.area_fraction is not None and results.masks is not None:
-            self.area_fraction[frames] = results.area_fraction
-            self._masks.update(zip(frames.tolist(), results.masks, strict=True))
+            seen = np.flatnonzero(np.isfinite(results.area_fraction))
+            self.area_fraction[frames[seen]] = results.area_fraction[seen]
+            self._masks.update({int(frames[row]): results.masks[row] for row in seen})
         self.ac_mm[frames] = results.ac_mm
         self.non_black[frames] = results.non_black
         self.computed[frames] = True
@@ -207,6 +225,19 @@ class Analysis:
         )
         for stage, seconds in results.seconds.items():
             self.seconds[stage] = self.seconds.get(stage, 0.0) + seconds
+
+    def results(self, frames: NDArray[np.integer]) -> FrameResults:
+        """Return what is known of computed frames, but for their masks."""
+        return FrameResults(
+            frames=np.asarray(frames, np.int64),
+            quality=self.quality[frames] if self.setup.cls_model else None,
+            area_fraction=self.area_fraction[frames] if self.setup.seg_model else None,
+            masks=None,
+            ac_mm=self.ac_mm[frames],
+            non_black=self.non_black[frames],
+            seconds={},
+            plane=self.planes[frames] if self.setup.planes else None,
+        )
 
     def scores(self, frame: int) -> tuple[float | None, float | None]:
         """Return quality and area fraction of a frame; None where not computed."""
@@ -270,7 +301,8 @@ class Analysis:
         Returns
         -------
         (T,) int8 : 1 where every model that spoke finds the abdomen, 0 where not, -1 where
-        nothing was computed. A black frame never shows an abdomen.
+        nothing was computed. A black frame never shows an abdomen. Where the cascade spared a
+        frame the outline, a quality below its threshold says 0; another leaves it open, -1.
         """
         positive = self.non_black.copy()
         if self.setup.cls_model:
@@ -278,6 +310,9 @@ class Analysis:
         if self.setup.seg_model:
             positive &= np.nan_to_num(self.area_fraction) >= self.setup.thresholds.area
         labels = positive.astype(np.int8)
+        spared = self.spared
+        if spared.any():
+            labels[spared & (self.quality > self.setup.thresholds.quality)] = NOT_COMPUTED
         labels[~self.computed] = NOT_COMPUTED
         return labels
 

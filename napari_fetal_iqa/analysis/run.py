@@ -1,15 +1,17 @@
 """The one loop of an analysis: from the cache, or batch by batch, and into the cache again."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import Protocol, TypeVar, cast
 
 import numpy as np
 
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.analyser import Analyser
+from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.engine import Engine
-from napari_fetal_iqa.analysis.frame_order import coarse_to_fine
+from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.repeats import OnceEach
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.model_library.automatic import suited
@@ -91,7 +93,34 @@ def begin_analysis(
     elif leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
         return kept, _rest(kept, load, order, leave_out)
     models = load()
-    return Analysis(sweep, models.setup), models.run(sweep, order)
+    return Analysis(sweep, models.setup), _each_once(sweep, models, order)
+
+
+def _each_once(
+    sweep: SweepVolume, models: LoadedModels[_Order], order: _Order
+) -> Iterator[FrameResults]:
+    """Run over frames that are neither black nor like another; let the queue learn from each."""
+    queue = order if isinstance(order, FrameQueue) else None
+    once = OnceEach(sweep, cast(Sequence[int], order) if queue is None else queue.waiting)
+    if queue is None:
+        order = cast(_Order, once.own)
+    else:
+        queue.leave_out(once.others)
+    stated = once.black_results(models.setup)
+    if stated is not None:
+        if queue is not None:
+            queue.note(stated, models.setup.thresholds)
+        yield stated
+    running = models.run(sweep, order)
+    try:
+        for batch in running:
+            results = once.with_copies(batch)
+            if queue is not None:
+                queue.note(results, models.setup.thresholds)
+            yield results
+    finally:
+        if isinstance(running, Generator):
+            running.close()
 
 
 def _rest(
@@ -101,11 +130,15 @@ def _rest(
     leave_out: Callable[[Sequence[int]], None],
 ) -> Iterator[FrameResults]:
     """Run over the frames that are not computed; over all where another device computes now."""
-    known = np.flatnonzero(kept.computed).tolist()  # now: results come in while this runs
+    # now: results come in while this runs
+    known = np.flatnonzero(kept.computed & ~kept.lacking)
+    found = kept.results(known)
     models = load()
     if _ran_on(models.setup) == _ran_on(kept.setup):
-        leave_out(known)
-    yield from models.run(kept.sweep, order)
+        leave_out(known.tolist())
+        if isinstance(order, FrameQueue):
+            order.note(found, kept.setup.thresholds)
+    yield from _each_once(kept.sweep, models, order)
 
 
 def _ran_on(setup: AnalysisSetup) -> tuple[str, str, str]:
@@ -122,7 +155,9 @@ def analyse_sweep(
     frames: Sequence[int] | None = None,
     encoder_weights: Path | None = None,
     engine: Engine = "auto",
+    cascade: Cascade = "off",
     progress: Progress | None = None,
+    found: Callable[[Analysis], None] | None = None,
     use_cache: bool = True,
     overwrite: bool = False,
     cancel: Callable[[], bool] | None = None,
@@ -133,12 +168,14 @@ def analyse_sweep(
     Parameters
     ----------
     sweep : SweepVolume
-    cls_model, seg_model, device, batch_size, encoder_weights, engine
+    cls_model, seg_model, device, batch_size, encoder_weights, engine, cascade
         See :class:`Analyser`; by default the built-in models that suit the sweep.
     frames : sequence of int, optional
-        Only these; all of them, coarse to fine, by default.
+        Only these, in this order; by default all of them, as :class:`FrameQueue` gives them.
     progress : callable, optional
         Called with frames done and frames in all, at the beginning and after each batch.
+    found : callable, optional
+        Called with the analysis as far as it is, after each batch.
     use_cache : bool
         Return what these models found in the whole sweep before, and keep what they find now.
     overwrite : bool
@@ -161,8 +198,8 @@ def analyse_sweep(
     fetal_iqa_models.ModelError
         Where a model cannot be loaded.
     """
-    order = coarse_to_fine(len(sweep)) if frames is None else list(frames)
-    foreign = [frame for frame in order if not 0 <= frame < len(sweep)]
+    wanted = list(range(len(sweep)) if frames is None else frames)
+    foreign = [frame for frame in wanted if not 0 <= frame < len(sweep)]
     if foreign:
         raise AnalysisError(f"{sweep.name} has frames 0 to {len(sweep) - 1}, not {foreign[0]}")
     if analyser is None:
@@ -173,7 +210,10 @@ def analyse_sweep(
             batch_size,
             encoder_weights,
             engine,
+            cascade,
         )
+    queue = FrameQueue(len(sweep), None, sweep.bounds)
+    order: Sequence[int] | FrameQueue = queue if frames is None else wanted
     analysis, results = begin_analysis(
         sweep,
         analyser.setup,
@@ -185,13 +225,13 @@ def analyse_sweep(
     if not analysis.complete:
         # not a signal handler: Ctrl-C must also end a batch that takes minutes on a slow machine
         try:
-            _take_in(results, analysis, len(order), progress, cancel)
+            _take_in(results, analysis, len(wanted), progress, cancel, found)
             if use_cache:
                 cache.save(analysis)
         except KeyboardInterrupt:
             raise AnalysisInterruptedError(analysis) from None
     elif progress:
-        progress(len(order), len(order))
+        progress(len(wanted), len(wanted))
     return analysis
 
 
@@ -201,6 +241,7 @@ def _take_in(
     total: int,
     progress: Progress | None,
     cancel: Callable[[], bool] | None,
+    found: Callable[[Analysis], None] | None,
 ) -> None:
     done = 0
     if progress:
@@ -210,3 +251,5 @@ def _take_in(
         done += len(batch.frames)
         if progress:
             progress(done, total)
+        if found:
+            found(analysis)

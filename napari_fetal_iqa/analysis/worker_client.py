@@ -95,13 +95,15 @@ class RemoteAnalyser:
         AnalysisError
             Where the models fail or the process dies.
         """
-        while numbers := queue.take(self._batches.frames):
+        while (spared := queue.take_spared()) or (numbers := queue.take(self._batches.frames)):
+            numbers = spared or numbers
             batch = worker_process.Batch(
                 numbers=np.array(numbers),
                 images=np.stack([np.asarray(sweep.frames[number]) for number in numbers]),
                 spacing_mm=sweep.spacing_mm,
                 field_of_view=sweep.field_of_view,
                 half_the_cores=queue.scrubbed,
+                outline_all=bool(spared),
             )
             started = time.perf_counter()
             with self._one_at_a_time:

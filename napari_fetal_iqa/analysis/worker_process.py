@@ -54,6 +54,7 @@ class Batch:
     spacing_mm: tuple[float, float] | None
     field_of_view: NDArray[np.bool_]
     half_the_cores: bool = False  # the rest is for the window, where frames are being scrubbed
+    outline_all: bool = False  # those, too, that the cascade would spare
 
 
 @dataclass(frozen=True)
@@ -129,7 +130,11 @@ class _Service:
             raise RuntimeError("frames came before models")
         self._analyser.use_cores(half=request.half_the_cores)
         return self._analyser.run_batch(
-            request.numbers, request.images, request.spacing_mm, request.field_of_view
+            request.numbers,
+            request.images,
+            request.spacing_mm,
+            request.field_of_view,
+            request.outline_all,
         )
 
 

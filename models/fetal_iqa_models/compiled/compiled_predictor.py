@@ -15,7 +15,7 @@ from fetal_iqa_models.compiled.memory_needed import check_memory
 from fetal_iqa_models.compiled.restoring import restored
 from fetal_iqa_models.compiled.splitting import split_at_input
 from fetal_iqa_models.errors import ModelError
-from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch
+from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch, nothing_outlined
 
 
 class CompiledPredictor(BatchwisePredictor):
@@ -82,14 +82,26 @@ class CompiledPredictor(BatchwisePredictor):
             told = self._classifier.run(images, self._threads, seconds)
             quality, logits, plane = told["quality"], told["logits"], told.get("plane")
         if self._segmenter is not None:
-            told = self._segmenter.run(images, self._threads, seconds)
-            area_fraction = told["area_fraction"]
-            begun = time.perf_counter()
-            threshold = self._segmenter.model.card.mask_threshold
-            shape = (images.shape[1], images.shape[2])
-            masks = restored(told["probability"], shape, threshold)
-            seconds["restore"] = time.perf_counter() - begun
+            seen = self._seen_by_segmenter(quality)
+            if seen is None:
+                area_fraction, masks = self._outline(self._segmenter, images, seconds)
+            else:
+                area_fraction, masks = nothing_outlined(images.shape)
+                if seen.any():
+                    found = self._outline(self._segmenter, images[seen], seconds)
+                    area_fraction[seen], masks[seen] = found
         return PredictionBatch(numbers, quality, area_fraction, masks, seconds, logits, plane)
+
+    def _outline(
+        self, segmenter: "_Graph", images: NDArray[np.uint8], seconds: dict[str, float]
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Return areas and masks."""
+        told = segmenter.run(images, self._threads, seconds)
+        begun = time.perf_counter()
+        shape = (images.shape[1], images.shape[2])
+        masks = restored(told["probability"], shape, segmenter.model.card.mask_threshold)
+        seconds["restore"] = time.perf_counter() - begun
+        return told["area_fraction"], masks
 
 
 _NEEDED = 2.5
