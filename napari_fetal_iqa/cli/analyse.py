@@ -50,6 +50,17 @@ PrecisionName = Annotated[
     ),
 ]
 
+CascadeBy = Annotated[
+    str,
+    typer.Option(
+        "--cascade",
+        metavar="auto|off|QUALITY",
+        help="Which frames are outlined. off: all; a quality from 0 to 1: those of that quality or "
+        "more; auto: from the quality on that was measured for the CLS model, all where none "
+        "was. frames.csv says which were not.",
+    ),
+]
+
 
 def analyse(
     sweeps: Annotated[list[Path], typer.Argument(help="Sweep files, or folders that hold some.")],
@@ -59,6 +70,7 @@ def analyse(
     device: Device = "auto",
     engine: EngineName = "auto",
     precision: PrecisionName = "auto",
+    cascade: CascadeBy = "auto",
     batch_size: Annotated[
         int | None, typer.Option(min=1, help="Frames at a time; found by itself by default.")
     ] = None,
@@ -83,18 +95,20 @@ def analyse(
     Example: napari-fetal-iqa analyse case_17.mha --out results
     """
     # here, for the other commands need not wait for what these import
+    from napari_fetal_iqa.analysis.cascade import parse_cascade
     from napari_fetal_iqa.analysis.files import try_folder
     from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
     from napari_fetal_iqa.cli.suited_jobs import SuitedJobs
     from napari_fetal_iqa.review.worklist.facts import note
 
+    by = parse_cascade(cascade)
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
     jobs = SuitedJobs(
         cls_model,
         seg_model,
         lambda cls, seg: AnnouncedAnalyser(
-            cls, seg, device, batch_size, weights, engine, precision
+            cls, seg, device, batch_size, weights, engine, precision, by
         ),
         lambda analyser: AnalysisJob(analyser, out, overwrite),
         announce=cls is None or seg is None,

@@ -16,6 +16,7 @@ from napari_fetal_iqa.analysis import (
     analyse_sweep,
     write_results,
 )
+from napari_fetal_iqa.analysis.certainty import certainty
 from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary, try_folder
 from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import AnalysisError
@@ -90,6 +91,7 @@ class AnalysisJob:
                 analyser=self._analyser,
                 frames=frames,
                 progress=bar,
+                found=bar.tell,
                 overwrite=self._overwrite,
             )
         except AnalysisInterruptedError as interrupted:
@@ -126,6 +128,7 @@ class AnalysisJob:
         return (
             written is not None
             and _is_complete(written)
+            and _outlines_enough(written, self._analyser.setup.cascade)
             and all(written.get(k) == v for k, v in made_from(sweep, self._analyser.setup).items())
         )
 
@@ -144,6 +147,14 @@ class _Bar:
                 return  # all of it came from the cache
             self._bar = tqdm(total=total, desc=self._name, unit="frame", disable=None)
         self._bar.update(done - self._bar.n)
+
+    def tell(self, analysis: Analysis) -> None:
+        """Say which frame is the best so far, and how sure that is."""
+        if self._bar is None or self._bar.disable:
+            return
+        sure = certainty(analysis)
+        if sure is not None:
+            self._bar.set_postfix_str(f"best so far {sure.best}, {sure.in_ten} stay", refresh=False)
 
     def close(self) -> None:
         """Leave the bar as it is and start a new line."""
@@ -176,6 +187,14 @@ def in_one_line(error: Exception) -> str:
 
 def _is_complete(written: dict[str, Any] | None) -> bool:
     return written is not None and written.get("frames_analysed", -1) == written.get("frames")
+
+
+def _outlines_enough(written: dict[str, Any], bound: float | None) -> bool:
+    """Whether results have the outlines that are wanted: of all frames, or from a quality on."""
+    cascade = written.get("cascade")
+    if cascade is None:
+        return True
+    return bound is not None and isinstance(cascade, dict) and cascade.get("bound", 1) <= bound
 
 
 def _summary(folder: Path) -> dict[str, Any] | None:
