@@ -142,13 +142,13 @@ class Analyser:
         images: NDArray[np.uint8],
         spacing_mm: tuple[float, float] | None,
         field_of_view: NDArray[np.bool_],
-        outline_all: bool = False,
+        cascade: float | None = None,
     ) -> FrameResults:
         """Analyse frames that are at hand, (n, H, W), under the numbers that they have.
 
-        ``outline_all``: those, too, that the cascade would spare.
+        Those of at least the quality ``cascade`` are outlined; all where it is None.
         """
-        self._predictor.cascade = None if outline_all else self._chosen.cascade
+        self._predictor.cascade = cascade
         parts = list(self._predictor.predict(images))
         places = np.concatenate([part.frames for part in parts])
         seconds = {stage: sum(part.seconds[stage] for part in parts) for stage in parts[0].seconds}

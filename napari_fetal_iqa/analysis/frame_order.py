@@ -45,6 +45,11 @@ class FrameQueue:
         Frame on the screen; None where nobody looks.
     bounds : sequence of (start, stop), optional
         Frame range of each sweep; one sweep by default.
+
+    Attributes
+    ----------
+    cascade : float or None
+        Least quality of a frame that the segmenter sees; None, as at first, where it sees all.
     """
 
     def __init__(
@@ -59,6 +64,7 @@ class FrameQueue:
         self._bounds = bounds or ((0, n_frames),)
         self._worth = np.full(n_frames, np.nan)
         self._spared: set[int] = set()
+        self.cascade: float | None = None
 
     def look_at(self, frame: int) -> None:
         """Note which frame is on the screen now."""

@@ -1,6 +1,7 @@
 """The one loop of an analysis: from the cache, or batch by batch, and into the cache again."""
 
 from collections.abc import Callable, Generator, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, TypeVar, cast
 
@@ -87,13 +88,17 @@ def begin_analysis(
     results : iterator of FrameResults
         Of batch after batch, none where it was cached; closing it cancels.
     """
+    if isinstance(order, FrameQueue):
+        order.cascade = setup.cascade
     if use_cache and (cached := cache.load(sweep, setup)) is not None:
         if engine in ("auto", cached.setup.engine):
             return cached, iter(())
     elif leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
         return kept, _rest(kept, load, order, leave_out)
     models = load()
-    return Analysis(sweep, models.setup), _each_once(sweep, models, order)
+    # a process of its own is told at each batch what to outline, and loads models without it
+    known = replace(models.setup, cascade=setup.cascade)
+    return Analysis(sweep, known), _each_once(sweep, models, order)
 
 
 def _each_once(

@@ -103,7 +103,7 @@ class RemoteAnalyser:
                 spacing_mm=sweep.spacing_mm,
                 field_of_view=sweep.field_of_view,
                 half_the_cores=queue.scrubbed,
-                outline_all=bool(spared),
+                cascade=None if spared else queue.cascade,
             )
             started = time.perf_counter()
             with self._one_at_a_time:

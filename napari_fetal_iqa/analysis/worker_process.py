@@ -54,7 +54,7 @@ class Batch:
     spacing_mm: tuple[float, float] | None
     field_of_view: NDArray[np.bool_]
     half_the_cores: bool = False  # the rest is for the window, where frames are being scrubbed
-    outline_all: bool = False  # those, too, that the cascade would spare
+    cascade: float | None = None  # least quality of what is outlined
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class _Service:
             request.images,
             request.spacing_mm,
             request.field_of_view,
-            request.outline_all,
+            request.cascade,
         )
 
 

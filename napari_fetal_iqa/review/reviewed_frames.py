@@ -164,13 +164,18 @@ class ReviewedFrames:
         if correction and (label := self._expert_label(correction)) is not None:
             return label, Source.EXPERT
         if self.analysis and self.analysis.computed[frame]:
-            label = Label(int(self.analysis.labels()[frame]))
+            found = int(self.analysis.labels()[frame])
+            if found == NOT_COMPUTED:  # its quality would do, and nobody looked for the outline
+                return None, Source.NOBODY
+            label = Label(found)
             outlined = correction is not None and correction.mask is not None
             if not (outlined and label is Label.NONE):  # who outlines it does not say "none"
                 return label, Source.MODEL
         return None, Source.NOBODY
 
     def _measure(self, frame: int) -> AbdomenMeasurement | str:
+        if self._is_spared(frame) and self._correction(frame) is None:
+            return "not outlined, as the quality is low"
         label, _ = self._label(frame, self._correction(frame))
         if label is Label.NONE:
             return self._measure_mask(label, None)
@@ -178,6 +183,9 @@ class ReviewedFrames:
         if self.mask_source(frame) is Source.MODEL and mask.any() and self._is_too_small(frame):
             return "the model's outline is below the area threshold"
         return self._measure_mask(label, mask)
+
+    def _is_spared(self, frame: int) -> bool:
+        return self.analysis is not None and bool(self.analysis.spared[frame])
 
     def _is_too_small(self, frame: int) -> bool:
         return self.analysis is not None and not self._large_enough(self.analysis)[frame]

@@ -49,6 +49,8 @@ class Settings(BaseModel):
         What computes the analysis; a value that a newer version wrote is "auto" here.
     analyse_on_open : bool
         Start the analysis by itself when a sweep is opened.
+    outline_all : bool
+        Outline every frame, also those whose quality leaves no chance.
     """
 
     # ignored: what a newer version may have written beside
@@ -93,6 +95,19 @@ class Settings(BaseModel):
         bool,
         FormField("Analyse when a sweep is opened", "Start by itself, without pressing Analyse."),
     ] = True
+    outline_all: Annotated[
+        bool,
+        FormField(
+            "Outline every frame",
+            "Outline also the frames whose quality leaves no chance of an abdomen, which takes "
+            "longer. Without it such a frame is outlined when you open it.",
+        ),
+    ] = False
+
+    @property
+    def cascade_by(self) -> Literal["auto", "off"]:
+        """Which frames the analysis outlines, in the words of ``analyse --cascade``."""
+        return "off" if self.outline_all else "auto"
 
 
 def load_settings() -> Settings:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING, Any, Protocol
 from napari.utils.events import Event
 from qtpy.QtCore import QObject, QTimer, Signal
 
+from napari_fetal_iqa.analysis.certainty import certainty
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.storage.settings import Settings
+from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
@@ -122,6 +124,7 @@ class SweepPresenter(QObject):
             (self._runner.started, self._analysis_started),
             (self._runner.results, self._results_came),
             (self._runner.ended, self._analysis_ended),
+            (self._runner.outlined, self._frame_outlined),
             (self._keeper.saved, self._all_is_saved),
             (self._keeper.delayed, self._not_saved_yet),
             (self._keeper.watcher.news, self._news_came),
@@ -249,7 +252,11 @@ class SweepPresenter(QObject):
         else:
             analysis = self.session.analysis
             complete = analysis is not None and analysis.complete
-            self._page.show_next(self.session.best_frame(), len(self.session.to_review()), complete)
+            best = self.session.best_frame()
+            sure = certainty(analysis) if analysis is not None and self._runner.running else None
+            if sure is not None and sure.best != best:
+                sure = None  # the expert has a say in it
+            self._page.show_next(best, len(self.session.to_review()), complete, sure)
 
     def _frame_changed(self, event: Event | None = None) -> None:
         frame = self.view.navigator.frame
@@ -281,6 +288,9 @@ class SweepPresenter(QObject):
             self._page.frame.show_measurement(view)
         self.view.show(view)
         self.tools.show_calipers()
+        analysis = self.session.analysis
+        if analysis is not None and analysis.spared[view.frame]:
+            self._runner.outline(self.session.sweep, self._settings, view.frame)
 
     # Analysis ------------------------------------------------------------------------------
 
@@ -320,6 +330,11 @@ class SweepPresenter(QObject):
         if (analysis := self.session.analysis) is not None:
             self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.computed))
 
+    def _frame_outlined(self, sweep: SweepVolume, results: FrameResults) -> None:
+        if sweep is self.session.sweep:
+            self.session.add_results(results)
+            self._keep()
+
     def _analysis_ended(self, _complete: bool) -> None:
         analysis = self.session.analysis
         self._looked()
@@ -328,10 +343,12 @@ class SweepPresenter(QObject):
         self._check_models()
         if analysis is not None and self._new_results:
             self._new_results = False
-            # of some frames, too: the next analysis goes on from there
-            worker = KEEPING.worker(keep_analysis, analysis)
-            worker.returned.connect(self._was_kept)
-            KEEPING.start(worker)
+            self._keep()  # of some frames, too: the next analysis goes on from there
+
+    def _keep(self) -> None:
+        worker = KEEPING.worker(keep_analysis, self.session.analysis)
+        worker.returned.connect(self._was_kept)
+        KEEPING.start(worker)
 
     def _was_kept(self, written: int | None) -> None:
         if written is not None:

@@ -12,7 +12,7 @@ from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
-from napari_fetal_iqa.widgets.background.tasks import analyse
+from napari_fetal_iqa.widgets.background.tasks import analyse, outline
 from napari_fetal_iqa.widgets.background.threads import ANALYSING
 
 logger = logging.getLogger(__name__)
@@ -31,6 +31,8 @@ class AnalysisRunner(QObject):
     results = Signal(object)
     ended = Signal(bool)
     failed = Signal(str)
+    outlined = Signal(object, object)
+    """The sweep, and results of one frame of it that the cascade had spared the outline."""
     _needs_models = Signal(object)  # FrameQueue, from another thread
 
     def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
@@ -39,6 +41,7 @@ class AnalysisRunner(QObject):
         self._worker: Any = None
         self._queue: FrameQueue | None = None
         self._loading: tuple[str, ...] | None = None
+        self._outlining: tuple[SweepVolume, int] | None = None
         self._needs_models.connect(self._tell_loading)
 
     @property
@@ -49,7 +52,7 @@ class AnalysisRunner(QObject):
     def start(self, sweep: SweepVolume, settings: Settings, looked_at: int) -> None:
         """Analyse a sweep with the models of the settings, from the frame being looked at."""
         self.cancel()
-        self._queue = queue = FrameQueue(len(sweep), looked_at)
+        self._queue = queue = FrameQueue(len(sweep), looked_at, sweep.bounds)
         models = models_for(settings, sweep.simulated)
         worker: Any = ANALYSING.worker(
             analyse,
@@ -58,6 +61,7 @@ class AnalysisRunner(QObject):
             queue,
             *models,
             settings.engine,
+            settings.cascade_by,
             lambda: self._needs_models.emit(queue),
         )
         worker.yielded.connect(lambda item: self._take(worker, item))
@@ -85,6 +89,21 @@ class AnalysisRunner(QObject):
 
     def _loaded(self) -> None:
         self._loading = None
+
+    def outline(self, sweep: SweepVolume, settings: Settings, frame: int) -> None:
+        """Outline a frame that the cascade spared, unless an analysis goes on, which does it."""
+        if self.running or self._outlining == (sweep, frame):
+            return
+        self._outlining = (sweep, frame)
+        models = models_for(settings, sweep.simulated)
+        worker: Any = ANALYSING.worker(outline, self.analyser, sweep, frame, *models, settings.engine)
+        worker.returned.connect(lambda results: self._outlined(sweep, results))
+        worker.errored.connect(lambda error: logger.error("no outline", exc_info=error))
+        ANALYSING.start(worker)
+
+    def _outlined(self, sweep: SweepVolume, results: FrameResults | None) -> None:
+        if results is not None:
+            self.outlined.emit(sweep, results)
 
     def look_at(self, frame: int) -> None:
         """Let the frames around this one come next."""

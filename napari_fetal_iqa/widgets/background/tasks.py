@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.engine import Engine
+from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
@@ -69,6 +70,7 @@ def analyse(
     cls_model: str,
     seg_model: str,
     engine: Engine,
+    cascade: Cascade,
     needs_models: Callable[[], None],
 ) -> Iterator[Analysis | FrameResults]:
     """Return the analysis and then, unless it is complete, the results of batch after batch.
@@ -83,7 +85,7 @@ def analyse(
         return analyser.models(cls_model, seg_model, "auto", engine)
 
     try:
-        setup = choose_models(cls_model, seg_model).setup()
+        setup = choose_models(cls_model, seg_model, cascade=cascade).setup()
     except ModelError as error:
         raise AnalysisError(str(error), error.in_window) from None
     analysis, results = begin_analysis(
@@ -91,3 +93,18 @@ def analyse(
     )
     yield analysis
     yield from results
+
+
+def outline(
+    analyser: RemoteAnalyser,
+    sweep: SweepVolume,
+    frame: int,
+    cls_model: str,
+    seg_model: str,
+    engine: Engine,
+) -> FrameResults | None:
+    """Analyse one frame, and outline it whatever its quality; None where that gives nothing."""
+    queue = FrameQueue(len(sweep), None)
+    queue.leave_out(other for other in range(len(sweep)) if other != frame)
+    models = analyser.models(cls_model, seg_model, "auto", engine)
+    return next(iter(models.run(sweep, queue)), None)

@@ -89,6 +89,7 @@ class AnalysisPanel(QWidget):
         self.cancel.setToolTip(cancels)
         self._first = None
         self.doing.setText(doing)
+        self.doing.setToolTip("")
         self.bar.setRange(0, 0)
         self.bar.show()
         self.analyse.hide()
@@ -121,6 +122,7 @@ class AnalysisPanel(QWidget):
     def end(self, outcome: str) -> None:
         """Show that nothing runs any more, and what came of it."""
         self.doing.setText(outcome)
+        self.doing.setToolTip("")
         self.bar.hide()
         self.analyse.show()
         self.cancel.hide()
@@ -135,6 +137,12 @@ class AnalysisPanel(QWidget):
         else:
             positive = int((analysis.labels() == 1).sum())
             self.end(f"Analysed: {positive} of {done} frames show the abdomen")
+            if spared := int(analysis.spared.sum()):
+                self.doing.setToolTip(
+                    f"{spared} of them have a quality that leaves no chance, and were not "
+                    "outlined: each is when you open it. Under Models and reviewer you can have "
+                    "all of them outlined."
+                )
 
     def show_setup(self, setup: AnalysisSetup) -> None:
         """Name the models and the device; say what they must not be used for while they speak."""

@@ -16,6 +16,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_fetal_iqa.analysis.certainty import Certainty
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.foreign_text import shown
 from napari_fetal_iqa.storage.settings import Settings
@@ -201,10 +202,18 @@ class ReviewPage(QWidget):
         self.best.setText("Best frame …")
         self.waiting.setText("… to review")
 
-    def show_next(self, best: int, waiting: int, complete: bool = False) -> None:
-        """Show where to go next; where all frames are analysed, also that none is the best."""
+    def show_next(
+        self, best: int, waiting: int, complete: bool = False, sure: Certainty | None = None
+    ) -> None:
+        """Show where to go next; where all frames are analysed, also that none is the best.
+
+        While an analysis goes on, ``sure`` says how sure the best frame so far is.
+        """
         none = "No frame to measure" if complete else "No best frame yet"
-        self.best.setText(f"Best frame <b>{best}</b>" if best >= 0 else none)
+        found = "Best frame" if sure is None else "Best so far"
+        chance = "" if sure is None else f" ({sure.in_ten} stay)"
+        self.best.setText(f"{found} <b>{best}</b>{chance}" if best >= 0 else none)
+        self.best.setToolTip("" if sure is None else sure.explained)
         self.waiting.setText(f"<b>{waiting}</b> to review")
 
 

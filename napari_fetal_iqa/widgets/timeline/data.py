@@ -32,6 +32,8 @@ class TimelineData:
     quality_threshold, area_threshold : float
     disagreements : sequence of int
         Frames of which another reviewer disagrees.
+    spared : (T,) bool, optional
+        Frames that were scored and not outlined, as the quality is low.
     """
 
     bounds: Sequence[tuple[int, int]]
@@ -45,6 +47,7 @@ class TimelineData:
     quality_threshold: float = QUALITY_THRESHOLD
     area_threshold: float = AREA_THRESHOLD
     disagreements: Sequence[int] = ()
+    spared: NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, session: ReviewSession) -> Self:
@@ -63,6 +66,7 @@ class TimelineData:
             quality_threshold=analysis.setup.thresholds.quality,
             area_threshold=analysis.setup.thresholds.area,
             disagreements=session.disagreements,
+            spared=analysis.spared,
         )
 
 
@@ -81,4 +85,6 @@ def describe(data: TimelineData, frame: int) -> str:
     ):
         if np.isfinite(value):
             known.append(text.format(value))
+    if data.spared is not None and data.spared[frame]:
+        known.append("not outlined, as the quality is low")
     return ", ".join(known)

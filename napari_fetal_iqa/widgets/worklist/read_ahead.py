@@ -11,6 +11,7 @@ from qtpy.QtCore import QObject, Signal
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
 from napari_fetal_iqa.analysis.engine import Engine
+from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.run import begin_analysis
@@ -178,7 +179,8 @@ def prepare(
     if settings is None or stopped():
         return Outcome.LEFT
     models = models_for(settings, sweep.simulated)
-    complete = _analyse(sweep, analyser, models, settings.engine, lambda: stopped() or busy())
+    by = settings.engine, settings.cascade_by
+    complete = _analyse(sweep, analyser, models, *by, lambda: stopped() or busy())
     return Outcome.ANALYSED if complete else Outcome.GAVE_WAY
 
 
@@ -187,6 +189,7 @@ def _analyse(
     analyser: RemoteAnalyser,
     models: tuple[str, str],
     engine: Engine,
+    cascade: Cascade,
     stop: Callable[[], bool],
 ) -> bool:
     def load() -> RemoteModels:
@@ -194,8 +197,8 @@ def _analyse(
 
     if stop():
         return False
-    setup = choose_models(*models).setup()
-    queue = FrameQueue(len(sweep), 0)
+    setup = choose_models(*models, cascade=cascade).setup()
+    queue = FrameQueue(len(sweep), None, sweep.bounds)
     analysis, results = begin_analysis(
         sweep, setup, load, queue, engine=engine, leave_out=queue.leave_out
     )

@@ -86,9 +86,9 @@ def test_a_frame_of_a_cascade_is_outlined_where_it_is_asked_for(sweep, part):
     frame = int(np.flatnonzero(part.spared)[0])
     results = [
         analyser.run_batch(
-            np.array([frame]), sweep.frames[[frame]], sweep.spacing_mm, sweep.field_of_view, every
+            np.array([frame]), sweep.frames[[frame]], sweep.spacing_mm, sweep.field_of_view, bound
         )
-        for every in (False, True)
+        for bound in (BOUND, None)
     ]
     assert np.isnan(results[0].area_fraction).all()
     assert np.isfinite(results[1].area_fraction).all()

@@ -10,6 +10,7 @@ from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.installation import naming_what_is_left_out
 from fetal_iqa_training.cli import challenge, experiment
 from fetal_iqa_training.cli.calibrate import calibrate
+from fetal_iqa_training.cli.cascade import cascade
 from fetal_iqa_training.cli.evaluate import evaluate
 from fetal_iqa_training.cli.finetune import finetune
 from fetal_iqa_training.cli.fit import fit
@@ -114,6 +115,10 @@ app.command(
     epilog="Example: fetal-iqa-train calibrate --model my-cls --data acouslic --split split.json "
     "--out my-cls-calibrated"
 )(calibrate)
+
+app.command(
+    epilog="Example: fetal-iqa-train cascade --model my-cls --data acouslic --split split.json"
+)(cascade)
 
 app.command(
     epilog="Example: fetal-iqa-train finetune --corrections review.sqlite --task seg "
