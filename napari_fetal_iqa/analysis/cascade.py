@@ -26,7 +26,7 @@ def parse_cascade(text: str) -> Cascade:
     except ValueError:
         bound = -1.0
     if not 0 <= bound <= 1:
-        raise AnalysisError(f"cascade: expected auto, off or a quality from 0 to 1, not {text}")
+        raise AnalysisError(f"expected auto, off or a quality from 0 to 1, not {text}")
     return bound
 
 
@@ -40,9 +40,20 @@ def bound_for(cascade: Cascade, cls_folder: Path | None, outlines: bool) -> floa
         Of the CLS model; without one nothing can be spared.
     outlines : bool
         Whether there is a SEG model.
+
+    Raises
+    ------
+    AnalysisError
+        Where a quality is asked for and there are not both models.
     """
-    if cls_folder is None or not outlines or cascade == "off":
+    if cascade == "off":
         return None
+    if cls_folder is None or not outlines:
+        if cascade == "auto":
+            return None
+        raise AnalysisError(
+            f"outlines from quality {cascade:g} on need a CLS and a SEG model: choose both, or off"
+        )
     if cascade == "auto":
         measured = load_bound(cls_folder)
         return None if measured is None else measured.bound

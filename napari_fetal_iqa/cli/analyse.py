@@ -101,7 +101,10 @@ def analyse(
     from napari_fetal_iqa.cli.suited_jobs import SuitedJobs
     from napari_fetal_iqa.review.worklist.facts import note
 
-    by = parse_cascade(cascade)
+    try:
+        by = parse_cascade(cascade)
+    except AnalysisError as error:
+        raise typer.BadParameter(str(error), param_hint="--cascade") from None
     chosen = None if frames is None else parse_frames(frames)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
     jobs = SuitedJobs(

@@ -16,6 +16,7 @@ from napari_fetal_iqa.analysis import (
     analyse_sweep,
     write_results,
 )
+from napari_fetal_iqa.analysis.cascade import in_words
 from napari_fetal_iqa.analysis.certainty import certainty
 from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary, try_folder
 from napari_fetal_iqa.cli.terminal import echo
@@ -44,6 +45,8 @@ class AnnouncedAnalyser(Analyser):
                 raise ModelError(f"the models cannot be loaded: {in_one_line(error)}") from error
             models = ", ".join(model.id for model in self.setup.models)
             echo(f"{models} on {self.setup.device} by {self.setup.engine}, {self.setup.precision}")
+            if self.setup.cascade is not None:
+                echo(f"Outlines: {in_words(self.setup.cascade)}; --cascade off outlines all")
         return self
 
 

@@ -165,7 +165,8 @@ class Worklist(QObject):
         settings = self._settings()
 
         def models(simulated: bool) -> AnalysisSetup:
-            return choose_models(*models_for(settings, simulated)).setup()
+            models = models_for(settings, simulated)
+            return choose_models(*models, cascade=settings.cascade_by).setup()
 
         rows = self._rows
         sources = [(number, rows[number].source) for number in numbers]

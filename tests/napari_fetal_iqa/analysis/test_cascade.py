@@ -110,6 +110,8 @@ def test_the_bound_lies_beside_the_model_and_is_of_no_other(tiny_models, tmp_pat
     assert choose_models(*models, cascade=0.4).setup().cascade == 0.4
     assert choose_models(*models).setup().cascade is None
     assert choose_models(folder, None, cascade="auto").setup().cascade is None
+    with pytest.raises(AnalysisError, match="need a CLS and a SEG model"):
+        choose_models(folder, None, cascade=0.4)
     save_bound(bound.model_copy(update={"model": "0" * 64}), folder)
     assert load_bound(folder) is None
     (folder / BOUND_FILE).write_text("{")
