@@ -215,7 +215,7 @@ def analyse_sweep(
             batch_size,
             encoder_weights,
             engine,
-            cascade,
+            cascade=cascade,
         )
     queue = FrameQueue(len(sweep), None, sweep.bounds)
     order: Sequence[int] | FrameQueue = queue if frames is None else wanted

@@ -96,7 +96,9 @@ class AnalysisRunner(QObject):
             return
         self._outlining = (sweep, frame)
         models = models_for(settings, sweep.simulated)
-        worker: Any = ANALYSING.worker(outline, self.analyser, sweep, frame, *models, settings.engine)
+        worker: Any = ANALYSING.worker(
+            outline, self.analyser, sweep, frame, *models, settings.engine
+        )
         worker.returned.connect(lambda results: self._outlined(sweep, results))
         worker.errored.connect(lambda error: logger.error("no outline", exc_info=error))
         ANALYSING.start(worker)

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
-from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.cascade import Cascade
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults

@@ -10,8 +10,8 @@ from qtpy.QtCore import QObject, Signal
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
-from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.cascade import Cascade
+from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.analysis.run import begin_analysis
