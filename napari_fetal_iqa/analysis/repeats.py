@@ -4,6 +4,7 @@ import zlib
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,8 +30,20 @@ class Repeats:
     first: NDArray[np.int64]
 
 
+_FOUND: WeakKeyDictionary[SweepVolume, Repeats] = WeakKeyDictionary()
+
+
 def find_repeats(sweep: SweepVolume) -> Repeats:
-    """Find the black frames and the repeated ones; equal checksums are verified pixel by pixel."""
+    """Find the black frames and the repeated ones; equal checksums are verified pixel by pixel.
+
+    A sweep is read for it once.
+    """
+    if sweep not in _FOUND:
+        _FOUND[sweep] = _find(sweep)
+    return _FOUND[sweep]
+
+
+def _find(sweep: SweepVolume) -> Repeats:
     n_frames = len(sweep)
     black = np.zeros(n_frames, bool)
     first = np.arange(n_frames)
