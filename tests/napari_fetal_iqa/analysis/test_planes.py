@@ -65,13 +65,13 @@ def analysed(sweep, model, **options):
     return analyse_sweep(sweep, model[1], None, device="cpu", **options)
 
 
-def test_the_plane_is_the_last_column_and_counted_in_the_summary(sweep, model, planes, tmp_path):
+def test_the_plane_is_a_column_and_counted_in_the_summary(sweep, model, planes, tmp_path):
     assert len(set(planes)) > 2  # else agreement would mean little
     write_results(analysed(sweep, model, use_cache=False), tmp_path)
     header, *rows = csv.reader((tmp_path / "frames.csv").open())
-    assert header[-1] == "plane"
-    assert [row[-1].removeprefix("'") for row in rows] == planes
-    assert all(row[-1] != "=head" for row in rows)  # no formula in a spreadsheet
+    assert header[-2:] == ["plane", "computed"]
+    assert [row[-2].removeprefix("'") for row in rows] == planes
+    assert all(row[-2] != "=head" for row in rows)  # no formula in a spreadsheet
     counts = json.loads((tmp_path / "summary.json").read_text())["planes"]
     assert counts == {one.name: planes.count(one.name) for one in CLASSES}
 
