@@ -13,7 +13,6 @@ from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.model_library.automatic import models_for
 from napari_fetal_iqa.review.session import Source
 from napari_fetal_iqa.storage.settings import Settings
-from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
 from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
@@ -290,7 +289,7 @@ class SweepPresenter(QObject):
         self.tools.show_calipers()
         analysis = self.session.analysis
         if analysis is not None and analysis.spared[view.frame]:
-            self._runner.outline(self.session.sweep, self._settings, view.frame)
+            self._runner.outline(analysis, self._settings, view.frame)
 
     # Analysis ------------------------------------------------------------------------------
 
@@ -330,8 +329,8 @@ class SweepPresenter(QObject):
         if (analysis := self.session.analysis) is not None:
             self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.computed))
 
-    def _frame_outlined(self, sweep: SweepVolume, results: FrameResults) -> None:
-        if sweep is self.session.sweep:
+    def _frame_outlined(self, analysis: Analysis, results: FrameResults) -> None:
+        if analysis is self.session.analysis:
             self.session.add_results(results)
             self._keep()
 

@@ -32,7 +32,7 @@ class AnalysisRunner(QObject):
     ended = Signal(bool)
     failed = Signal(str)
     outlined = Signal(object, object)
-    """The sweep, and results of one frame of it that the cascade had spared the outline."""
+    """An analysis, and results of one frame of it that the cascade had spared the outline."""
     _needs_models = Signal(object)  # FrameQueue, from another thread
 
     def __init__(self, analyser: RemoteAnalyser, parent: QObject | None = None) -> None:
@@ -41,7 +41,7 @@ class AnalysisRunner(QObject):
         self._worker: Any = None
         self._queue: FrameQueue | None = None
         self._loading: tuple[str, ...] | None = None
-        self._outlining: tuple[SweepVolume, int] | None = None
+        self._outlining: tuple[Analysis, int] | None = None
         self._needs_models.connect(self._tell_loading)
 
     @property
@@ -90,22 +90,22 @@ class AnalysisRunner(QObject):
     def _loaded(self) -> None:
         self._loading = None
 
-    def outline(self, sweep: SweepVolume, settings: Settings, frame: int) -> None:
+    def outline(self, analysis: Analysis, settings: Settings, frame: int) -> None:
         """Outline a frame that the cascade spared, unless an analysis goes on, which does it."""
-        if self.running or self._outlining == (sweep, frame):
+        if self.running or self._outlining == (analysis, frame):
             return
-        self._outlining = (sweep, frame)
-        models = models_for(settings, sweep.simulated)
+        self._outlining = (analysis, frame)
+        models = models_for(settings, analysis.sweep.simulated)
         worker: Any = ANALYSING.worker(
-            outline, self.analyser, sweep, frame, *models, settings.engine
+            outline, self.analyser, analysis, frame, *models, settings.engine
         )
-        worker.returned.connect(lambda results: self._outlined(sweep, results))
+        worker.returned.connect(lambda results: self._outlined(analysis, results))
         worker.errored.connect(lambda error: logger.error("no outline", exc_info=error))
         ANALYSING.start(worker)
 
-    def _outlined(self, sweep: SweepVolume, results: FrameResults | None) -> None:
+    def _outlined(self, analysis: Analysis, results: FrameResults | None) -> None:
         if results is not None:
-            self.outlined.emit(sweep, results)
+            self.outlined.emit(analysis, results)
 
     def look_at(self, frame: int) -> None:
         """Let the frames around this one come next."""

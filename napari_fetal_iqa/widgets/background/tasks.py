@@ -97,14 +97,21 @@ def analyse(
 
 def outline(
     analyser: RemoteAnalyser,
-    sweep: SweepVolume,
+    analysis: Analysis,
     frame: int,
     cls_model: str,
     seg_model: str,
     engine: Engine,
 ) -> FrameResults | None:
-    """Analyse one frame, and outline it whatever its quality; None where that gives nothing."""
+    """Analyse one frame, and outline it whatever its quality.
+
+    None where the models that are chosen now are not those of the analysis: results of two are
+    never mixed.
+    """
+    sweep = analysis.sweep
     queue = FrameQueue(len(sweep), None)
     queue.leave_out(other for other in range(len(sweep)) if other != frame)
     models = analyser.models(cls_model, seg_model, "auto", engine)
+    if models.setup.models != analysis.setup.models:
+        return None
     return next(iter(models.run(sweep, queue)), None)
