@@ -8,9 +8,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from pydicom import Dataset
 
 from napari_fetal_iqa.anonymising.fan import BlackedArea, FanCut, cut_to_fan
-from napari_fetal_iqa.anonymising.profile import US_IMAGE, US_MULTI_FRAME, deidentified
+from napari_fetal_iqa.anonymising.profile import deidentified
 from napari_fetal_iqa.anonymising.pseudonyms import Pseudonyms
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.dicom_images import dicom_files, dicom_images
@@ -148,7 +149,9 @@ def _write_dicom_file(
         raise SweepError(
             f"{out.name}: the sweep lies in {len(paths)} DICOM files; name a folder for the copies"
         )
-    _write_dicom(paths[0], out, sweep, frames, pseudonyms, cut)
+    new = _dicom(paths[0], sweep, frames, pseudonyms, cut)
+    with replacing(out) as temporary:
+        temporary.write_bytes(bytes_of(new))
     return 1
 
 
@@ -167,31 +170,30 @@ def _write_dicom_folder(
             f"ends with .mha for the copy"
         )
     start = 0
+    series: dict[str, int] = {}
     for number, (path, count) in enumerate(images, start=1):
-        part = frames[start : start + count]
-        _write_dicom(path, out / f"{number:05}.dcm", sweep, part, pseudonyms, cut)
+        new = _dicom(path, sweep, frames[start : start + count], pseudonyms, cut)
+        # Sweeps are read in the order of their numbers, then of UIDs, which are new.
+        new.SeriesNumber = series.setdefault(new.SeriesInstanceUID, len(series) + 1)
+        with replacing(out / f"{number:05}.dcm") as temporary:
+            temporary.write_bytes(bytes_of(new))
         start += count
     return len(images)
 
 
-def _write_dicom(
+def _dicom(
     path: Path,
-    out: Path,
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
     cut: bool,
-) -> None:
+) -> Dataset:
     with saying_nothing():
-        new = deidentified(read_data_set(path), pseudonyms, cut)
-    if new.SOPClassUID in (US_IMAGE, US_MULTI_FRAME):
-        new.SOPClassUID = US_IMAGE if len(frames) == 1 else US_MULTI_FRAME
-        new.file_meta.MediaStorageSOPClassUID = new.SOPClassUID
+        new = deidentified(read_data_set(path), pseudonyms, len(frames), cut)
     if sweep.spacing_mm and "SequenceOfUltrasoundRegions" not in new:
         new.PixelSpacing = list(sweep.spacing_mm)
     set_grey_frames(new, frames, sweep.frames_per_second)
-    with replacing(out) as temporary:
-        temporary.write_bytes(bytes_of(new))
+    return new
 
 
 def write_preview(path: Path, cut: FanCut) -> None:

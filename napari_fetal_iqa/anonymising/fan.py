@@ -17,6 +17,11 @@ from napari_fetal_iqa.sweep import BLACK, SweepVolume
 
 MOVING: Final = 8
 """Grey values by which a pixel has to change to move: lossy compression changes it by as much."""
+ALWAYS_BRIGHT: Final = 100
+"""What is brighter than this in every frame is writing, however lossy compression makes it flicker:
+of ten frames of a real sweep 0.03 % of the fan are so, of twenty none."""
+SPECK: Final = 3
+"""Pixels: no more than this hang together by chance, and make no letter."""
 ENOUGH_FRAMES: Final = 10
 """From so many on, what never changes is no tissue."""
 WHOLE_FRAME: Final = 0.97
@@ -101,7 +106,8 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
         still = fan & ~moving & (highest > BLACK)
         if np.count_nonzero(still) > 0.5 * np.count_nonzero(fan & (highest > BLACK)):
             raise _no_fan("most of the largest bright area never changes")
-        over_fan = scipy.ndimage.binary_dilation(still) & fan
+        still = _without_specks(still | (fan & (lowest > ALWAYS_BRIGHT)))
+        over_fan = scipy.ndimage.binary_dilation(still, iterations=2) & fan
     keep = fan & ~over_fan
     areas = [
         *_areas(~fan & (highest > BLACK), seen, in_fan=False),
@@ -109,6 +115,13 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
     ]
     areas.sort(key=lambda area: -np.ptp(area.rows) * np.ptp(area.columns))
     return FanCut(keep, tuple(areas), np.where(keep, highest, 0).astype(np.uint8))
+
+
+def _without_specks(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    parts, _ = scipy.ndimage.label(area, np.ones((3, 3), bool))
+    large = np.bincount(parts.ravel()) > SPECK
+    large[0] = False
+    return np.asarray(large[parts], bool)
 
 
 def _no_fan(why: str) -> SweepError:

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydicom import DataElement, Dataset, Sequence
 from pydicom.datadict import dictionary_VR, keyword_for_tag
 from pydicom.dataset import FileMetaDataset
-from pydicom.uid import UID, ExplicitVRLittleEndian, UID_dictionary
+from pydicom.uid import UID, ExplicitVRLittleEndian
 from pydicom.valuerep import IS, DSfloat
 
 from napari_fetal_iqa.anonymising.pseudonyms import Pseudonyms
@@ -23,6 +23,10 @@ from napari_fetal_iqa.version import TOOL_VERSION
 US_IMAGE, US_MULTI_FRAME = (
     UID("1.2.840.10008.5.1.4.1.1.6.1"),
     UID("1.2.840.10008.5.1.4.1.1.3.1"),
+)
+CAPTURE, MULTI_FRAME_CAPTURE = (
+    UID("1.2.840.10008.5.1.4.1.1.7"),
+    UID("1.2.840.10008.5.1.4.1.1.7.2"),
 )
 _TABLE: Final = "dicomfields_2026c"
 _NUMBERS: Final = frozenset({"DS", "IS", "US", "SS", "UL", "SL", "FL", "FD", "SV", "UV"})
@@ -34,11 +38,12 @@ _SEQUENCES: Final = frozenset(
         "PixelMeasuresSequence",
     }
 )
-_OF_PIXELS: Final = frozenset({"PixelSpacing", "LossyImageCompressionRatio"})
-"""What is kept of group 0028; the rest describes pixels that are written anew."""
-_UIDS: Final = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID", "FrameOfReferenceUID")
-_TIMES: Final = ("FrameTime", "FrameTimeVector")
-_GROUP_OF_PIXELS: Final = 0x0028
+_KEPT_OF: Final = {
+    0x0020: {"SeriesNumber", "InstanceNumber"},
+    0x0028: {"PixelSpacing", "LossyImageCompressionRatio"},
+}
+"""Of groups that describe what the copy has not: another space, and pixels as they were stored."""
+_UIDS: Final = ("SOPInstanceUID", "SeriesInstanceUID", "StudyInstanceUID")
 _LAST_TECHNICAL_GROUP: Final = 0x0050
 _FUNCTIONAL_GROUPS: Final = 0x5200
 
@@ -52,7 +57,7 @@ def _profile() -> frozenset[int]:
     return frozenset(tag[0] << 16 | tag[1] for tag in every if len(tag) == 2)
 
 
-def deidentified(source: Dataset, pseudonyms: Pseudonyms, pixels_cut: bool) -> Dataset:
+def deidentified(source: Dataset, pseudonyms: Pseudonyms, frames: int, pixels_cut: bool) -> Dataset:
     """Make the header of a copy, without pixels.
 
     Parameters
@@ -60,6 +65,8 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, pixels_cut: bool) -> D
     source : Dataset
         As read; not changed.
     pseudonyms : Pseudonyms
+    frames : int
+        Of the copy.
     pixels_cut : bool
         Whether all pixels beside the fan are black in the copy.
     """
@@ -67,11 +74,10 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, pixels_cut: bool) -> D
     for keyword in _UIDS:
         if old := str(_value(source, keyword) or ""):
             setattr(new, keyword, pseudonyms.uid(old))
-    for keyword in _UIDS[:3]:
+    for keyword in _UIDS:
         if keyword not in new:
             setattr(new, keyword, pseudonyms.uid(f"no {keyword}"))
-    sop_class = UID(str(_value(source, "SOPClassUID") or ""))
-    new.SOPClassUID = sop_class if sop_class in UID_dictionary else US_MULTI_FRAME
+    _set_class(new, str(_value(source, "SOPClassUID") or ""), frames)
     new.PatientName = ""
     new.PatientID = pseudonyms.patient(str(_value(source, "PatientID") or ""))
     for keyword in (
@@ -90,10 +96,7 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, pixels_cut: bool) -> D
     ):
         if keyword not in new:
             setattr(new, keyword, None)
-    modality = str(_value(source, "Modality") or "")
-    new.Modality = modality if modality in ("US", "IVUS", "OT") else "US"
-    if modality == "US" or sop_class in (US_IMAGE, US_MULTI_FRAME):
-        new.Modality = "US"
+    new.Modality = "US"
     new.ImageType = ["DERIVED", "PRIMARY"]
     if str(_value(source, "LossyImageCompression")) == "01":
         new.LossyImageCompression = "01"
@@ -110,6 +113,18 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, pixels_cut: bool) -> D
     new.file_meta.TransferSyntaxUID = ExplicitVRLittleEndian
     new.file_meta.ImplementationClassUID = MADE_BY
     return new
+
+
+def _set_class(new: Dataset, old: str, frames: int) -> None:
+    """Set the class: ultrasound stays so, and all else is a secondary capture of grey bytes."""
+    if old in (US_IMAGE, US_MULTI_FRAME):
+        new.SOPClassUID = US_IMAGE if frames == 1 else US_MULTI_FRAME
+        return
+    new.SOPClassUID = CAPTURE if frames == 1 else MULTI_FRAME_CAPTURE
+    new.ConversionType = "WSD"
+    if frames > 1:  # PS3.3, C.8.6.3
+        new.PresentationLUTShape, new.RescaleType = "IDENTITY", "US"
+        new.RescaleIntercept, new.RescaleSlope = 0, 1
 
 
 def _methods(pixels_cut: bool) -> Iterator[Dataset]:
@@ -138,7 +153,7 @@ def _numbers_of(dataset: Dataset) -> Dataset:
         keyword = keyword_for_tag(tag)
         if not keyword or tag.is_private or tag in _profile():
             continue
-        if tag.group == _GROUP_OF_PIXELS and keyword not in _OF_PIXELS:
+        if keyword not in _KEPT_OF.get(tag.group, {keyword}):
             continue
         if tag.group > _LAST_TECHNICAL_GROUP and tag.group != _FUNCTIONAL_GROUPS:
             continue

@@ -4,6 +4,7 @@ An image that is made has no patient: its study, series and instances are named 
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -132,12 +133,9 @@ def _header(path: Path) -> Dataset:
             "NumberOfFrames",
             "BurnedInAnnotation",
         ):
-            try:
-                value = whole.get(keyword)
-            except Exception:  # damaged, as if it were not there
-                value = None
-            if value is not None:
-                setattr(header, keyword, value)
+            with suppress(Exception):  # what is damaged is as if it were not there
+                if (value := whole.get(keyword)) is not None:
+                    setattr(header, keyword, value)
     if missing := [keyword for keyword in _NEEDED if not header.get(keyword)]:
         raise SweepError(
             f"{path.name}: has no {' and no '.join(missing)}, so that nothing can refer to it; "
@@ -166,6 +164,8 @@ def _made(sweep: SweepVolume, number: int, study: UID) -> Evidence:
         image.SeriesNumber, image.InstanceNumber = number, part
         image.Laterality = image.PatientOrientation = None
         image.ImageType = ["DERIVED", "PRIMARY"]
+        if sweep.simulated:
+            image.SeriesDescription = "Simulated, no patient"
         image.SoftwareVersions = f"{MAKER} {TOOL_VERSION}"
         if sweep.spacing_mm is not None:
             image.SequenceOfUltrasoundRegions = Items([_region(sweep)])

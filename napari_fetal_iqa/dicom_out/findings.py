@@ -84,6 +84,8 @@ def findings_of(
     )
     weeks = gestational_age_weeks(case.circumference_mm)
     notes = [DISCLAIMER]
+    if any(volume.sweep.simulated for volume in examination.volumes):
+        notes.append("A simulated sweep: no patient was examined.")
     if case.interval_mm is not None:
         low, high = case.interval_mm
         notes.append(f"90 % interval {low:.1f} to {high:.1f} mm; error of {case.error_of}.")

@@ -177,9 +177,10 @@ def _capture(
     measurement = volume.view(frame).measurement
     assert measurement is not None  # it is where own_mm comes from
     sweep, place = volume.sweep.locate(frame)
+    start, stop = volume.sweep.bounds[sweep]
     lines = [
         f"AC {findings.circumference_mm:.1f} mm; this frame {own_mm:.1f} mm",
-        f"sweep {sweep + 1}, frame {place}",
+        f"sweep {sweep + 1}, frame {place + 1} of {stop - start}",
         DISCLAIMER,
     ]
     picture = drawn_frame(np.asarray(volume.sweep.frames[frame]), measurement, lines)

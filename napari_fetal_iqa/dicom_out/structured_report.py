@@ -159,7 +159,7 @@ def _biometry(evidence: Sequence[Evidence], findings: Findings) -> ContainerCont
         items.append(age)
     if findings.standing is not None and findings.chart is not None:
         for name, value, unit in (
-            (RANK, round(findings.standing.centile, 1), PERCENT),
+            (RANK, min(max(round(findings.standing.centile, 1), 0.1), 99.9), PERCENT),
             (Z_SCORE, round(findings.standing.z, 2), RATIO),
         ):
             item = NumContentItem(name, value, unit, relationship_type=CONTAINS)

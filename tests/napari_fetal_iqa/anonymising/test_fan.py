@@ -1,7 +1,10 @@
 """What a de-identified copy keeps of the pixels: the fan, and no writing."""
 
+import io
+
 import numpy as np
 import pytest
+from PIL import Image
 
 from napari_fetal_iqa.anonymising.fan import cut_to_fan
 from napari_fetal_iqa.errors import SweepError
@@ -33,6 +36,23 @@ def test_writing_over_the_fan_that_never_changes_is_blacked():
     assert not cut.keep[text].any()
     assert [area.in_fan for area in cut.areas] == [True]
     assert (cut.keep & fan_area()).sum() > 0.9 * fan_area().sum()
+
+
+@pytest.mark.parametrize("quality", [60, 90])
+def test_writing_that_flickers_by_lossy_compression_is_blacked(quality):
+    text = written("DOE", (54, 60))
+    frames = fan_frames()
+    frames[:, text] = 235
+    for number, frame in enumerate(frames):
+        stream = io.BytesIO()
+        Image.fromarray(frame).save(stream, "JPEG", quality=quality)
+        frames[number] = np.asarray(Image.open(stream))
+    assert (np.ptp(frames, axis=0)[text] > 8).mean() > 0.7  # it does flicker
+
+    cut = cut_to_fan(SweepVolume(frames))
+
+    assert (cut.keep & text).sum() < 0.02 * text.sum()
+    assert (cut.keep & fan_area()).sum() > 0.8 * fan_area().sum()
 
 
 def test_black_frames_at_the_end_hide_no_writing():
