@@ -55,6 +55,7 @@ def show_demo(
         widget.runner.ended.connect(
             lambda complete: _finish(viewer, widget, screenshot) if complete else None
         )
+    say("Opening the phantom")
     widget.open_phantom()
     napari.run()
     if problems:
