@@ -433,6 +433,8 @@ class ReviewWidget(QWidget):
         self.welcome.message.setText("")
         self.welcome.error.show_error("")
         before = None if self._stopped is not None else self.layer
+        if not is_simulated(sweep):  # whose frames are still to come
+            READING.start(READING.worker(prepare_sweep, sweep))  # while napari adds the layer
         data, attributes, _ = sweep_layer(sweep)
         self.viewer.add_image(data, **attributes)
         if before is not None and before in self.viewer.layers and can_come_back(before):

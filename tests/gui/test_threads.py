@@ -1,7 +1,12 @@
 """Work in threads of its own, without a window."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
+from napari_fetal_iqa.sweep import SweepVolume
+from napari_fetal_iqa.widgets.background.tasks import is_prepared, prepare_sweep
 from napari_fetal_iqa.widgets.background.threads import Lane
 
 
@@ -22,3 +27,33 @@ def test_work_that_is_left_in_the_middle_is_ended_in_its_own_thread(qapp, qtbot)
     with qtbot.waitSignal(worker.finished):
         lane.start(worker)
     assert ended == began != [threading.get_ident()]  # while the worker is still held here
+
+
+class CountedFrames:
+    """Frames that count how often one is read."""
+
+    shape, ndim, dtype = (4, 30, 40), 3, np.dtype(np.uint8)
+
+    def __init__(self):
+        self.read = 0
+
+    def __len__(self):
+        return self.shape[0]
+
+    def __getitem__(self, frame):
+        self.read += 1
+        return np.full(self.shape[1:], 5, np.uint8)
+
+
+def test_a_sweep_that_two_threads_prepare_is_looked_through_once():
+    alone, shared = SweepVolume(CountedFrames()), SweepVolume(CountedFrames())
+    prepare_sweep(alone)
+    both = threading.Barrier(2)
+
+    def prepare(_):
+        both.wait(30)
+        return is_prepared(prepare_sweep(shared))
+
+    with ThreadPoolExecutor(2) as threads:
+        assert list(threads.map(prepare, range(2))) == [True, True]
+    assert shared.frames.read == alone.frames.read > 0

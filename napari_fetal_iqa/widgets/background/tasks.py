@@ -2,7 +2,9 @@
 
 import importlib
 import logging
+import threading
 from collections.abc import Callable, Iterator
+from weakref import WeakKeyDictionary
 
 from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.analysis import cache
@@ -20,6 +22,9 @@ from napari_fetal_iqa.sweep import SweepVolume
 
 logger = logging.getLogger(__name__)
 
+_of_all = threading.Lock()
+_of_one: WeakKeyDictionary[SweepVolume, threading.Lock] = WeakKeyDictionary()
+
 
 def import_what_sweeps_need() -> None:
     """Import what takes long and is not needed before a sweep is there."""
@@ -32,11 +37,17 @@ def import_what_sweeps_need() -> None:
 
 
 def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
-    """Compute what takes long of a sweep: its content identity and its field of view."""
-    identity = sweep.identity
-    _ = sweep.sums
-    _ = sweep.field_of_view
-    _ = sweep.fan_box
+    """Compute what takes long of a sweep: its content identity and its field of view.
+
+    Where another thread is at it already, that one is waited for.
+    """
+    with _of_all:
+        being_prepared = _of_one.setdefault(sweep, threading.Lock())
+    with being_prepared:
+        identity = sweep.identity
+        _ = sweep.sums
+        _ = sweep.field_of_view
+        _ = sweep.fan_box
     if sweep.path is not None:
         try:
             paths.remember_location(identity, sweep.path)
@@ -48,7 +59,7 @@ def prepare_sweep(sweep: SweepVolume) -> SweepVolume:
 
 def is_prepared(sweep: SweepVolume) -> bool:
     """Whether what takes long of a sweep was computed before."""
-    return {"identity", "sums", "field_of_view"} <= vars(sweep).keys()
+    return {"identity", "sums", "field_of_view", "fan_box"} <= vars(sweep).keys()
 
 
 def keep_analysis(analysis: Analysis) -> int | None:

@@ -12,7 +12,7 @@ from typing import Any
 from qtpy.QtCore import QCoreApplication, QThreadPool, QTimer
 from superqt.utils import FunctionWorker, GeneratorWorker, WorkerBase, create_worker
 
-_READERS, _ANALYSERS = 2, 2
+_READERS, _ANALYSERS = 3, 2
 _AT_THE_END_MS = 2000
 _KEPT_MS = 15000
 
