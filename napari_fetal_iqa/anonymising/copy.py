@@ -16,7 +16,7 @@ from napari_fetal_iqa.anonymising.pseudonyms import Pseudonyms
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.dicom_images import dicom_files, dicom_images
 from napari_fetal_iqa.io.discovery import DICOM_SUFFIXES, SweepSource
-from napari_fetal_iqa.io.formats.dicom.data_set import bytes_of, read_data_set, saying_nothing
+from napari_fetal_iqa.io.formats.dicom.data_set import read_data_set, saying_nothing, write_data_set
 from napari_fetal_iqa.io.formats.dicom.pixel_module import set_grey_frames
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.io.write import WRITABLE_SUFFIXES, write_volume
@@ -151,7 +151,7 @@ def _write_dicom_file(
         )
     new = _dicom(paths[0], sweep, frames, pseudonyms, cut)
     with replacing(out) as temporary:
-        temporary.write_bytes(bytes_of(new))
+        write_data_set(new, temporary)
     return 1
 
 
@@ -176,7 +176,7 @@ def _write_dicom_folder(
         # Sweeps are read in the order of their numbers, then of UIDs, which are new.
         new.SeriesNumber = series.setdefault(new.SeriesInstanceUID, len(series) + 1)
         with replacing(out / f"{number:05}.dcm") as temporary:
-            temporary.write_bytes(bytes_of(new))
+            write_data_set(new, temporary)
         start += count
     return len(images)
 

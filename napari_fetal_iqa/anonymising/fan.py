@@ -93,10 +93,10 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
         np.minimum(lowest, pixels, out=lowest)
         np.maximum(highest, pixels, out=highest)
         seen += pixels > BLACK
-    fan = sweep.field_of_view
+    fan = sweep.field_of_view & _solid(highest > BLACK)
     if not (highest > BLACK).any():
         raise _no_fan("all frames are dark")
-    if fan.mean() > WHOLE_FRAME:
+    if sweep.field_of_view.mean() > WHOLE_FRAME:
         raise _no_fan("the picture fills the whole frame")
     moving = (highest.astype(int) - lowest) > MOVING
     over_fan = np.zeros_like(fan)
@@ -115,6 +115,21 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
     ]
     areas.sort(key=lambda area: -np.ptp(area.rows) * np.ptp(area.columns))
     return FanCut(keep, tuple(areas), np.where(keep, highest, 0).astype(np.uint8))
+
+
+def _solid(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the largest area, without lines: a box around the picture does not hold all in it."""
+    cross = scipy.ndimage.generate_binary_structure(2, 1)
+    near, thick = (scipy.ndimage.iterate_structure(cross, radius) for radius in (4, 3))
+    padded = np.pad(bright, 8)  # closing takes what is beyond the frame for dark
+    area = scipy.ndimage.binary_closing(padded, near)
+    area = scipy.ndimage.binary_opening(area, thick)
+    parts, count = scipy.ndimage.label(area)
+    if not count:
+        return np.zeros_like(bright)
+    largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
+    whole = scipy.ndimage.binary_fill_holes(largest)
+    return np.asarray(scipy.ndimage.binary_dilation(whole, thick)[8:-8, 8:-8], bool)
 
 
 def _without_specks(area: NDArray[np.bool_]) -> NDArray[np.bool_]:

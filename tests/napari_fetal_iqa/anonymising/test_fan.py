@@ -38,6 +38,21 @@ def test_writing_over_the_fan_that_never_changes_is_blacked():
     assert (cut.keep & fan_area()).sum() > 0.9 * fan_area().sum()
 
 
+def test_a_box_that_touches_the_fan_does_not_keep_what_is_written_in_it():
+    frames = fan_frames(2)
+    frames[:, 4:6, 4:124] = frames[:, 92:94, 4:124] = 200
+    frames[:, 4:94, 4:6] = frames[:, 4:94, 122:124] = 200
+    frames[:, 4:30, 63:65] = 200  # down to the fan
+    text = written("DOE", (10, 10))
+    frames[:, text] = 200
+
+    cut = cut_to_fan(SweepVolume(frames))
+
+    assert SweepVolume(frames).field_of_view[text].all()  # the box is one area with the fan
+    assert not cut.keep[text].any()
+    assert (cut.keep & fan_area()).sum() > 0.95 * fan_area().sum()
+
+
 @pytest.mark.parametrize("quality", [60, 90])
 def test_writing_that_flickers_by_lossy_compression_is_blacked(quality):
     text = written("DOE", (54, 60))

@@ -177,6 +177,16 @@ def test_an_answer_that_is_no_study_leaves_nothing(
     assert not (tmp_path / "out").exists()
 
 
+def test_an_answer_that_trickles_is_left_in_time(archive, objects, tmp_path, monkeypatch):
+    archive.stored = list(objects.values())
+    monkeypatch.setattr(dicomweb, "LONGEST_S", -1.0)
+
+    with pytest.raises(ArchiveError, match="does not come to an end"):
+        fetch_study(archive.url, STUDY, tmp_path / "out")
+
+    assert not (tmp_path / "out").exists()
+
+
 def check_silent(refused, caplog):
     """Neither the error nor a log says whose study it was."""
     said = str(refused.value) + caplog.text

@@ -9,6 +9,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import pydicom
 from pydicom import Dataset
@@ -55,11 +56,13 @@ def read_data_set(path: Path) -> Dataset:
 
 
 def bytes_of(dataset: Dataset) -> bytes:
-    """Return a data set, with its file meta information, as the bytes of a file.
-
-    The preamble is zeros.
-    """
-    dataset.preamble = bytes(128)
+    """Return a data set, with its file meta information, as the bytes of a file."""
     stream = io.BytesIO()
-    pydicom.dcmwrite(stream, dataset, enforce_file_format=True)
+    write_data_set(dataset, stream)
     return stream.getvalue()
+
+
+def write_data_set(dataset: Dataset, target: Path | BinaryIO) -> None:
+    """Write a data set with its file meta information; the preamble is zeros."""
+    dataset.preamble = bytes(128)
+    pydicom.dcmwrite(target, dataset, enforce_file_format=True)
