@@ -1,6 +1,7 @@
 """The compiled graphs of the models: where they are kept, and how those missing are made."""
 
 import importlib.util
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,11 @@ def find_graph(model: ChosenModel) -> "CompiledModel | None":
     )
 
 
-def make_graph(model: ChosenModel, encoder_weights: Path | None = None) -> "CompiledModel":
+def make_graph(
+    model: ChosenModel,
+    encoder_weights: Path | None = None,
+    say: Callable[[str], None] = lambda line: None,
+) -> "CompiledModel":
     """Compile a model, with torch, and keep its graph; one that is there is replaced.
 
     Parameters
@@ -48,6 +53,8 @@ def make_graph(model: ChosenModel, encoder_weights: Path | None = None) -> "Comp
     model : ChosenModel
     encoder_weights : Path, optional
         Pretrained weights of the encoder, where the model folder does not hold them.
+    say : callable, optional
+        Told before how much memory it takes.
 
     Raises
     ------
@@ -63,6 +70,7 @@ def make_graph(model: ChosenModel, encoder_weights: Path | None = None) -> "Comp
             f"{model.name} is not compiled, which takes torch; compile it where torch is, or "
             "install the whole program"
         )
+    say(memory_words(model))
     check_memory(memory_for_compiling(model), f"compiling {model.name}")
     return fetal_iqa_models.compile_model(
         model.folder,

@@ -57,7 +57,7 @@ def compile_model(
     Example: napari-fetal-iqa models compile cls-7f3a --precision int8 --calibrate case_17.mha
     """
     # here, for the other commands need not wait for what these import
-    from napari_fetal_iqa.analysis.graphs import find_graph, make_graph, memory_words
+    from napari_fetal_iqa.analysis.graphs import find_graph, make_graph
 
     entry = ModelLibrary().find(made(model))
     if entry.card is None:
@@ -69,9 +69,7 @@ def compile_model(
             ready = find_graph(chosen)
         except fetal_iqa_models.ModelError:  # damaged: made anew, over what is there
             ready = None
-    if ready is None:
-        echo(memory_words(chosen))
-    compiled = ready or make_graph(chosen, weights)
+    compiled = ready or make_graph(chosen, weights, echo)
     size = sum(file.stat().st_size for file in compiled.folder.iterdir()) / 1e6
     said = "is compiled already" if ready else "compiled"
     echo(

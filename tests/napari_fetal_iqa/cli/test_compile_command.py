@@ -21,7 +21,10 @@ def test_a_model_is_compiled_once_and_made_anew_where_it_is_damaged(run, tiny_mo
     code, out, err = run("models", "compile", tiny_models["cls"])
     assert (code, err) == (0, "")
     (folder,) = cache.iterdir()
-    assert "compiled, float32, " in out
+    memory, said = out.splitlines()
+    assert memory.startswith("compiling takes about ")
+    assert memory.endswith("GB are free")
+    assert "compiled, float32, " in said
     assert str(folder) in out
     assert "is compiled already" in run("models", "compile", tiny_models["cls"])[1]
     (folder / "graph.bin").write_bytes(b"other")
@@ -48,3 +51,27 @@ def test_without_torch_it_says_what_is_missing(run, tiny_models, cache, monkeypa
     assert (code, out) == (1, "")
     assert "not compiled, which takes torch" in err
     assert err.count("\n") == 1
+
+
+def test_a_model_that_the_memory_does_not_hold_is_not_compiled(
+    run, tiny_models, cache, monkeypatch
+):
+    monkeypatch.setattr(graphs, "memory_for_compiling", lambda model: 1e15)
+    code, _, err = run("models", "compile", tiny_models["seg"])
+    assert code == 1
+    assert "needs about 1000000.0 GB of memory" in err
+    assert not cache.exists()
+
+
+def test_show_tells_which_graphs_lie_ready(run, tiny_models, cache):
+    assert "compiled:   not yet" in run("models", "show", tiny_models["cls"])[1]
+    (line,) = (
+        one for one in run("models", "show", "demo-seg")[1].splitlines() if "of torch" in one
+    )
+    assert line.startswith("compiled:   float32 by OpenVINO ")
+
+
+def test_less_precision_of_a_model_of_ones_own_takes_sweeps(run, tiny_models, cache):
+    code, _, err = run("models", "compile", tiny_models["cls"], "--precision", "int8")
+    assert code == 1
+    assert "give sweeps that show abdomens, each with --calibrate" in err
