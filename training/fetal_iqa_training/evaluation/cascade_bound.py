@@ -1,5 +1,6 @@
 """From which quality on a classifier's frames are worth outlining: measured on annotated frames."""
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -81,7 +82,9 @@ def measure_bound(
     cases, what = cases_to_judge(card.taught, data, split, part, "validation")
     network = load_model(model, encoder_weights, paths.weights())
     judged = judge(network, frames_of(cases), device=device, report=report)
-    return bound_of(judged, card.quality_threshold, model_hash(model), f"{origin(data)}, {what}")
+    made = origin(data)
+    measured_on = what if made is None else f"{what}: {json.dumps(made)}"
+    return bound_of(judged, card.quality_threshold, model_hash(model), measured_on)
 
 
 def bound_of(judged: Evaluation, threshold: float, model: str, measured_on: str) -> CascadeBound:
