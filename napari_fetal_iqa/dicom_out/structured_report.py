@@ -4,54 +4,55 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from highdicom.sr import (
-    CodeContentItem,
-    CodedConcept,
-    ComprehensiveSR,
-    ContainerContentItem,
-    ContentItem,
-    ContentSequence,
-    DeviceObserverIdentifyingAttributes,
-    ImageContentItem,
-    LanguageOfContentItemAndDescendants,
-    NumContentItem,
-    ObservationContext,
-    ObserverContext,
-    PersonObserverIdentifyingAttributes,
-    RelationshipTypeValues,
-    TextContentItem,
-)
 from pydicom import Dataset
+from pydicom import Sequence as Items
+from pydicom.uid import UID
 
-from napari_fetal_iqa.dicom_out.evidence import MAKER, Evidence
+from napari_fetal_iqa.dicom_out.content_items import (
+    Concept,
+    Relation,
+    coded,
+    container,
+    identifier,
+    image,
+    number,
+    person,
+    text,
+)
+from napari_fetal_iqa.dicom_out.evidence import (
+    MAKER,
+    OF_PATIENT_AND_STUDY,
+    Evidence,
+    FrameReference,
+    meta_of,
+)
 from napari_fetal_iqa.dicom_out.findings import Findings, Place
+from napari_fetal_iqa.dicom_out.segmentation import reference_to, set_equipment
 from napari_fetal_iqa.io.formats.dicom.own_uids import own_uid
 from napari_fetal_iqa.version import TOOL_VERSION
 
-CONTAINS = RelationshipTypeValues.CONTAINS
-INFERRED = RelationshipTypeValues.INFERRED_FROM
-MODIFIER = RelationshipTypeValues.HAS_CONCEPT_MOD
-
-REPORT: Final = CodedConcept("125000", "DCM", "OB-GYN Ultrasound Procedure Report")
-SUMMARY: Final = CodedConcept("121111", "DCM", "Summary")
-BIOMETRY: Final = CodedConcept("125002", "DCM", "Fetal Biometry")
-GROUP: Final = CodedConcept("125005", "DCM", "Biometry Group")
-CIRCUMFERENCE: Final = CodedConcept("11979-2", "LN", "Abdominal Circumference")
-AGE: Final = CodedConcept("18185-9", "LN", "Gestational Age")
-RANK: Final = CodedConcept("125012", "DCM", "Growth Percentile Rank")
-Z_SCORE: Final = CodedConcept("125013", "DCM", "Growth Z-score")
-DERIVATION: Final = CodedConcept("121401", "DCM", "Derivation")
-CALCULATED: Final = CodedConcept("258090004", "SCT", "Calculated")
-MEAN: Final = CodedConcept("373098007", "SCT", "Mean")
-EQUATION: Final = CodedConcept("121420", "DCM", "Equation")
-CITATION: Final = CodedConcept("121421", "DCM", "Equation Citation")
-AGE_BY_HADLOCK: Final = CodedConcept("11892-7", "LN", "AC, Hadlock 1984")
-GROWTH_BY_HADLOCK: Final = CodedConcept("33146-2", "LN", "AC by GA, Hadlock 1984")
-COMMENT: Final = CodedConcept("121106", "DCM", "Comment")
-MILLIMETRES: Final = CodedConcept("mm", "UCUM", "mm")
-DAYS: Final = CodedConcept("d", "UCUM", "day")
-PERCENT: Final = CodedConcept("%", "UCUM", "%")
-RATIO: Final = CodedConcept("1", "UCUM", "no units")
+COMPREHENSIVE_SR: Final = UID("1.2.840.10008.5.1.4.1.1.88.33")
+REPORT: Final[Concept] = ("125000", "DCM", "OB-GYN Ultrasound Procedure Report")
+SUMMARY: Final[Concept] = ("121111", "DCM", "Summary")
+BIOMETRY: Final[Concept] = ("125002", "DCM", "Fetal Biometry")
+GROUP: Final[Concept] = ("125005", "DCM", "Biometry Group")
+CIRCUMFERENCE: Final[Concept] = ("11979-2", "LN", "Abdominal Circumference")
+AGE: Final[Concept] = ("18185-9", "LN", "Gestational Age")
+RANK: Final[Concept] = ("125012", "DCM", "Growth Percentile Rank")
+Z_SCORE: Final[Concept] = ("125013", "DCM", "Growth Z-score")
+DERIVATION: Final[Concept] = ("121401", "DCM", "Derivation")
+CALCULATED: Final[Concept] = ("258090004", "SCT", "Calculated")
+MEAN: Final[Concept] = ("373098007", "SCT", "Mean")
+EQUATION: Final[Concept] = ("121420", "DCM", "Equation")
+CITATION: Final[Concept] = ("121421", "DCM", "Equation Citation")
+AGE_BY_HADLOCK: Final[Concept] = ("11892-7", "LN", "AC, Hadlock 1984")
+GROWTH_BY_HADLOCK: Final[Concept] = ("33146-2", "LN", "AC by GA, Hadlock 1984")
+COMMENT: Final[Concept] = ("121106", "DCM", "Comment")
+MILLIMETRES: Final[Concept] = ("mm", "UCUM", "mm")
+DAYS: Final[Concept] = ("d", "UCUM", "day")
+PERCENT: Final[Concept] = ("%", "UCUM", "%")
+RATIO: Final[Concept] = ("1", "UCUM", "no units")
+SOURCE: Final[Concept] = ("121112", "DCM", "Source of Measurement")
 
 
 def structured_report(
@@ -78,48 +79,74 @@ def structured_report(
     Dataset
         With file meta information.
     """
-    root = ContainerContentItem(REPORT, template_id="5000")
-    content = ContentSequence()
-    content.extend(_context(reviewer))
-    if (summary := _summary(findings)) is not None:
-        content.append(summary)
-    content.append(_biometry(evidence, findings))
-    root.ContentSequence = content
-    images = [image for one in evidence for image in one.images]
-    study = images[0].StudyInstanceUID
-    return ComprehensiveSR(
-        evidence=images,
-        content=root,
-        series_instance_uid=own_uid("series", "report", study, made_at.isoformat()),
-        series_number=502,
-        sop_instance_uid=own_uid("report", study, repr(findings), reviewer, made_at.isoformat()),
-        instance_number=1,
-        manufacturer=MAKER,
-        is_complete=True,
-        record_evidence=False,
-        manufacturer_model_name=MAKER,
-        software_versions=TOOL_VERSION,
-        device_serial_number="none",
-        series_description="Fetal abdominal circumference",
-    )
+    first = evidence[0].images[0]
+    study, moment = first.StudyInstanceUID, made_at.isoformat()
+    new = container(REPORT, [], None)
+    for keyword in OF_PATIENT_AND_STUDY:
+        if keyword in first:
+            setattr(new, keyword, first.get(keyword))
+    new.SOPClassUID = COMPREHENSIVE_SR
+    new.SOPInstanceUID = own_uid("report", study, repr(findings), reviewer, moment)
+    new.SeriesInstanceUID = own_uid("series", "report", study, moment)
+    new.Modality, new.SeriesNumber, new.InstanceNumber = "SR", 502, 1
+    new.SeriesDescription = "Fetal abdominal circumference"
+    if "SpecificCharacterSet" not in new:
+        new.SpecificCharacterSet = "ISO_IR 192"  # the reviewer's name may need it
+    set_equipment(new, made_at)
+    new.ReferencedPerformedProcedureStepSequence = Items()
+    new.PerformedProcedureCodeSequence = Items()
+    new.CompletionFlag, new.PreliminaryFlag = "COMPLETE", "PRELIMINARY"
+    new.VerificationFlag = "UNVERIFIED"
+    template = Dataset()
+    template.MappingResource, template.TemplateIdentifier = "DCMR", "5000"
+    new.ContentTemplateSequence = Items([template])
+    content = _context(reviewer)
+    if findings.dating is not None:
+        said = text(COMMENT, f"By dates: {findings.dating}")
+        content.append(container(SUMMARY, [number(AGE, findings.dating.days, DAYS), said]))
+    content.append(container(BIOMETRY, [container(GROUP, _biometry(evidence, findings))]))
+    new.ContentSequence = Items(content)
+    new.CurrentRequestedProcedureEvidenceSequence = Items([_evidence(evidence, study)])
+    new.file_meta = meta_of(new)
+    return new
 
 
-def _context(reviewer: str) -> list[ContentItem]:
-    """Return the language, and who observed: this program, and the reviewer where there is one."""
-    device = ObserverContext(
-        CodedConcept("121007", "DCM", "Device"),
-        DeviceObserverIdentifyingAttributes(
-            uid=own_uid("device", MAKER, TOOL_VERSION), name=MAKER, model_name=TOOL_VERSION
-        ),
-    )
-    person = None
+def _evidence(evidence: Sequence[Evidence], study: str) -> Dataset:
+    """Return every image of the case by study and series (PS3.3, C.17.2)."""
+    series: dict[str, Dataset] = {}
+    for one in evidence:
+        for of in one.images:
+            item = series.setdefault(of.SeriesInstanceUID, Dataset())
+            item.SeriesInstanceUID = of.SeriesInstanceUID
+            if "ReferencedSOPSequence" not in item:
+                item.ReferencedSOPSequence = Items()
+            item.ReferencedSOPSequence.append(reference_to(FrameReference(of, None)))
+    whole = Dataset()
+    whole.StudyInstanceUID = study
+    whole.ReferencedSeriesSequence = Items(list(series.values()))
+    return whole
+
+
+def _context(reviewer: str) -> list[Dataset]:
+    """Return the language, and who observed: this program, and the reviewer where there is one.
+
+    TID 1204, 1002, 1003 and 1004.
+    """
+    context: Relation = "HAS OBS CONTEXT"
+    kind = ("121005", "DCM", "Observer Type")
+    language = ("121049", "DCM", "Language of Content Item and Descendants")
+    items = [coded(language, ("en", "RFC5646", "English"), "HAS CONCEPT MOD")]
     if reviewer:
-        person = ObserverContext(
-            CodedConcept("121006", "DCM", "Person"),
-            PersonObserverIdentifyingAttributes(name=_person_name(reviewer)),
-        )
-    language = LanguageOfContentItemAndDescendants(CodedConcept("en", "RFC5646", "English"))
-    return [*language, *ObservationContext(person, device)]
+        items.append(coded(kind, ("121006", "DCM", "Person"), context))
+        name = ("121008", "DCM", "Person Observer Name")
+        items.append(person(name, _person_name(reviewer), context))
+    items.append(coded(kind, ("121007", "DCM", "Device"), context))
+    device = own_uid("device", MAKER, TOOL_VERSION)
+    items.append(identifier(("121012", "DCM", "Device Observer UID"), device, context))
+    items.append(text(("121013", "DCM", "Device Observer Name"), MAKER, context))
+    model = ("121015", "DCM", "Device Observer Model Name")
+    items.append(text(model, f"{MAKER} {TOOL_VERSION}", context))
+    return items
 
 
 def _person_name(reviewer: str) -> str:
@@ -128,82 +155,42 @@ def _person_name(reviewer: str) -> str:
     return plain.strip()[:63] + "^"
 
 
-def _summary(findings: Findings) -> ContainerContentItem | None:
-    """Return the age by dates, which somebody entered."""
-    if findings.dating is None:
-        return None
-    age = NumContentItem(AGE, findings.dating.days, DAYS, relationship_type=CONTAINS)
-    summary = ContainerContentItem(SUMMARY, relationship_type=CONTAINS)
-    said = TextContentItem(COMMENT, f"By dates: {findings.dating}", CONTAINS)
-    summary.ContentSequence = ContentSequence([age, said])
-    return summary
-
-
-def _biometry(evidence: Sequence[Evidence], findings: Findings) -> ContainerContentItem:
-    items: list[ContentItem] = [
-        _circumference(
-            evidence,
-            findings.circumference_mm,
-            findings.used,
-            MEAN if findings.averaged else CALCULATED,
-        )
-    ]
+def _biometry(evidence: Sequence[Evidence], findings: Findings) -> list[Dataset]:
+    how = MEAN if findings.averaged else CALCULATED
+    items = [_circumference(evidence, findings.circumference_mm, findings.used, how)]
     if findings.best is not None:
         items.append(_circumference(evidence, findings.best[1], [findings.best[0]], CALCULATED))
     if findings.age_from_circumference_days is not None:
-        age = NumContentItem(
-            AGE, findings.age_from_circumference_days, DAYS, relationship_type=CONTAINS
-        )
-        equation = CodeContentItem(EQUATION, AGE_BY_HADLOCK, INFERRED)
-        age.ContentSequence = ContentSequence([equation])
-        items.append(age)
+        by = coded(EQUATION, AGE_BY_HADLOCK, "INFERRED FROM")
+        items.append(number(AGE, findings.age_from_circumference_days, DAYS, [by]))
     if findings.standing is not None and findings.chart is not None:
+        rank = min(max(round(findings.standing.centile, 1), 0.1), 99.9)
         for name, value, unit in (
-            (RANK, min(max(round(findings.standing.centile, 1), 0.1), 99.9), PERCENT),
+            (RANK, rank, PERCENT),
             (Z_SCORE, round(findings.standing.z, 2), RATIO),
         ):
-            item = NumContentItem(name, value, unit, relationship_type=CONTAINS)
             by = (
-                CodeContentItem(EQUATION, GROWTH_BY_HADLOCK, INFERRED)
+                coded(EQUATION, GROWTH_BY_HADLOCK, "INFERRED FROM")
                 if findings.chart.author == "hadlock"
-                else TextContentItem(CITATION, findings.chart.citation, INFERRED)
+                else text(CITATION, findings.chart.citation, "INFERRED FROM")
             )
-            item.ContentSequence = ContentSequence([by])
-            items.append(item)
-    items += [TextContentItem(COMMENT, note, CONTAINS) for note in findings.notes]
-    group = ContainerContentItem(GROUP, relationship_type=CONTAINS)
-    group.ContentSequence = ContentSequence(items)
-    biometry = ContainerContentItem(BIOMETRY, relationship_type=CONTAINS)
-    biometry.ContentSequence = ContentSequence([group])
-    return biometry
+            items.append(number(name, value, unit, [by]))
+    return items + [text(COMMENT, note) for note in findings.notes]
 
 
 def _circumference(
-    evidence: Sequence[Evidence], value_mm: float, places: Sequence[Place], derivation: CodedConcept
-) -> NumContentItem:
+    evidence: Sequence[Evidence], value_mm: float, places: Sequence[Place], derivation: Concept
+) -> Dataset:
     """Return a circumference, how it came about, and the frames that it was measured on."""
-    item = NumContentItem(
-        CIRCUMFERENCE, round(value_mm, 1), MILLIMETRES, relationship_type=CONTAINS
-    )
-    children: list[ContentItem] = [CodeContentItem(DERIVATION, derivation, MODIFIER)]
-    frames: dict[str, list[int]] = {}
-    images: dict[str, Dataset] = {}
+    children = [coded(DERIVATION, derivation, "HAS CONCEPT MOD")]
+    found: dict[str, Dataset] = {}
     for volume, frame in places:
         reference = evidence[volume].of_frame(frame)
-        uid = reference.image.SOPInstanceUID
-        images[uid] = reference.image
-        frames.setdefault(uid, [])
+        whole = reference_to(FrameReference(reference.image, None))
+        item = found.setdefault(reference.image.SOPInstanceUID, whole)
         if reference.frame is not None:
-            frames[uid].append(reference.frame)
-    for uid, image in images.items():
-        children.append(
-            ImageContentItem(
-                CodedConcept("121112", "DCM", "Source of Measurement"),
-                image.SOPClassUID,
-                uid,
-                referenced_frame_numbers=frames[uid] or None,
-                relationship_type=INFERRED,
-            )
-        )
-    item.ContentSequence = ContentSequence(children)
-    return item
+            before = item.get("ReferencedFrameNumber")
+            known = [] if before is None else [before] if isinstance(before, int) else list(before)
+            item.ReferencedFrameNumber = [*known, reference.frame]
+    children += [image(SOURCE, item, "INFERRED FROM") for item in found.values()]
+    return number(CIRCUMFERENCE, round(value_mm, 1), MILLIMETRES, children)
