@@ -7,12 +7,16 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_fetal_iqa.widgets.viewer.compat import draw_soon, when_drawn
 
+_UNANSWERED_MS = 150
+"""After a picture is drawn nobody has answered it for so long: seeing and pressing takes longer."""
+
 
 class FirstPaint(QObject):
     """Knows from when another frame is asked for until it has been drawn once.
 
-    What waits in the queue of events while it is drawn was meant for the picture before: keys count
-    again only once that queue was empty after the drawing.
+    What was pressed while it is drawn, or before anybody can have answered what is drawn, was meant
+    for the picture before: keys count again only a moment later, once no event waits any more. An
+    empty queue alone does not tell: keys that the window system has come after it (Qt 6, xcb).
 
     Parameters
     ----------
@@ -27,8 +31,9 @@ class FirstPaint(QObject):
         self._viewer = viewer
         self._awaited = awaited
         self._expected = False
-        self._queue_empty = QTimer(self)  # without an interval: after all events that wait
+        self._queue_empty = QTimer(self)
         self._queue_empty.setSingleShot(True)
+        self._queue_empty.setInterval(_UNANSWERED_MS)
         self._queue_empty.timeout.connect(self._note_seen)
         self._leave = when_drawn(viewer, self._note_drawn)
 
@@ -46,7 +51,7 @@ class FirstPaint(QObject):
         draw_soon(self._viewer)
 
     def _note_drawn(self) -> None:
-        if self._expected:
+        if self._expected and not self._queue_empty.isActive():  # a film draws on and on
             self._queue_empty.start()
 
     def _note_seen(self) -> None:
