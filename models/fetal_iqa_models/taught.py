@@ -43,6 +43,9 @@ class Taught(BaseModel):
         The test part of the split.
     tested_by_content : bool
         The frames of the test part are in ``tested``, too; older cards have its names alone.
+    every_subject : bool
+        The subject of each case is recorded with it; older cards lack those whose names their
+        cases' names begin with, such as 017 of ``017_HC``.
     complete : bool
         False where an ancestor was fine-tuned by a version that did not record this: any corrected
         sweep may have taught it.
@@ -57,6 +60,7 @@ class Taught(BaseModel):
     chose: _Hashes = ()
     tested: _Hashes = ()
     tested_by_content: bool = False
+    every_subject: bool = False
     complete: bool = True
     unrecorded: tuple[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")], ...] = ()
 
@@ -68,7 +72,8 @@ class Taught(BaseModel):
     @classmethod
     def salted(cls, by: str) -> Self:
         """Begin a lineage; its salt comes from a text such as the hash of the training data."""
-        return cls(salt=hashlib.sha256(f"lineage {by}".encode()).hexdigest()[:32])
+        salt = hashlib.sha256(f"lineage {by}".encode()).hexdigest()[:32]
+        return cls(salt=salt, every_subject=True)
 
     def mark(self, kind: Kind, identity: str) -> str:
         """Return the hash by which a thing is recorded here."""
@@ -107,6 +112,10 @@ class Taught(BaseModel):
     def learnt_from(self, things: Iterable[Thing]) -> bool:
         """Return whether any of these taught the model or an ancestor."""
         return not self.marks(things).isdisjoint(self.learnt)
+
+    def may_lack(self, things: Iterable[Thing]) -> bool:
+        """Return whether a subject among these may have taught without a record of it."""
+        return not self.every_subject and any(kind == "subject" for kind, _ in things)
 
     def chosen_by(self, things: Iterable[Thing]) -> bool:
         """Return whether any of these chose the epoch or the temperature."""

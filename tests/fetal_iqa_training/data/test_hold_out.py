@@ -1,11 +1,15 @@
 import hashlib
 from dataclasses import replace
 
+import pytest
+
 from fetal_iqa_models.taught import Taught
-from fetal_iqa_training.data.correction_set import CorrectionSet
+from fetal_iqa_training.data.case_identity import things_of_case
+from fetal_iqa_training.data.correction_set import UNRECORDED, CorrectionSet
 from fetal_iqa_training.data.hold_out import is_held_out, split_hold_out, things_of
 from napari_fetal_iqa.corrections import FrameCorrection, Label, SweepRecord
 from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
+from napari_fetal_iqa.corrections.subjects import salt_of_this_machine, subject_key
 
 
 def corrected(number, positives=6, negatives=6):
@@ -116,3 +120,29 @@ def test_the_reasons_are_given_in_words():
     unknown = CorrectionSet("cls", split_hold_out(MANY, "cls", lost))
     assert "fine-tuned by an earlier version" in unknown.note
     assert unknown.summary().unknown_subjects == len(unknown.split.training)
+
+
+@pytest.mark.parametrize("name", ["{}_HC", "P{}-a", "other", "{}"])
+def test_a_subject_that_taught_in_a_data_set_does_not_judge_corrected(name):
+    """However its case was named there, and by the name that ``--subject`` says."""
+    subjects = [f"{number:03d}" for number in range(24)]
+    salt = salt_of_this_machine()
+    subjects = [f"P{one}" if name.startswith("P") else one for one in subjects]
+    whose = [replace(corrected(one), subject=subject_key(one, salt)) for one in subjects]
+    before = Taught.salted("data")
+    assert split_hold_out(whose, "cls", before).hold_out
+    taught = before.having(
+        thing for one in subjects for thing in things_of_case(name.format(one[-3:]), one)
+    )
+    split = split_hold_out(whose, "cls", taught)
+    assert (split.hold_out, split.taught_before, split.unrecorded) == ((), True, False)
+
+
+def test_a_record_without_every_subject_is_told_where_subjects_judge():
+    whose = [replace(sweep, subject=f"{n:064x}") for n, sweep in enumerate(MANY)]
+    older = Taught.salted("data").model_copy(update={"every_subject": False})
+    for sweeps, told in ((whose, True), (MANY, False)):
+        split = split_hold_out(sweeps, "cls", older.having([("case", "one")]))
+        assert split.hold_out
+        assert split.unrecorded is told
+        assert (CorrectionSet("cls", split).note == UNRECORDED) is told

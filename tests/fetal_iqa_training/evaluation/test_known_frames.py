@@ -4,18 +4,23 @@ import json
 import shutil
 from dataclasses import replace
 
+import numpy as np
 import pytest
+from PIL import Image
+from scipy import ndimage
 
 from fetal_iqa_models import load_card, load_model, save_with_card
+from fetal_iqa_models.cards import Taught
 from fetal_iqa_training.data.case_identity import things_of_case
 from fetal_iqa_training.data.labelled_frames import acouslic_cases, frames_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.evaluation.evaluate import evaluate
 from fetal_iqa_training.evaluation.known_frames import Watched
 from fetal_iqa_training.fitting.fit import fit
+from napari_fetal_iqa.corrections.subjects import salt_of_this_machine, subject_key
 from napari_fetal_iqa.io.acouslic import IMAGES, MASKS
 
-from ..conftest import tiny_settings
+from ..conftest import disc_volume, tiny_settings
 
 
 @pytest.fixture(scope="module")
@@ -95,6 +100,55 @@ def test_a_subject_that_taught_by_one_case_is_known_in_the_other(fitted, data):
     elsewhere = replace(new[0], subject=sources[0].subject, case="second-visit")
     list(alone.passing([elsewhere]))
     assert alone.judged_on("the other").learnt == len(elsewhere.positive)
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "subject"), [("017_HC", "017_2HC", "017"), ("P01-a", "P01-b", "P01")]
+)
+def test_a_subject_that_its_cases_are_named_by_is_known_in_each(data, one, other, subject):
+    source = next(iter(frames_of(acouslic_cases(data))))
+    source = replace(source, case=other, subject=subject)
+    taught = Taught.salted("data").having(things_of_case(one, subject))
+    watched = Watched(taught)
+    list(watched.passing([source]))
+    assert watched.judged_on("it").learnt == len(source.positive)
+    # an older card has the case alone
+    older = Taught(salt=taught.salt).having([("case", one)])
+    watched = Watched(older)
+    list(watched.passing([source]))
+    judged = watched.judged_on("it")
+    assert judged.as_json()["recorded"] is False
+    assert "earlier version, which did not note every subject" in judged.remark
+
+
+def test_a_model_of_hc18_knows_the_other_images_of_its_subjects(tmp_path):
+    """Fitted to the first of each and judged on the second; or on a correction of the subject."""
+    first, second = (tmp_path / name for name in ("first", "second"))
+    subjects = [f"{number:03d}" for number in range(6)]
+    for folder, ending in ((first, "HC"), (second, "2HC")):
+        _write_hc18(folder, {subject: f"{subject}_{ending}" for subject in subjects})
+    fit(first, tmp_path / "m", tiny_settings("seg", test_share=0.0))
+    judged = evaluate(tmp_path / "m", second, device="cpu").judged_on.as_json()
+    assert judged["learnt_from"] + judged["chosen_by"] == pytest.approx(1)
+    assert judged["learnt_from"] > 0.8
+    assert judged["recorded"] is True
+    taught = load_card(tmp_path / "m").taught
+    for subject in subjects:
+        corrected = [("subject", subject_key(subject, salt_of_this_machine()))]
+        assert taught.learnt_from(corrected) or taught.chosen_by(corrected)
+
+
+def _write_hc18(folder, cases):
+    (folder / "images").mkdir(parents=True)
+    rows = ["filename,pixel size(mm),head circumference (mm)"]
+    for subject, name in cases.items():
+        frames, masks = disc_volume(100 * len(name) + int(subject))
+        inner = ndimage.binary_erosion(masks[5] > 0)
+        for stem, pixels in ((name, frames[5]), (f"{name}_Annotation", (masks[5] > 0) & ~inner)):
+            shown = pixels if pixels.dtype == np.uint8 else pixels.astype(np.uint8) * 255
+            Image.fromarray(shown).save(folder / "images" / f"{stem}.png")
+        rows.append(f"{name}.png,1.0,100.0")
+    (folder / "training_set_pixel_size_and_HC.csv").write_text("\n".join(rows) + "\n")
 
 
 def test_an_older_card_says_that_nothing_is_known(fitted, data, tmp_path):

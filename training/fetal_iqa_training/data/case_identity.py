@@ -15,8 +15,8 @@ def things_of_case(name: str, subject: str | None) -> Iterator[Thing]:
     """Name a case and whose it is: its subject may have taught by another case.
 
     The subject is named by the key that corrections stores of this machine know it by, so that
-    its corrected sweeps are known, too, and so that nobody can guess the name from a card. A name
-    that the case's own begins with says no more than that, and is left away.
+    its corrected sweeps are known, too, and so that nobody can guess the name from a card. It is
+    named also where the case's own name says it, as ``017_HC`` does: ``017_2HC`` does, too.
 
     Parameters
     ----------
@@ -26,7 +26,7 @@ def things_of_case(name: str, subject: str | None) -> Iterator[Thing]:
         As its data set calls it.
     """
     yield "case", name
-    if subject and subject.strip() and not name.startswith(subject):
+    if subject and subject.strip():
         try:
             yield "subject", _key(subject, salt_of_this_machine())
         except (OSError, ValueError) as error:

@@ -32,8 +32,8 @@ class CorrectionSplit:
     lineage_known : bool
         False where an ancestor's card does not say which corrections taught it: nothing judges.
     unrecorded : bool
-        Whether the base, or an ancestor, was fitted to data that its card does not name: these may
-        hold what judges.
+        Whether the base, or an ancestor, was fitted to data that its card does not name, or to
+        subjects that an earlier version did not note: these may be what judges.
     shared : int
         How many of these were left out because frames of theirs teach in the same run.
     """
@@ -112,7 +112,8 @@ def split_hold_out(
         tuple(sweep for sweep in held if sweep not in judging),
         len(unseen) < len(held),
         lineage_known,
-        taught is not None and not taught.known,
+        taught is not None
+        and (not taught.known or any(taught.may_lack(things_of(sweep)) for sweep in unseen)),
         sum(unit_of(sweep) in teaching for sweep in held),
     )
 

@@ -94,7 +94,8 @@ def calibrate_on_corrections(
 
     judged = judge(network, corrected(), device=device, report=report)
     what = f"corrected frames of {len(usable)} sweeps, without those held out"
-    judged_on = JudgedOn(what, judged.frames, 0, 0, lineage.known)
+    lacking = any(lineage.may_lack(things_of(sweep)) for sweep in usable)
+    judged_on = JudgedOn(what, judged.frames, 0, 0, lineage.known, not lacking)
     calibrated_on: dict[str, JsonValue] = {
         "data": "corrections",
         "data_hash": seen.hexdigest(),

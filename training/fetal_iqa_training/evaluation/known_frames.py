@@ -32,6 +32,9 @@ class JudgedOn:
     recorded : bool
         False where the card does not say what taught the model or an ancestor: the counts may be
         too small.
+    every_subject : bool
+        False where an earlier version wrote the card, which may lack subjects that taught: these,
+        too, may be too few.
     """
 
     what: str
@@ -39,6 +42,7 @@ class JudgedOn:
     learnt: int
     chose: int
     recorded: bool
+    every_subject: bool = True
 
     @property
     def remark(self) -> str | None:
@@ -53,6 +57,10 @@ class JudgedOn:
         ]
         if not self.recorded:
             parts.append("its card does not say what taught it, or an ancestor")
+        elif not self.every_subject:
+            parts.append(
+                "its card is of an earlier version, which did not note every subject that taught it"
+            )
         return f"judged on {self.what}: {', '.join(parts)}" if parts else None
 
     def as_json(self) -> dict[str, JsonValue]:
@@ -62,7 +70,7 @@ class JudgedOn:
             "what": self.what,
             "learnt_from": round(self.learnt / whole, 4),
             "chosen_by": round(self.chose / whole, 4),
-            "recorded": self.recorded,
+            "recorded": self.recorded and self.every_subject,
         }
 
 
@@ -166,6 +174,7 @@ class Watched:
     _learnt: set[str] = field(default_factory=set)
     _chose: set[str] = field(default_factory=set)
     _whose: dict[str, str] = field(default_factory=dict)
+    _doubtful: set[str] = field(default_factory=set)
 
     def passing(self, sources: Iterable[LabelledFrames]) -> Iterator[LabelledFrames]:
         """Hand on frames as they are."""
@@ -181,6 +190,8 @@ class Watched:
                     self._learnt.add(whose)
                 elif taught is not None and taught.chosen_by(things):
                     self._chose.add(whose)
+                if taught is not None and taught.may_lack(things):
+                    self._doubtful.add(whose)
             yield source
 
     @property
@@ -194,4 +205,5 @@ class Watched:
         learnt = sum(self._frames[whose] for whose in self._learnt)
         chose = sum(self._frames[whose] for whose in self._chose - self._learnt)
         recorded = all(one is not None and one.known for one in (self.taught, *self.others))
-        return JudgedOn(what, self._frames.total(), learnt, chose, recorded)
+        named = self._doubtful <= self._learnt
+        return JudgedOn(what, self._frames.total(), learnt, chose, recorded, named)
