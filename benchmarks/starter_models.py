@@ -1,14 +1,17 @@
 """How good models are on real standard planes: those of subjects that no starter model learnt from.
 
     python benchmarks/starter_models.py --cls starter-cls --seg starter-seg --data ../shared/data
-        [--compared FOLDER] [--keep FILE]
+        [--as-stored] [--compared FOLDER] [--keep FILE]
 
-DATA has fetal_planes_640 (FETAL_PLANES_DB, its subjects split by annotations.csv), focus_thorax
-(FOCUS) and fetal_head_sweep.mha. Outlines are those of the package: engineers drew them, not
-sonographers. Figures are of the held-back subjects: abdomens against other planes, all of them and
-per machine; chests and the head sweep, which should have no abdomen; the demo phantom, beside the
-demo models; milliseconds a frame. FOLDER has models by name, cls-ENCODER and seg-ENCODER, that were
-fitted alike: each pair is judged on the same planes. FILE keeps what was measured, row by row, and
+DATA has fetal_planes_640 and fetal_planes_png (FETAL_PLANES_DB, its subjects split by
+annotations.csv), focus_thorax (FOCUS) and fetal_head_sweep.mha. Outlines are those of the package:
+engineers drew them, not sonographers. Figures are of the held-back subjects: abdomens against other
+planes, all of them and per machine; chests and the head sweep, which should have no abdomen; the
+demo phantom, beside the demo models; milliseconds a frame. The text that scanners burn in is
+blackened, as it was in training; --as-stored judges the planes once more as they are, as
+``analyse`` gets them. Frames whose neighbour in its loop taught are judged apart or left out.
+FOLDER has models by name, cls-ENCODER and seg-ENCODER, that were fitted alike: each pair is judged
+on the same planes. FILE keeps what was measured, row by row, and
 what is in it is not measured again; ``--keep FILE --only time`` takes the time on a quiet machine.
 """
 
@@ -22,7 +25,8 @@ from pathlib import Path
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from starter_models_page import page
+from starter_models_neighbours import Neighbours, people
+from starter_models_page import ALL, AS_STORED, NEIGHBOURS, page
 from starter_models_sheet import sheet
 from torchmetrics.functional.classification import binary_auroc, binary_f1_score
 
@@ -30,7 +34,7 @@ from fetal_iqa_models import FramePredictor, load_model
 from fetal_iqa_training.data.chests import chest_cases
 from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.data.outlines import PlaneEllipse, read_outlines
-from fetal_iqa_training.data.planes import load_frame, read_planes
+from fetal_iqa_training.data.planes import PlaneImage, load_frame, read_planes
 from fetal_iqa_training.evaluation.evaluate import judge
 from napari_fetal_iqa import measure_abdomen, read_sweep
 from napari_fetal_iqa.contributions.sample_data import DEMO_SEED
@@ -40,6 +44,9 @@ from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 OF_CLS = ("abdomens", "others", "auc", "f1")
 """Figures that a CLS model has without a SEG model."""
 
+OF_NEIGHBOURS = ("planes", "auc", "f1", "no_abdomen_by_seg")
+"""Figures that the neighbours of what taught could change, and how many they are."""
+
 TIMED = 40
 """Frames whose time is taken."""
 
@@ -48,14 +55,18 @@ TIMED = 40
 class Judged:
     """What the models say of one frame, beside the truth."""
 
-    name: str
-    machine: str
+    image: PlaneImage
     frame: NDArray[np.uint8]
     outline: PlaneEllipse | None
     quality: float
     mask: NDArray[np.bool_]
     empty: bool
     counts: bool
+
+    @property
+    def machine(self) -> str:
+        """Of the scanner."""
+        return self.image.machine
 
     @property
     def dice(self) -> float:
@@ -97,7 +108,7 @@ class Models:
         return quality > self.quality and area >= self.area
 
 
-def planes(models: Models, folder: Path, part: str) -> list[Judged]:
+def planes(models: Models, folder: Path, part: str, mask_text: bool = True) -> list[Judged]:
     """Judge the standard planes of a part; abdomens without an outline are left out."""
     outlines, found = read_outlines(), []
     for image in read_planes(folder):
@@ -105,13 +116,23 @@ def planes(models: Models, folder: Path, part: str) -> list[Judged]:
         if image.part != part or (image.plane == "abdomen" and outline is None):
             continue
         outline = outline if image.plane == "abdomen" else None
-        frame = load_frame(image)
+        frame = load_frame(image, mask_text)
         quality, area, mask = models.judge(frame)
-        name = f"{image.plane}: {image.path.stem}"
         empty, counts = area < models.area, models.counts(quality, area)
-        machine = image.machine
-        found.append(Judged(name, machine, frame, outline, quality, mask, empty, counts))
+        found.append(Judged(image, frame, outline, quality, mask, empty, counts))
     return found
+
+
+def all_and_by_machine(
+    judged: Sequence[Judged], as_stored: Sequence[Judged]
+) -> dict[str, dict[str, float]]:
+    """Return a column of figures of all planes, of them as they are stored, and of each machine."""
+    result = {ALL: figures(judged)}
+    if as_stored:
+        result[AS_STORED] = figures(as_stored)
+    for machine in sorted({one.machine for one in judged}):
+        result[machine] = figures([one for one in judged if one.machine == machine])
+    return result
 
 
 def figures(judged: Sequence[Judged]) -> dict[str, float]:
@@ -124,6 +145,7 @@ def figures(judged: Sequence[Judged]) -> dict[str, float]:
     if abdomens and others:
         found["auc"] = float(binary_auroc(scores, labels))
         found["f1"] = float(binary_f1_score(scores, labels))
+        found["refused"] = int(sum(one.quality <= 0.5 for one in abdomens))
     if others:
         found["no_abdomen_by_both"] = float(np.mean([not one.counts for one in others]))
         found["no_abdomen_by_seg"] = float(np.mean([one.empty for one in others]))
@@ -177,15 +199,6 @@ def phantom_figures(cls: str, seg: str) -> dict[str, float]:
     return found | {"f1_cls": by_cls.metrics["f1"]} | by_seg.metrics
 
 
-def people(folder: Path) -> dict[str, float]:
-    """Count whose standard planes taught, and whose judge."""
-    images = read_planes(folder)
-    return {
-        part: len({image.subject for image in images if image.part == part})
-        for part in ("train", "val")
-    }
-
-
 def milliseconds(models: Models, folder: Path) -> dict[str, float]:
     """Time a frame, both models, once they are warm."""
     frames = [load_frame(image) for image in read_planes(folder)[:TIMED]]
@@ -213,14 +226,15 @@ class Kept:
                 self.path.write_text(json.dumps(self.rows, indent=1))
 
 
-def compared(folder: Path, data: Path, part: str) -> dict[str, dict[str, float]]:
+def compared(folder: Path, data: Path, part: str, near: Neighbours) -> dict[str, dict[str, float]]:
     """Judge the models that a folder has by the name of their encoder; CLS alone without SEG."""
     found = {}
     for cls in sorted(path.parent for path in folder.glob("cls-*/model.json")):
         encoder = cls.name.removeprefix("cls-")
         seg = folder / f"seg-{encoder}"
         models = Models(str(cls), str(seg) if seg.is_dir() else None)
-        row = figures(planes(models, data / "fetal_planes_640", part))
+        judged = planes(models, data / "fetal_planes_640", part)
+        row = figures([one for one in judged if not near.teach(one.image)])
         found[encoder] = row if seg.is_dir() else {key: row[key] for key in OF_CLS}
     return found
 
@@ -234,6 +248,9 @@ def main() -> None:
     parser.add_argument("--seg", default="starter-seg")
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--part", default="val", choices=["train", "val"])
+    parser.add_argument(
+        "--as-stored", action="store_true", help="Judge the planes with their text, too."
+    )
     parser.add_argument("--sheet", type=Path, help="Write pictures of up to 40 abdomens here.")
     parser.add_argument("--compared", type=Path, help="Folder of models on other encoders.")
     parser.add_argument("--keep", type=Path, help="Keep and take rows from this JSON file.")
@@ -246,19 +263,27 @@ def main() -> None:
     if given.only == "time":
         print(kept.rows["time"])
         return
-    judged = planes(models, given.data / "fetal_planes_640", given.part)
-    result: dict[str, dict[str, float]] = {"all": figures(judged)}
-    for machine in sorted({one.machine for one in judged}):
-        result[machine] = figures([one for one in judged if one.machine == machine])
+    folder, names = given.data / "fetal_planes_640", (given.cls, given.seg)
+    near = Neighbours(given.data, names)
+    with_neighbours = planes(models, folder, given.part)
+    judged = [one for one in with_neighbours if not near.teach(one.image)]
+    as_stored = planes(models, folder, given.part, mask_text=False) if given.as_stored else []
+    as_stored = [one for one in as_stored if not near.teach(one.image)]
+    result = all_and_by_machine(judged, as_stored)
+    images = {one.image for one in judged}
     chests = chest_cases(given.data / "focus_thorax" / "annotations.csv")
-    held_back = [case for case in chests if case.held_back]
+    held_back = [case for case in chests if case.held_back and case.name not in near.chests]
+    neighbours = [case for case in chests if case.name in near.chests]
     head = given.data / "fetal_head_sweep.mha"
     kept.row("chests (FOCUS)", lambda: share_without(models, frames_of(held_back)))
+    kept.row(NEIGHBOURS, lambda: share_without(models, frames_of(neighbours)))
     kept.row("head sweep", lambda: share_without(models, [unlabelled(head)]))
     kept.row("phantom", lambda: phantom_figures(given.cls, given.seg))
     kept.row("phantom, demo models", lambda: phantom_figures("demo-cls", "demo-seg"))
-    result |= {**kept.rows, "people": people(given.data / "fetal_planes_640")}
-    encoders = compared(given.compared, given.data, given.part) if given.compared else {}
+    result |= {**kept.rows, "people": people(folder, names, images.__contains__)}
+    left = figures(with_neighbours) | {"planes": len(with_neighbours) - len(judged)}
+    result["with neighbours"] = {key: left[key] for key in OF_NEIGHBOURS}
+    encoders = compared(given.compared, given.data, given.part, near) if given.compared else {}
     print(
         json.dumps(
             {k: {n: round(v, 4) for n, v in row.items()} for k, row in (result | encoders).items()},

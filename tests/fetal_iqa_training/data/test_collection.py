@@ -6,6 +6,7 @@ import json
 import numpy as np
 import pytest
 from PIL import Image
+from scipy.ndimage import gaussian_filter
 from skimage.draw import ellipse
 
 from fetal_iqa_training.data import outlined_planes
@@ -16,6 +17,7 @@ from fetal_iqa_training.data.outlines import COLUMNS, PlaneEllipse, read_outline
 from fetal_iqa_training.data.phantoms import write_phantoms
 from fetal_iqa_training.data.planes import read_planes
 from fetal_iqa_training.data.split import listed_cases
+from fetal_iqa_training.data.whose_chests import with_subjects_by_content
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 
@@ -222,3 +224,50 @@ def test_an_outline_off_its_plane_makes_no_truth(planes):
     write_table(planes.parent / "outlines.csv", COLUMNS, lines)
     with pytest.raises(TrainingError, match=r"one\.png: the centre of its outline"):
         list(frames_of(list_annotated(planes)))
+
+
+def smooth(seed, rows=50, columns=60):
+    """An image with structure at the size at which frames are compared."""
+    random = np.random.default_rng(seed).normal(size=(rows, columns))
+    blurred = gaussian_filter(random, 2.5)
+    return (127 + 100 * blurred / np.abs(blurred).max()).astype(np.uint8)
+
+
+def test_a_chest_without_a_subject_is_told_by_the_thorax_that_it_resembles(tmp_path):
+    planes, chests = tmp_path / "planes", tmp_path / "chests"
+    rows = [[f"{n}.png", str(n), "Fetal thorax", "A", "", "", "val"] for n in (1, 2)]
+    write_table(planes / "annotations.csv", PLANES, rows)
+    ellipse = [60, 50, 30, 25, 20, 15, 0, ""]
+    names = ("copied", "likewise", "doubtful", "own")
+    listed = [[f"training/images/{name}.png", "training", *ellipse] for name in names]
+    write_table(chests / "annotations.csv", CHESTS, listed)
+    (planes / "images").mkdir()
+    (chests / "training" / "images").mkdir(parents=True)
+    held_back, noise = smooth(1), smooth(9).astype(float) - 127
+    shown = {
+        "copied": np.roll(held_back, (3, -3), (0, 1)),  # seconds later in the loop
+        "likewise": np.roll(held_back, (6, -5), (0, 1)),  # later still: like the chest before
+        "doubtful": (held_back + 0.5 * noise).clip(0, 255).astype(np.uint8),
+        "own": smooth(5),
+    }
+    for name, pixels in ((1, held_back), (2, smooth(2))):
+        Image.fromarray(pixels).resize((120, 80)).save(planes / "images" / f"{name}.png")
+    for name, pixels in shown.items():
+        Image.fromarray(pixels).save(chests / "training" / "images" / f"{name}.png")
+    both = [str(planes), str(chests)]
+    parts = with_subjects_by_content(Part(folder=one, subjects="db") for one in both)
+    assert parts[0] == Part(folder=both[0], subjects="db")
+    assert parts[1].subject_of == {"focus-training-copied": "1", "focus-training-likewise": "1"}
+    assert parts[1].left_out == ("focus-training-doubtful",)
+    write_collection(tmp_path / "all", parts)
+    cases = {case.name: case for case in list_annotated(tmp_path / "all")}
+    assert set(cases) == {"1", "2", *(f"focus-training-{name}" for name in names)} - {
+        "focus-training-doubtful"
+    }
+    assert cases["focus-training-copied"].subject_id == "db/1"
+    # held back by the thorax: it may not teach, although the chests' own list says so
+    assert cases["focus-training-copied"].held_back is None
+    assert cases["focus-training-own"].held_back is False
+    # nobody says that these are the same people: nothing is compared
+    strangers = [Part(folder=one) for one in both]
+    assert with_subjects_by_content(strangers) == tuple(strangers)

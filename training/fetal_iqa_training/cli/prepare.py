@@ -133,11 +133,14 @@ def collection(
     """List several data sets as one, with one split by subject for all of them.
 
     Writes collection.json and split.json into a new folder; the data stay where they are. Subjects
-    that a data set holds back only judge: they are the test part.
+    that a data set holds back only judge: they are the test part. Chests whose subject nobody names
+    are compared with the thoraxes of the same people (--same-people): one that is nearly the same
+    frame gets that subject, one that may be is left out; collection.json says which.
     """
     from fetal_iqa_training.data.collection import COLLECTION, Part, write_collection
     from fetal_iqa_training.data.datasets import list_annotated
     from fetal_iqa_training.data.split import PARTS, SPLIT, split_keeping_held_back, write_split
+    from fetal_iqa_training.data.whose_chests import with_subjects_by_content
 
     if out.exists():
         raise TrainingError(f"{out}: exists; choose another folder, or remove it")
@@ -145,14 +148,14 @@ def collection(
     alike = {place.resolve() for place in same_people or []}
     if strange := alike - {place.resolve() for place in (*data, *others)}:
         raise typer.BadParameter(f"{strange.pop()}: not among the data", param_hint="--same-people")
-    parts = [
+    parts = with_subjects_by_content(
         Part(
             folder=str(place.resolve()),
             other_anatomy=place in others,
             subjects="people" if place.resolve() in alike else "",
         )
         for place in (*data, *others)
-    ]
+    )
     write_collection(out, parts)
     try:
         cases = list_annotated(out)
@@ -166,6 +169,13 @@ def collection(
     people = {part: {case.subject_id for case in getattr(split, part)} for part in PARTS}
     for part in PARTS:
         typer.echo(f"{part}: {len(named[part])} cases of {len(people[part])} subjects")
+    told = {name for one in parts for name in one.subject_of}
+    left_out = {name for one in parts for name in one.left_out}
+    if told or left_out:
+        typer.echo(
+            f"{counted(len(told), 'chest')} without a subject told by a thorax that is nearly the "
+            f"same; {len(left_out)} left out, for they may be of a subject on the other side"
+        )
 
 
 def _split(

@@ -9,7 +9,9 @@
 ``fetal-iqa-train prepare collection`` writes both. Folders may be relative to the collection's own.
 With ``other_anatomy`` all frames of a part count as showing no abdomen, whatever is outlined in
 them. Parts with the same ``subjects`` count the same people by the same names; by default each part
-has people of its own. Of two cases of one name and one subject the first counts.
+has people of its own. ``subject_of`` names the subject of cases that do not themselves, and
+``left_out`` lists cases that may be of a subject on the other side. Of two cases of one name and
+one subject the first counts.
 """
 
 import json
@@ -38,6 +40,8 @@ class Part(BaseModel):
     folder: Annotated[str, Field(min_length=1)]
     other_anatomy: bool = False
     subjects: str = ""
+    subject_of: dict[str, str] = {}
+    left_out: tuple[str, ...] = ()
 
 
 class CollectionList(BaseModel):
@@ -95,9 +99,14 @@ def of_part(cases: Collection[AnnotatedCase], place: Path, part: Part) -> Iterat
     """Return the cases of a part as the collection sees them."""
     people = part.subjects or place.name
     for case in cases:
-        subject = f"{people}/{case.subject_id}"
+        if case.name in part.left_out:
+            continue
+        told = part.subject_of.get(case.name)
+        subject = f"{people}/{case.subject_id if told is None else told}"
         read = partial(_read, case, subject, part.other_anatomy)
-        yield replace(case, subject_id=subject, read=read)
+        # whose subject is told may be held back by another data set, which knows more
+        held_back = case.held_back if told is None else None
+        yield replace(case, subject_id=subject, read=read, held_back=held_back)
 
 
 def _read(case: AnnotatedCase, subject: str, other_anatomy: bool) -> Iterator[LabelledFrames]:
