@@ -192,7 +192,8 @@ def aim_lines(result: Rows) -> list[str]:
             "window blacken none.** Of frames as the scanner stores them, the Dice is "
             f"{stored['dice']:.4f} and the median error {stored['ac_error_median_percent']:.4g} %; "
             f"of {stored['abdomens']:.0f} abdomens {stored['not_measured']:.0f} has no outline, "
-            f"and {stored['refused']:.0f} a quality of 0.5 or less. Errors are of those that have one."
+            f"and {stored['refused']:.0f} a quality of 0.5 or less. Errors are of those that have "
+            "one."
         )
         lines = [*wrap(text, 100), ""]
     lines += [f"| aim | | {' | '.join(columns)} |", "|---" * (2 + len(columns)) + "|"]
