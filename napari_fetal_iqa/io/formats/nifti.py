@@ -39,6 +39,9 @@ COLOUR_INTENTS = (1007, 2003, 2004)
 SCANNER = 1
 """Code of an s-form in the scanner's own millimetres."""
 
+SFORM_AXES = 3
+"""The s-form's columns that are steps, one for each of the first axes; the fourth is the origin."""
+
 _UNHEARD = logging.getLogger(f"{__name__}.header")
 """Drops nibabel's warnings: its own logger prints them, with text of the header in them."""
 _UNHEARD.setLevel(logging.CRITICAL)
@@ -64,8 +67,10 @@ def read_nifti(path: Path) -> SweepVolume:
         except zlib.error:
             start = b""
     header = _parse_header(path, start)
-    block = _pixel_block(path, header, compressed)
-    spacing = _spacing(header)
+    dtype, channels = _pixel_type(path, header)
+    axes = _axes(path, header, coloured=channels > 1)
+    block = _pixel_block(path, header, compressed, dtype, channels, axes)
+    spacing = _spacing(header, axes)
     return SweepVolume(
         block.open(),
         spacing_mm=spacing.mm,
@@ -90,9 +95,14 @@ def _parse_header(path: Path, start: bytes) -> Nifti1Header:
     )
 
 
-def _pixel_block(path: Path, header: Nifti1Header, compressed: bool) -> PixelBlock:
-    dtype, channels = _pixel_type(path, header)
-    axes = _axes(path, header, coloured=channels > 1)
+def _pixel_block(
+    path: Path,
+    header: Nifti1Header,
+    compressed: bool,
+    dtype: np.dtype[Any],
+    channels: int,
+    axes: Axes,
+) -> PixelBlock:
     offset = float(header["vox_offset"])
     if not header.single_vox_offset <= offset <= MAX_OFFSET:  # nan, too
         raise SweepError(f"{path.name}: NIfTI header is damaged (vox_offset); copy the file again")
@@ -141,28 +151,34 @@ def _scale(header: Nifti1Header) -> tuple[float, float]:
     return (1.0, 0.0) if slope is None else (slope, intercept)
 
 
-def _spacing(header: Nifti1Header) -> Spacing:
+def _spacing(header: Nifti1Header, axes: Axes) -> Spacing:
     """Return the spacing of pixdim, unless the s-form knows better."""
     # The code of the length alone: get_xyzt_units stumbles over unknown units of time.
     scale = MILLIMETRES.get(int(header["xyzt_units"]) & 7, math.nan)
-    _, column, row, *_ = header["pixdim"].tolist()
-    stated = known_spacing(_single(row), _single(column))
+    _, *steps = header["pixdim"].tolist()
+    stated = known_spacing(_single(steps[axes.rows]), _single(steps[axes.columns]))
     if stated is None:  # damaged: the s-form is no better
         return Spacing()
-    return believed(stated, Spacing(_sform_steps(header, stated)), "pixdim", "its s-form", scale)
+    by_sform = Spacing(_sform_steps(header, axes, stated))
+    return believed(stated, by_sform, "pixdim", "its s-form", scale)
 
 
-def _sform_steps(header: Nifti1Header, stated: tuple[float, float]) -> tuple[float, float] | None:
+def _sform_steps(
+    header: Nifti1Header, axes: Axes, stated: tuple[float, float]
+) -> tuple[float, float] | None:
     """Return the steps along rows and columns by the s-form, where it is one of the scanner's.
 
     One of another code maps to a template, and may scale: it counts only against a placeholder.
+    It knows nothing of the fourth and later axes.
     """
+    if max(axes.rows, axes.columns) >= SFORM_AXES:
+        return None
     code = int(header["sform_code"])
     if code < 1 or (code != SCANNER and stated != (1, 1)):
         return None
     vectors = zip(*(header[f"srow_{axis}"].tolist() for axis in "xyz"), strict=True)
-    column, row, *_ = (math.hypot(*vector) for vector in vectors)
-    return known_spacing(_single(row), _single(column))
+    steps = [_single(math.hypot(*vector)) for vector in vectors]
+    return known_spacing(steps[axes.rows], steps[axes.columns])
 
 
 def _single(step: float) -> float:

@@ -200,6 +200,45 @@ def test_a_cine_of_a_plane_across_is_read(tmp_path, volume, shape):
     assert np.array_equal(read_sweep(tmp_path / "a.nii").frames, volume)
 
 
+STEPS = (0.11, 0.13, 0.17, 0.19, 0.23)
+"""A step for each axis, which tell them apart."""
+
+
+@pytest.mark.parametrize("by_sform", [False, True], ids=["pixdim", "s-form"])
+@pytest.mark.parametrize(
+    "shape",
+    [
+        (1, 32, 24, 7),
+        (32, 1, 24, 7),
+        (32, 24, 1, 7),
+        (32, 24, 7, 1),
+        (1, 1, 32, 24, 7),
+        (1, 32, 1, 24, 7),
+        (32, 1, 1, 24, 7),
+    ],
+)
+def test_the_spacing_is_that_of_the_axes_that_are_read(tmp_path, volume, shape, by_sform):
+    path = tmp_path / "a.nii"
+    image = nibabel.Nifti1Image(volume.T.reshape(shape), None)
+    image.header.set_zooms((1,) * len(shape) if by_sform else STEPS[: len(shape)])
+    image.header.set_sform(np.diag([*STEPS[:3], 1]), 1 if by_sform else 0)
+    image.to_filename(path)
+
+    sweep = read_sweep(path)
+
+    columns, rows = (shape.index(length) for length in (32, 24))
+    assert np.array_equal(sweep.frames, volume)
+    if not by_sform:
+        steps = SimpleITK.ReadImage(str(path)).GetSpacing()
+        assert sweep.spacing_mm == pytest.approx((steps[rows], steps[columns]))
+    elif rows < 3:
+        assert sweep.spacing_mm == pytest.approx((STEPS[rows], STEPS[columns]))
+        assert "that of its s-form" in sweep.spacing_note
+    else:  # an s-form has three axes
+        assert sweep.spacing_mm == (1, 1)
+        assert "placeholder" in sweep.spacing_note
+
+
 def test_a_cine_along_the_fourth_axis_is_read(tmp_path, volume):
     sweep = read_sweep(write_by_itk(tmp_path / "a.nii", volume[:, np.newaxis], isVector=False))
 
