@@ -1,6 +1,6 @@
 """From events to the state of each frame: undo, audit and replay come from one idea."""
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from napari_fetal_iqa.corrections.events import Event, EventKind
@@ -215,16 +215,11 @@ class History:
         done = self._actions.get(action)
         return sorted({event.frame for _, event in done.events}) if done else []
 
-    def _last(
-        self, frame: int, kind: EventKind, mark: str = ""
-    ) -> tuple[Event | None, tuple[int, int]]:
-        """Return the last event of a kind, and of a caliper, that counts on a frame; its rank."""
-        counting = (
-            (event, self._actions[event.action].rank(place))
-            for place, event in self._by_frame.get(frame, ())
-            if event.kind is kind and event.mark == mark and event.action in self._done
-        )
-        return max(counting, key=lambda ranked: ranked[1], default=(None, (-1, -1)))
+    def _last(self, frame: int, kind: EventKind) -> tuple[Event | None, tuple[int, int]]:
+        """Return the last label or mask that counts on a frame, and its rank."""
+        counting = self._counting(frame, kind)
+        rank, event = max(counting, key=lambda ranked: ranked[0], default=((-1, -1), None))
+        return event, rank
 
     def calipers(self, frame: int | None = None) -> tuple[PlacedCaliper, ...]:
         """Return the free calipers on a frame, or on all by frame, in the order of their placing.
@@ -233,13 +228,28 @@ class History:
         """
         placed = []
         for at in sorted(self._marked) if frame is None else [frame]:
+            last = self._last_of_marks(at)
             for mark in self._marked.get(at, ()):
-                event, _ = self._last(at, EventKind.CALIPER, mark)
+                event = last.get(mark)
                 if event is not None and event.caliper is not None:
                     placed.append(
                         PlacedCaliper(mark, at, event.caliper, event.reviewer, event.time)
                     )
         return tuple(placed)
+
+    def _last_of_marks(self, frame: int) -> dict[str, Event]:
+        """Return the last event that counts of each caliper on a frame, by its name."""
+        best: dict[str, tuple[tuple[int, int], Event]] = {}
+        for rank, event in self._counting(frame, EventKind.CALIPER):
+            if event.mark not in best or rank > best[event.mark][0]:
+                best[event.mark] = rank, event
+        return {mark: event for mark, (_, event) in best.items()}
+
+    def _counting(self, frame: int, kind: EventKind) -> Iterator[tuple[tuple[int, int], Event]]:
+        """Yield the events of a kind that count on a frame, each with its rank."""
+        for place, event in self._by_frame.get(frame, ()):
+            if event.kind is kind and event.action in self._done:
+                yield self._actions[event.action].rank(place), event
 
     def frame(self, frame: int) -> FrameCorrection | None:
         """Return the state of one frame, or None where the model's word stands alone."""

@@ -51,6 +51,7 @@ class ReviewStates:
         if record is None:
             return ReviewState({})
         names = self._speakers.get(identity, [])
+        self._store.read_ahead(identity, names)
         states = {name: self._store.corrections(identity, name) for name in names}
         differing: set[int] = set()
         for pair in combinations(names[:MOST_REVIEWERS], 2):

@@ -14,6 +14,7 @@ from napari_fetal_iqa.corrections.history import FrameCorrection, PlacedCaliper
 from napari_fetal_iqa.corrections.rows import SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.validity import (
     packed_mask,
+    quoted,
     sound_event,
     sound_index,
     sound_label,
@@ -219,4 +220,11 @@ def _frame_numbers(frames: object) -> list[int]:
     try:
         return [operator.index(frames)]  # type: ignore[arg-type]
     except TypeError:
-        return [sound_index(frame, "frame") for frame in frames]  # type: ignore[attr-defined]
+        pass
+    try:
+        several = iter(frames)  # type: ignore[call-overload]
+    except TypeError:
+        raise ValueError(
+            f"expected a whole number as frame, or several, found {quoted(frames)}"
+        ) from None
+    return [sound_index(frame, "frame") for frame in several]

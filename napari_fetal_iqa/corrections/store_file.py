@@ -34,6 +34,7 @@ from napari_fetal_iqa.corrections.sound_rows import (
     read_sweeps,
 )
 from napari_fetal_iqa.corrections.validity import (
+    check_text,
     quoted,
     sound_event,
     sound_reviewer,
@@ -134,6 +135,8 @@ class StoreFile:
 
     def record(self, identity: str) -> SweepRecord | None:
         """Return what is known of a sweep; None where it is not known."""
+        if not isinstance(identity, str):
+            return None
         if identity not in self._records:
             self.sweeps()
         return self._records.get(identity)
@@ -143,6 +146,10 @@ class StoreFile:
 
         Events of one time come in the order of their writing.
         """
+        with self._refusing():
+            for name, what in ((sweep, "sweep"), (reviewer, "reviewer")):
+                if name is not None:
+                    check_text(name, what)
         if sweep not in self._records:
             self.sweeps()
         with self._explaining():
@@ -341,5 +348,6 @@ def _let_in(event: Event, record: SweepRecord | None) -> Event:
 def known_sweep(record: SweepRecord | None, identity: str) -> SweepRecord:
     """Return what is known of a sweep; ValueError where the store does not know it."""
     if record is None:
+        check_text(identity, "sweep")
         raise ValueError(f"the store does not know sweep {identity[:8]}; open it first")
     return record

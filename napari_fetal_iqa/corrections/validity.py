@@ -65,6 +65,12 @@ def last_time_to_believe() -> str:
     return last.isoformat(timespec="microseconds")
 
 
+def check_text(value: object, what: str) -> None:
+    """Raise ValueError where a value is no text."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected text as {what}, found {type(value).__name__}")
+
+
 def sound_text(value: object, what: str, longest: int) -> str:
     """Return a text that is there, not too long, and without control characters.
 
@@ -72,8 +78,8 @@ def sound_text(value: object, what: str, longest: int) -> str:
     ------
     ValueError
     """
-    if not isinstance(value, str):
-        raise ValueError(f"expected text as {what}, found {type(value).__name__}")
+    check_text(value, what)
+    assert isinstance(value, str)
     if not 0 < len(value) <= longest:
         raise ValueError(f"expected 1 to {longest} characters as {what}, found {len(value)}")
     if value.isspace():

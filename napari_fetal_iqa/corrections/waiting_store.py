@@ -13,7 +13,7 @@ from napari_fetal_iqa.corrections.sound_rows import has_calipers
 from napari_fetal_iqa.corrections.store_file import known_sweep
 from napari_fetal_iqa.corrections.subject_store import SubjectStore
 from napari_fetal_iqa.corrections.subjects import SweepSubject, named
-from napari_fetal_iqa.corrections.validity import sound_bookmark, sound_reviewer
+from napari_fetal_iqa.corrections.validity import check_text, sound_bookmark, sound_reviewer
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
 
 
@@ -57,6 +57,7 @@ class WaitingStore(SubjectStore):
         """Return everyone who corrected something, of one sweep or of any."""
         spoken = {*self._speakers(sweep), *self._histories}
         of_sweep = {key for key in spoken if sweep in (None, key[0])}
+        self._read_at_once(of_sweep)
         return sorted({name for identity, name in of_sweep if self.history(identity, name).end})
 
     def history(self, sweep: str, reviewer: str) -> History:
@@ -65,11 +66,36 @@ class WaitingStore(SubjectStore):
         While the file cannot be read, that of what waits to be written.
         """
         key = (sweep, reviewer)
-        if key not in self._histories:
-            with self._refusing():
-                sound_reviewer(reviewer)  # None would be all of them, and be counted as one more
-            self._histories[key] = self._read_history(key)
+        if not all(isinstance(name, str) for name in key) or key not in self._histories:
+            with self._refusing():  # None would be all of them, and be counted as one more
+                check_text(sweep, "sweep")
+                sound_reviewer(reviewer)
+            self._histories[key] = self._read_history(key, self.events(*key))
         return self._histories[key]
+
+    def read_ahead(self, sweep: str, reviewers: Iterable[str]) -> None:
+        """Read the histories of reviewers of a sweep in one go, of all that will be asked for."""
+        self._read_at_once((sweep, reviewer) for reviewer in reviewers)
+
+    def _read_at_once(self, keys: Iterable[tuple[str, str]]) -> None:
+        """Read the histories that are not known yet: one reading a sweep, not one a reviewer.
+
+        There is no order by sweep and reviewer in the table of calipers, and a store may name
+        thousands of reviewers.
+        """
+        missing: dict[str, list[str]] = {}
+        for sweep, reviewer in keys:
+            if (sweep, reviewer) not in self._histories:
+                missing.setdefault(sweep, []).append(reviewer)
+        for sweep, reviewers in missing.items():
+            if len(reviewers) < 2:  # history() reads less
+                continue
+            stored: dict[str, list[Event]] = {}
+            for event in self.events(sweep):
+                stored.setdefault(event.reviewer, []).append(event)
+            for reviewer in reviewers:
+                key = (sweep, reviewer)
+                self._histories[key] = self._read_history(key, stored.get(reviewer, ()))
 
     def known_reviewers(self, sweep: str) -> list[str]:
         """Everyone who corrected something of a sweep, as far as is known; asks no file."""
@@ -135,9 +161,8 @@ class WaitingStore(SubjectStore):
                 )
                 self._came_later.update(uid for (uid,) in rows if isinstance(uid, str))
 
-    def _read_history(self, key: tuple[str, str]) -> History:
+    def _read_history(self, key: tuple[str, str], events: Iterable[Event]) -> History:
         """Replay what is stored and what waits, which is timed after what is stored."""
-        events = self.events(*key)
         self._look_what_came_later(key[0])
         history = History(events, self._said_elsewhere)
         for place, event in enumerate(self._waiting.events):
@@ -296,7 +321,7 @@ class WaitingStore(SubjectStore):
 
     def _write_once(self) -> None:
         for key in list(self._unread):
-            self._histories[key] = self._read_history(key)
+            self._histories[key] = self._read_history(key, self.events(*key))
             self._unread.discard(key)
         self._write(self._waiting)
         if self.on_disk:

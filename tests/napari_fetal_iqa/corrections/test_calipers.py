@@ -6,11 +6,23 @@ from contextlib import closing
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from napari_fetal_iqa.corrections import CorrectionStore, Event, EventKind, Label, rescue, schema
+from napari_fetal_iqa.corrections import (
+    CorrectionStore,
+    Event,
+    EventKind,
+    Label,
+    rescue,
+    schema,
+    waiting_store,
+)
+from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.integrity import check_store, repair
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.corrections.news import NewsReader
+from napari_fetal_iqa.corrections.review_states import ReviewStates
 from napari_fetal_iqa.corrections.statistics import overview
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.geometry.caliper import Caliper
@@ -67,6 +79,125 @@ def test_moving_deleting_undo_and_redo_go_through_labels_and_calipers_in_turn(st
         store.redo(ID, "AK")
     assert placed(store) == []
     assert store.corrections(ID, "AK")[3].label is Label.OPTIMAL
+
+
+class CountedName(str):
+    """A name that counts how often it is compared with another."""
+
+    __slots__ = ()
+    comparisons = 0
+    __hash__ = str.__hash__
+
+    def __eq__(self, other):
+        CountedName.comparisons += 1
+        return str.__eq__(self, other)
+
+
+def test_the_calipers_of_a_frame_are_found_in_one_pass():
+    names = [CountedName(f"m{number}") for number in range(300)]
+    history = History(
+        Event(ID, "AK", EventKind.CALIPER, f"a{name}", 3, mark=name, caliper=LINE) for name in names
+    )
+    CountedName.comparisons = 0
+
+    assert [one.mark for one in history.calipers(3)] == names
+
+    assert CountedName.comparisons < 10 * len(names)
+
+
+DOINGS = st.lists(
+    st.one_of(
+        st.tuples(
+            st.just("say"),
+            st.integers(0, 3),
+            st.lists(
+                st.tuples(
+                    st.sampled_from("kmn"),
+                    st.integers(0, 1),
+                    st.sampled_from([LINE, LONGER, ROUND, None]),
+                ),
+                min_size=1,
+                max_size=3,
+            ),
+        ),
+        st.tuples(st.sampled_from(["undo", "redo"]), st.integers(0, 3), st.just([])),
+    ),
+    max_size=20,
+)
+
+
+@given(DOINGS)
+@settings(deadline=None)
+def test_of_each_caliper_that_counts_which_was_said_last(doings):
+    """What is redone is said again: the order of what counts is told here by moving it to the end.
+
+    An action goes on where it is said again, as a merge of two stores may tell it.
+    """
+    events, said, done = [], {}, []
+    for place, (what, action, parts) in enumerate(doings):
+        if what == "say":
+            done += [action] if action not in said else []
+            said.setdefault(action, [])
+            for mark, frame, caliper in parts:
+                said[action].append((place, mark, frame, caliper))
+                events.append(
+                    Event(
+                        *(ID, "AK", EventKind.CALIPER, f"a{action}", frame),
+                        mark=mark,
+                        caliper=caliper,
+                    )
+                )
+        else:
+            events.append(Event(ID, "AK", EventKind(what), f"a{action}"))
+            if what == "undo" and action in done:
+                done.remove(action)
+            elif what == "redo" and action in said and action not in done:
+                done.append(action)
+                said[action] = [(place, *part) for _, *part in said[action]]
+    last = {}
+    counting = sorted((part for act in done for part in said[act]), key=lambda part: part[0])
+    for _, mark, frame, caliper in counting:
+        last[mark, frame] = caliper
+
+    history = History(events)
+
+    for frame in (0, 1):
+        found = {one.mark: one.caliper for one in history.calipers(frame)}
+        expected = {m: caliper for (m, at), caliper in last.items() if at == frame and caliper}
+        assert found == expected
+    assert history.calipers() == history.calipers(0) + history.calipers(1)
+
+
+def test_reviewers_are_read_at_once_and_as_one_by_one(store, monkeypatch):
+    """A made-up store may name thousands, and calipers are in no order by reviewer."""
+    names = [f"R{number:02}" for number in range(12)]
+    for number, name in enumerate(names):
+        store.set_label(ID, number, Label.OPTIMAL, name)
+        store.set_caliper(ID, number, LINE, name)
+        store.set_caliper(ID, 3, ROUND, name)
+        if number % 3 == 0:
+            store.undo(ID, name)
+    with CorrectionStore(store.path) as reopened:
+        one_by_one = {
+            name: (reopened.corrections(ID, name), placed(reopened, name)) for name in names
+        }
+    readings = []
+    read = waiting_store.WaitingStore.events
+    monkeypatch.setattr(
+        waiting_store.WaitingStore,
+        "events",
+        lambda self, *whose: readings.append(whose) or read(self, *whose),
+    )
+
+    for look in (overview, lambda opened: ReviewStates(opened).of(ID)):
+        readings.clear()
+        with CorrectionStore(store.path) as reopened:
+            look(reopened)
+            assert readings == [(ID,)]
+            assert one_by_one == {
+                name: (reopened.corrections(ID, name), placed(reopened, name)) for name in names
+            }
+    assert [len(calipers) for _, calipers in one_by_one.values()] == [1, 2, 2] * 4
 
 
 def test_the_order_holds_where_the_clock_stands_still(store, monkeypatch):

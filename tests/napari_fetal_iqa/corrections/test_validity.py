@@ -80,6 +80,9 @@ REFUSED = {
     "half a frame": lambda s: s.set_label(ID, 1.5, 1, "AK"),
     "a whole frame as a float": lambda s: s.set_label(ID, np.float64(1), 1, "AK"),
     "a frame as text": lambda s: s.set_label(ID, "1", 1, "AK"),
+    "one frame as a float": lambda s: s.set_label(ID, 3.0, 1, "AK"),
+    "no frame": lambda s: s.set_label(ID, None, 1, "AK"),
+    "a frame as an array of no dimension": lambda s: s.set_label(ID, np.array(1.5), 1, "AK"),
     "revert beyond": lambda s: s.revert(ID, 5, "AK"),
     "accept beyond": lambda s: s.accept(ID, 5, "AK", Label.OPTIMAL, MASK),
     "label": lambda s: s.set_label(ID, 1, 3, "AK"),
@@ -109,6 +112,41 @@ REFUSED = {
     "reviewed by nobody": lambda s: s.set_fully_reviewed(ID, "", True),
     "reviewed, unknown": lambda s: s.set_fully_reviewed("b" * 64, "AK", True),
 }
+
+
+CALLS = {
+    "label": lambda s, sweep, who: s.set_label(sweep, 1, 1, who),
+    "mask": lambda s, sweep, who: s.set_mask(sweep, 1, MASK, who),
+    "accept": lambda s, sweep, who: s.accept(sweep, 1, who, 1, MASK),
+    "revert": lambda s, sweep, who: s.revert(sweep, 1, who),
+    "caliper": lambda s, sweep, who: s.set_caliper(sweep, 1, Caliper(((1, 1), (5, 5))), who),
+    "undo": lambda s, sweep, who: s.undo(sweep, who),
+    "redo": lambda s, sweep, who: s.redo(sweep, who),
+    "bookmark": lambda s, sweep, who: s.set_bookmark(sweep, who, Bookmark(1)),
+    "reviewed": lambda s, sweep, who: s.set_fully_reviewed(sweep, who, True),
+    "history": lambda s, sweep, who: s.history(sweep, who),
+    "calipers": lambda s, sweep, who: s.calipers(sweep, who),
+}
+
+
+@pytest.mark.parametrize("call", CALLS.values(), ids=CALLS)
+def test_a_name_that_is_no_text_is_refused_in_one_line_by_every_call(store, call):
+    for sweep, who, what in (
+        ([ID], "AK", "sweep, found list"),
+        (None, "AK", "sweep, found NoneType"),
+        (3, "AK", "sweep, found int"),
+        (ID, {}, "reviewer, found dict"),
+    ):
+        with pytest.raises(StoreError, match=f"nothing was written; expected text as {what}$"):
+            call(store, sweep, who)
+    assert len(store.events()) == 1
+    assert store.reviewers() == ["AK"]
+
+
+@pytest.mark.parametrize("frames", [3.0, None, np.array(1.5)])
+def test_a_frame_that_is_none_is_told_what_was_expected(store, frames):
+    with pytest.raises(StoreError, match="expected a whole number as frame, or several, found "):
+        store.set_label(ID, frames, 1, "AK")
 
 
 @pytest.mark.parametrize("call", REFUSED.values(), ids=REFUSED)

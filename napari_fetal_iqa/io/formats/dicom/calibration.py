@@ -41,6 +41,9 @@ _OF_REGION = frozenset({_FORMAT, *_UNITS, *_DELTAS, *_CORNERS})
 MAX_SPACING_BYTES = 256
 """Of one value of PixelSpacing: two numbers of 16 letters, and blanks."""
 
+PLACEHOLDERS_MM: tuple[Spacing, ...] = ((1.0, 1.0), (10.0, 10.0))
+"""1 of a millimetre and of a centimetre, the unit of regions: no scanner's pixel is as large."""
+
 MOST = 64
 """Regions, and different spacings, that are looked at; a scanner writes a handful of the one, and
 one of the other."""
@@ -135,7 +138,7 @@ def spacing_of(calibration: Calibration, picture: Picture) -> tuple[Spacing | No
 
     That of the regions calibrated in cm where all have one scale; of several scales that of the
     region in which the fan certainly lies; without such regions that of PixelSpacing. None where
-    it is not known.
+    it is not known. Of one that looks like a placeholder that is said, wherever it comes from.
 
     Parameters
     ----------
@@ -143,6 +146,22 @@ def spacing_of(calibration: Calibration, picture: Picture) -> tuple[Spacing | No
     picture : Picture
         Looked at in full only where regions differ, or seem to lie elsewhere.
     """
+    spacing, note = _of_regions_or_header(calibration, picture)
+    return spacing, "; ".join(filter(None, (note, _placeholder_note(spacing))))
+
+
+def _placeholder_note(spacing: Spacing | None) -> str:
+    """Return what is to be said of a spacing that programs write where they know none."""
+    for placeholder in PLACEHOLDERS_MM:
+        if same_scale(spacing, placeholder):
+            return (
+                f"{placeholder[0]:g} mm is what programs write that know no spacing; compare with "
+                f"a scale"
+            )
+    return ""
+
+
+def _of_regions_or_header(calibration: Calibration, picture: Picture) -> tuple[Spacing | None, str]:
     scales: list[Spacing] = []
     for region in calibration.regions:
         if region.spacing_mm and not any(same_scale(region.spacing_mm, scale) for scale in scales):
@@ -183,6 +202,4 @@ def _pixel_spacing(calibration: Calibration) -> tuple[Spacing | None, str]:
     (spacing,) = calibration.spacings
     if calibration.comma:
         return spacing, "its decimal commas were read as points"
-    if spacing == (1, 1):
-        return spacing, "1 mm is what programs write that know no spacing; compare with a scale"
     return spacing, ""

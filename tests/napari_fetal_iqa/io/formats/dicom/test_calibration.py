@@ -159,6 +159,62 @@ def test_a_dark_region_without_a_scale_needs_no_word(save_dicom):
     assert (sweep.spacing_mm, sweep.spacing_note) == (pytest.approx((0.2, 0.3)), "")
 
 
+HELD = lit((1, 15))
+SPREAD = lit((1, 31))
+PLACEHOLDERS = {
+    "one region": lambda cm: (HELD, {"SequenceOfUltrasoundRegions": [region(cm, cm)]}),
+    "turned upside down": lambda cm: (HELD, {"SequenceOfUltrasoundRegions": [region(-cm, -cm)]}),
+    "beside another scale": lambda cm: (
+        HELD,
+        {"SequenceOfUltrasoundRegions": [region(cm, cm, **LEFT), region(**RIGHT)]},
+    ),
+    "beside a dark region without a scale": lambda cm: (
+        HELD,
+        {
+            "SequenceOfUltrasoundRegions": [
+                region(cm, cm, **LEFT),
+                region(units=0, RegionSpatialFormat=1, **RIGHT),
+            ]
+        },
+    ),
+    "beside a lit region without a scale": lambda cm: (
+        SPREAD,
+        {
+            "SequenceOfUltrasoundRegions": [
+                region(cm, cm, **LEFT),
+                region(PhysicalDeltaX=None, RegionSpatialFormat=1, **RIGHT),
+            ]
+        },
+    ),
+    "PixelSpacing": lambda cm: (HELD, {"PixelSpacing": [10 * cm, 10 * cm]}),
+    "functional groups": lambda cm: (
+        HELD,
+        {"SharedFunctionalGroupsSequence": groups([10 * cm, 10 * cm])},
+    ),
+}
+
+
+@pytest.mark.parametrize(("cm", "said"), [(0.1, "1 mm is what"), (1.0, "10 mm is what")])
+@pytest.mark.parametrize("written", PLACEHOLDERS.values(), ids=PLACEHOLDERS.keys())
+def test_a_placeholder_is_named_wherever_it_stands(save_dicom, written, cm, said):
+    frames, given = written(cm)
+
+    sweep = read_sweep(save_dicom("a.dcm", frames, **given))
+
+    assert sweep.spacing_mm == pytest.approx((10 * cm, 10 * cm))
+    assert any(part.startswith(said) for part in sweep.spacing_note.split("; "))
+    assert sweep.spacing_note.endswith("compare with a scale")
+
+
+def test_decimal_commas_hide_no_placeholder():
+    told = Calibration(spacings=((1.0, 1.0),), comma=True)
+
+    _, note = spacing_of(told, Picture(HELD))
+
+    assert "decimal commas" in note
+    assert "1 mm is what" in note
+
+
 @given(st.permutations([(0.1, 0.1), (0.2, 0.2), (0.1, 0.1), (0.4, 0.1)]))
 @settings(max_examples=20, deadline=None)
 def test_the_order_of_regions_tells_nothing(order):
