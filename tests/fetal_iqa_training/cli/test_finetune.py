@@ -129,6 +129,35 @@ def test_a_dry_run_fails_where_the_training_would(bases, corrected, tmp_path, co
     assert err.count("is gone") == 2
 
 
+def test_a_dry_run_reads_the_earlier_data_and_the_weights(
+    bases, corrected, data, tmp_path, command
+):
+    none = tmp_path / "none.pt"
+    none.write_text("no weights")
+    damaged = shutil.copytree(data, tmp_path / "damaged")
+    for path in sorted((damaged / "images").rglob("*.mha"))[:2]:
+        path.write_bytes(path.read_bytes()[:-300])
+    base = ["--base", bases / "seg"]
+    options = ["--corrections", corrected[0], "--task", "seg", "--out", tmp_path / "m", "--dry-run"]
+    lacking = shutil.copytree(bases / "seg", tmp_path / "lacking")
+    card = json.loads((lacking / "model.json").read_text())
+    card["encoder_weights"] = {"name": "fetalclip.pt", "sha256": "0" * 64}
+    (lacking / "model.json").write_text(json.dumps(card))
+    careful = ["--preset", "careful", "--reference", data]
+    code, _, err = command("finetune", *options, *base, *careful, "--rehearse", data)
+    assert code == 1
+    assert "10 of its 10 cases would be rehearsed" in err
+    more = ["--rehearse", damaged, "--weights", none, "--batch-size", "5", "--devices", "2"]
+    code, _, err = command("finetune", *options, *careful, *more, "--base", lacking)
+    assert code == 1
+    assert "4 problems" in err
+    assert "none.pt: not the weights that" in err
+    assert "cannot be shared by 2" in err
+    assert err.count("case0.mha") == err.count("case1.mha") == 1
+    assert command("finetune", *options, *careful, *base, *more[:4], "--shapes-only")[0] == 0
+    assert command("finetune", *options, *base, "--reference", data)[0] == 0
+
+
 def test_both_tasks_are_finetuned_from_the_models_in_use(bases, corrected, tmp_path, command):
     store, _, _ = corrected
     save_settings(Settings(cls_model=str(bases / "cls"), seg_model=str(bases / "seg")))

@@ -8,9 +8,11 @@ import typer
 
 from fetal_iqa_models import LoraSettings, load_card, model_hash
 from fetal_iqa_models.cards import Taught
+from fetal_iqa_models.errors import ModelError
 from fetal_iqa_training.cli.config_file import ConfigOption, config_beside, write_config
 from fetal_iqa_training.cli.finetune_base import bases
 from fetal_iqa_training.cli.finetune_checks import check_would_train
+from fetal_iqa_training.cli.finetune_data_checks import check_all, problems_of_data
 from fetal_iqa_training.cli.options import (
     DeviceOption,
     JsonProgress,
@@ -36,6 +38,7 @@ from fetal_iqa_training.progress import JsonLines
 from fetal_iqa_training.settings import FinetuneSettings, Task, preset_of
 from napari_fetal_iqa.corrections.sweep_finder import SweepFinder, is_where_it_was
 from napari_fetal_iqa.counted import counted
+from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.finetuning.events import FrameCounts
 from napari_fetal_iqa.finetuning.request import Choice, FinetuningChoices, Preset
@@ -77,7 +80,8 @@ def finetune(
         typer.Option(
             "--shapes-only",
             help="With --dry-run: know sweeps by their place and shape, without reading all of "
-            "their frames; one whose content changed is not noticed.",
+            "their frames, nor weights, nor the cases of --reference and --rehearse; what is wrong "
+            "with their content is not noticed.",
         ),
     ] = False,
     sweeps: Annotated[
@@ -185,10 +189,19 @@ def finetune(
         )
         for one in tasks
     }
-    for folder in (reference, rehearse):
+    deep = dry_run and not shapes_only
+    for folder in () if deep else (reference, rehearse):
         if folder is not None:
             list_annotated(folder)
-    check_would_train(based, settings, outs, weights, devices * num_nodes)
+    problems = []
+    try:
+        check_would_train(based, settings, outs, weights, devices * num_nodes)
+    except (FetalIqaError, ModelError) as error:
+        problems.append(str(error))
+    if deep:
+        data = reference, rehearse
+        problems += problems_of_data(based, sets, settings, sweeps or (), *data, weights)
+    check_all(problems)
     if dry_run:
         return
     from fetal_iqa_training.fitting.finetune import EarlierData, finetune
