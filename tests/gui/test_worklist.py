@@ -98,6 +98,30 @@ def test_a_folder_is_listed_and_worked_through_by_keys(desk, press, qtbot, store
     assert "This is the first" in desk.worklist.widget.count.text()
 
 
+def test_ctrl_held_while_stepping_selects_no_other_sweeps_than_that_on_the_screen(
+    desk, press, qtbot
+):
+    listed = desk.worklist.widget
+    selected = listed.table.selectionModel().selectedRows
+    press(desk, Qt.Key.Key_Control)  # in a window that is active
+    handle = desk.viewer.window._qt_window.windowHandle()
+    QTest.keyPress(handle, Qt.Key.Key_PageDown, CONTROL)  # the window system knows it as held
+    wait_for(qtbot, desk, "case_2")
+    assert QApplication.keyboardModifiers() == CONTROL
+    desk.do(Action.NEXT_IN_WORKLIST)
+    wait_for(qtbot, desk, "case_3")
+    assert [index.row() for index in selected()] == listed.selected() == [2]
+    QTest.keyRelease(handle, Qt.Key.Key_PageDown)
+
+    listed.table.selectAll()  # by nobody, and the keys are on the frame
+    assert listed.selected() == [2]
+    at = listed.table.visualRect(listed.filter.index(0, 0)).center()
+    QTest.mouseClick(listed.table.viewport(), Qt.MouseButton.LeftButton, pos=at)
+    assert listed.selected() == [0]
+    listed.show_front(None)  # another sweep than these
+    assert selected() == listed.selected() == []
+
+
 def test_of_sweeps_wanted_in_a_row_the_last_one_comes(desk, qtbot):
     desk.worklist.ahead.stop()  # so that the next one is not there at once
     desk.do(Action.NEXT_IN_WORKLIST)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from qtpy.QtCore import QModelIndex, QPoint, Qt, Signal
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, QPoint, Qt, Signal
 from qtpy.QtGui import QFont, QFontMetrics, QKeyEvent, QResizeEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
@@ -27,6 +27,9 @@ from napari_fetal_iqa.widgets.worklist.model import WorklistFilter, WorklistMode
 from napari_fetal_iqa.widgets.worklist.row_menu import row_menu
 
 _NARROWEST_NAME = 90  # pixels
+_THIS_ROW_ALONE = (
+    QItemSelectionModel.SelectionFlag.ClearAndSelect | QItemSelectionModel.SelectionFlag.Rows
+)
 
 
 class WorklistWidget(QWidget):
@@ -43,7 +46,7 @@ class WorklistWidget(QWidget):
 
     def __init__(self) -> None:
         super().__init__()
-        self._returns_keys = False
+        self._returns_keys = self._clicked = False
         self.model = WorklistModel(self)
         self.filter = WorklistFilter(self.model, self)
         self.table = _Table()
@@ -51,6 +54,7 @@ class WorklistWidget(QWidget):
         self.table.left_out.connect(self.model.tell_left_out)
         self.table.fit_columns()
         self.table.activated.connect(self._choose)
+        self.table.pressed.connect(self._note_click)
         self.table.customContextMenuRequested.connect(self.offer)
         chosen = self.table.selectionModel()
         if chosen is not None:
@@ -147,9 +151,11 @@ class WorklistWidget(QWidget):
     def show_front(self, number: int | None) -> None:
         """Mark the row of the sweep on the screen, and bring it into view."""
         self.model.in_front = number
+        self._clicked = False
+        index = QModelIndex() if number is None else self.model.index(number, 0)
+        index = self.filter.mapFromSource(index)
+        self.table.select_alone(index)
         if number is not None:
-            index = self.filter.mapFromSource(self.model.index(number, 0))
-            self.table.setCurrentIndex(index)
             self.table.scrollTo(index)
             if self._returns_keys and self._window_focus() in (self.search, self.table):
                 self.left.emit()
@@ -190,9 +196,14 @@ class WorklistWidget(QWidget):
         return None, passed
 
     def selected(self) -> list[int]:
-        """Return the rows that are selected, as they are shown; else that on the screen."""
+        """Return the rows that a person selected, as they are shown; else that on the screen.
+
+        Rows count that were clicked since the sweep came to the screen, or while the keys are on
+        the table.
+        """
         chosen = self.table.selectionModel()
-        shown = sorted(chosen.selectedRows()) if chosen is not None else []
+        counts = self._clicked or self._window_focus() is self.table
+        shown = sorted(chosen.selectedRows()) if counts and chosen is not None else []
         rows = [self.filter.mapToSource(index).row() for index in shown]
         return rows or ([] if self.model.in_front is None else [self.model.in_front])
 
@@ -237,6 +248,9 @@ class WorklistWidget(QWidget):
             return
         row = self.model.rows[number]
         self.say(reason(row) or (f"Subject {row.subject}" if row.subject else ""))
+
+    def _note_click(self) -> None:
+        self._clicked = True
 
     def _choose(self, index: QModelIndex) -> None:
         self.chosen.emit(self.filter.mapToSource(index).row())
@@ -310,11 +324,20 @@ class _Table(QTableView):
             titles.setSortIndicatorClearable(True)
             titles.setSortIndicator(-1, Qt.SortOrder.AscendingOrder)
 
+    def select_alone(self, index: QModelIndex) -> None:
+        """Select a row and no other, whatever keys are held; where there is none, none.
+
+        ``setCurrentIndex`` of the view looks at the keyboard: with Ctrl held it adds the row.
+        """
+        chosen = self.selectionModel()
+        if chosen is not None:
+            chosen.setCurrentIndex(index, _THIS_ROW_ALONE)
+
     def take_focus(self) -> None:
         """Take the keys, with a row to begin from."""
         model = self.model()
         if model is not None and not self.currentIndex().isValid():
-            self.setCurrentIndex(model.index(0, 0))
+            self.select_alone(model.index(0, 0))
         self.setFocus(Qt.FocusReason.TabFocusReason)
 
     def fit_columns(self) -> None:
