@@ -14,6 +14,8 @@ from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import PICTURE_SUFFIXES
 from napari_fetal_iqa.io.formats.clamped_file import ClampedFile
 from napari_fetal_iqa.io.formats.gif_size import measure_gif
+from napari_fetal_iqa.io.formats.whole_jpeg import MAX_BYTES, check_jpeg_scans
+from napari_fetal_iqa.io.formats.whole_png import check_png_rows
 from napari_fetal_iqa.io.frames.frame_stack import (
     FrameStack,
     check_expansion,
@@ -91,6 +93,7 @@ def _append_frames(stack: FrameStack, path: Path, alone: bool) -> None:
             check_stack_size(path.name, size)
             check_expansion(path.name, size, file.size, MAX_ANIMATED_PIXELS_PER_BYTE)
             code = _orientation(image)
+            _check_whole(file, image, expected)
             for frame in _shown_frames(image):
                 stack.append(_upright(_grey(frame), code))
             if len(stack) - before != expected:
@@ -102,6 +105,17 @@ def _append_frames(stack: FrameStack, path: Path, alone: bool) -> None:
             f"{path.name}: expected a {' or '.join(formats)} picture, found a damaged or other "
             f"file; save it again"
         ) from error
+
+
+def _check_whole(file: ClampedFile, image: Image.Image, frames: int) -> None:
+    """Find what Pillow would show as black or grey, as nothing is there."""
+    place = file.tell()
+    if image.format == "PNG":
+        check_png_rows(file, frames + _has_still(image))
+    elif image.format in ("JPEG", "MPO"):
+        file.seek(0)
+        check_jpeg_scans(file.read(MAX_BYTES))
+    file.seek(place)
 
 
 def _count_frames(image: Image.Image) -> int:

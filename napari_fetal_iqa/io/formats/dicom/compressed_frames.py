@@ -17,6 +17,7 @@ from pydicom.uid import (
     HTJ2KLosslessRPCL,
     JPEG2000Lossless,
     JPEG2000TransferSyntaxes,
+    JPEGBaseline8Bit,
     JPEGExtended12Bit,
     JPEGLossless,
     JPEGLosslessSV1,
@@ -45,6 +46,7 @@ from napari_fetal_iqa.io.formats.dicom.stored_frames import (
     joined,
 )
 from napari_fetal_iqa.io.formats.video import grey_of
+from napari_fetal_iqa.io.formats.whole_jpeg import check_jpeg_scans
 from napari_fetal_iqa.io.frames.frame_stack import check_expansion
 
 CODECS = {
@@ -175,6 +177,8 @@ def _decode_by_pydicom(frames: Iterator[bytes], file: DicomFile, header: ImageHe
     for data in frames:
         found = read_codestream(data)
         _check_size(found, header)
+        if syntax == JPEGBaseline8Bit:
+            check_jpeg_scans(data)
         ((frame, facts),) = decoder.iter_array(
             _as_item(data), raw=True, decoding_plugin=plugin, **options
         )
@@ -212,6 +216,7 @@ def _decode_by_ffmpeg(frames: Iterator[bytes], file: DicomFile, header: ImageHea
         if codec == "jpegls" and interleaved_by_sample(data):
             raise ValueError("FFmpeg makes black frames of these")
         decoder: Any = av.CodecContext.create(codec, "r")
+        decoder.options = {"err_detect": "explode"}  # else what is missing becomes grey or black
         (frame,) = decoder.decode(av.Packet(data))
         if frame.is_corrupt or (frame.height, frame.width) != (header.rows, header.columns):
             raise ValueError("damaged frame")
