@@ -106,7 +106,7 @@ class ComparisonReport:
         One line in words.
     is_worse : bool
         On the hold-out, in F1, Dice or the error of the circumference; or on the reference, surely
-        or, where too few tell, by more than a margin.
+        or by more than a margin.
     """
 
     task: str
@@ -199,7 +199,7 @@ def _verdict(
     lost = _on_the_reference("Worse", forgotten, judgement.doubt_of_reference)
     if not forgotten:
         slipped = _changes(reference, [move.name for move in judgement.slipped])
-        lost = _on_the_reference("A little worse", slipped, "too few to be sure")
+        lost = _on_the_reference("A little worse", slipped, judgement.doubt_of_slips)
     judged = _changes(held, [move.name for move in judgement.hold_out])
     if not judged:
         unjudged = f"Not judged: {note.replace(': ', ', ') if note else 'no hold-out'}"

@@ -41,7 +41,7 @@ def is_worse(card: ModelCard) -> str | None:
     """Explain in what a model is worse than its parent; None where it is not, or nothing is known.
 
     On the hold-out any of F1, Dice and the error of the circumference counts; on the reference what
-    is surely worse, or worse by more than a margin where too few units tell.
+    is surely worse, or worse by more than a margin.
     """
     return judge_child(ModelComparison.model_validate(card.metrics), card.task).verdict
 
@@ -69,5 +69,5 @@ def doubtful(card: ModelCard) -> str | None:
             remarks.append(f"judged on {judged.doubt}")
     if judged.slipped:
         moves = "; ".join(map(str, judged.slipped))
-        remarks.append(f"a little worse on the reference: {moves} (too few to be sure)")
+        remarks.append(f"a little worse on the reference: {moves} ({judged.doubt_of_slips})")
     return ", and ".join(remarks) or None

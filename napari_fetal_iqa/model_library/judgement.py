@@ -39,11 +39,12 @@ MARGIN: Mapping[str, float] = {
     "circumference_error_mm": 1.0,
     "circumference_error_percent": 0.4,
 }
-"""How far a metric of the reference may fall where too few units judge it.
+"""How far a metric of the reference may fall where it is not sure that it fell.
 
 Chosen, not measured: a little of what the parent knew is always forgotten, and where no interval
 tells that from a loss, a hundredth of F1 or Dice and a millimetre of AC, or without a scale 0.4 %,
-a millimetre of 250, are let pass with a remark.
+a millimetre of 250, are let pass with a remark. More than that counts whatever the intervals say:
+one that is wide around 0 is no proof that nothing was lost.
 """
 
 INSTEAD = {"circumference_error_percent": "circumference_error_mm"}
@@ -122,29 +123,30 @@ class Judgement:
 
     @property
     def forgotten(self) -> tuple[Move, ...]:
-        """What got worse on the reference: surely, or by more than the margin where none can tell.
+        """What got worse on the reference: surely, or by more than the margin, be it by chance.
 
         A little of it is always forgotten.
         """
         return tuple(
-            move
-            for move in self.reference
-            if (move.sure and move.worse) or (not move.told and move.beyond_margin)
+            move for move in self.reference if move.worse and (move.sure or move.beyond_margin)
         )
 
     @property
     def slipped(self) -> tuple[Move, ...]:
-        """What got worse on the reference within the margin, where too few judge to be sure."""
+        """What got worse on the reference within the margin, and not surely."""
         return tuple(
-            move
-            for move in self.reference
-            if move.worse and not move.told and not move.beyond_margin
+            move for move in self.reference if move.worse and not (move.sure or move.beyond_margin)
         )
 
     @property
     def doubt_of_reference(self) -> str:
-        """Why what is forgotten is not sure; empty where it is."""
-        return "" if all(move.told for move in self.forgotten) else "too few to be sure"
+        """Why what is forgotten is not sure; empty where any of it is."""
+        return _doubt_of(self.forgotten)
+
+    @property
+    def doubt_of_slips(self) -> str:
+        """Why what slipped is not sure."""
+        return _doubt_of(self.slipped)
 
     @property
     def doubt(self) -> str:
@@ -167,6 +169,12 @@ class Judgement:
             doubt = f" ({self.doubt_of_reference})" if self.doubt_of_reference else ""
             parts.append(f"worse than its parent on the reference: {moves}{doubt}")
         return ", and ".join(parts) or None
+
+
+def _doubt_of(moves: tuple[Move, ...]) -> str:
+    if not moves or any(move.sure for move in moves):
+        return ""
+    return "which may be chance" if all(move.told for move in moves) else "too few to be sure"
 
 
 def judge_child(comparison: ModelComparison, task: str) -> Judgement:

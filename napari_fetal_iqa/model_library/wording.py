@@ -15,6 +15,7 @@ from napari_fetal_iqa.storage.settings import AUTOMATIC
 
 _SIDES = {
     "hold_out": "On the hold-out",
+    "reference": "On the reference",
     "corrections": "On the corrections it learnt from",
     "validation": "On the validation set",
     "test": "On the test set",

@@ -113,7 +113,9 @@ class ComparisonView(QWidget):
 
     def _add_decision(self, column: QVBoxLayout) -> None:
         self.although_worse = QCheckBox("Use although it is worse")
-        self.although_worse.setToolTip("On the hold-out the new model is worse than the old one")
+        self.although_worse.setToolTip(
+            "The new model is worse than the old one: see what is said above"
+        )
         self.although_worse.setVisible(self.report.is_worse)
         self.although_worse.toggled.connect(lambda _: self._allow_use())
         column.addWidget(self.although_worse)

@@ -1,8 +1,11 @@
 """The error of the circumference of parent and child, on the frames that both measure."""
 
+from dataclasses import replace
 from types import SimpleNamespace
 
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 
 from fetal_iqa_training.evaluation.comparison import FrameOutcome, intervals, per_sweep
 from fetal_iqa_training.evaluation.evaluate import Evaluation
@@ -96,6 +99,62 @@ def test_a_reference_of_too_few_without_a_scale_may_fall_by_a_small_share(after,
         "intervals": {"reference": {}}
     }
     assert (verdict(metrics) is not None) is worse
+
+
+def errors(mm):
+    return {"circumference_error_mm": mm, "circumference_error_percent": mm}
+
+
+def on_the_reference(parent, child):
+    held = judged_by_card(parent, child)
+    return {side: {"reference": held[side]["hold_out"]} for side in ("parent", "child")} | {
+        part: {"reference": held[part]["hold_out"]} for part in ("intervals", "units")
+    }
+
+
+@given(
+    st.lists(st.sampled_from([0.0, 0.3, 3.0, 26.0, -0.1]), min_size=1, max_size=4),
+    st.integers(1, 3),
+)
+@example([26.0, -0.1, -0.1], 1)  # refused by 3 sweeps, once let pass by 6
+@settings(max_examples=25, deadline=None)
+def test_more_units_never_protect_less(falls, times):
+    """The same falls of the error, seen in more sweeps: what fewer refuse, more refuse, too."""
+
+    def judged(repeated):
+        sweeps = falls * repeated
+        of_sweep = {f"s{sweep}": 4.0 + fall for sweep, fall in enumerate(sweeps)}
+        parent = model(4.0, 4.0, sweeps=len(sweeps))
+        child = [
+            replace(one, **errors(of_sweep[one.sweep]))
+            for one in model(4.0, 4.0, sweeps=len(sweeps))
+        ]
+        return ModelComparison.model_validate(on_the_reference(parent, child))
+
+    few, many = (judge_child(judged(repeated), "seg") for repeated in (times, 2 * times))
+    assert bool(few.forgotten) <= bool(many.forgotten)
+    fell = round(sum(falls) / len(falls), 4) > 0
+    for found in (few, many):
+        assert bool(found.forgotten or found.slipped) is fell
+        if found.forgotten and not found.doubt_of_reference:
+            assert any(move.sure for move in found.forgotten)
+
+
+def test_what_two_sweeps_of_five_lost_is_not_let_pass_for_a_wide_interval():
+    """As an opponent found: F1, Dice and AC much worse in two sweeps, a little better in three."""
+    parent = model(4.0, 4.0, sweeps=5)
+    child = [
+        replace(one, dice=0.3, decision=one.frame > 6, **errors(30.0))
+        if one.sweep in ("s0", "s1")
+        else replace(one, dice=0.905, **errors(3.9))
+        for one in parent
+    ]
+    metrics = on_the_reference(parent, child)
+    low, high = metrics["intervals"]["reference"]["circumference_error_mm"]["difference"]
+    assert low < 0 < high
+    found = verdict(metrics)
+    assert found.startswith("worse than its parent on the reference")
+    assert found.endswith("(which may be chance)")
 
 
 def test_a_case_says_of_how_many_frames_its_error_is():

@@ -117,6 +117,15 @@ def test_show_says_what_is_worse_and_who_is_not_here(run, make_model, tmp_path):
     assert f"{digest[:12]}, not on this machine" in out
 
 
+def test_show_has_the_figures_of_the_reference(run, make_model):
+    reference = {side: {"reference": {"f1": f1}} for side, f1 in (("parent", 0.9), ("child", 0.6))}
+    make_model("mine", parent="demo-cls", metrics=reference)
+    out = run("models", "show", "mine")[1]
+    assert "worse than its parent on the reference: F1 0.6, before 0.9" in out
+    shown = out.split("On the reference:")[1].splitlines()
+    assert [line.split() for line in shown[:2]] == [["before", "after"], ["f1", "0.9000", "0.6000"]]
+
+
 def test_a_demo_model_is_shown_to_be_one(run):
     out = run("models", "show", "demo-seg")[1]
     assert "not for clinical use" in out

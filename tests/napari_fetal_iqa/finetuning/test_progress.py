@@ -164,6 +164,25 @@ def test_the_verdict_names_what_fell_on_a_reference_that_is_too_small(after, is_
     )
 
 
+@pytest.mark.parametrize(
+    ("after", "is_worse", "how"),
+    [(0.957, True, "Worse"), (0.962, False, "A little worse")],
+)
+def test_the_verdict_says_what_fell_on_a_reference_though_its_interval_holds_0(
+    after, is_worse, how
+):
+    event = done(0.7, 0.8)
+    for side, dice in (("parent", 0.969), ("child", after)):
+        event.metrics[side]["reference"] = {"dice": dice}
+    intervals = event.metrics.setdefault("intervals", {})
+    intervals["reference"] = {"dice": {"difference": [-0.4, 0.01]}}
+    found = comparison_report(event)
+    assert found.is_worse is is_worse
+    assert found.verdict.endswith(
+        f"; {how} on the reference set: Dice 0.97 → {after:.2f}, which may be chance"
+    )
+
+
 def test_frames_that_changed_are_listed_and_nonsense_is_not():
     frame = {"sweep": "abc", "frame": 3, "before": 0.2, "after": 0.9}
     event = done(0.7, 0.8, changed={"better": [frame, 5, {}], "worse": None})
