@@ -1,7 +1,9 @@
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -219,6 +221,20 @@ def test_without_a_spacing_nothing_is_measured():
 # The quirks of the challenge's own evaluation, beside what was meant
 
 
+@pytest.mark.parametrize("frame", [20, 22])
+def test_an_annotation_that_is_an_outline_is_filled_unless_literally(frame):
+    """Oracle: the same case annotated by the whole abdomen."""
+    ring = ABDOMEN & ~scipy.ndimage.binary_erosion(ABDOMEN, iterations=2)
+    whole, outlined = truth({20: 2}), truth({20: 2}, mask=ring)
+    expected, found = (score_case(case, frame, ABDOMEN) for case in (whole, outlined))
+    assert replace(found, hollow=False) == expected
+    assert (expected.hollow, found.hollow) == (False, True)
+    literal = score_case(outlined, frame, ABDOMEN, "literal")
+    of_ring = 2 * ring.sum() / (ring.sum() + ABDOMEN.sum())
+    assert literal.dsc_soft == pytest.approx(of_ring * (1 - (frame - 20) / 15), abs=0.01)
+    assert literal.hollow
+
+
 def test_the_frame_compared_with_is_the_previous_one_or_the_nearest():
     case = truth({10: 1, 15: 1, 23: 1, 25: 1})
     literal, corrected = (score_case(case, 22, ABDOMEN, r) for r in ("literal", "corrected"))
@@ -241,7 +257,8 @@ def test_the_distance_to_a_previous_frame_is_negative_or_absolute():
 
 
 def test_off_the_frame_annotation_beyond_the_field_of_view_counts_in_the_literal_rules_only():
-    case = truth({20: 1}, mask=ABDOMEN | ~VIEW)
+    beyond = ~VIEW & (np.arange(SHAPE[1]) < 8)  # encloses nothing
+    case = truth({20: 1}, mask=ABDOMEN | beyond)
     literal, corrected = (score_case(case, 21, ABDOMEN, r) for r in ("literal", "corrected"))
     assert literal.dsc_soft < corrected.dsc_soft == pytest.approx(14 / 15)
     nowhere = truth({20: 1}, mask=~VIEW)

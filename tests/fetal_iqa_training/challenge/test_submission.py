@@ -4,6 +4,7 @@ import tracemalloc
 
 import numpy as np
 import pytest
+import scipy.ndimage
 import SimpleITK
 from typer.testing import CliRunner
 
@@ -250,6 +251,28 @@ def test_the_truth_of_a_phantom_scores_1_where_the_sweep_has_its_circumference(t
     assert scored.true_ac_mm == case.ac_mm[truth.sweep_of(frame)]
     assert (scored.wfss, scored.dsc_soft, scored.hausdorff_px) == (1, 1, 0)
     assert scored.score == pytest.approx(1, abs=0.01)
+
+
+@pytest.mark.parametrize(("rules", "done"), [("corrected", "filled"), ("literal", "taken as")])
+def test_outlines_that_are_not_filled_are_told(tmp_path, command, rules, done):
+    write_phantoms(tmp_path, 1, seed=1, size="small")
+    (case,) = list_cases(tmp_path)
+    truth = read_truth(case)
+    frame = int(np.flatnonzero(truth.planes == 1)[0])
+    mask = truth.abdomen(frame)
+    masks = np.array(truth.masks)
+    masks[frame][scipy.ndimage.binary_erosion(mask, iterations=2)] = 0
+    write_choice(tmp_path / "out" / case.uuid, Choice(frame, mask, len(masks), (1.12, 1.12)))
+    score = ("score", "--submission", tmp_path / "out", "--data", tmp_path, "--rules", rules)
+    assert "outlines" not in command(*score)[2]
+    write_volume(case.mask_path, masks, (1.12, 1.12))
+    code, _, err = command(*score)
+    assert code == 0
+    told = "annotations of 1 of 1 cases are outlines that are not filled, or have holes"
+    assert f"{told}; {done}" in err
+    assert case.uuid in err
+    again = score_submission(tmp_path / "out", tmp_path, rules).cases[case.uuid]
+    assert (again.dsc_soft == 1) is (rules == "corrected")
 
 
 def test_the_truth_of_a_case_takes_one_volume_at_a_time(data, volumes_in_memory):

@@ -16,6 +16,7 @@ Rules = Literal["corrected", "literal"]
 5. No frame (-1) is compared with the last frame of the case, as Python counts from the end.
 6. The circumference goes through the centres of the mask's edge pixels, and of an outline that the
    field of view cuts into pieces through one piece alone; see :mod:`~.organisers`.
+7. An annotation is taken as it is drawn, be it an outline that is not filled.
 
 ``corrected`` repairs just these:
 
@@ -26,6 +27,7 @@ Rules = Literal["corrected", "literal"]
    case is annotated, for then nothing was missed; else 0.
 5. The score is kept in 0 to 1.
 6. The circumference is measured as everywhere in this program.
+7. An annotation that is an outline, or has holes, is filled, as for training.
 """
 
 TOLERANCE_FRAMES = 15

@@ -47,6 +47,11 @@ class SubmissionScore:
         return not (self.missing or self.damaged)
 
     @property
+    def hollow(self) -> tuple[str, ...]:
+        """Cases compared with an annotation that is not filled, or has holes."""
+        return tuple(case for case, scored in self.cases.items() if scored.hollow)
+
+    @property
     def means(self) -> dict[str, float]:
         """Mean of each metric over the cases that were scored; empty where none was."""
         scored = self.cases.values()

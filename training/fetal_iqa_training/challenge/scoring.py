@@ -16,6 +16,7 @@ from fetal_iqa_training.challenge.metrics import (
 )
 from fetal_iqa_training.challenge.organisers import organisers_circumference_px
 from fetal_iqa_training.challenge.rules import TOLERANCE_FRAMES, WORST_HAUSDORFF_PX, Rules
+from fetal_iqa_training.data.labelled_frames import filled
 from napari_fetal_iqa.geometry.biometry import measure_abdomen
 from napari_fetal_iqa.geometry.overlap import dice
 from napari_fetal_iqa.labels import Label, best_label
@@ -79,6 +80,10 @@ class CaseTruth:
         """(H, W) bool: the annotated abdomen of a frame, optimal or not, beyond the view too."""
         return np.asarray(self.masks[frame]) > 0
 
+    def filled_abdomen(self, frame: int) -> NDArray[np.bool_]:
+        """(H, W) bool: the same, with what an outline encloses."""
+        return filled(self.abdomen(frame)[None])[0]
+
     def annotated_near(self, frame: int) -> list[int]:
         """Return the other annotated frames of the same sweep within the tolerance, in order."""
         sweep = self.sweep_of(frame)
@@ -103,6 +108,8 @@ class CaseScore:
         Circumference of the mask and of the sweep that holds the frame.
     nae, wfss, dsc_soft, hausdorff_px, score : float
         See :func:`score_case`.
+    hollow : bool
+        That annotation is an outline that is not filled, or has holes.
     """
 
     frame: int
@@ -114,6 +121,7 @@ class CaseScore:
     dsc_soft: float
     hausdorff_px: float
     score: float
+    hollow: bool = False
 
 
 def score_case(
@@ -182,7 +190,12 @@ def score_case(
     score = 0.5 * (1 - nae) + 0.25 * dsc_soft + 0.25 * wfss
     if rules == "corrected":
         score = min(max(score, 0.0), 1.0)
-    return CaseScore(frame, compared, ac_mm, true_ac_mm, nae, wfss, dsc_soft, distance_px, score)
+    hollow = compared >= 0 and bool(
+        (truth.filled_abdomen(compared) != truth.abdomen(compared)).any()
+    )
+    return CaseScore(
+        frame, compared, ac_mm, true_ac_mm, nae, wfss, dsc_soft, distance_px, score, hollow
+    )
 
 
 def _circumference(found: NDArray[np.bool_], truth: CaseTruth, rules: Rules) -> float | None:
@@ -205,8 +218,9 @@ def _overlap(
     truth: CaseTruth, frame: int, found: NDArray[np.bool_], rules: Rules
 ) -> tuple[int, float, float]:
     """Return the frame compared with, DSC_soft and the Hausdorff distance."""
+    abdomen = truth.abdomen if rules == "literal" else truth.filled_abdomen
     has_frame = frame >= 0 or rules == "literal"  # whose -1 is the last frame
-    there = truth.abdomen(frame) & truth.field_of_view if has_frame else np.zeros_like(found)
+    there = abdomen(frame) & truth.field_of_view if has_frame else np.zeros_like(found)
     if not found.any():
         if there.any():
             return frame, 0.0, WORST_HAUSDORFF_PX
@@ -216,7 +230,7 @@ def _overlap(
     other = _frame_to_compare(truth, frame, rules)
     if other is None:
         return -1, 0.0, WORST_HAUSDORFF_PX
-    there = truth.abdomen(other)
+    there = abdomen(other)
     if rules == "corrected":
         there &= truth.field_of_view
         if not there.any():

@@ -113,6 +113,13 @@ def report_scores(
     scored: "SubmissionScore", whole: dict[str, "JsonValue"], json_file: Path | None
 ) -> None:
     """Name the cases that were not scored, and write a file; raise where a case was not."""
+    if scored.hollow:
+        what = "taken as they are" if scored.rules == "literal" else "filled, as for training"
+        typer.echo(
+            f"annotations of {len(scored.hollow)} of {len(scored.cases)} cases are outlines that "
+            f"are not filled, or have holes; {what}: {', '.join(scored.hollow)}",
+            err=True,
+        )
     for case in scored.missing:
         typer.echo(f"{case}: missing from the submission", err=True)
     for case, wrong in scored.damaged.items():

@@ -184,5 +184,8 @@ def test_the_picture_shows_every_run(tmp_path, runs):
         np.mean([run.f1 for run in study.runs], axis=0)
     )
     assert len(over_recall.lines) == 4 * runs
+    figure.canvas.draw()
+    for axes in figure.axes:
+        assert not axes.get_legend().get_window_extent().overlaps(axes.bbox)  # hides no curve
     figure.savefig(tmp_path / "threshold.png")
     assert (tmp_path / "threshold.png").stat().st_size > 10_000

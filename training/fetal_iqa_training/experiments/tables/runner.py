@@ -111,7 +111,7 @@ class Runner:
         self._plan.split_cases()
         yield self.results(rows, table)
         for index, row in enumerate(rows):
-            self._finished.failure_file(row).unlink(missing_ok=True)
+            begun_anew, left_to_others = False, False
             for number, seed in enumerate(self._plan.seeds):
                 position = RunPosition(row.name, index + 1, len(rows), number + 1, self._plan.runs)
                 folder = self._plan.folder_of(row, seed)
@@ -121,12 +121,17 @@ class Runner:
                 with claimed(self._plan.out, run) as ours:
                     if not ours:
                         self.made_elsewhere.append(row.name)
+                        left_to_others = True
                         continue
                     if folder.exists():
                         continue  # made while this one waited for nothing
+                    if not (begun_anew or left_to_others):
+                        # a note of a run that another process is making is that one's
+                        self._finished.failure_file(row).unlink(missing_ok=True)
+                        begun_anew = True
                     failure = self._tried(row, seed, position)
-                if failure is not None:
-                    write_atomically(self._finished.failure_file(row), f"{failure}\n")
+                    if failure is not None:
+                        write_atomically(self._finished.failure_file(row), f"{failure}\n")
                 yield self.results(rows, table)
                 if failure is not None:
                     break

@@ -34,7 +34,7 @@ def draw_threshold(study: ThresholdStudy) -> "Figure":
             over_share.fill_between(percent, mean - std, mean + std, color=colour, alpha=0.2)
     over_share.axvline(100 * AREA_THRESHOLD, color=colours.NONE, linestyle="--", linewidth=0.8)
     over_share.set(xlabel="share of the square (%)", ylim=(0, 1.02), xlim=(0, percent.max()))
-    over_share.legend(frameon=False)
+    over_share.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3)
 
     for number, run in enumerate(study.runs):
         over_recall.plot(
@@ -53,7 +53,8 @@ def draw_threshold(study: ThresholdStudy) -> "Figure":
                 label=_MEANING[name] if number == 0 else None,
             )
     over_recall.set(xlabel="recall", ylabel="precision", xlim=(0, 1.02), ylim=(0, 1.02))
-    over_recall.legend(frameon=False, loc="lower left")
+    # above the axes: every corner may hold a curve, which falls anywhere
+    over_recall.legend(frameon=False, loc="lower left", bbox_to_anchor=(0, 1.01), ncols=3)
     for axes in (over_share, over_recall):
         axes.spines[["top", "right"]].set_visible(False)
     return figure
