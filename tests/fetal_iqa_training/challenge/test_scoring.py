@@ -261,7 +261,7 @@ def test_off_the_frame_annotation_beyond_the_field_of_view_counts_in_the_literal
     case = truth({20: 1}, mask=ABDOMEN | beyond)
     literal, corrected = (score_case(case, 21, ABDOMEN, r) for r in ("literal", "corrected"))
     assert literal.dsc_soft < corrected.dsc_soft == pytest.approx(14 / 15)
-    nowhere = truth({20: 1}, mask=~VIEW)
+    nowhere = truth({20: 1}, mask=beyond)
     assert score_case(nowhere, 21, ABDOMEN).compared_frame == -1
 
 
