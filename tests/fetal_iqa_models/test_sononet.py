@@ -23,7 +23,7 @@ from fetal_iqa_models import (
 )
 from fetal_iqa_models.sononet import PLANES
 from fetal_iqa_models.weights.importing import verify_weights
-from fetal_iqa_models.weights.sononet_arrays import convert, from_published
+from fetal_iqa_models.weights.sononet_arrays import convert, from_published, main
 from fetal_iqa_models.weights.store import SHIPPED
 
 NOWHERE = Path("nowhere")
@@ -103,6 +103,16 @@ def test_arrays_in_another_layout_are_refused(published):
         from_published([*arrays[:5], arrays[5][:8], *arrays[6:]])
     with pytest.raises(WeightsError, match="arr_4: no inverse standard deviation"):
         from_published([*arrays[:4], -arrays[4], *arrays[5:]])
+
+
+@pytest.mark.parametrize("content", [None, b"no archive", b"", b"PK\x03\x04"])
+def test_what_is_no_archive_ends_in_one_line(tmp_path, content):
+    archive = tmp_path / "arrays.npz"
+    if content is not None:
+        archive.write_bytes(content)
+    with pytest.raises(SystemExit, match=r"arrays\.npz: not the published arrays \(.+\)"):
+        main([str(archive), str(tmp_path / "out")])
+    assert not (tmp_path / "out").exists()
 
 
 def test_bars_around_a_frame_and_its_brightness_change_nothing(sononet):

@@ -5,7 +5,10 @@
 
 import hashlib
 import sys
+from collections.abc import Sequence
+from io import BytesIO
 from pathlib import Path
+from zipfile import BadZipFile
 
 import numpy as np
 import torch
@@ -20,6 +23,7 @@ from fetal_iqa_models.weights.store import WeightsHeader, WeightsStore
 
 SOURCE = "baumgach/SonoNet-weights@6c4df39927e42f5b873c09a733bc658ff1ff419c"
 ARRAYS_A_LAYER = 5
+USAGE = "python -m fetal_iqa_models.weights.sononet_arrays SonoNet16.npz FOLDER"
 
 
 def from_published(arrays: list[NDArray[np.float32]]) -> dict[str, Tensor]:
@@ -72,10 +76,22 @@ def from_published(arrays: list[NDArray[np.float32]]) -> dict[str, Tensor]:
 
 
 def convert(published: Path, folder: Path) -> Path:
-    """Write the published arrays as a file of a weights store; return its path."""
-    content = published.read_bytes()
-    with np.load(published) as file:
-        arrays = [file[f"arr_{number}"] for number in range(len(file.files))]
+    """Write the published arrays as a file of a weights store; return its path.
+
+    Raises
+    ------
+    WeightsError
+        Where the file cannot be read, or has no such arrays.
+    OSError
+        Where the folder cannot be written.
+    """
+    try:
+        content = published.read_bytes()
+        with np.load(BytesIO(content)) as file:
+            arrays = [file[f"arr_{number}"] for number in range(len(file.files))]
+    except (OSError, KeyError, TypeError, ValueError, EOFError, BadZipFile) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise WeightsError(f"{published}: not the published arrays ({reason})") from None
     state = from_published(arrays)
     sha256 = hashlib.sha256(content).hexdigest()
     header = WeightsHeader(
@@ -93,5 +109,15 @@ def convert(published: Path, folder: Path) -> Path:
     return path
 
 
+def main(arguments: Sequence[str]) -> None:
+    """Convert, or end with one line that says why not."""
+    if len(arguments) != 2:
+        sys.exit(f"expected two arguments: {USAGE}")
+    try:
+        convert(*map(Path, arguments))
+    except (WeightsError, OSError) as error:
+        sys.exit(str(error))
+
+
 if __name__ == "__main__":
-    convert(Path(sys.argv[1]), Path(sys.argv[2]))
+    main(sys.argv[1:])

@@ -1,6 +1,7 @@
 """Sweeps of real texture: whose planes they show, what is true of them, how they move."""
 
 import csv
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from math import radians
@@ -115,6 +116,25 @@ def test_an_outline_off_its_image_writes_no_sweep(data, tmp_path):
     outlines = {name: replace(ellipse, cx=9000.0) for name, ellipse in outlines.items()}
     with pytest.raises(TrainingError, match="not on the image of 240 x 180"):
         write_textured(tmp_path / "new", folder, outlines, 1)
+    assert not (tmp_path / "new").exists()
+
+
+def test_planes_whose_list_splits_nobody_are_told_so(data, tmp_path):
+    folder, outlines = data
+    shutil.copytree(folder / "images", tmp_path / "images")
+    text = (folder / "annotations.csv").read_text().replace(",subject_split", ",remark")
+    (tmp_path / "annotations.csv").write_text(text)
+    with pytest.raises(TrainingError, match="its list splits no subjects"):
+        subjects_of(tmp_path, "val", outlines)
+
+
+def test_a_damaged_image_leaves_no_folder_without_cases(data, tmp_path):
+    folder, outlines = data
+    shutil.copytree(folder, tmp_path / "planes")
+    for image in (tmp_path / "planes" / "images").iterdir():
+        image.write_bytes(b"no image")
+    with pytest.raises(TrainingError, match="not an image"):
+        write_textured(tmp_path / "new", tmp_path / "planes", outlines, 1, size="small")
     assert not (tmp_path / "new").exists()
 
 

@@ -46,9 +46,16 @@ def subjects_of(
     Raises
     ------
     TrainingError
-        Where no subject of the part has an outlined abdomen, or an outline is not on its image.
+        Where the list splits no subjects, no subject of the part has an outlined abdomen, or an
+        outline is not on its image.
     """
-    images = [image for image in read_planes(folder) if image.part == part]
+    listed = read_planes(folder)
+    if not any(image.part for image in listed):
+        raise TrainingError(
+            f"{folder}: its list splits no subjects; it needs a column subject_split with train or "
+            "val, or those whom a model learnt from could judge it"
+        )
+    images = [image for image in listed if image.part == part]
     by_subject: defaultdict[str, list[PlaneImage]] = defaultdict(list)
     for image in images:
         by_subject[image.subject].append(image)

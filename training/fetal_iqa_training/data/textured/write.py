@@ -96,8 +96,11 @@ def write_textured(
             f"{folder}: its cases are of other planes, another part or other outlines; choose a "
             "new folder"
         )
-    # before the cases: a run that was cut off goes on only with the same planes and outlines
-    write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
+    noted = False
+
+    def write_note() -> None:
+        write_atomically(folder / ORIGIN, json.dumps(note, indent=2) + "\n")
+
     for number in range(cases):
         chosen = subjects[(seed + number) % len(subjects)]
         settings = kinds[number % len(kinds)]
@@ -105,10 +108,17 @@ def write_textured(
         name = f"textured-{part}-{size}{'-shifted' if shifted else ''}-{seed + number:06d}"
         if name not in there:
             case = render_case(TexturedSimulation(settings, chosen, seed + number))
+            # before the first case: a run that was cut off goes on only with the same planes and
+            # outlines; and not before it is rendered, which a damaged image prevents
+            if not noted:
+                write_note()
+                noted = True
             write_case(
                 folder, name, case.sweep, case.masks, ac_per_sweep(case), subject_id=chosen.subject
             )
         report(Progress("writing", number + 1, cases))
+    if not noted:
+        write_note()
 
 
 def _hash(subjects: Sequence[SubjectPlanes]) -> str:
