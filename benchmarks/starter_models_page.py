@@ -159,14 +159,14 @@ def people_lines(who: Mapping[str, float], with_neighbours: Mapping[str, float])
     others = {plane: count for plane, count in planes.items() if plane != "abdomen"}
     named = ", ".join(f"{count:.0f} of {plane}" for plane, count in others.items())
     absent = [plane for plane in PLANES.values() if plane not in planes]
-    whose = " and of ".join(f"{plane!r}" for plane in absent)
+    whose = " and ".join(f"{plane!r}" for plane in absent)
     left = with_neighbours
     first = (
         f"Of {who['judge']:.0f} subjects of FETAL_PLANES_DB who are held back. By the models' "
         f"cards, planes of {who['learnt']:.0f} others taught, those of {who['chose']:.0f} chose "
         f"the epoch or the temperature only, and of {who['neither']:.0f} no image is in the "
-        f"cards. The other planes are {named}; of {whose} nothing is held back, so that no figure "
-        "says how the models take them."
+        f"cards. The other planes are {named}; planes of the kinds {whose} are not among "
+        "them, so that no figure says how the models take held-back ones."
     )
     second = (
         f"Left out are {left['planes']:.0f} held-back thoraxes, all of subjects who have a "

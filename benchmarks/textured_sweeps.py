@@ -1,11 +1,11 @@
 """Whether textured sweeps move as a real one does: beside the real head sweep and a drawn phantom.
 
     python benchmarks/textured_sweeps.py --planes FOLDER --head FILE [--outlines CSV]
-        [--picture docs/images/textured-sweep.jpg] [--sheet FILE]
+        [--picture docs/images/textured-sweep.jpg]
 
 Correlation of frames that lie some frames apart, within the field of view, as they are and after a
-blur that leaves anatomy and no speckle; medians over a sweep. --sheet draws the three side by side,
---picture the docs' own, without the head. FETAL_PLANES_DB is CC BY 4.0: name it below.
+blur that leaves anatomy and no speckle; medians over a sweep. --picture draws the three below
+each other. FETAL_PLANES_DB is CC BY 4.0, and the head has a licence, too: name them below.
 """
 
 import argparse
@@ -67,7 +67,6 @@ def main() -> None:
     parser.add_argument("--head", type=Path, required=True)
     parser.add_argument("--outlines", type=Path)
     parser.add_argument("--picture", type=Path)
-    parser.add_argument("--sheet", type=Path)
     parser.add_argument("--subject", type=int, default=0, help="place among those of part val")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--sweep", type=int, default=0)
@@ -88,10 +87,8 @@ def main() -> None:
         spacing = head.spacing_mm if "head" in name else settings.spacing_mm
         found = correlations(frames, spacing[0] if spacing else 0.5)
         print(f"{name:34}" + "".join(f"  {s:5.2f} {b:5.2f} " for s, b in found))
-    if options.sheet:
-        draw(rows, options.sheet)
     if options.picture:
-        draw({name: frames for name, frames in rows.items() if "head" not in name}, options.picture)
+        draw(rows, options.picture)
 
 
 if __name__ == "__main__":
