@@ -28,6 +28,11 @@ LIFTED = (
     "Undo brings it back"
 )
 
+EMPTIED = (
+    "The label {} was taken back, for the outline is gone: there is no abdomen here. "
+    "Undo brings both back"
+)
+
 
 class ReviewSession(ReviewedFrames):
     """What the models say of a sweep, overruled by what the expert says.
@@ -231,17 +236,20 @@ class ReviewSession(ReviewedFrames):
     def set_mask(self, frame: int, mask: NDArray[np.bool_]) -> None:
         """Outline the abdomen of a frame; an empty mask says that there is none.
 
-        An outline takes back the reviewer's own label that there is none, in the same action.
+        An outline takes back the reviewer's own label that there is none, in the same action; and
+        an empty mask the label of a plane.
         """
         self._set_masks({frame: mask})
 
     def _set_masks(self, masks: Mapping[int, NDArray[np.bool_]]) -> None:
         frames = tuple(masks)
         answers = self._answered(frames, "seg_model")
-        lifted = [frame for frame in frames if masks[frame].any() and self._said_none(frame)]
+        said = {frame: self._said(frame) for frame in frames}
+        lifted = [frame for frame in frames if _contradicts(masks[frame], said[frame])]
         with self._changing(frames):
-            if lifted:
-                self._notice = LIFTED
+            for frame in lifted:
+                label = said[frame]
+                self._notice = EMPTIED.format(label.name.capitalize()) if label else LIFTED
             self._store.set_masks(self.sweep.identity, masks, self._reviewer, answers, lifted)
 
     def take_notice(self) -> str:
@@ -249,9 +257,9 @@ class ReviewSession(ReviewedFrames):
         said, self._notice = self._notice, ""
         return said
 
-    def _said_none(self, frame: int) -> bool:
+    def _said(self, frame: int) -> Label | None:
         correction = self._correction(frame)
-        return correction is not None and correction.label is Label.NONE
+        return None if correction is None else correction.label
 
     def copy_previous(self, frame: int) -> bool:
         """Take the mask that counts on the frame before for this frame's; return whether there was.
@@ -348,3 +356,8 @@ class ReviewSession(ReviewedFrames):
         ago. Step -1: the frame visited before. None where there is none.
         """
         return self._queue.forward(frame) if step > 0 else self._queue.back(frame)
+
+
+def _contradicts(mask: NDArray[np.bool_], said: Label | None) -> bool:
+    """Whether a label says that there is an abdomen where a mask shows none, or the reverse."""
+    return said is not None and bool(mask.any()) is (said is Label.NONE)

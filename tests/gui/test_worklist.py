@@ -216,6 +216,10 @@ def test_what_failed_says_why_and_is_told_when_it_is_opened(desk, qtbot):
     desk.worklist.open(3)
     qtbot.waitUntil(lambda: bool(desk.page.analysis.error.text()), timeout=20 * SECONDS)
     assert name_in_front(desk) == "case_1"
+    assert desk.worklist.widget.selected() == [0]  # not that which did not come
+    assert desk.worklist.widget.table.currentIndex().row() == 0
+    desk.do(Action.NEXT_IN_WORKLIST)  # goes on from what is seen
+    wait_for(qtbot, desk, "case_2")
 
 
 def test_sweeps_that_cannot_be_read_are_marked_and_passed_over(

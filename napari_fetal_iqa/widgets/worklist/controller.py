@@ -285,8 +285,10 @@ class Worklist(QObject):
         if way and beside is not None:
             self._open(beside, way)
             return
-        if way:
-            self._wanted = self._front  # the next step goes on from what was seen
+        if way or self._front is not None:
+            self._wanted = self._front  # the next step goes on from what is seen
+        if self._front_path is not None:
+            self.widget.mark_front()
         self._say()
 
     def _read_if_wanted(self, source: SweepSource) -> None:

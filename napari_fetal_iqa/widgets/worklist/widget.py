@@ -151,15 +151,21 @@ class WorklistWidget(QWidget):
     def show_front(self, number: int | None) -> None:
         """Mark the row of the sweep on the screen, and bring it into view."""
         self.model.in_front = number
-        self._clicked = False
-        index = QModelIndex() if number is None else self.model.index(number, 0)
-        index = self.filter.mapFromSource(index)
-        self.table.select_alone(index)
+        self.mark_front()
         if number is not None:
-            self.table.scrollTo(index)
             if self._returns_keys and self._window_focus() in (self.search, self.table):
                 self.left.emit()
             self._returns_keys = False
+
+    def mark_front(self) -> None:
+        """Select the row of the sweep on the screen alone: no other one came after all."""
+        self._clicked = False
+        number = self.model.in_front
+        index = QModelIndex() if number is None else self.model.index(number, 0)
+        index = self.filter.mapFromSource(index)
+        self.table.select_alone(index)
+        if index.isValid():
+            self.table.scrollTo(index)
 
     def _window_focus(self) -> QWidget | None:
         """Return what has the keys of the window, be the window in front or not."""

@@ -478,6 +478,21 @@ def test_none_and_clear_show_the_same_and_undo_brings_all_back(analysed):
     assert shown() == none
 
 
+@pytest.mark.parametrize("label", [Label.OPTIMAL, Label.SUBOPTIMAL])
+def test_clearing_takes_back_the_label_of_a_plane_and_undo_brings_both_back(analysed, label):
+    analysed.set_label([3], label)
+    analysed.set_mask(3, np.zeros(SHAPE, bool))
+    view = analysed.view(3)
+    assert (view.label, view.not_measured) == (Label.NONE, "no abdomen here")
+    assert analysed.labels()[0][3] == Label.NONE
+    assert f"label {label.name.capitalize()} was taken back" in analysed.take_notice()
+    analysed.undo()
+    assert analysed.view(3).label is label
+    assert analysed.mask(3).any()
+    analysed.set_mask(4, np.zeros(SHAPE, bool))
+    assert analysed.take_notice() == ""
+
+
 @pytest.mark.parametrize("frame", [3, 7], ids=["the model agrees", "the model says none, too"])
 @pytest.mark.parametrize("how", ["copied", "drawn"])
 def test_an_outline_takes_back_the_label_none_and_undo_brings_both_back(analysed, frame, how):
