@@ -272,7 +272,7 @@ def test_outlines_that_are_not_filled_are_told(tmp_path, command, rules, done):
     assert f"{told}; {done}" in err
     assert case.uuid in err
     again = score_submission(tmp_path / "out", tmp_path, rules).cases[case.uuid]
-    assert (again.dsc_soft == 1) is (rules == "corrected")
+    assert bool(again.dsc_soft == 1) is (rules == "corrected")
 
 
 def test_the_truth_of_a_case_takes_one_volume_at_a_time(data, volumes_in_memory):
