@@ -1,4 +1,4 @@
-"""How the window was left: which sections of the panel were open, and whether the worklist was."""
+"""How the window was left: which sections of the panel were open, and which docks were."""
 
 import logging
 from pathlib import Path
@@ -20,12 +20,15 @@ class WindowState(BaseModel):
         By their titles.
     worklist_closed : bool
         Whether somebody closed it since a folder was opened.
+    timeline_closed : bool
+        Whether somebody closed it and did not show it again.
     """
 
     model_config = ConfigDict(frozen=True, extra="ignore")
 
     open_sections: frozenset[str] = frozenset()
     worklist_closed: bool = False
+    timeline_closed: bool = False
 
 
 def load() -> WindowState:
@@ -51,6 +54,13 @@ def keep_worklist(closed: bool) -> None:
     before = load()
     if before.worklist_closed != closed:
         _keep(before.model_copy(update={"worklist_closed": closed}))
+
+
+def keep_timeline(closed: bool) -> None:
+    """Note whether the timeline is closed; where it cannot, so be it."""
+    before = load()
+    if before.timeline_closed != closed:
+        _keep(before.model_copy(update={"timeline_closed": closed}))
 
 
 def _keep(state: WindowState) -> None:

@@ -6,6 +6,7 @@ from qtpy.QtWidgets import QApplication, QDockWidget, QPushButton, QWidget
 
 from napari_fetal_iqa.contributions.layers import sweep_layer
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
+from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.viewer.compat import focus_canvas, main_window, napari_docks
 
@@ -33,20 +34,48 @@ def window_menu(widget) -> dict:
     return {action.text(): action for action in menu.actions()}
 
 
-def test_the_timeline_is_hidden_and_opening_another_sweep_shows_it_again(review, qtbot):
-    other = make_phantom(PhantomSettings.small(), seed=4)
-    timeline = review.timeline
+def test_a_timeline_that_a_person_closed_stays_closed_until_it_is_shown_again(review, qtbot):
+    dock, timeline = review.timeline_dock, review.timeline
     hide_canvas(review)
-    close_by_x(review.timeline_dock.dock)
-    assert not review.timeline_dock.visible
+
+    def open_another(seed):
+        first = review.presenter
+        other = make_phantom(PhantomSettings.small(), seed=seed)
+        data, attributes, _ = sweep_layer(other.sweep)
+        review.viewer.add_image(data, **attributes)
+        qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
+
+    close_by_x(dock.dock)
+    assert not dock.visible
+    assert not review.page.timeline.isChecked()
+    assert window_state.load().timeline_closed
+    open_another(4)
+    assert review.timeline is timeline
+    assert not dock.visible
     assert not review.page.timeline.isChecked()
 
-    first = review.presenter
-    data, attributes, _ = sweep_layer(other.sweep)
-    review.viewer.add_image(data, **attributes)
-    qtbot.waitUntil(lambda: review.presenter not in (None, first), timeout=20 * SECONDS)
-    assert review.timeline is timeline
-    assert review.timeline_dock.visible
+    review.page.timeline.click()
+    assert dock.visible
+    assert not window_state.load().timeline_closed
+    dock.hide()  # by nobody: it comes with the next sweep
+    open_another(5)
+    assert dock.visible
+    assert not window_state.load().timeline_closed
+
+
+def test_a_timeline_that_was_closed_in_the_window_before_is_brought_back_by_its_button(
+    window, show, tiny_settings, phantom
+):
+    window_state.keep_timeline(closed=True)
+    review = window()
+    show(review, phantom.sweep)
+    dock = review.timeline_dock
+    assert (dock.visible, review.page.timeline.isChecked()) == (False, False)
+    review.page.timeline.click()
+    assert (dock.visible, review.page.timeline.isChecked()) == (True, True)
+    assert not window_state.load().timeline_closed
+    review.shut_down()  # closes it for nobody
+    assert not window_state.load().timeline_closed
 
 
 @pytest.fixture(params=["in front", "in the back"])

@@ -7,6 +7,7 @@ from napari.viewer import Viewer
 from qtpy.QtCore import QObject, Qt, Signal
 from qtpy.QtWidgets import QDockWidget
 
+from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.theme import palette_of
 from napari_fetal_iqa.widgets.viewer.compat import hide_when_closed, main_window
 
@@ -20,6 +21,7 @@ class TimelineDock(QObject):
     """Makes the timeline with the first sweep, for its imports take long; shows and hides it.
 
     Its X hides it, and napari's Window menu shows it again. ``visibility_changed`` tells either.
+    Who closed it has it closed with the next sweep and in the next window, until it is shown again.
 
     Attributes
     ----------
@@ -34,6 +36,7 @@ class TimelineDock(QObject):
         self._viewer = viewer
         self.dock: QDockWidget | None = None
         self.gives_way = False
+        self._closed = self._hiding = False
 
     @cached_property
     def timeline(self) -> "Timeline":
@@ -51,9 +54,20 @@ class TimelineDock(QObject):
             menu=window.window_menu,
         )
         hide_when_closed(self.dock)
-        self.dock.visibilityChanged.connect(self.visibility_changed)
+        self._closed = window_state.load().timeline_closed
+        if self._closed:
+            self.dock.hide()
+        self.dock.visibilityChanged.connect(self._tell)
         main_window(self._viewer).resizeDocks([self.dock], [_HEIGHT], Qt.Orientation.Vertical)
         return timeline
+
+    def _tell(self, visible: bool) -> None:
+        """Tell it, and note where a person closed it or showed it: behind a tab it is neither."""
+        hidden = self.dock is not None and self.dock.isHidden()
+        if not self._hiding and hidden is not self._closed and (hidden or visible):
+            self._closed = hidden
+            window_state.keep_timeline(closed=hidden)
+        self.visibility_changed.emit(visible)
 
     @property
     def visible(self) -> bool:
@@ -67,20 +81,25 @@ class TimelineDock(QObject):
             self.dock.show()
 
     def begin(self) -> None:
-        """Show the timeline of a sweep that is being read: nothing is left of the one before."""
+        """Show the timeline of a sweep that is being read: nothing is left of the one before.
+
+        Not where something stands in its place, nor where somebody closed it.
+        """
         self.timeline.clear()
-        if not self.gives_way:
+        if not self.gives_way and not self._closed:
             self.show()
 
     def hide(self) -> None:
-        """Hide the timeline, where there is one."""
+        """Hide the timeline, where there is one, for which nobody closed it."""
         if self.dock is not None:
+            self._hiding = True
             self.dock.hide()
+            self._hiding = False
 
     def toggle(self) -> None:
         """Show the timeline where it is hidden, else hide it."""
-        if self.visible:
-            self.hide()
+        if self.dock is not None and self.visible:
+            self.dock.hide()
         else:
             self.show()
 
