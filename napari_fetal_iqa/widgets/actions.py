@@ -276,7 +276,7 @@ class SweepActions:
     def hide_while_held(self) -> None:
         """Hide all that lies on the frame until the key is released."""
         self._hidden_for_good = self._view.marks_hidden
-        self._view.hide_marks(True)
+        self._view.hide_marks(True, while_held=True)
 
     def released(self, action: Action) -> None:
         """Undo what lasts while a key is held."""

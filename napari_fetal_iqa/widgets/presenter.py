@@ -90,7 +90,8 @@ class SweepPresenter(QObject):
         self._when_still.setInterval(_STILL_MS)
         self._when_still.timeout.connect(self._show_still)
         self.actions = SweepActions(view, self._corrected, self.say)
-        self.tools = SweepTools(view, view.image, self.actions, page.tools, self.say, self)
+        note = page.analysis.show_note
+        self.tools = SweepTools(view, view.image, self.actions, page.tools, self.say, note, self)
         self.handlers: Mapping[Action, Callable[[], None]] = {
             **self.actions.handlers,
             **self.tools.handlers,
@@ -108,6 +109,7 @@ class SweepPresenter(QObject):
             (view.selection.changed, self._timeline.show_range),
             (view.viewer.dims.events.current_step, self._frame_changed),
             (view.tool_changed, self._show_tool),
+            (view.marks_hidden_for_good, page.frame.show_marks_hidden),
             (view.changes.noticed, self._changed_by_others),
             (view.beside.before_changed, self._show_still),
             (view.overlay.polygon_changed, self._show_keys),
@@ -182,6 +184,7 @@ class SweepPresenter(QObject):
         self.idle_queue.clear()
         self._page.set_reviewed(False)
         self._page.stale.check(None)
+        self._page.frame.show_marks_hidden(False)
         dropped = self.view.leave_frame(None)
         self.view.leave()
         self.deleteLater()

@@ -60,6 +60,7 @@ from napari_fetal_iqa.widgets.panels.keys_page import KeysPage
 from napari_fetal_iqa.widgets.panels.rescued_notice import RescuedNotice
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
+from napari_fetal_iqa.widgets.passing_line import PassingLine
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.rescued_desk import RescuedDesk
 from napari_fetal_iqa.widgets.shortcuts import Action
@@ -255,6 +256,7 @@ class ReviewWidget(QWidget):
         self.keeper.watcher.news.connect(self.worklist.changed)
         self.rescued_desk.merged.connect(self.worklist.look_again)
         self.welcome.again_requested.connect(self._open_last)
+        self.passing_line = PassingLine(self.first_paint, self.page.analysis, self)
         self.page.analysis.reopen_requested.connect(self._reopen)
         self.opener.opened.connect(self._show_sweep)
         self.opener.failed.connect(self._show_error)
@@ -398,6 +400,7 @@ class ReviewWidget(QWidget):
         self.status_keys.remove()
         self._focus_ring.remove()
         self.frame_fit.remove()
+        self.passing_line.close()
         self.first_paint.remove()
         if not_saved := self.keeper.close():
             if sys.stderr is not None:  # for the terminal, as the window goes

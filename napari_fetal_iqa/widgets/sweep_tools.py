@@ -37,6 +37,8 @@ class SweepTools(QObject):
     panel : ViewTools
     say : callable
         Shows one line; an empty one takes it away.
+    note : callable
+        Shows one line on what is no trouble.
     parent : QObject
     """
 
@@ -47,12 +49,13 @@ class SweepTools(QObject):
         actions: SweepActions,
         panel: ViewTools,
         say: Callable[[str], None],
+        note: Callable[[str], None],
         parent: QObject,
     ) -> None:
         super().__init__(parent)
         self._view, self._layer, self._actions, self._panel = view, layer, actions, panel
         self._session = view.session
-        self._say = say
+        self._say, self._note = say, note
         self.cine = Cine(view.viewer, view.navigator, self._session.sweep, self)
         self._zoom = Zoom.FIT
         self.handlers: Mapping[Action, Callable[[], None]] = {
@@ -152,7 +155,7 @@ class SweepTools(QObject):
             self._say(_NO_MODEL)
         else:
             beside.before = True
-            self._say("" if models.any() else _EMPTY_BEFORE)
+            self._note("" if models.any() else _EMPTY_BEFORE)
 
     def _show_gain(self, chosen: gain.Gain) -> None:
         gain.apply(chosen, self._layer)

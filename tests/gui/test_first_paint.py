@@ -100,13 +100,17 @@ def test_from_when_another_sweep_is_asked_for_nothing_goes_to_the_one_that_is_le
 
 
 def test_a_sweep_of_the_list_that_is_read_ahead_is_awaited_until_it_is_there_or_fails(
-    desk, store, monkeypatch
+    desk, store, monkeypatch, qtbot
 ):
     monkeypatch.setattr(desk.worklist.ahead, "is_reading", lambda source: True)
     desk.do(Action.NEXT_IN_WORKLIST)
     desk.do(Action.LABEL_OPTIMAL)
     assert store.events() == []
-    assert "another sweep is being opened" in desk.page.analysis.error.text()
+    error = desk.page.analysis.error
+    assert "another sweep is being opened" in error.text()
+    monkeypatch.setattr(desk.worklist.ahead, "is_reading", lambda source: False)
+    qtbot.waitUntil(lambda: not error.text(), timeout=20 * SECONDS)  # it is awaited no more
+    monkeypatch.setattr(desk.worklist.ahead, "is_reading", lambda source: True)
     desk.worklist._failed_ahead(desk.worklist._wanted, "b.mha: unreadable")
     desk.do(Action.LABEL_OPTIMAL)
     assert len(store.events()) == 1

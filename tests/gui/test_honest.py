@@ -75,10 +75,17 @@ def test_space_hides_all_that_lies_on_the_frame_while_it_is_held(outlined, press
 
 
 def test_nobody_draws_on_what_is_hidden(outlined, press):
+    hidden = outlined.page.frame.marks_hidden
+    assert hidden.isHidden()
     press(outlined, Key.Key_H)
     assert not outlined.presenter.view.overlay.layer.visible
+    assert hidden.isVisible()  # so that nobody takes it for a frame without marks
+    outlined.presenter.actions.hide_while_held()
+    outlined.presenter.actions.released(Action.HIDE_WHILE_HELD)
+    assert hidden.isVisible()
     press(outlined, Key.Key_P)
     assert outlined.presenter.view.overlay.layer.visible
+    assert hidden.isHidden()
     press(outlined, Key.Key_H)
     outlined.presenter.view.overlay.pressed.emit()
     assert outlined.presenter.view.overlay.layer.visible

@@ -239,6 +239,7 @@ def test_a_frame_on_which_the_model_drew_nothing_says_so_before_and_after(analys
     widget.presenter.actions.go(21)
     press(widget, Qt.Key.Key_S)
     assert error.text() == "Nothing to swap: no model has looked at this frame yet"
+    assert error.styleSheet()
     session.add_results(
         FrameResults(
             frames=np.array([21]),
@@ -252,6 +253,8 @@ def test_a_frame_on_which_the_model_drew_nothing_says_so_before_and_after(analys
     )
     press(widget, Qt.Key.Key_S)
     assert error.text() == "Before your correction: the model drew no outline on this frame"
+    assert widget.page.analysis.error_box.copy.isHidden()  # nothing is wrong
+    assert not error.styleSheet()
     assert not widget.presenter.view.overlay.layer.visible
     press(widget, Qt.Key.Key_S)
     assert error.text() == ""

@@ -173,3 +173,8 @@ class AnalysisPanel(QWidget):
         self.error_box.show_error(message)
         if message:
             self.error_shown.emit()
+
+    def show_note(self, message: str) -> None:
+        """Show one line that is worth knowing, where nothing went wrong."""
+        self.show_error(message)
+        self.error_box.show_error(message, wrong=False)

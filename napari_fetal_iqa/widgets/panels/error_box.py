@@ -59,9 +59,12 @@ class ErrorBox(QWidget):
         self.column.addLayout(row)
         self.hide()
 
-    def show_error(self, message: str) -> None:
-        """Show what went wrong, or nothing."""
+    def show_error(self, message: str, wrong: bool = True) -> None:
+        """Show what went wrong, or nothing; or what is not wrong at all, and nobody copies."""
         self.message.setText(message)
+        self.message.setAccessibleName("What went wrong" if wrong else "What is to know")
+        write_in(self.message, colours.ERROR if wrong else "")
+        self.copy.setVisible(wrong)
         self.setVisible(bool(message))
 
     def text(self) -> str:

@@ -79,6 +79,12 @@ class FramePanel(QWidget):
         )
         self.plane.setAlignment(Qt.AlignmentFlag.AlignRight)
         self.plane.hide()
+        self.marks_hidden = ElidingLabel(f"Marks hidden  {key_of(Action.TOGGLE_OVERLAY)}")
+        self.marks_hidden.setToolTip(
+            with_key("All that lies on the frame is hidden: show it again", Action.TOGGLE_OVERLAY)
+        )
+        self.marks_hidden.setAlignment(Qt.AlignmentFlag.AlignRight)
+        self.marks_hidden.hide()
         self.circumference = QLabel()
         # as high as the large figures, so that nothing below it moves while frames go by
         self.circumference.setText(_LARGE.format("AC"))
@@ -95,6 +101,7 @@ class FramePanel(QWidget):
         beside = QHBoxLayout()  # no row of its own: a low window has none to spare
         beside.addWidget(self.place)
         beside.addWidget(self.plane, stretch=1)
+        beside.addWidget(self.marks_hidden, stretch=1)
         self._column = column = QVBoxLayout(self)
         column.setContentsMargins(0, 0, 0, 0)
         column.addLayout(beside)
@@ -159,6 +166,10 @@ class FramePanel(QWidget):
         between = _TIGHT if compact else -1  # as the style has it
         self._column.setSpacing(between)
         self._grid.setVerticalSpacing(between)
+
+    def show_marks_hidden(self, hidden: bool) -> None:
+        """Say whether all that lies on the frame is hidden until somebody shows it again."""
+        self.marks_hidden.setVisible(hidden)
 
     def show_tool(self, tool: str) -> None:
         """Light the tool that the mouse has; none for one that has no button."""

@@ -7,6 +7,7 @@ from qtpy.QtCore import QObject, QTimer
 
 from napari_fetal_iqa.widgets.viewer.compat import draw_soon, when_drawn
 
+AWAITED = "another sweep is being opened"
 _UNANSWERED_MS = 150
 """After a picture is drawn nobody has answered it for so long: seeing and pressing takes longer."""
 
@@ -41,7 +42,7 @@ class FirstPaint(QObject):
     def missing(self) -> str:
         """Why nothing may be stored by a key or a click now; empty where it may."""
         if self._awaited():
-            return "another sweep is being opened"
+            return AWAITED
         return "the frame had not been drawn yet" if self._expected else ""
 
     def expect(self) -> None:

@@ -41,10 +41,12 @@ _LEFT_ALONE_MS = 500
 class SweepView:
     """Ties a review session to the layers of a viewer, until :meth:`leave`.
 
-    ``tool_changed`` tells which tool the mouse has now, see :attr:`tool`.
+    ``tool_changed`` tells which tool the mouse has now, see :attr:`tool`; ``marks_hidden_for_good``
+    whether all that lies on the frame is hidden until somebody shows it again.
     """
 
     tool_changed = Signal(str)
+    marks_hidden_for_good = Signal(bool)
 
     def __init__(
         self,
@@ -283,13 +285,15 @@ class SweepView:
         """Whether all that lies on the frame is hidden: outlines, ellipse, crosses and words."""
         return self._hidden
 
-    def hide_marks(self, hidden: bool) -> None:
-        """Hide all that lies on the frame, or show it again."""
+    def hide_marks(self, hidden: bool, while_held: bool = False) -> None:
+        """Hide all that lies on the frame, or show it again; or hide it while a key is held."""
         self._hidden = hidden
         self._show_overlay()
         self.beside.set_hidden(hidden)
         self.calipers.set_hidden(hidden)
         self.reviewer_outline.set_hidden(hidden)
+        if not while_held:
+            self.marks_hidden_for_good.emit(hidden)
 
     def use_tool(self, mode: str) -> None:
         """Take a tool of the overlay: ``"paint"``, ``"erase"``, ``"fill"``, ``"pan_zoom"``."""
