@@ -132,7 +132,8 @@ def test_a_better_model_is_shown_and_used(review, qtbot, trainer):
     panel = learnt(review, qtbot)
     result = panel.results["seg"]
     assert result.verdict.text() == (
-        "Better on the hold-out: Dice 0.71 → 0.84, AC error, mm 5.8 → 3.2"
+        "Better on the hold-out: Dice 0.71 → 0.84, AC error, mm 5.8 → 3.2; A little worse on the "
+        "reference set: Dice 0.93 → 0.92, AC error, mm 1.4 → 1.6, which may be chance"
     )
     for text in ("Hold-out", "12 frames", "Reference set", "0.71", "0.84", "+0.13", "AC error"):
         assert text in result.table.text()
@@ -186,7 +187,10 @@ def test_a_worse_model_is_used_only_knowingly(review, qtbot, trainer):
 def test_without_a_hold_out_it_says_so(review, qtbot, trainer):
     trainer("--no-hold-out")
     result = learnt(review, qtbot, "cls").results["cls"]
-    assert result.verdict.text() == "Not judged: no hold-out, too few frames"
+    assert result.verdict.text() == (
+        "Not judged: no hold-out, too few frames; A little worse on the reference set: "
+        "F1 0.93 → 0.92, which may be chance"
+    )
     assert result.use.isEnabled()
     assert "Hold-out" not in result.table.text()
 
