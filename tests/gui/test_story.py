@@ -46,14 +46,9 @@ def learn(task, base, store, out):
 
 
 def correct(widget, frame, label, mask):
-    """Correct the frame by what it shows: label by key, mask by fill, as one would draw it."""
+    """Correct the frame by what it shows: mask by fill, as one would draw it, then label by key."""
     act = widget.presenter.actions
     act.go(frame)
-    {
-        Label.NONE: act.label_none,
-        Label.OPTIMAL: act.label_optimal,
-        Label.SUBOPTIMAL: act.label_suboptimal,
-    }[label]()
     act.clear_mask()
     if mask.any():
         layer = widget.presenter.view.overlay.layer
@@ -61,6 +56,11 @@ def correct(widget, frame, label, mask):
         with layer.block_history():  # as one stroke, reported when it is done
             layer.data_setitem((np.full(len(rows), frame), rows, columns), layer.selected_label)
         QApplication.processEvents()
+    {
+        Label.NONE: act.label_none,
+        Label.OPTIMAL: act.label_optimal,
+        Label.SUBOPTIMAL: act.label_suboptimal,
+    }[label]()
 
 
 def error_on(analysis, frames, truth):
