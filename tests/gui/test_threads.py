@@ -30,19 +30,22 @@ def test_work_that_is_left_in_the_middle_is_ended_in_its_own_thread(qapp, qtbot)
 
 
 class CountedFrames:
-    """Frames that count how often one is read."""
-
-    shape, ndim, dtype = (4, 30, 40), 3, np.dtype(np.uint8)
+    """Frames that count how often they are read."""
 
     def __init__(self):
+        self._pixels = np.full((4, 30, 40), 5, np.uint8)
+        self.shape, self.ndim, self.dtype = self._pixels.shape, 3, self._pixels.dtype
         self.read = 0
 
     def __len__(self):
-        return self.shape[0]
+        return len(self._pixels)
 
-    def __getitem__(self, frame):
+    def __getitem__(self, index):
         self.read += 1
-        return np.full(self.shape[1:], 5, np.uint8)
+        return self._pixels[index]
+
+    def __iter__(self):
+        return map(self.__getitem__, range(len(self)))
 
 
 def test_a_sweep_that_two_threads_prepare_is_looked_through_once():
