@@ -5,7 +5,7 @@ import io
 import json
 import re
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
@@ -17,16 +17,22 @@ from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.analysis.repeats import find_repeats
 from napari_fetal_iqa.analysis.result import NOT_COMPUTED, Analysis, AnalysisSetup
 from napari_fetal_iqa.analysis.timeline_plot import draw_timeline
+from napari_fetal_iqa.criteria import Verdicts, score
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.foreign_text import csv_cell
-from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
+from napari_fetal_iqa.geometry.biometry import (
+    format_gestational_age,
+    gestational_age_weeks,
+    measure_abdomen,
+)
+from napari_fetal_iqa.geometry.plane import computed_verdicts
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.version import TOOL_VERSION
 
 COLUMNS = (
     *("frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm"),
-    *("plane", "computed"),  # later columns are added at the end
+    *("plane", "computed", "plane_score", "plane_judged"),  # later columns are added at the end
 )
 NOTICE = "Research software, not a medical device."
 DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
@@ -54,10 +60,19 @@ def folder_name(sweep_name: str) -> str:
     return name or "sweep"
 
 
-def write_results(analysis: Analysis, folder: Path) -> None:
+def write_results(
+    analysis: Analysis, folder: Path, verdicts: Mapping[int, Verdicts] | None = None
+) -> None:
     """Write the four files of an analysis into a folder, made where missing.
 
     ``summary.json`` comes last: where it stands, the others are whole.
+
+    Parameters
+    ----------
+    analysis : Analysis
+    folder : Path
+    verdicts : mapping of int to Verdicts, optional
+        What a reviewer says of the six criteria, by frame; goes before what the outline tells.
 
     Raises
     ------
@@ -65,7 +80,7 @@ def write_results(analysis: Analysis, folder: Path) -> None:
         Where they cannot be written.
     """
     with _explained(folder):
-        _write(analysis, folder)
+        _write(analysis, folder, verdicts or {})
 
 
 def try_folder(folder: Path) -> None:
@@ -94,10 +109,10 @@ def _explained(folder: Path) -> Iterator[None]:
         ) from error
 
 
-def _write(analysis: Analysis, folder: Path) -> None:
+def _write(analysis: Analysis, folder: Path, verdicts: Mapping[int, Verdicts]) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "summary.json").unlink(missing_ok=True)
-    write_atomically(folder / "frames.csv", _frames_csv(analysis))
+    write_atomically(folder / "frames.csv", _frames_csv(analysis, verdicts))
     sweep = analysis.sweep
     write_volume(
         folder / "masks.mha",
@@ -176,7 +191,7 @@ def notices(analysis: Analysis) -> list[str]:
     return [NOTICE, *demo, *analysis.setup.notices]
 
 
-def _frames_csv(analysis: Analysis) -> str:
+def _frames_csv(analysis: Analysis, verdicts: Mapping[int, Verdicts]) -> str:
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
@@ -194,6 +209,7 @@ def _frames_csv(analysis: Analysis) -> str:
             _number(analysis.ac_mm[frame], 2),
             analysis.plane(frame),
             computed[frame],
+            *_points(analysis, frame, verdicts.get(frame, {})),
         ]
         table.writerow(map(csv_cell, cells))
     return text.getvalue()
@@ -216,6 +232,17 @@ def _computed(analysis: Analysis) -> list[str]:
         else:
             said.append("cls" if spared[frame] else everything)
     return said
+
+
+def _points(analysis: Analysis, frame: int, said: Verdicts) -> tuple[object, object]:
+    """Return how many of the six criteria a frame meets, and of how many that is known."""
+    known: Verdicts = said
+    sweep = analysis.sweep
+    if analysis.packed_mask(frame) is not None and np.isfinite(analysis.ac_mm[frame]):
+        mask, view = analysis.mask(frame), sweep.field_of_view
+        measured = sweep.spacing_mm and measure_abdomen(mask, sweep.spacing_mm, view)
+        known = {**computed_verdicts(mask, measured or None, view), **said}
+    return (score(known), len(known)) if known else ("", "")
 
 
 def _number(value: float, digits: int) -> str:

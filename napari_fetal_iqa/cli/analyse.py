@@ -1,8 +1,9 @@
 """``napari-fetal-iqa analyse``: the main job without a window."""
 
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -17,6 +18,11 @@ from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.in_use import Task, locate, reference_in_use
 from napari_fetal_iqa.model_library.zero_shot import made
 from napari_fetal_iqa.storage.settings import AUTOMATIC, Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from napari_fetal_iqa.criteria import Verdicts
 
 ClsModel = Annotated[
     str | None,
@@ -85,6 +91,13 @@ def analyse(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Analyse again, and replace what is there.")
     ] = False,
+    reviewer: Annotated[
+        str | None,
+        typer.Option(
+            help="Whose words on the six criteria count for plane_score in frames.csv; by default "
+            "nobody's, and only the two that the outline tells."
+        ),
+    ] = None,
 ) -> None:
     """Score every frame, outline the abdomen, and choose the frame to measure.
 
@@ -106,6 +119,7 @@ def analyse(
     except AnalysisError as error:
         raise typer.BadParameter(str(error), param_hint="--cascade") from None
     chosen = None if frames is None else parse_frames(frames)
+    words_of = None if reviewer is None else partial(_words_of, reviewer)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
     jobs = SuitedJobs(
         cls_model,
@@ -113,7 +127,7 @@ def analyse(
         lambda cls, seg: AnnouncedAnalyser(
             cls, seg, device, batch_size, weights, engine, precision, by
         ),
-        lambda analyser: AnalysisJob(analyser, out, overwrite),
+        lambda analyser: AnalysisJob(analyser, out, overwrite, words_of),
         announce=cls is None or seg is None,
     )
     try_folder(out)
@@ -142,6 +156,14 @@ def analyse(
         raise FetalIqaError(
             f"{len(failed)} of {len(sources)} sweeps could not be analysed: {', '.join(failed)}"
         )
+
+
+def _words_of(reviewer: str, sweep: str) -> "Mapping[int, Verdicts]":
+    """Return what a reviewer says of the criteria of a sweep in the window's store."""
+    from napari_fetal_iqa.cli.case_options import opened_store
+
+    with opened_store(None) as store:
+        return store.verdicts(sweep, reviewer)
 
 
 def given_or_in_use(given: str | None, task: Task) -> str:

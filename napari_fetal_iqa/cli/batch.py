@@ -2,7 +2,7 @@
 
 import json
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -20,6 +20,7 @@ from napari_fetal_iqa.analysis.cascade import in_words
 from napari_fetal_iqa.analysis.certainty import certainty
 from napari_fetal_iqa.analysis.files import folder_name, made_from, notices, summary, try_folder
 from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.criteria import Verdicts
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.storage.paths import read_small_text
 from napari_fetal_iqa.sweep import SweepVolume
@@ -60,6 +61,9 @@ class AnalysisJob:
         Folder of the results.
     overwrite : bool
         Compute again what is cached or written already.
+    words_of : callable, optional
+        Gives what a reviewer says of the six criteria of a sweep's frames, by its identity; then
+        results are written anew, whatever is there.
     """
 
     def __init__(
@@ -67,8 +71,10 @@ class AnalysisJob:
         analyser: Analyser,
         out: Path,
         overwrite: bool = False,
+        words_of: Callable[[str], Mapping[int, Verdicts]] | None = None,
     ) -> None:
         self._analyser = analyser
+        self._words_of = words_of
         self._out = out
         self._overwrite = overwrite
 
@@ -78,7 +84,8 @@ class AnalysisJob:
         What is there at a KeyboardInterrupt is written too, unless complete results would go.
         """
         folder = self._folder(sweep)
-        if frames is None and not self._overwrite and self._is_done(folder, sweep):
+        again = self._overwrite or self._words_of is not None
+        if frames is None and not again and self._is_done(folder, sweep):
             echo(f"{sweep.name}: done already, in {folder}")
             return
         if frames is not None and not self._overwrite and _is_complete(_summary(folder)):
@@ -102,7 +109,8 @@ class AnalysisJob:
             raise
         finally:
             bar.close()
-        write_results(analysis, folder)
+        words = self._words_of(sweep.identity) if self._words_of else None
+        write_results(analysis, folder, words)
         echo(f"{verdict(analysis)} Results in {folder}")
 
     def _stop(self, analysis: Analysis, folder: Path) -> None:

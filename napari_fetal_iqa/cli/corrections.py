@@ -167,14 +167,15 @@ def export(
     who reads the layout takes every other frame of an outlined sweep for one without an abdomen,
     so correct sweeps to the end before you export them. Where several reviewers spoke of a frame,
     the label of most of them counts, as in fine-tuning. Free calipers, which belong to no label,
-    become the table free_calipers.csv. Cases are named by their content; look
-    for names that are burnt into the frames yourself.
+    become the table free_calipers.csv, and the six criteria of the plane plane_criteria.csv. Cases
+    are named by their content; look for names that are burnt into the frames yourself.
 
     Example: napari-fetal-iqa corrections export my-data --sweeps archive
     """
     # takes half a second
     from napari_fetal_iqa.corrections.caliper_table import CALIPER_TABLE, write_caliper_table
     from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
+    from napari_fetal_iqa.corrections.criteria_table import CRITERIA_TABLE, write_criteria_table
     from napari_fetal_iqa.corrections.export import export_case
     from napari_fetal_iqa.corrections.sweep_finder import SweepFinder
 
@@ -187,7 +188,10 @@ def export(
         if calipers := write_caliper_table(folder, opened, reviewer):
             said = f"{CALIPER_TABLE}: {counted(calipers, 'free caliper')}"
             echo(to_reader(said, written_line(calipers, "free caliper")))
-        if not gathered and not calipers:
+        if judged := write_criteria_table(folder, opened, reviewer):
+            said = f"{CRITERIA_TABLE}: {counted(judged, 'judged frame')}"
+            echo(to_reader(said, written_line(judged, "judged frame")))
+        if not gathered and not calipers and not judged:
             raise StoreError(f"{path}: no corrections to export; correct some frames first")
         for corrected in gathered:
             try:
@@ -236,6 +240,13 @@ def merge(
         )
         if done.reviewed:
             echo(f"sweeps marked as fully reviewed there, and now here as well: {done.reviewed}")
+        if done.other_ages:
+            names = ", ".join(shown(name[:8]) for name in done.other_ages[:8])
+            more = ", ..." if len(done.other_ages) > 8 else ""
+            echo(
+                "sweeps whose age by dates differs there, and stays as it is here: "
+                f"{len(done.other_ages)} ({names}{more})"
+            )
         if done.other_bounds:
             names = ", ".join(shown(name[:8]) for name in done.other_bounds[:8])
             more = ", ..." if len(done.other_bounds) > 8 else ""
@@ -294,6 +305,7 @@ def _name(identity: str) -> str | None:
 
 def _counts_in_words(counts: ReviewerCounts) -> str:
     free = f"{counted(counts.calipers, 'free caliper')}, " if counts.calipers else ""
+    free += f"criteria judged on {counted(counts.judged, 'frame')}, " if counts.judged else ""
     return (
         f"{counts.reviewer}: {counted(counts.labelled, 'frame')} labelled "
         f"({counts.optimal} optimal, {counts.suboptimal} suboptimal, {counts.none} none), "
@@ -309,6 +321,11 @@ def _agreement_in_words(found: Agreement) -> str:
         parts.append(f"kappa {kappa} on {counted(found.labelled, 'frame')}")
     if found.dice is not None:
         parts.append(f"Dice {found.dice:.2f} on {counted(found.outlined, 'outline')}")
+    parts += [
+        f"{one.criterion.words.lower()}: {one.same} of {one.judged} alike"
+        + ("" if one.kappa is None else f", kappa {one.kappa:.2f}")
+        for one in found.criteria
+    ]
     if found.disagreements:
         parts.append(f"differ on frames {_ranges(found.disagreements)}")
     return f"{' and '.join(found.reviewers)}: {', '.join(parts)}"

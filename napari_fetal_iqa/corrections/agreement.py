@@ -1,8 +1,8 @@
-"""How far two reviewers agree on one sweep: on the labels of its frames, and on the outlines."""
+"""How far two reviewers agree on one sweep: on labels, on outlines, and on each criterion."""
 
 import logging
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
@@ -10,6 +10,7 @@ import numpy as np
 from napari_fetal_iqa.corrections.history import FrameCorrection
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
+from napari_fetal_iqa.criteria import Criterion, Verdicts
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.geometry.overlap import dice
 
@@ -20,6 +21,27 @@ MOST_REVIEWERS = 20
 
 DICE_AGREES = 0.8
 """Two outlines of one abdomen that overlap less are worth a second look."""
+
+
+@dataclass(frozen=True)
+class CriterionAgreement:
+    """What two reviewers say of one criterion of the plane.
+
+    Parameters
+    ----------
+    criterion : Criterion
+    judged : int
+        Frames of which both judged it.
+    same : int
+        Those of which they say the same.
+    kappa : float or None
+        Cohen's kappa; None where it is not defined.
+    """
+
+    criterion: Criterion
+    judged: int
+    same: int
+    kappa: float | None
 
 
 @dataclass(frozen=True)
@@ -39,6 +61,8 @@ class Agreement:
         Mean Dice coefficient of the masks of these frames; None where there are none.
     disagreements : tuple of int
         Frames whose labels differ, or whose Dice is below :data:`DICE_AGREES`; in order.
+    criteria : tuple of CriterionAgreement
+        Of each criterion that both judged on some frame.
     """
 
     reviewers: tuple[str, str]
@@ -47,6 +71,7 @@ class Agreement:
     outlined: int
     dice: float | None
     disagreements: tuple[int, ...]
+    criteria: tuple[CriterionAgreement, ...] = ()
 
 
 def agreements(store: CorrectionStore, record: SweepRecord) -> tuple[Agreement, ...]:
@@ -70,10 +95,32 @@ def agreements(store: CorrectionStore, record: SweepRecord) -> tuple[Agreement, 
         names = names[:MOST_REVIEWERS]
     states = {name: store.corrections(record.identity, name) for name in names}
     compared = [
-        compare(pair, states[pair[0]], states[pair[1]], record.shape[1:])
+        replace(
+            compare(pair, states[pair[0]], states[pair[1]], record.shape[1:]),
+            criteria=compare_verdicts(
+                *(store.verdicts(record.identity, name) for name in pair),
+            ),
+        )
         for pair in combinations(names, 2)
     ]
-    return tuple(found for found in compared if found.labelled or found.outlined)
+    return tuple(found for found in compared if found.labelled or found.outlined or found.criteria)
+
+
+def compare_verdicts(
+    first: Mapping[int, Verdicts], second: Mapping[int, Verdicts]
+) -> tuple[CriterionAgreement, ...]:
+    """Compare what two reviewers say of the criteria of the plane, by frame."""
+    found = []
+    for criterion in Criterion:
+        pairs = [
+            (int(first[frame][criterion]), int(second[frame][criterion]))
+            for frame in sorted(first.keys() & second.keys())
+            if criterion in first[frame] and criterion in second[frame]
+        ]
+        if pairs:
+            same = sum(one == other for one, other in pairs)
+            found.append(CriterionAgreement(criterion, len(pairs), same, cohens_kappa(pairs)))
+    return tuple(found)
 
 
 def compare(

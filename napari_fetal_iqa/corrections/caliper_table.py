@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from uuid import UUID
 
@@ -16,7 +16,7 @@ from napari_fetal_iqa.foreign_text import csv_cell
 CALIPER_TABLE = "free_calipers.csv"
 _COLUMNS = (
     *("uuid", "frame", "sweep", "frame_in_sweep", "reviewer", "kind", "length_mm"),
-    *("longer_mm", "shorter_mm", "points_px", "time"),
+    *("longer_mm", "shorter_mm", "points_px", "time", "measure"),
 )
 
 
@@ -26,7 +26,7 @@ def write_caliper_table(folder: Path, store: CorrectionStore, reviewer: str | No
     One row a caliper, in order of sweep, reviewer and frame. ``uuid`` is that of the exported
     case; ``frame`` and ``sweep`` are 0-based and those of the volume as it was reviewed, before an
     export pads it. ``length_mm`` is a distance or a circumference, empty where the spacing is not
-    known; ``points_px`` has rows and columns.
+    known; ``points_px`` has rows and columns; ``measure`` is what somebody named it.
 
     Parameters
     ----------
@@ -41,16 +41,25 @@ def write_caliper_table(folder: Path, store: CorrectionStore, reviewer: str | No
     StoreError
         Where the store cannot be read, or the table not be written.
     """
-    rows = list(_rows(store, reviewer))
+    return write_table(folder / CALIPER_TABLE, _COLUMNS, list(_rows(store, reviewer)))
+
+
+def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
+    """Write a table beside a data set, whole or not at all; none for no rows.
+
+    Raises
+    ------
+    StoreError
+        Where it cannot be written.
+    """
     if not rows:
         return 0
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(_COLUMNS)
+    writer.writerow(columns)
     writer.writerows([csv_cell(value) for value in row] for row in rows)
-    path = folder / CALIPER_TABLE
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, text.getvalue())
     except OSError as error:
         raise StoreError(f"{path}: cannot be written ({error.strerror}); check the disk") from None
@@ -66,25 +75,31 @@ def _rows(store: CorrectionStore, reviewer: str | None) -> Iterator[tuple[object
 
 
 def _row(record: SweepRecord, placed: PlacedCaliper) -> tuple[object, ...]:
-    starts = [start for start, _ in record.bounds if start <= placed.frame]
     in_mm: tuple[object, ...] = ("", "", "")
     if record.spacing_mm is not None:
         size = placed.caliper.size(record.spacing_mm)
         in_mm = tuple(f"{value:.3f}" for value in (size.length, *(size.diameters or ())))
     return (
-        _case_name(record.identity),
+        case_name(record.identity),
         placed.frame,
-        len(starts) - 1,
-        placed.frame - starts[-1],
+        *place_in_sweep(record, placed.frame),
         placed.reviewer,
         placed.caliper.kind.value,
         *(*in_mm, "", "")[:3],
         " ".join(f"{row:.2f},{column:.2f}" for row, column in placed.caliper.points_px),
         placed.time,
+        placed.measure.value if placed.measure else "",
     )
 
 
-def _case_name(identity: str) -> str:
+def place_in_sweep(record: SweepRecord, frame: int) -> tuple[int, int]:
+    """Return which sweep a frame of the volume is in, and which frame of it; both 0-based."""
+    starts = [start for start, _ in record.bounds if start <= frame]
+    return len(starts) - 1, frame - starts[-1]
+
+
+def case_name(identity: str) -> str:
+    """Name a sweep as an export names its case."""
     try:
         return str(UUID(identity[:32]))
     except ValueError:

@@ -1,4 +1,4 @@
-"""One event: a correction of one frame by one expert, or a free caliper on it."""
+"""One event: what one expert says of one frame, or of a free caliper on it."""
 
 import uuid
 from dataclasses import dataclass, field
@@ -18,6 +18,12 @@ class EventKind(StrEnum):
     UNDO = "undo"
     REDO = "redo"
     CALIPER = "caliper"
+    CRITERION = "criterion"
+    NAMING = "naming"
+
+
+MET, NOT_MET = "met", "not met"
+"""What is said of a criterion."""
 
 
 def new_uid() -> str:
@@ -66,9 +72,13 @@ class Event:
     answers : str, optional
         Model whose prediction was on the screen, by id and hash.
     mark : str
-        Of a caliper event: the caliper's own name, which stays where it is moved; else empty.
+        Of a caliper event and of a naming: the caliper's own name, which stays where it is moved;
+        of a criterion event: which of the six; else empty.
     caliper : Caliper, optional
         Of a caliper event; None takes the caliper away.
+    word : str, optional
+        Of a criterion event :data:`MET` or :data:`NOT_MET`; of a naming what the caliper measures,
+        a :class:`~napari_fetal_iqa.geometry.caliper.CaliperMeasure`. None takes it back.
     uid : str
         Unique among all machines.
     time : str
@@ -88,6 +98,7 @@ class Event:
     answers: str | None = None
     mark: str = ""
     caliper: Caliper | None = None
+    word: str | None = None
     uid: str = field(default_factory=new_uid)
     time: str = field(default_factory=now)
     tool: str = TOOL_VERSION

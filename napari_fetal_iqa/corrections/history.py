@@ -3,8 +3,9 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
-from napari_fetal_iqa.corrections.events import Event, EventKind
-from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.corrections.events import MET, Event, EventKind
+from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.geometry.mask_codec import outlines_something
 from napari_fetal_iqa.labels import Label
 
@@ -66,6 +67,8 @@ class PlacedCaliper:
     reviewer : str
     time : str
         When it was placed or moved last, UTC.
+    measure : CaliperMeasure or None
+        What it measures, where somebody named it.
     """
 
     mark: str
@@ -73,6 +76,7 @@ class PlacedCaliper:
     caliper: Caliper
     reviewer: str
     time: str
+    measure: CaliperMeasure | None = None
 
 
 def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
@@ -94,6 +98,18 @@ def latest(states: Sequence[FrameCorrection]) -> FrameCorrection:
 
 def _time_of(event: Event) -> str:
     return event.time
+
+
+_MARKED = (EventKind.CALIPER, EventKind.CRITERION, EventKind.NAMING)
+"""Kinds that speak of one of several things on a frame, by its name."""
+
+
+def _measure_of(naming: Event | None, caliper: Caliper) -> CaliperMeasure | None:
+    """Return what a caliper measures; a distance is no circumference, whoever says so."""
+    if naming is None or naming.word is None:
+        return None
+    measure = CaliperMeasure(naming.word)
+    return measure if measure.kind is caliper.kind else None
 
 
 class _Action:
@@ -166,8 +182,12 @@ class History:
             placed = (len(self._events), event)
             self._actions[event.action].events.append(placed)
             self._by_frame.setdefault(event.frame, []).append(placed)
-            if event.kind is EventKind.CALIPER:
+            if event.kind in _MARKED:
                 self._marked.setdefault(event.frame, {})[event.mark] = None
+
+    def events(self) -> tuple[Event, ...]:
+        """Return all that was said, be it undone or not."""
+        return tuple(self._events.values())
 
     def knows(self, uid: str) -> bool:
         """Return whether an event is part of the history, be it undone or not."""
@@ -228,19 +248,34 @@ class History:
         """
         placed = []
         for at in sorted(self._marked) if frame is None else [frame]:
-            last = self._last_of_marks(at)
+            last = self._last_of_marks(at, EventKind.CALIPER)
+            named = self._last_of_marks(at, EventKind.NAMING)
             for mark in self._marked.get(at, ()):
-                event = last.get(mark)
+                event, naming = last.get(mark), named.get(mark)
                 if event is not None and event.caliper is not None:
+                    measure = _measure_of(naming, event.caliper)
                     placed.append(
-                        PlacedCaliper(mark, at, event.caliper, event.reviewer, event.time)
+                        PlacedCaliper(mark, at, event.caliper, event.reviewer, event.time, measure)
                     )
         return tuple(placed)
 
-    def _last_of_marks(self, frame: int) -> dict[str, Event]:
-        """Return the last event that counts of each caliper on a frame, by its name."""
+    def verdicts(self, frame: int) -> dict[Criterion, bool]:
+        """Return what the reviewer says of the criteria of a frame, in their order."""
+        if frame not in self._marked:  # of most frames nothing is said
+            return {}
+        last = self._last_of_marks(frame, EventKind.CRITERION)
+        said = {one: last[one].word for one in Criterion if one in last}
+        return {one: word == MET for one, word in said.items() if word is not None}
+
+    def all_verdicts(self) -> dict[int, dict[Criterion, bool]]:
+        """Return the same of every frame of which anything is said, by frame number."""
+        found = {frame: self.verdicts(frame) for frame in sorted(self._marked)}
+        return {frame: verdicts for frame, verdicts in found.items() if verdicts}
+
+    def _last_of_marks(self, frame: int, kind: EventKind) -> dict[str, Event]:
+        """Return the last event that counts of each caliper or criterion, by its name."""
         best: dict[str, tuple[tuple[int, int], Event]] = {}
-        for rank, event in self._counting(frame, EventKind.CALIPER):
+        for rank, event in self._counting(frame, kind):
             if event.mark not in best or rank > best[event.mark][0]:
                 best[event.mark] = rank, event
         return {mark: event for mark, (_, event) in best.items()}

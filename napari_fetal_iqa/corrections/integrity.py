@@ -16,8 +16,9 @@ from napari_fetal_iqa.corrections.row_numbers import NONE_LEFT, has_no_number_le
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
+    event_tables,
+    read_ages,
     read_bookmarks,
-    read_calipers,
     read_events,
     read_reviewed,
     read_subjects,
@@ -27,6 +28,7 @@ from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.errors import StoreError, StoreLostError
 from napari_fetal_iqa.foreign_text import shown
+from napari_fetal_iqa.growth.dating import Dating
 
 _Meaning = TypeVar("_Meaning")
 
@@ -56,10 +58,11 @@ class WholeStore:
     ----------
     sweeps : list of SweepRecord
     events : list of Event
-        In the order of their writing, calipers last.
+        Table by table in the order of their writing.
     bookmarks : list of (sweep, reviewer, Bookmark)
     reviewed : list of (sweep, reviewer)
     subjects : list of SweepSubject
+    ages : list of (sweep, Dating)
     problems : list of str
         One line each.
     n_events : int
@@ -73,6 +76,7 @@ class WholeStore:
     bookmarks: list[tuple[str, str, Bookmark]] = field(default_factory=list)
     reviewed: list[tuple[str, str]] = field(default_factory=list)
     subjects: list[SweepSubject] = field(default_factory=list)
+    ages: list[tuple[str, Dating]] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     n_events: int = 0
     unwritable: tuple[str, ...] = ()
@@ -132,11 +136,10 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
         _sort(row.meaning, row.problem, found.sweeps, found.problems)
     record_of = {record.identity: record for record in found.sweeps}.get
     named: dict[str, str] = {}
-    for event in read_events(connection, record_of, salvage=True):
-        _sort_event("event", event, named, found, keep_events)
-    with _going_on(found, "calipers"):
-        for event in read_calipers(connection, record_of, salvage=True):
-            _sort_event("caliper", event, named, found, keep_events)
+    for table in event_tables(connection):
+        with _going_on(found, f"{table}s"):
+            for event in read_events(connection, table, record_of, salvage=True):
+                _sort_event(table, event, named, found, keep_events)
     tables = "SELECT name FROM sqlite_schema WHERE type = 'table'"
     there = {name for (name,) in connection.execute(tables)}  # an old store lacks some
     if "bookmark" in there:
@@ -150,6 +153,9 @@ def _read_rows(connection: sqlite3.Connection, found: WholeStore, keep_events: b
     with _going_on(found, "subjects"):
         for whose in read_subjects(connection, record_of):
             _sort(whose.meaning, whose.problem, found.subjects, found.problems)
+    with _going_on(found, "ages"):
+        for age in read_ages(connection, record_of):
+            _sort(age.meaning, age.problem, found.ages, found.problems)
 
 
 def _sort_event(
@@ -275,6 +281,7 @@ def repair(path: Path, out: Path) -> StoreCheck:
             for sweep, reviewer in found.reviewed:
                 mended.set_fully_reviewed(sweep, reviewer, True)
             mended.take_over_subjects(found.subjects)
+            mended.take_over_ages(found.ages)
     except BaseException:
         out.unlink(missing_ok=True)
         raise

@@ -23,6 +23,8 @@ class Merged:
         Sweeps that a reviewer has gone through by the other store alone; each counts here as well.
     other_bounds : tuple of str
         Sweeps that the other store splits in another way; they stay as they are here.
+    other_ages : tuple of str
+        Likewise, sweeps whose age by dates is another there.
     """
 
     events: int
@@ -30,6 +32,7 @@ class Merged:
     known: int
     reviewed: int = 0
     other_bounds: tuple[str, ...] = ()
+    other_ages: tuple[str, ...] = ()
 
 
 def merge(store: CorrectionStore, other: Path) -> Merged:
@@ -65,13 +68,14 @@ def merge(store: CorrectionStore, other: Path) -> Merged:
         with store.at_once():
             done = store.take_over(found.events, found.sweeps, found.reviewed)
             store.take_over_subjects(found.subjects)
+            ages = store.take_over_ages(found.ages)
     except StoreError as error:
         nothing = f" (nothing of {other} was taken over)"
         raise StoreError(f"{error}{nothing}", in_window=f"{error.in_window}{nothing}") from None
     here = {record.identity: record.bounds for record in store.sweeps()}
     split = (one.identity for one in found.sweeps if here.get(one.identity) != one.bounds)
     events, sweeps, reviewed = done
-    return Merged(events, sweeps, len(found.events) - events, reviewed, tuple(split))
+    return Merged(events, sweeps, len(found.events) - events, reviewed, tuple(split), ages)
 
 
 def move_to_disk(kept: CorrectionStore, wait_s: float = LOCK_WAIT_S) -> CorrectionStore:

@@ -2,6 +2,7 @@
 
 import os
 from dataclasses import dataclass
+from itertools import chain
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
@@ -9,8 +10,7 @@ from napari_fetal_iqa.corrections.database import DATABASE_ERRORS, BoundedConnec
 from napari_fetal_iqa.corrections.events import Event
 from napari_fetal_iqa.corrections.rows import SweepRecord
 from napari_fetal_iqa.corrections.sound_rows import (
-    has_calipers,
-    read_calipers,
+    event_tables,
     read_events,
     read_reviewed,
     read_sweeps,
@@ -27,7 +27,7 @@ class StoreNews:
     sweep : str
         Content identity.
     events : tuple of Event
-        In the order of their writing, calipers last; at the first look all that there are.
+        Table by table in the order of their writing; at the first look all that there are.
     fully_reviewed : tuple of str
         Who says now to have looked at every frame.
     """
@@ -56,7 +56,7 @@ class NewsReader:
         self._sweep = sweep
         self._connection: BoundedConnection | None = None
         self._file: tuple[int, int] | None = None
-        self._seen: tuple[int | None, int | None, tuple[str, ...]] | None = None
+        self._seen: tuple[dict[str, int | None], tuple[str, ...]] | None = None
         self._version = -1
 
     def look(self) -> StoreNews | None:
@@ -94,24 +94,29 @@ class NewsReader:
         return news
 
     def _read(self, connection: BoundedConnection) -> StoreNews | None:
-        last, last_caliper, reviewed = self._seen or (None, None, ())
-        tables = [("event", last), ("caliper", last_caliper)][: 1 + has_calipers(connection)]
-        if any(_lies_behind(_newest(connection, table), seen) for table, seen in tables):
-            last = last_caliper = None  # written anew from its beginning
+        last, reviewed = self._seen or ({}, ())
+        tables = event_tables(connection)
+        if any(_lies_behind(_newest(connection, table), last.get(table)) for table in tables):
+            last = {}  # written anew from its beginning
         records: dict[str, SweepRecord] = {
             row.meaning.identity: row.meaning for row in read_sweeps(connection) if row.meaning
         }
-        rows = list(read_events(connection, records.get, self._sweep, after=last))
-        calipers = list(read_calipers(connection, records.get, self._sweep, after=last_caliper))
-        events = tuple(row.meaning for row in (*rows, *calipers) if row.meaning is not None)
-        found = read_reviewed(connection, records.get, self._sweep)
-        names = tuple(sorted(row.meaning[1] for row in found if row.meaning is not None))
+        rows = {
+            table: list(
+                read_events(connection, table, records.get, self._sweep, after=last.get(table))
+            )
+            for table in tables
+        }
+        read = chain.from_iterable(rows.values())
+        events = tuple(row.meaning for row in read if row.meaning is not None)
+        looked_at = read_reviewed(connection, records.get, self._sweep)
+        names = tuple(sorted(row.meaning[1] for row in looked_at if row.meaning is not None))
         is_first = self._seen is None
-        last, last_caliper = (
-            max([row.number for row in read], default=before)
-            for before, read in ((last, rows), (last_caliper, calipers))
-        )
-        self._seen = last, last_caliper, names
+        seen = {
+            table: max([row.number for row in found], default=last.get(table))
+            for table, found in rows.items()
+        }
+        self._seen = seen, names
         if not (is_first or events or names != reviewed):
             return None
         return StoreNews(self._sweep, events, names)

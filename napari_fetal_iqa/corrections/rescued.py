@@ -10,7 +10,7 @@ from napari_fetal_iqa.corrections.database import DATABASE_ERRORS, BoundedConnec
 from napari_fetal_iqa.corrections.integrity import WholeStore, read_whole_store
 from napari_fetal_iqa.corrections.merge import Merged, merge
 from napari_fetal_iqa.corrections.rescuing import has_journal, rescues_of, set_aside
-from napari_fetal_iqa.corrections.sound_rows import has_calipers
+from napari_fetal_iqa.corrections.sound_rows import event_tables
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.errors import StoreError
 
@@ -66,6 +66,7 @@ def count_new(rescued: Path, store: Path) -> int:
     if found.problems:
         raise StoreError(f"{rescued}: damaged ({found.problems[0]})")
     everything = len(found.events) + len(found.reviewed) + len(found.subjects)
+    everything += len(found.ages)
     try:
         with closing(schema.connect(store, "ro")) as connection:
             return everything - _count_known(connection, found)
@@ -75,11 +76,16 @@ def count_new(rescued: Path, store: Path) -> int:
 
 def _count_known(connection: BoundedConnection, found: WholeStore) -> int:
     known = 0
-    for table in ("event", "caliper")[: 1 + has_calipers(connection)]:
+    for table in event_tables(connection):
         known += _count(connection, table, "uid", ((one.uid,) for one in found.events))
     known += _count(connection, "reviewed", "sweep, reviewer", found.reviewed)
+    if "age" in {name for (name,) in connection.execute(_TABLES)}:
+        known += _count(connection, "age", "sweep", ((sweep,) for sweep, _ in found.ages))
     # that a subject is said at all: the hash is another by the store's own salt
     return known + _count(connection, "subject", "sweep", ((one.sweep,) for one in found.subjects))
+
+
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table'"
 
 
 def _count(

@@ -17,6 +17,7 @@ from napari_fetal_iqa.corrections.rows import FullReview, SweepRecord
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.storage import paths
 
 RESCUED, MERGED = "rescued", "merged"
@@ -39,12 +40,14 @@ class Unsaved:
         Those that are spoken of.
     reviewed : tuple of (sweep, reviewer)
     subjects : tuple of SweepSubject
+    ages : tuple of (sweep, Dating)
     """
 
     events: tuple[Event, ...] = ()
     sweeps: tuple[SweepRecord, ...] = ()
     reviewed: tuple[tuple[str, str], ...] = ()
     subjects: tuple[SweepSubject, ...] = ()
+    ages: tuple[tuple[str, Dating], ...] = ()
 
     @classmethod
     def of(cls, store: CorrectionStore) -> "Unsaved":
@@ -52,18 +55,20 @@ class Unsaved:
         unsaved = store.unsaved
         events = tuple(one for one in unsaved if isinstance(one, Event))
         reviews = [one for one in unsaved if isinstance(one, FullReview) and one.reviewed]
-        subjects = store.waiting_subjects
+        subjects, ages = store.waiting_subjects, store.waiting_ages
         spoken_of = {one.sweep for one in events}
         spoken_of |= {one.sweep for one in reviews} | {one.sweep for one in subjects}
+        spoken_of |= {sweep for sweep, _ in ages}
         return cls(
             events,
             tuple(record for record in store.known_sweeps if record.identity in spoken_of),
             tuple((review.sweep, review.reviewer) for review in reviews),
             subjects,
+            ages,
         )
 
     def __len__(self) -> int:
-        return len(self.events) + len(self.reviewed) + len(self.subjects)
+        return len(self.events) + len(self.reviewed) + len(self.subjects) + len(self.ages)
 
 
 def rescue(store: CorrectionStore, path: Path | None = None) -> Path | None:
@@ -141,6 +146,7 @@ def _write(unsaved: Unsaved, path: Path) -> None:
         with CorrectionStore(path) as rescued, rescued.at_once():
             rescued.take_over(unsaved.events, unsaved.sweeps, unsaved.reviewed)
             rescued.take_over_subjects(unsaved.subjects)
+            rescued.take_over_ages(unsaved.ages)
     except BaseException:
         if not was_there:
             with suppress(OSError):

@@ -4,6 +4,7 @@ import sqlite3
 from collections.abc import Iterator
 
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
+from napari_fetal_iqa.corrections.tables import EVENT_TABLES
 
 FIRST, LAST = -(1 << 63), (1 << 63) - 1
 """That SQLite knows; a store of ours counts up from 1, another program may have written any."""
@@ -30,10 +31,7 @@ def has_no_number_left(connection: sqlite3.Connection) -> bool:
 
     SQLite gives a new event the number after the highest that it ever gave, and no other.
     """
-    return any(_highest_given(connection, table) > LAST - _FEWEST_LEFT for table in _COUNTED)
-
-
-_COUNTED = ("event", "caliper")
+    return any(_highest_given(connection, table) > LAST - _FEWEST_LEFT for table in EVENT_TABLES)
 
 
 def _highest_given(connection: sqlite3.Connection, table: str) -> int:

@@ -2,6 +2,7 @@
 
 import math
 import sqlite3
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -12,6 +13,11 @@ from napari_fetal_iqa.corrections.caliper_rows import (
     row_of_caliper_event,
 )
 from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.corrections.remark_rows import (
+    REMARK_COLUMNS,
+    remark_event_of_row,
+    row_of_remark,
+)
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
     SWEEP_COLUMNS,
@@ -27,6 +33,7 @@ from napari_fetal_iqa.corrections.rows import (
 from napari_fetal_iqa.corrections.subjects import SweepSubject
 from napari_fetal_iqa.corrections.validity import readable_event, sound_sweep
 from napari_fetal_iqa.counted import counted
+from napari_fetal_iqa.growth.dating import Dating
 
 
 def insert_sweep(
@@ -118,15 +125,18 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     ValueError
         Where another sound event of its unique name is there.
     """
-    is_caliper = event.kind is EventKind.CALIPER
-    places = ("event", EVENT_COLUMNS), ("caliper", CALIPER_COLUMNS)
-    (table, columns), (other, _) = places[::-1] if is_caliper else places
-    row = row_of_caliper_event(event) if is_caliper else row_of_event(event)
+    table = _TABLE_OF_KIND.get(event.kind, "event")
+    columns, row_of, _ = _ROWS[table]
+    row = row_of(event)
     named = (event.uid,)
     here = connection.execute(f"SELECT {columns} FROM {table} WHERE uid = ?", named).fetchone()
-    there = connection.execute(f"SELECT 1 FROM {other} WHERE uid = ?", named).fetchone()
-    if there is not None or here not in (None, row):
-        if there is None and not _is_sound(here, is_caliper) and not event.uid.endswith(_AGAIN):
+    elsewhere = any(
+        connection.execute(f"SELECT 1 FROM {other} WHERE uid = ?", named).fetchone()
+        for other in _ROWS
+        if other != table
+    )
+    if elsewhere or here not in (None, row):
+        if not elsewhere and not _is_sound(here, table) and not event.uid.endswith(_AGAIN):
             return insert_event(connection, replace(event, uid=f"{event.uid[:120]}{_AGAIN}"))
         raise ValueError(f"event {event.uid[:8]}: another event of this name is here")
     if here is None:
@@ -135,14 +145,28 @@ def insert_event(connection: sqlite3.Connection, event: Event) -> bool:
     return here is None
 
 
+_TABLE_OF_KIND = {
+    EventKind.CALIPER: "caliper",
+    EventKind.CRITERION: "remark",
+    EventKind.NAMING: "remark",
+}
+_ROWS: dict[
+    str,
+    tuple[str, Callable[[Event], tuple[object, ...]], Callable[[Sequence[Any]], Event]],
+] = {
+    "event": (EVENT_COLUMNS, row_of_event, event_of_row),
+    "caliper": (CALIPER_COLUMNS, row_of_caliper_event, caliper_event_of_row),
+    "remark": (REMARK_COLUMNS, row_of_remark, remark_event_of_row),
+}
+
 _AGAIN = "-again"
 """Ends the unique name of an event that was damaged here and is sound elsewhere."""
 
 
-def _is_sound(row: tuple[Any, ...], is_caliper: bool) -> bool:
+def _is_sound(row: tuple[Any, ...], table: str) -> bool:
     """Whether a row is an event at all, of whatever sweep."""
     try:
-        readable_event(caliper_event_of_row(row) if is_caliper else event_of_row(row))
+        readable_event(_ROWS[table][2](row))
     except (TypeError, ValueError):
         return False
     return True
@@ -159,6 +183,14 @@ def insert_subject(connection: sqlite3.Connection, subject: SweepSubject) -> Non
     """Write whose sweep it is, in place of a damaged row, which said nothing."""
     row = (subject.sweep, subject.key, subject.salt)
     connection.execute("INSERT OR REPLACE INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)
+
+
+def put_age(connection: sqlite3.Connection, sweep: str, dating: Dating | None) -> None:
+    """Write how far the pregnancy was by the last word; None where it is not known any more."""
+    connection.execute("DELETE FROM age WHERE sweep = ?", (sweep,))
+    if dating is not None:
+        row = (sweep, dating.basis, dating.days)
+        connection.execute("INSERT INTO age (sweep, basis, days) VALUES (?, ?, ?)", row)
 
 
 _SAME_SPACING = 1e-6

@@ -7,6 +7,7 @@ from typing import Any
 
 from napari_fetal_iqa.corrections.events import Event, now
 from napari_fetal_iqa.corrections.subjects import SweepSubject
+from napari_fetal_iqa.growth.dating import Dating
 
 EVENT_COLUMNS = (
     "sweep, reviewer, kind, action, frame, label, mask, accepted, answers, uid, time, tool"
@@ -90,6 +91,8 @@ class Unwritten:
         Likewise.
     subjects : dict of SweepSubject or None by sweep
         Whose sweep it is, by the last word; None where it is not known any more.
+    ages : dict of Dating or None by sweep
+        Likewise, how far the pregnancy was.
     """
 
     events: list[Event] = field(default_factory=list)
@@ -97,9 +100,10 @@ class Unwritten:
     reviews: dict[tuple[str, str], FullReview] = field(default_factory=dict)
     bookmarks: dict[tuple[str, str], Bookmark] = field(default_factory=dict)
     subjects: dict[str, SweepSubject | None] = field(default_factory=dict)
+    ages: dict[str, Dating | None] = field(default_factory=dict)
 
     def __bool__(self) -> bool:
-        said = self.events, self.sweeps, self.reviews, self.bookmarks, self.subjects
+        said = self.events, self.sweeps, self.reviews, self.bookmarks, self.subjects, self.ages
         return any(map(bool, said))
 
     def add(self, more: "Unwritten") -> None:
@@ -109,6 +113,7 @@ class Unwritten:
         self.reviews |= more.reviews
         self.bookmarks |= more.bookmarks
         self.subjects |= more.subjects
+        self.ages |= more.ages
 
 
 def row_of_sweep(record: SweepRecord) -> tuple[object, ...]:

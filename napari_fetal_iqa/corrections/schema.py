@@ -30,7 +30,7 @@ from napari_fetal_iqa.errors import (
 from napari_fetal_iqa.foreign_text import shown
 
 APPLICATION_ID = 0x46495141  # "FIQA"
-SCHEMA_VERSION = 5
+SCHEMA_VERSION = 7
 
 LOCK_WAIT_S = 0.5
 """Longer than any writing takes, shorter than a person at the desk notices."""

@@ -3,11 +3,12 @@
 import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Generic, TypeVar
+from typing import Any, Final, Generic, TypeVar
 
 from napari_fetal_iqa.corrections.caliper_rows import CALIPER_COLUMNS, caliper_event_of_row
 from napari_fetal_iqa.corrections.database import DATABASE_ERRORS
 from napari_fetal_iqa.corrections.events import Event
+from napari_fetal_iqa.corrections.remark_rows import REMARK_COLUMNS, remark_event_of_row
 from napari_fetal_iqa.corrections.row_numbers import numbers_to_try
 from napari_fetal_iqa.corrections.rows import (
     EVENT_COLUMNS,
@@ -19,6 +20,7 @@ from napari_fetal_iqa.corrections.rows import (
     sweep_of_row,
 )
 from napari_fetal_iqa.corrections.subjects import SweepSubject
+from napari_fetal_iqa.corrections.tables import EVENT_TABLES
 from napari_fetal_iqa.corrections.validity import (
     check_time,
     event_of_its_sweep,
@@ -26,10 +28,12 @@ from napari_fetal_iqa.corrections.validity import (
     quoted,
     readable_event,
     sound_bookmark,
+    sound_dating,
     sound_reviewer,
     sound_subject,
     sound_sweep,
 )
+from napari_fetal_iqa.growth.dating import Dating
 
 _Meaning = TypeVar("_Meaning")
 
@@ -77,8 +81,16 @@ def read_sweeps(
             yield Row(number, record)
 
 
+_EVENT_ROWS: Final[dict[str, tuple[str, Callable[[Sequence[Any]], Event]]]] = {
+    "event": (EVENT_COLUMNS, event_of_row),
+    "caliper": (CALIPER_COLUMNS, caliper_event_of_row),
+    "remark": (REMARK_COLUMNS, remark_event_of_row),
+}
+
+
 def read_events(
     connection: sqlite3.Connection,
+    table: str,
     record_of: RecordOf,
     sweep: str | None = None,
     reviewer: str | None = None,
@@ -86,40 +98,22 @@ def read_events(
     after: int | None = None,
     salvage: bool = False,
 ) -> Iterator[Row[Event]]:
-    """Read the events of one sweep and reviewer, or of all, in the order of their writing.
+    """Read events of one sweep and reviewer, or of all, in the order of their writing.
 
-    All but the calipers, which :func:`read_calipers` reads; where ``after`` is given, only those
-    whose row has a number above it.
+    Those of one of the :func:`event_tables`; where ``after`` is given, only those whose row has a
+    number above it.
     """
+    columns, meaning_of = _EVENT_ROWS[table]
     wanted = {"sweep": sweep, "reviewer": reviewer}
-    rows = _rows(connection, "event", EVENT_COLUMNS, wanted, after=after, salvage=salvage)
-    return _judged("event", rows, event_of_row, record_of)
+    rows = _rows(connection, table, columns, wanted, after=after, salvage=salvage)
+    return _judged(table, rows, meaning_of, record_of)
 
 
-def read_calipers(
-    connection: sqlite3.Connection,
-    record_of: RecordOf,
-    sweep: str | None = None,
-    reviewer: str | None = None,
-    *,
-    after: int | None = None,
-    salvage: bool = False,
-) -> Iterator[Row[Event]]:
-    """Read the events of free calipers, as :func:`read_events`; none in a store before version 5.
-
-    Such a store, opened read-only, has no table of them.
-    """
-    if not has_calipers(connection):
-        return iter(())
-    wanted = {"sweep": sweep, "reviewer": reviewer}
-    rows = _rows(connection, "caliper", CALIPER_COLUMNS, wanted, after=after, salvage=salvage)
-    return _judged("caliper", rows, caliper_event_of_row, record_of)
-
-
-def has_calipers(connection: sqlite3.Connection) -> bool:
-    """Return whether a store has a table of free calipers."""
-    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'caliper'"
-    return connection.execute(query).fetchone() is not None
+def event_tables(connection: sqlite3.Connection) -> tuple[str, ...]:
+    """Name the tables of events that a store has; an old one, opened read-only, lacks some."""
+    query = "SELECT name FROM sqlite_schema WHERE type = 'table'"
+    there = {name for (name,) in connection.execute(query)}
+    return tuple(table for table in EVENT_TABLES if table in there)
 
 
 def _judged(
@@ -184,8 +178,7 @@ def read_subjects(
     connection: sqlite3.Connection, record_of: RecordOf, sweep: str | None = None
 ) -> Iterator[Row[SweepSubject]]:
     """Read whose sweeps these are, as SweepSubject; nothing of a store before version 4."""
-    tables = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = 'subject'"
-    if connection.execute(tables).fetchone() is None:
+    if not _has(connection, "subject"):
         return
     for number, row in _rows(connection, "subject", "sweep, key, salt", {"sweep": sweep}):
         try:
@@ -196,6 +189,28 @@ def read_subjects(
             yield Row(number, sound_subject(SweepSubject(*row)))
         except (TypeError, ValueError) as error:
             yield Row(number, None, f"subject {number}: {error}")
+
+
+def read_ages(
+    connection: sqlite3.Connection, record_of: RecordOf, sweep: str | None = None
+) -> Iterator[Row[tuple[str, Dating]]]:
+    """Read ages by dates, as (sweep, Dating); nothing of a store before version 7."""
+    if not _has(connection, "age"):
+        return
+    for number, row in _rows(connection, "age", "sweep, basis, days", {"sweep": sweep}):
+        try:
+            if row is None:
+                raise ValueError(_UNREADABLE)
+            if not isinstance(row[0], str) or record_of(row[0]) is None:
+                raise ValueError(f"is of sweep {quoted(row[0])}, which the store does not know")
+            yield Row(number, (row[0], sound_dating(Dating(row[1], row[2]))))
+        except (TypeError, ValueError) as error:
+            yield Row(number, None, f"age {number}: {error}")
+
+
+def _has(connection: sqlite3.Connection, table: str) -> bool:
+    query = "SELECT 1 FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return connection.execute(query, (table,)).fetchone() is not None
 
 
 def _whose(row: Sequence[Any] | None, record_of: RecordOf) -> tuple[str, str, SweepRecord]:

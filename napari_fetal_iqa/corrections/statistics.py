@@ -24,6 +24,8 @@ class ReviewerCounts:
         Frames whose corrections all confirm the model.
     calipers : int
         Free ones.
+    judged : int
+        Frames of which a criterion of the plane was judged.
     last : str
         When the reviewer spoke last, UTC, ISO 8601.
     """
@@ -35,6 +37,7 @@ class ReviewerCounts:
     masks: int
     accepted: int
     calipers: int
+    judged: int
     last: str
 
     @property
@@ -95,5 +98,6 @@ def _counts(store: CorrectionStore, record: SweepRecord, reviewer: str) -> Revie
         masks=sum(state.mask is not None for state in states),
         accepted=sum(state.accepted for state in states),
         calipers=len(store.calipers(record.identity, reviewer)),
+        judged=len(store.verdicts(record.identity, reviewer)),
         last=store.history(record.identity, reviewer).end,
     )

@@ -9,7 +9,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections.consensus import consensus
-from napari_fetal_iqa.corrections.events import Event, EventKind, new_uid, timed_after
+from napari_fetal_iqa.corrections.events import (
+    MET,
+    NOT_MET,
+    Event,
+    EventKind,
+    new_uid,
+    timed_after,
+)
 from napari_fetal_iqa.corrections.history import FrameCorrection, PlacedCaliper
 from napari_fetal_iqa.corrections.rows import SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.validity import (
@@ -21,7 +28,8 @@ from napari_fetal_iqa.corrections.validity import (
     sound_sweep,
 )
 from napari_fetal_iqa.corrections.waiting_store import WaitingStore
-from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -178,6 +186,30 @@ class CorrectionStore(WaitingStore):
         )
         self._say([said])
         return mark
+
+    def name_caliper(
+        self, sweep: str, placed: PlacedCaliper, measure: CaliperMeasure | None, reviewer: str
+    ) -> None:
+        """Say what a free caliper measures; None takes the name away."""
+        with self._refusing():
+            if measure is not None and measure.kind is not placed.caliper.kind:
+                raise ValueError(f"{measure.value} is measured by another kind of caliper")
+        word = None if measure is None else measure.value
+        frame, mark = placed.frame, placed.mark
+        naming = EventKind.NAMING
+        self._say([Event(sweep, reviewer, naming, new_uid(), frame, mark=mark, word=word)])
+
+    def judge(
+        self, sweep: str, frame: int, criterion: Criterion, met: bool | None, reviewer: str
+    ) -> None:
+        """Say whether a frame meets one of the six criteria; None takes the word back."""
+        word = None if met is None else MET if met else NOT_MET
+        kind, mark = EventKind.CRITERION, str(criterion)
+        self._say([Event(sweep, reviewer, kind, new_uid(), frame, mark=mark, word=word)])
+
+    def verdicts(self, sweep: str, reviewer: str) -> dict[int, dict[Criterion, bool]]:
+        """Return what a reviewer says of the criteria of every frame, by frame number."""
+        return self.history(sweep, reviewer).all_verdicts()
 
     def calipers(self, sweep: str, reviewer: str) -> tuple[PlacedCaliper, ...]:
         """Return a reviewer's free calipers on a sweep, by frame, then as they were placed."""

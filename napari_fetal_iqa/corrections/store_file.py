@@ -19,6 +19,7 @@ from napari_fetal_iqa.corrections.row_numbers import (
 from napari_fetal_iqa.corrections.row_writing import (
     insert_event,
     insert_sweep,
+    put_age,
     put_bookmark,
     put_review,
     put_subject,
@@ -26,9 +27,8 @@ from napari_fetal_iqa.corrections.row_writing import (
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
 from napari_fetal_iqa.corrections.sound_rows import (
     Row,
-    has_calipers,
+    event_tables,
     read_bookmarks,
-    read_calipers,
     read_events,
     read_reviewed,
     read_sweeps,
@@ -153,8 +153,11 @@ class StoreFile:
         if sweep not in self._records:
             self.sweeps()
         with self._explaining():
-            whose = self._connection, self._records.get, sweep, reviewer
-            rows = chain(read_events(*whose), read_calipers(*whose))
+            whose = self._records.get, sweep, reviewer
+            rows = chain.from_iterable(
+                read_events(self._connection, table, *whose)
+                for table in event_tables(self._connection)
+            )
             return sorted(self._sound(rows), key=lambda event: event.time)
 
     def _speakers(self, sweep: str | None = None) -> list[tuple[str, str]]:
@@ -163,10 +166,9 @@ class StoreFile:
         of_sweep = () if sweep is None else (sweep,)
         where = " WHERE sweep = ?" if of_sweep else ""
         with self._explaining():
-            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
             pairs = {
                 pair
-                for table in tables
+                for table in event_tables(self._connection)
                 for pair in self._connection.execute(
                     f"SELECT DISTINCT sweep, reviewer FROM {table}{where}", of_sweep
                 )
@@ -285,6 +287,8 @@ class StoreFile:
                 put_bookmark(self._connection, *whose, bookmark)
             for sweep, subject in unwritten.subjects.items():
                 put_subject(self._connection, sweep, subject)
+            for sweep, dating in unwritten.ages.items():
+                put_age(self._connection, sweep, dating)
 
     @contextmanager
     def _refusing(self) -> Iterator[None]:

@@ -89,7 +89,48 @@ CREATE TRIGGER caliper_is_never_deleted BEFORE DELETE ON caliper
     BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
 }
 
-ADDED = ((_BOOKMARKS,), (_REVIEWED,), (_SUBJECTS,), (_CALIPERS, *_CALIPER_TRIGGERS.values()))
+# since version 6; a word on one of the six criteria of a frame, or on what a caliper measures
+_REMARKS = """
+CREATE TABLE IF NOT EXISTS remark (
+    number INTEGER PRIMARY KEY AUTOINCREMENT,
+    uid TEXT NOT NULL UNIQUE,
+    time TEXT NOT NULL,
+    reviewer TEXT NOT NULL,
+    sweep TEXT NOT NULL REFERENCES sweep (identity),
+    frame INTEGER NOT NULL,
+    kind TEXT NOT NULL,
+    action TEXT NOT NULL,
+    mark TEXT NOT NULL,
+    word TEXT,
+    tool TEXT NOT NULL
+)"""
+
+_REMARK_TRIGGERS = {
+    "remark_is_never_changed": """
+CREATE TRIGGER remark_is_never_changed BEFORE UPDATE ON remark
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+    "remark_is_never_deleted": """
+CREATE TRIGGER remark_is_never_deleted BEFORE DELETE ON remark
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
+}
+
+# since version 7; how far the pregnancy was when a sweep was made, as somebody entered it: days,
+# and no date of anybody
+_AGES = """
+CREATE TABLE IF NOT EXISTS age (
+    sweep TEXT PRIMARY KEY REFERENCES sweep (identity),
+    basis TEXT NOT NULL,
+    days INTEGER NOT NULL
+)"""
+
+ADDED = (
+    (_BOOKMARKS,),
+    (_REVIEWED,),
+    (_SUBJECTS,),
+    (_CALIPERS, *_CALIPER_TRIGGERS.values()),
+    (_REMARKS, *_REMARK_TRIGGERS.values()),
+    (_AGES,),
+)
 """What each version after the first added."""
 
 OURS = {
@@ -105,6 +146,11 @@ OURS = {
 }
 """Words of each table and index that a store may have, by name; SQLite's own among them."""
 
-OUR_TRIGGERS = _TRIGGERS | _CALIPER_TRIGGERS
+OUR_TRIGGERS = _TRIGGERS | _CALIPER_TRIGGERS | _REMARK_TRIGGERS
 
-TABLES_OF_VERSION = ("sweep", "event", "bookmark", "reviewed", "subject", "caliper")
+TABLES_OF_VERSION = (
+    *("sweep", "event", "bookmark", "reviewed", "subject", "caliper", "remark", "age"),
+)
+
+EVENT_TABLES = ("event", "caliper", "remark")
+"""Those that hold events, in the order in which versions brought them."""

@@ -15,12 +15,14 @@ from numbers import Real
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_fetal_iqa.corrections.events import Event, EventKind
+from napari_fetal_iqa.corrections.events import MET, NOT_MET, Event, EventKind
 from napari_fetal_iqa.corrections.rows import Bookmark, SweepRecord
 from napari_fetal_iqa.corrections.subjects import KEY_PATTERN, SALT_PATTERN, SweepSubject
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.foreign_text import is_shown
-from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.geometry.mask_codec import check_code, encode_mask
+from napari_fetal_iqa.growth.dating import BASES, LONGEST, Dating
 from napari_fetal_iqa.labels import Label
 
 CLOCK_SKEW = timedelta(days=1)
@@ -182,7 +184,7 @@ def readable_event(event: Event) -> Event:
     if event.answers not in (None, ""):
         sound_text(event.answers, "answers", _LONGEST_REMARK)
     if event.kind not in list(EventKind):
-        raise ValueError(f"expected label, mask, caliper, undo or redo, found {quoted(event.kind)}")
+        raise ValueError(f"expected {', '.join(EventKind)} as kind, found {quoted(event.kind)}")
     kind = EventKind(event.kind)
     if event.accepted not in (False, True):
         raise ValueError(f"expected accepted as 0 or 1, found {quoted(event.accepted)}")
@@ -191,6 +193,7 @@ def readable_event(event: Event) -> Event:
     ):
         raise ValueError(f"expected no label or mask of this kind in an event of {kind.value}")
     _check_caliper(event, kind)
+    _check_remark(event, kind)
     if event.mask is not None and not isinstance(event.mask, bytes):
         raise ValueError(f"expected a packed mask, found {type(event.mask).__name__}")
     return replace(
@@ -204,7 +207,7 @@ def readable_event(event: Event) -> Event:
 
 def _check_caliper(event: Event, kind: EventKind) -> None:
     if kind is not EventKind.CALIPER:
-        if event.mark or event.caliper is not None:
+        if (event.mark and kind not in _REMARKS) or event.caliper is not None:
             raise ValueError(f"expected no caliper in an event of {kind.value}")
         return
     sound_text(event.mark, "name of a caliper", _LONGEST["uid"])
@@ -212,6 +215,38 @@ def _check_caliper(event: Event, kind: EventKind) -> None:
         raise ValueError("expected a caliper that answers no model")
     if event.caliper is not None and not isinstance(event.caliper, Caliper):
         raise ValueError(f"expected a caliper, found {type(event.caliper).__name__}")
+
+
+_REMARKS = {
+    EventKind.CRITERION: (MET, NOT_MET),
+    EventKind.NAMING: tuple(measure.value for measure in CaliperMeasure),
+}
+"""Kinds that say a word on something, and which they may say."""
+
+
+def _check_remark(event: Event, kind: EventKind) -> None:
+    words = _REMARKS.get(kind)
+    if words is None:
+        if event.word is not None:
+            raise ValueError(f"expected no word in an event of {kind.value}")
+        return
+    if event.answers is not None or event.accepted:
+        raise ValueError(f"expected a {kind.value} that answers no model")
+    if kind is EventKind.CRITERION and event.mark not in list(Criterion):
+        raise ValueError(f"expected one of the six criteria, found {quoted(event.mark)}")
+    sound_text(event.mark, "name of a caliper", _LONGEST["uid"])
+    if event.word is not None and event.word not in words:
+        raise ValueError(f"expected {' or '.join(words)}, found {quoted(event.word)}")
+
+
+def sound_dating(dating: Dating) -> Dating:
+    """Return an age by dates; ValueError where it is none that a pregnancy has."""
+    if dating.basis not in BASES:
+        raise ValueError(f"expected an age by {', '.join(BASES)}, found {quoted(dating.basis)}")
+    days = sound_index(dating.days, "days of an age")
+    if not 0 <= days <= LONGEST.days:
+        raise ValueError(f"expected an age of 0 to {LONGEST.days} days, found {quoted(days)}")
+    return Dating(dating.basis, days)
 
 
 def event_of_its_sweep(event: Event, record: SweepRecord | None, not_after: str = "") -> Event:

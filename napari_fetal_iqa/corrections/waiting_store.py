@@ -5,19 +5,28 @@ from dataclasses import replace
 from pathlib import Path
 
 from napari_fetal_iqa.corrections import schema
+from napari_fetal_iqa.corrections.age_store import AgeStore
 from napari_fetal_iqa.corrections.events import Event, timed_after
 from napari_fetal_iqa.corrections.history import History
 from napari_fetal_iqa.corrections.row_writing import told
 from napari_fetal_iqa.corrections.rows import Bookmark, FullReview, SweepRecord, Unwritten
-from napari_fetal_iqa.corrections.sound_rows import has_calipers
+from napari_fetal_iqa.corrections.sound_rows import event_tables
 from napari_fetal_iqa.corrections.store_file import known_sweep
-from napari_fetal_iqa.corrections.subject_store import SubjectStore
 from napari_fetal_iqa.corrections.subjects import SweepSubject, named
-from napari_fetal_iqa.corrections.validity import check_text, sound_bookmark, sound_reviewer
+from napari_fetal_iqa.corrections.validity import (
+    check_text,
+    sound_bookmark,
+    sound_dating,
+    sound_reviewer,
+)
 from napari_fetal_iqa.errors import StoreError, StoreLostError, StoreUnwritableError
+from napari_fetal_iqa.growth.dating import Dating
+
+Said = Event | SweepRecord | FullReview | SweepSubject | tuple[str, Dating]
+"""What may wait to be written."""
 
 
-class WaitingStore(SubjectStore):
+class WaitingStore(AgeStore):
     """What is stored, and what waits to be: sweeps, histories of reviewers, where reviews stand.
 
     Whatever keeps something sound from being written (a lock, a full disk, a file that was cut,
@@ -39,7 +48,7 @@ class WaitingStore(SubjectStore):
         self._mode = mode
         self._said: set[str] = set()
         self._came_later: set[str] = set()
-        self._at_opening: tuple[int, int] = (0, 0)
+        self._at_opening: dict[str, int] = {}
         super().__init__(path, mode, wait_s)
         self._at_opening = self._newest_numbers()
 
@@ -140,22 +149,20 @@ class WaitingStore(SubjectStore):
         """Whether an event came from another desk while this one was open; whatever its clock."""
         return event.uid in self._came_later and event.uid not in self._said
 
-    def _newest_numbers(self) -> tuple[int, int]:
-        """Return the numbers of the last event and the last caliper in the file."""
+    def _newest_numbers(self) -> dict[str, int]:
+        """Return the number of the last event in each table of the file."""
         with self._explaining():
-            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
-            newest = [
-                self._connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0]
-                for table in tables
-            ]
-        numbers = [number if isinstance(number, int) else 0 for number in newest]
-        return numbers[0], numbers[1] if len(numbers) > 1 else 0
+            newest = {
+                table: self._connection.execute(f"SELECT max(number) FROM {table}").fetchone()[0]
+                for table in event_tables(self._connection)
+            }
+        return {table: number if isinstance(number, int) else 0 for table, number in newest.items()}
 
     def _look_what_came_later(self, sweep: str) -> None:
         """Know which events of a sweep were written since the store was opened."""
         with self._explaining():
-            tables = ("event", "caliper")[: 1 + has_calipers(self._connection)]
-            for table, number in zip(tables, self._at_opening, strict=False):
+            for table in event_tables(self._connection):
+                number = self._at_opening.get(table, 0)
                 rows = self._connection.execute(
                     f"SELECT uid FROM {table} WHERE number > ? AND sweep = ?", (number, sweep)
                 )
@@ -201,6 +208,23 @@ class WaitingStore(SubjectStore):
             return self._waiting.subjects[sweep]
         return super().subject(sweep)
 
+    def ages(self) -> dict[str, Dating]:
+        """Return the age by dates of each sweep, by content identity, as far as it was entered."""
+        said = super().ages() | self._waiting.ages
+        return {sweep: dating for sweep, dating in said.items() if dating is not None}
+
+    def age(self, sweep: str) -> Dating | None:
+        """Return the age by dates of a sweep, by the last word; None where nobody said."""
+        if sweep in self._waiting.ages:
+            return self._waiting.ages[sweep]
+        return super().age(sweep)
+
+    @property
+    def waiting_ages(self) -> tuple[tuple[str, Dating], ...]:
+        """Ages by dates as far as they wait, as (sweep, Dating); asks no file."""
+        said = self._waiting.ages.items()
+        return tuple((sweep, dating) for sweep, dating in said if dating is not None)
+
     @property
     def waiting_subjects(self) -> tuple[SweepSubject, ...]:
         """Whose sweeps are whose as far as it waits; asks no file."""
@@ -212,14 +236,15 @@ class WaitingStore(SubjectStore):
         return tuple(self._records.values())
 
     @property
-    def waiting(self) -> tuple[Event | SweepRecord | FullReview | SweepSubject, ...]:
+    def waiting(self) -> tuple[Said, ...]:
         """What counts, but could not be written yet; bookmarks, which wait too, are no loss."""
         waiting = self._waiting
         reviews = waiting.reviews.values()
-        return *waiting.sweeps, *waiting.events, *reviews, *self.waiting_subjects
+        ages = self.waiting_ages
+        return *waiting.sweeps, *waiting.events, *reviews, *self.waiting_subjects, *ages
 
     @property
-    def unsaved(self) -> tuple[Event | SweepRecord | FullReview | SweepSubject, ...]:
+    def unsaved(self) -> tuple[Said, ...]:
         """What is not on disk: what waits, and of a store in memory all that was said.
 
         Raises
@@ -229,14 +254,16 @@ class WaitingStore(SubjectStore):
         """
         if self.on_disk:
             return self.waiting
-        return *self.events(), *self._waiting.reviews.values(), *self.waiting_subjects
+        reviews = self._waiting.reviews.values()
+        return *self.events(), *reviews, *self.waiting_subjects, *self.waiting_ages
 
     @property
     def said_mark(self) -> tuple[int, ...]:
         """Another one whenever more is unsaved, or other things; asks no file."""
         waiting = self._waiting
         kept = 0 if self.on_disk else self._connection.total_changes
-        return kept, len(waiting.events), len(waiting.reviews), len(waiting.subjects)
+        ages = hash(self.waiting_ages)  # one may follow another of the same sweep
+        return kept, len(waiting.events), len(waiting.reviews), len(waiting.subjects), ages
 
     def write_waiting(self) -> None:
         """Write what could not be written before."""
@@ -272,6 +299,14 @@ class WaitingStore(SubjectStore):
             known_sweep(record, sweep)
             whose = None if name is None else named(sweep, name, self._subjects_to_compare())
         self._put(Unwritten(subjects={sweep: whose}))
+
+    def set_age(self, sweep: str, dating: Dating | None) -> None:
+        """Note how far the pregnancy was when a sweep was made; None where it is not known."""
+        record = self.record(sweep)
+        with self._refusing():
+            known_sweep(record, sweep)
+            sound = None if dating is None else sound_dating(dating)
+        self._put(Unwritten(ages={sweep: sound}))
 
     def _subjects_to_compare(self) -> list[SweepSubject]:
         """Return the subjects that are known; while the file cannot be read, those that wait."""

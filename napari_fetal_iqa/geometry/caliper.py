@@ -27,6 +27,33 @@ class CaliperKind(StrEnum):
 _POINTS = {2: CaliperKind.DISTANCE, 4: CaliperKind.ELLIPSE}
 
 
+class CaliperMeasure(StrEnum):
+    """What a free caliper measures, where somebody named it."""
+
+    HC = "HC"
+    BPD = "BPD"
+    OFD = "OFD"
+    FL = "FL"
+
+    @property
+    def kind(self) -> CaliperKind:
+        """The caliper that it takes: a head's circumference is that of an ellipse."""
+        return CaliperKind.ELLIPSE if self is CaliperMeasure.HC else CaliperKind.DISTANCE
+
+    @property
+    def words(self) -> str:
+        """What it is, in full."""
+        return _MEASURED[self]
+
+
+_MEASURED = {
+    CaliperMeasure.HC: "head circumference",
+    CaliperMeasure.BPD: "biparietal diameter",
+    CaliperMeasure.OFD: "occipitofrontal diameter",
+    CaliperMeasure.FL: "femur length",
+}
+
+
 @dataclass(frozen=True)
 class CaliperSize:
     """What a caliper measures.

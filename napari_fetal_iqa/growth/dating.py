@@ -3,7 +3,7 @@
 import re
 from dataclasses import dataclass
 from datetime import date, timedelta
-from typing import Literal
+from typing import Literal, get_args
 
 TERM = timedelta(days=280)
 """From the first day of the last menstrual period to the expected date of delivery (Naegele)."""
@@ -14,6 +14,7 @@ AGE = re.compile(r"(\d{1,2})(?:\s*w|(?:\s*[w+]\s*|\s+)(\d)(?:\s*d|/7)?)?", re.IG
 """Weeks, and days where a w, a plus or a space parts the two."""
 
 Basis = Literal["weeks", "LMP", "EDD"]
+BASES: tuple[Basis, ...] = get_args(Basis)
 
 
 @dataclass(frozen=True)

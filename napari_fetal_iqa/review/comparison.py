@@ -1,10 +1,12 @@
 """What another reviewer says of the sweep under review, beside what the reviewer says."""
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.corrections.agreement import Agreement, compare
+from napari_fetal_iqa.corrections.agreement import Agreement, compare, compare_verdicts
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -39,7 +41,11 @@ class Comparison:
             first = self._store.corrections(self._sweep.identity, self._reviewer)
             second = self._store.corrections(self._sweep.identity, self.other)
             pair = (self._reviewer, self.other)
-            self._agreement = compare(pair, first, second, self._sweep.shape[1:])
+            said = (self._store.verdicts(self._sweep.identity, name) for name in pair)
+            self._agreement = replace(
+                compare(pair, first, second, self._sweep.shape[1:]),
+                criteria=compare_verdicts(*said),
+            )
         return self._agreement
 
     def mask(self, frame: int) -> NDArray[np.bool_]:

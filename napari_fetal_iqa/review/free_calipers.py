@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 
 from napari_fetal_iqa.corrections import CorrectionStore, History, PlacedCaliper
 from napari_fetal_iqa.corrections.events import new_uid
-from napari_fetal_iqa.geometry.caliper import Caliper, CaliperSize
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure, CaliperSize
 from napari_fetal_iqa.sweep import SweepVolume
 
 
@@ -60,6 +60,11 @@ class FreeCalipers:
         with self._changing((frame,)):
             self._store.set_caliper(self._sweep.identity, frame, caliper, self._reviewer(), mark)
         return mark
+
+    def name(self, placed: PlacedCaliper, measure: CaliperMeasure | None) -> None:
+        """Say what a caliper measures; None takes the name away."""
+        with self._changing((placed.frame,)):
+            self._store.name_caliper(self._sweep.identity, placed, measure, self._reviewer())
 
     def remove(self, placed: PlacedCaliper) -> None:
         """Take a caliper away."""

@@ -8,9 +8,17 @@ from numpy.typing import NDArray
 
 from napari_fetal_iqa.analysis.best_frame import best_frame
 from napari_fetal_iqa.analysis.result import NOT_COMPUTED, Analysis
-from napari_fetal_iqa.corrections import CorrectionStore, FrameCorrection, History, Label
+from napari_fetal_iqa.corrections import (
+    CorrectionStore,
+    FrameCorrection,
+    History,
+    Label,
+    PlacedCaliper,
+)
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement, is_in_pieces, measure_abdomen
 from napari_fetal_iqa.geometry.mask_codec import decode_mask
+from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -51,6 +59,23 @@ class ReviewedFrames:
 
     def _correction(self, frame: int) -> FrameCorrection | None:
         return self._history.frame(frame)
+
+    def verdicts(self, frame: int) -> dict[Criterion, bool]:
+        """Return what the shown reviewer says of the criteria of a frame."""
+        return self._history.verdicts(frame)
+
+    def all_verdicts(self) -> dict[int, dict[Criterion, bool]]:
+        """Return the same of every frame of which anything is said, by frame number."""
+        return self._history.all_verdicts()
+
+    def calipers(self) -> tuple[PlacedCaliper, ...]:
+        """Return the shown reviewer's free calipers, by frame."""
+        return self._history.calipers()
+
+    @property
+    def age(self) -> Dating | None:
+        """How far the pregnancy was by dates, as somebody entered it."""
+        return self._store.age(self.sweep.identity)
 
     def mask_source(self, frame: int) -> Source:
         """Return who drew the mask of a frame that counts."""

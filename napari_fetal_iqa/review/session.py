@@ -17,6 +17,7 @@ from napari_fetal_iqa.review.comparison import Comparison
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.free_calipers import FreeCalipers
 from napari_fetal_iqa.review.interpolation import fill_gaps
+from napari_fetal_iqa.review.plane_criteria import PlaneCriteria
 from napari_fetal_iqa.review.queue import ReviewQueue
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 from napari_fetal_iqa.sweep import SweepVolume
@@ -59,6 +60,7 @@ class ReviewSession(ReviewedFrames):
         self.free = FreeCalipers(
             sweep, store, lambda: self._history, lambda: self._reviewer, self._changing
         )
+        self.criteria = PlaneCriteria(self, store, lambda: self._reviewer, self._changing)
         self._queue = ReviewQueue(self._candidates)
         self.frames_changed.connect(self._forget)
         self.frames_computed.connect(self._forget)

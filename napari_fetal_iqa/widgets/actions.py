@@ -5,8 +5,9 @@ from collections.abc import Callable, Mapping
 import numpy as np
 
 from napari_fetal_iqa.corrections import Label, PlacedCaliper
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.geometry.ellipse import Ellipse
 from napari_fetal_iqa.review.session import ReviewSession, Source
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
@@ -18,6 +19,8 @@ STORING = frozenset(
         *(Action.LABEL_OPTIMAL, Action.LABEL_SUBOPTIMAL, Action.LABEL_NONE),
         *(Action.ACCEPT_AND_NEXT, Action.COPY_PREVIOUS, Action.INTERPOLATE),
         *(Action.CLEAR_MASK, Action.REVERT, Action.UNDO, Action.REDO),
+        *(Action.JUDGE_SYMMETRICAL, Action.JUDGE_STOMACH, Action.JUDGE_PORTAL_SINUS),
+        *(Action.JUDGE_NO_KIDNEYS, Action.JUDGE_FILLS_IMAGE, Action.JUDGE_ELLIPSE_PLACED),
     }
 )
 """What stores something, or takes it back."""
@@ -138,6 +141,19 @@ class SweepActions:
     def remove_caliper(self, placed: PlacedCaliper) -> None:
         """Take a free caliper away, wherever it lies."""
         self._correct(lambda session, _: session.free.remove(placed))
+
+    def name_caliper(self, placed: PlacedCaliper, measure: CaliperMeasure | None) -> None:
+        """Say what a free caliper measures, wherever it lies."""
+        self._correct(lambda session, _: session.free.name(placed, measure))
+
+    def judge(self, criterion: Criterion) -> bool:
+        """Say of the frame that it meets a criterion, or what comes after what was said of it."""
+
+        def next_word(session: ReviewSession, frame: int) -> None:
+            word = session.criteria.next_word(frame, criterion)
+            session.criteria.judge(frame, criterion, word)
+
+        return self._correct(next_word)
 
     def copy_previous(self) -> None:
         """Take the outline of the frame before."""

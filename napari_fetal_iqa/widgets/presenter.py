@@ -19,6 +19,7 @@ from napari_fetal_iqa.widgets.background.idle_queue import IdleQueue
 from napari_fetal_iqa.widgets.background.store_keeper import StoreKeeper
 from napari_fetal_iqa.widgets.background.tasks import keep_analysis
 from napari_fetal_iqa.widgets.background.threads import KEEPING
+from napari_fetal_iqa.widgets.criteria_desk import CriteriaDesk
 from napari_fetal_iqa.widgets.panels.review_page import ReviewPage
 from napari_fetal_iqa.widgets.shortcuts import Action, status_hint
 from napari_fetal_iqa.widgets.sweep_tools import SweepTools
@@ -92,9 +93,11 @@ class SweepPresenter(QObject):
         self.actions = SweepActions(view, self._corrected, self.say)
         note = page.analysis.show_note
         self.tools = SweepTools(view, view.image, self.actions, page.tools, self.say, note, self)
+        self.criteria = CriteriaDesk(view, self.actions, page.criteria, note, self)
         self.handlers: Mapping[Action, Callable[[], None]] = {
             **self.actions.handlers,
             **self.tools.handlers,
+            **self.criteria.handlers,
             Action.ANALYSE: self.analyse,
             Action.CANCEL_ANALYSIS: runner.cancel,
         }
@@ -181,6 +184,7 @@ class SweepPresenter(QObject):
         self._keeper.watcher.stop()
         self._when_still.stop()
         self.tools.close()
+        self.criteria.close()
         self.idle_queue.clear()
         self._page.set_reviewed(False)
         self._page.stale.check(None)
@@ -271,6 +275,7 @@ class SweepPresenter(QObject):
             self._show_still()  # its handles are the calipers
         else:
             self._page.frame.show_moving()
+            self.criteria.show_moving()
             self.view.calipers.hide()
             self._when_still.start()
 
@@ -289,6 +294,7 @@ class SweepPresenter(QObject):
         else:
             self._page.frame.show_measurement(view)
         self.view.show(view)
+        self.criteria.show()
         self.tools.show_calipers()
         analysis = self.session.analysis
         if analysis is not None and analysis.spared[view.frame]:

@@ -34,6 +34,12 @@ class Action(StrEnum):
     LABEL_OPTIMAL = "label_optimal"
     LABEL_SUBOPTIMAL = "label_suboptimal"
     LABEL_NONE = "label_none"
+    JUDGE_SYMMETRICAL = "judge_symmetrical"
+    JUDGE_STOMACH = "judge_stomach"
+    JUDGE_PORTAL_SINUS = "judge_portal_sinus"
+    JUDGE_NO_KIDNEYS = "judge_no_kidneys"
+    JUDGE_FILLS_IMAGE = "judge_fills_image"
+    JUDGE_ELLIPSE_PLACED = "judge_ellipse_placed"
     ACCEPT_AND_NEXT = "accept_and_next"
     GO_NEXT_TO_REVIEW = "go_next_to_review"
     GO_PREVIOUS_TO_REVIEW = "go_previous_to_review"
@@ -116,6 +122,12 @@ KEYS = (
     Key(Action.LABEL_OPTIMAL, ("1",), "Label: optimal plane", "layer mode"),
     Key(Action.LABEL_SUBOPTIMAL, ("2",), "Label: suboptimal plane", "layer mode"),
     Key(Action.LABEL_NONE, ("0",), "Label: no abdomen"),
+    Key(Action.JUDGE_SYMMETRICAL, ("Ctrl+1",), "Plane: symmetrical, or not, or not judged"),
+    Key(Action.JUDGE_STOMACH, ("Ctrl+2",), "Plane: stomach bubble visible"),
+    Key(Action.JUDGE_PORTAL_SINUS, ("Ctrl+3",), "Plane: portal sinus visible"),
+    Key(Action.JUDGE_NO_KIDNEYS, ("Ctrl+4",), "Plane: kidneys not visible"),
+    Key(Action.JUDGE_FILLS_IMAGE, ("Ctrl+5",), "Plane: abdomen fills 30 % of the image"),
+    Key(Action.JUDGE_ELLIPSE_PLACED, ("Ctrl+6",), "Plane: ellipse placed right"),
     Key(
         Action.ACCEPT_AND_NEXT,
         ("Return", "Enter"),

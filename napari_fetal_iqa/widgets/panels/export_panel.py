@@ -139,5 +139,7 @@ class ExportPanel(QWidget):
 
     def _in_words(self) -> str:
         said = f"{counted(self._written['sweep'], 'sweep')} written to {Path(self._folder).name}"
-        calipers = self._written["free caliper"]
-        return f"{said}, and {counted(calipers, 'free caliper')}" if calipers else said
+        for what in ("free caliper", "judged frame"):
+            if count := self._written[what]:
+                said = f"{said}, and {counted(count, what)}"
+        return said

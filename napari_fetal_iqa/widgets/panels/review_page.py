@@ -23,6 +23,7 @@ from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.sweep import SweepVolume
 from napari_fetal_iqa.widgets.finetuning.panel import FinetuningPanel
 from napari_fetal_iqa.widgets.panels.analysis_panel import AnalysisPanel
+from napari_fetal_iqa.widgets.panels.criteria_panel import CriteriaPanel
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.export_panel import ExportPanel
 from napari_fetal_iqa.widgets.panels.folded_section import FoldedSection
@@ -79,6 +80,8 @@ class ReviewPage(QWidget):
         self.footer.action_requested.connect(self.action_requested)
         self.saved, self.timeline = self.footer.saved, self.footer.timeline
         self.candidates, self.worklist = self.footer.candidates, self.footer.worklist
+        self.criteria = CriteriaPanel()
+        self.criteria.action_requested.connect(self.action_requested)
         self.settings = SettingsPanel(settings)
         choices = FoldedSection("Models and reviewer", "Which models to use, and who reviews")
         choices.addWidget(self.settings)
@@ -86,7 +89,7 @@ class ReviewPage(QWidget):
         self.export = ExportPanel(store)
         exporting = FoldedSection("Export", "Write all corrections as a data set")
         exporting.addWidget(self.export)
-        self.sections = (choices, self.finetuning, exporting)
+        self.sections = (self.criteria, choices, self.finetuning, exporting)
 
         content = QWidget()
         self._column = column = QVBoxLayout(content)
@@ -165,6 +168,7 @@ class ReviewPage(QWidget):
         """Let the parts be used that correct and analyse the sweep, while a review goes on."""
         for part in (self.frame, self.tools, self.reviewed, self.reviewers, self.analysis.analyse):
             part.setEnabled(reviewed)
+        self.criteria.content().setEnabled(reviewed)
 
     def show_sweep(self, sweep: SweepVolume) -> None:
         """Show which sweep this is, and nothing of the one before."""

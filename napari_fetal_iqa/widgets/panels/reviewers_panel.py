@@ -75,12 +75,18 @@ class ReviewersPanel(QWidget):
 
 def _described(agreement: Agreement) -> str:
     other = html.escape(shown(agreement.reviewers[1]))
-    if not agreement.labelled and not agreement.outlined:
+    if not agreement.labelled and not agreement.outlined and not agreement.criteria:
         return f"{other} and you corrected no frame in common"
     kappa = "" if agreement.kappa is None else f", kappa {agreement.kappa:.2f}"
     parts = [f"{_counted(agreement.labelled, 'label')}{kappa}"]
     if agreement.dice is not None:
         parts.append(f"{_counted(agreement.outlined, 'outline')}, Dice {agreement.dice:.2f}")
+    if agreement.criteria:
+        alike = ", ".join(
+            f"{one.criterion.words.lower()} {one.same} of {one.judged}"
+            for one in agreement.criteria
+        )
+        parts.append(f"criteria alike: {alike}")
     to_settle = _counted(len(agreement.disagreements), "frame")
     return (
         f"Both: {'; '.join(parts)}.<br>{to_settle} to settle, marked ✕; outlines of "

@@ -1,7 +1,7 @@
 """What the timeline draws, and what it tells of a frame."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from fetal_iqa_models.thresholds import AREA_THRESHOLD, QUALITY_THRESHOLD
 from napari_fetal_iqa.analysis.result import Analysis
+from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 from napari_fetal_iqa.review.session import ReviewSession
 
 
@@ -34,6 +35,8 @@ class TimelineData:
         Frames of which another reviewer disagrees.
     spared : (T,) bool, optional
         Frames that were scored and not outlined, as the quality is low.
+    planes : mapping of int to JudgedPlane
+        What is known of the six criteria, of frames that the reviewer judged.
     """
 
     bounds: Sequence[tuple[int, int]]
@@ -48,6 +51,7 @@ class TimelineData:
     area_threshold: float = AREA_THRESHOLD
     disagreements: Sequence[int] = ()
     spared: NDArray[np.bool_] | None = None
+    planes: Mapping[int, JudgedPlane] = field(default_factory=dict)
 
     @classmethod
     def of(cls, session: ReviewSession) -> Self:
@@ -67,17 +71,20 @@ class TimelineData:
             area_threshold=analysis.setup.thresholds.area,
             disagreements=session.disagreements,
             spared=analysis.spared,
+            planes=session.criteria.scores(),
         )
 
 
 def describe(data: TimelineData, frame: int) -> str:
     """Describe in one line what is known of a frame: sweep, quality, area, AC."""
     known = [f"Frame {frame}"]
+    plane = data.planes.get(frame)
+    criteria = [] if plane is None else [f"criteria {plane.words}"]
     for number, (start, stop) in enumerate(data.bounds, start=1):
         if start <= frame < stop:
             known.append(f"sweep {number}, frame {frame - start}")
     if not data.computed[frame]:
-        return ", ".join([*known, "not computed yet"])
+        return ", ".join([*known, "not computed yet", *criteria])
     for value, text in (
         (data.quality[frame], "quality {:.2f}"),
         (100 * data.area_fraction[frame], "area {:.1f} %"),
@@ -87,4 +94,4 @@ def describe(data: TimelineData, frame: int) -> str:
             known.append(text.format(value))
     if data.spared is not None and data.spared[frame]:
         known.append("not outlined, as the quality is low")
-    return ", ".join(known)
+    return ", ".join([*known, *criteria])

@@ -23,6 +23,7 @@ from napari_fetal_iqa.widgets.focus import with_own_keys
 from napari_fetal_iqa.widgets.theme import Palette
 from napari_fetal_iqa.widgets.timeline.data import TimelineData, describe
 from napari_fetal_iqa.widgets.timeline.frame_axis import FrameAxisViewBox
+from napari_fetal_iqa.widgets.timeline.plane_points import PlanePoints
 from napari_fetal_iqa.widgets.timeline.sweep_names import SweepNames
 from napari_fetal_iqa.widgets.timeline.threshold_line import ThresholdLine
 
@@ -67,6 +68,7 @@ class Timeline(QWidget):
         self._quality.setYRange(0, 1, padding=0.06)
         self._quality.getAxis("left").setTicks([[(0, "0"), (0.5, "0.5"), (1, "1")]])
         self._labels.setYRange(0, 1.45, padding=0)
+        self._points = PlanePoints(self._labels)
         self._labels.getAxis("left").setTicks([[]])
         self._labels.getAxis("bottom").setStyle(showValues=True)
 
@@ -149,6 +151,7 @@ class Timeline(QWidget):
             "Drag a dashed line: another threshold; double click it: the models' own.\n"
             "Wheel: zoom. Double click, or Fit: all frames. Star: best frame.\n"
             "Diamond: corrected by the expert. Cross: reviewers disagree.\n"
+            "Numeral: criteria of the plane that a judged frame meets, of six.\n"
             "Hatched: not computed yet."
         )
         self._view.scene().sigMouseMoved.connect(self._hover)
@@ -245,6 +248,7 @@ class Timeline(QWidget):
         for bars, colour in zip(self._strip, _LABEL_COLOURS.values(), strict=True):
             bars.setOpts(brush=palette.mark(colour))
         self._by_expert.setBrush(palette.mark(colours.EXPERT))
+        self._points.set_colour(palette.text)
         self._disagreements.setBrush(palette.mark(colours.ERROR))
         for edge in self._range.lines:
             edge.setPen(pg.mkPen(model))
@@ -284,6 +288,8 @@ class Timeline(QWidget):
         expert = frames[data.by_expert]
         self._by_expert.setData(expert, np.full(len(expert), 1.22))
         self._disagreements.setData(data.disagreements, np.full(len(data.disagreements), 1.22))
+        self._points.show_planes(data.planes)
+        self._labels.setYRange(0, 1.9 if data.planes else 1.45, padding=0)
         self._draw_star(data)
         if is_new:
             for plot in (self._quality, self._area, self._labels):

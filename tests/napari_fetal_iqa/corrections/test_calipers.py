@@ -223,6 +223,8 @@ def test_a_store_of_the_fourth_version_gains_them_and_keeps_every_row(store):
     store.close()
     with closing(sqlite3.connect(store.path)) as connection:
         connection.execute("DROP TABLE caliper")
+        connection.execute("DROP TABLE remark")
+        connection.execute("DROP TABLE age")
         connection.execute("PRAGMA user_version = 4")
     content = store.path.read_bytes()
     with CorrectionStore(store.path, "ro") as untouched:

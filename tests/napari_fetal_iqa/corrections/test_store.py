@@ -291,6 +291,8 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")
+        connection.execute("DROP TABLE remark")
+        connection.execute("DROP TABLE age")
         connection.execute("PRAGMA user_version = 1")
     with CorrectionStore(store.path, "ro") as untouched:
         assert untouched.corrections(sweep.identity)[3].label is Label.OPTIMAL
@@ -307,6 +309,8 @@ def test_a_store_of_the_second_version_keeps_its_bookmarks(store, sweep):
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")
+        connection.execute("DROP TABLE remark")
+        connection.execute("DROP TABLE age")
         connection.execute("PRAGMA user_version = 2")
     with CorrectionStore(store.path) as reopened:
         assert reopened.bookmark(sweep.identity, "AK") == Bookmark(3)

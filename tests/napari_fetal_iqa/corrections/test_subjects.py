@@ -114,6 +114,8 @@ def test_a_store_of_the_third_version_learns_of_subjects(store):
     with sqlite3.connect(store.path) as connection:
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")
+        connection.execute("DROP TABLE remark")
+        connection.execute("DROP TABLE age")
         connection.execute("PRAGMA user_version = 3")
     with CorrectionStore(store.path, "ro") as untouched:
         assert untouched.subjects() == {}

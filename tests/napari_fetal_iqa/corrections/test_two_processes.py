@@ -85,6 +85,8 @@ def first_version(path):
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")
+        connection.execute("DROP TABLE remark")
+        connection.execute("DROP TABLE age")
         connection.execute("PRAGMA user_version = 1")
 
 
