@@ -132,7 +132,7 @@ def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
     rows = list(csv.DictReader((tmp_path / "out" / "frames.csv").open()))
     assert list(rows[0]) == [
         "frame", "sweep", "frame_in_sweep", "quality", "area_fraction", "label", "ac_mm",
-        "plane", "computed",
+        "plane", "computed", "plane_score", "plane_judged",
     ]  # fmt: skip
     assert {row["plane"] for row in rows} == {""}
     assert len(rows) == 60

@@ -188,10 +188,10 @@ def test_whatever_befalls_one_sweep_the_others_go_on(
         (folder / name).write_bytes(sweep_file.read_bytes())
     write = write_results
 
-    def failing(analysis, out):
+    def failing(analysis, out, *more):
         if analysis.sweep.name == "b":
             raise error or DeviceError("no memory for a single frame; close other programs")
-        write(analysis, out)
+        write(analysis, out, *more)
 
     monkeypatch.setattr("napari_fetal_iqa.cli.batch.write_results", failing)
     code, out, err = run("analyse", folder, "--out", tmp_path / "out", *models, "--frames", "1")

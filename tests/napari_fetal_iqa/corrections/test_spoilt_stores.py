@@ -314,7 +314,7 @@ def test_a_store_that_was_cut_short_gives_what_is_left_or_says_that_nothing_is(t
     path, out = tmp_path / "store.sqlite", tmp_path / "mended.sqlite"
     with CorrectionStore(path) as store:
         store.add_sweep(SWEEP)
-        for frame in range(200):
+        for frame in range(400):
             store.set_label(ID, frame % 12, Label(frame % 3), "AK")
         before = {event.uid: event for event in store.events()}
     content = path.read_bytes()
@@ -331,7 +331,7 @@ def test_a_store_that_was_cut_short_gives_what_is_left_or_says_that_nothing_is(t
     with CorrectionStore(out) as mended:
         assert all(before[event.uid] == event for event in mended.events())
         assert len(mended.events()) == found.events
-    assert share < 0.5 or 0 < found.events < 200
+    assert share < 0.5 or 0 < found.events < 400
 
 
 def test_no_header_makes_a_repair_write_terabytes(path, tmp_path):

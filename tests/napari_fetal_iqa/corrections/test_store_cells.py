@@ -14,14 +14,30 @@ from napari_fetal_iqa.corrections.corrected_sweeps import gather_corrections
 from napari_fetal_iqa.corrections.integrity import check_store, repair
 from napari_fetal_iqa.corrections.merge import merge
 from napari_fetal_iqa.corrections.statistics import overview
-from napari_fetal_iqa.geometry.caliper import Caliper
+from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
+from napari_fetal_iqa.growth.dating import Dating
 
 from .test_store_mutations import SHAPE, SWEEP, attempt, most_mb
 
 OTHER = replace(SWEEP, frames=255 - SWEEP.frames)
 ODD = [
     *(None, -1, 0, 1, 5, 11, 12, 2**62, -(2**63), 1.5, float("inf"), b"", b"\xff\x00", b"\xed"),
-    *("", "x", "AK", "BM", "label", "mask", "undo", "redo", "caliper", "a" * 5000, "\x1b[2J", "=1"),
+    *(
+        "",
+        "x",
+        "AK",
+        "BM",
+        "label",
+        "mask",
+        "undo",
+        "redo",
+        "caliper",
+        "criterion",
+        "a" * 5000,
+        "\x1b[2J",
+        "=1",
+    ),
     *("2999-01-01T00:00:00+00:00", "2026-11-22T10:00:00.000000+00:00", "[[0, 12]]", "[[0, 1e999]]"),
     *(SWEEP.identity, OTHER.identity, "b" * 64),
 ]
@@ -39,10 +55,15 @@ def sound(tmp_path_factory):
                 store.set_label(sweep.identity, number, Label(number % 3), "AK")
                 store.set_mask(sweep.identity, number, noise[number], "BM")
                 store.set_caliper(sweep.identity, number, Caliper(((1, 2), (5, 6))), "AK")
+                store.judge(sweep.identity, number, Criterion.STOMACH, number < 4, "AK")
+            store.name_caliper(
+                sweep.identity, store.calipers(sweep.identity, "AK")[0], CaliperMeasure.BPD, "AK"
+            )
             store.undo(sweep.identity, "AK")
             store.set_bookmark(sweep.identity, "AK", Bookmark(3, (0.5, 0.01)))
             store.set_fully_reviewed(sweep.identity, "BM", True)
             store.set_subject(sweep.identity, "one")
+            store.set_age(sweep.identity, Dating("LMP", 200))
     return path
 
 
