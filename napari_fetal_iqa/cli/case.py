@@ -13,8 +13,6 @@ from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.automatic import suited
-from napari_fetal_iqa.review.examination.aggregate import ModelError
-from napari_fetal_iqa.review.examination.known_errors import error_of
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 
 
@@ -72,13 +70,3 @@ def review_case(
         reviewed.analysis = analysis
         volumes.append(reviewed)
     return volumes
-
-
-def known_error(volumes: Sequence[ReviewedFrames]) -> ModelError | None:
-    """Return how far off the models of a case are; None where that of one of them is not known."""
-    errors = [
-        error_of(volume.analysis.setup, volume.sweep.simulated) if volume.analysis else None
-        for volume in volumes
-    ]
-    known = [error for error in errors if error is not None]
-    return max(known, key=lambda one: one.share) if len(known) == len(errors) and known else None

@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from napari_fetal_iqa.cli.terminal import echo
-from napari_fetal_iqa.errors import StoreError
+from napari_fetal_iqa.errors import FetalIqaError, StoreError
 from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.storage import paths
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari_fetal_iqa.corrections import CorrectionStore
     from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 
@@ -73,6 +75,35 @@ def dating_of(
         return Dating.from_edd(edd.date(), day)
     except ValueError as error:
         raise typer.BadParameter(str(error)) from error
+
+
+def dating_of_case(given: Dating | None, volumes: "Sequence[ReviewedFrames]") -> Dating | None:
+    """Return the age by dates of a case: as given, or else as it is kept with the review.
+
+    Where both are there and differ, a line says which counts.
+
+    Raises
+    ------
+    FetalIqaError
+        Where nothing is given and the sweeps of the case are kept with several ages.
+    """
+    kept = {volume.age for volume in volumes} - {None}
+    days = {one.days for one in kept if one is not None}
+    if given is not None:
+        if days - {given.days}:
+            told = ", ".join(sorted(str(one) for one in kept))
+            echo(f"age by dates {given}, instead of {told} kept with the review", err=True)
+        return given
+    if len(days) > 1:
+        told = " and ".join(sorted(str(one) for one in kept))
+        raise FetalIqaError(
+            f"the sweeps of this case are kept with several ages by dates, {told}; say which with "
+            "--weeks, or give the sweeps of one examination"
+        )
+    found = next(iter(kept), None)
+    if found is not None:
+        echo(f"age by dates {found}, as kept with the review", err=True)
+    return found
 
 
 def opened_store(store: Path | None) -> "CorrectionStore":

@@ -17,6 +17,7 @@ from napari_fetal_iqa.cli.case_options import (
     Weeks,
     check_reviewer,
     dating_of,
+    dating_of_case,
     opened_store,
 )
 from napari_fetal_iqa.cli.fetch_dicom import AllowHttp
@@ -68,12 +69,13 @@ def export_dicom(
 
     Example: napari-fetal-iqa export-dicom case.dcm --out results --weeks 27w3d
     """
-    from napari_fetal_iqa.cli.case import known_error, review_case
+    from napari_fetal_iqa.cli.case import review_case
     from napari_fetal_iqa.dicom_out.dicomweb import check_address
     from napari_fetal_iqa.dicom_out.dicomweb import store as store_in_archive
     from napari_fetal_iqa.dicom_out.new_folder import check_folder
     from napari_fetal_iqa.dicom_out.objects import objects_of_case
     from napari_fetal_iqa.review.examination.examination import Examination
+    from napari_fetal_iqa.review.examination.known_errors import error_of_case
 
     if out is None and to is None:
         raise typer.BadParameter("say where to: --out FOLDER, --to URL, or both")
@@ -89,9 +91,10 @@ def export_dicom(
         volumes = review_case(sources, opened, who, models, device, engine, frames_per_sweep)
         check_reviewer(opened, volumes, who)
         try:
-            examination = Examination(volumes, known_error(volumes))
+            examination = Examination(volumes, error_of_case(volumes))
         except ValueError as error:
             raise FetalIqaError(f"{error}; give each sweep of the case once") from error
+        dating = dating_of_case(dating, volumes)
         made = objects_of_case(
             sources, examination, who, datetime.now(), dating, find_chart("AC", chart)
         )

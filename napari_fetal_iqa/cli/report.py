@@ -1,9 +1,8 @@
 """``napari-fetal-iqa report``: the page of a case."""
 
-import json
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal
 
 import typer
 
@@ -18,6 +17,7 @@ from napari_fetal_iqa.cli.case_options import (
     Weeks,
     check_reviewer,
     dating_of,
+    dating_of_case,
     opened_store,
 )
 from napari_fetal_iqa.cli.folders import find_sweeps
@@ -25,9 +25,6 @@ from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.cli.terminal import echo
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.storage.settings import load_settings, suggested_reviewer
-
-if TYPE_CHECKING:
-    from napari_fetal_iqa.report.content import ReportContent
 
 
 def report(
@@ -63,16 +60,18 @@ def report(
     Example: napari-fetal-iqa report case_17.mha --out case_17.pdf --weeks 27w3d
     """
     dating = dating_of(weeks, lmp, edd, examined)
-    if out.suffix.lower() not in _WRITERS:
-        raise typer.BadParameter(
-            f"{out.name}: expected a name that ends in {', '.join(_WRITERS)}", param_hint="--out"
-        )
-    if not out.parent.is_dir():
-        raise FetalIqaError(f"{out.parent}: there is no such folder; make it, or choose another")
+    from napari_fetal_iqa.report.files import ENDINGS, check_place, write_report
 
-    from napari_fetal_iqa.cli.case import known_error, review_case
+    if out.suffix.lower() not in ENDINGS:
+        raise typer.BadParameter(
+            f"{out.name}: expected a name that ends in {', '.join(ENDINGS)}", param_hint="--out"
+        )
+    check_place(out)
+
+    from napari_fetal_iqa.cli.case import review_case
     from napari_fetal_iqa.report.content import Entered, report_content
     from napari_fetal_iqa.review.examination.examination import Examination
+    from napari_fetal_iqa.review.examination.known_errors import error_of_case
 
     who = reviewer or load_settings().reviewer or suggested_reviewer()
     models = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
@@ -82,51 +81,12 @@ def report(
         )
         check_reviewer(opened, volumes, who)
         try:
-            examination = Examination(volumes, known_error(volumes))
+            examination = Examination(volumes, error_of_case(volumes))
         except ValueError as error:
             raise FetalIqaError(f"{error}; give each sweep of the case once") from error
+        dating = dating_of_case(dating, volumes)
         entered = Entered(dating, examined.date() if examined else None, chart, name.strip())
         content = report_content(examination, who, datetime.now().astimezone(), entered)
-        _write(content, out, paper)
+        write_report(content, out, paper)
     echo(f"AC {content.value}. {content.interval}. {content.growth.words}".rstrip(". ") + ".")
     echo(f"{' '.join(content.notices)} Report in {out}")
-
-
-def _write(content: "ReportContent", out: Path, paper: Literal["a4", "letter"]) -> None:
-    from fetal_iqa_models.atomic_file import atomic_file
-
-    page = _WRITERS[out.suffix.lower()](content, paper)
-    try:
-        with atomic_file(out) as new:
-            new.write_bytes(page)
-    except OSError as error:
-        raise FetalIqaError(
-            f"{out}: the report cannot be written ({error.strerror}); choose another place"
-        ) from error
-
-
-def _pdf(content: "ReportContent", paper: Literal["a4", "letter"]) -> bytes:
-    from napari_fetal_iqa.report.pdf import pdf_page
-
-    return pdf_page(content, paper)
-
-
-def _html(content: "ReportContent", paper: str) -> bytes:
-    from napari_fetal_iqa.report.html import html_page
-
-    return html_page(content).encode()
-
-
-def _json(content: "ReportContent", paper: str) -> bytes:
-    from napari_fetal_iqa.report.tables import observations
-
-    return f"{json.dumps(observations(content), indent=2)}\n".encode()
-
-
-def _csv(content: "ReportContent", paper: str) -> bytes:
-    from napari_fetal_iqa.report.tables import csv_row
-
-    return csv_row(content).encode()
-
-
-_WRITERS = {".pdf": _pdf, ".html": _html, ".json": _json, ".csv": _csv}

@@ -87,9 +87,9 @@ class Evidence:
 
 
 def evidence_of_case(
-    sources: Sequence[SweepSource], sweeps: Sequence[SweepVolume]
+    sources: Sequence[SweepSource | None], sweeps: Sequence[SweepVolume]
 ) -> tuple[Evidence, ...]:
-    """Find or make the images of a case's volumes.
+    """Find or make the images of a case's volumes; a source is None where it is in no file.
 
     Raises
     ------
@@ -97,7 +97,7 @@ def evidence_of_case(
         Where some are DICOM and others not, where they are of several studies, or where a header
         lacks what names it.
     """
-    found = [dicom_images(source) for source in sources]
+    found = [[] if source is None else dicom_images(source) for source in sources]
     if any(found) and not all(found):
         raise SweepError("some sweeps of the case are DICOM and others not; export them apart")
     if not any(found):

@@ -64,7 +64,7 @@ class CaseObjects:
 
 
 def objects_of_case(
-    sources: Sequence[SweepSource],
+    sources: Sequence[SweepSource | None],
     examination: Examination,
     reviewer: str,
     made_at: datetime,
@@ -76,7 +76,7 @@ def objects_of_case(
     Parameters
     ----------
     sources : sequence of SweepSource
-        Of the case's volumes, in their order.
+        Of the case's volumes, in their order; None for one that is in no file.
     examination : Examination
     reviewer : str
         Whose corrections count.

@@ -13,6 +13,7 @@ from napari_fetal_iqa.analysis.result import Analysis, FrameResults, Thresholds
 from napari_fetal_iqa.corrections import Bookmark, CorrectionStore, Event, Label
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreBusyError, StoreUnwritableError
+from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.review.comparison import Comparison
 from napari_fetal_iqa.review.frame_view import FrameView, Source
 from napari_fetal_iqa.review.free_calipers import FreeCalipers
@@ -68,6 +69,7 @@ class ReviewSession(ReviewedFrames):
             store.add_sweep(sweep)
         store.refresh(sweep.identity)  # others may have written since an earlier review of it
         self._bookmark = store.bookmark(sweep.identity, reviewer) or Bookmark()
+        self._age = store.age(sweep.identity)
 
     # Whose review it is --------------------------------------------------------------------
 
@@ -83,6 +85,22 @@ class ReviewSession(ReviewedFrames):
         self._bookmark = bookmark or Bookmark()
         self._apply_thresholds()
         self.show_reviewer(name)
+
+    @property
+    def age(self) -> Dating | None:
+        """How far the pregnancy was by dates, as somebody entered it; asks no file."""
+        return self._age
+
+    @age.setter
+    def age(self, dating: Dating | None) -> None:
+        self._age = dating  # what cannot be written now waits, and counts
+        with suppress(StoreBusyError):
+            self._store.set_age(self.sweep.identity, dating)
+
+    @property
+    def events(self) -> tuple[Event, ...]:
+        """All that the shown reviewer said of the sweep; asks no file."""
+        return self._history.events()
 
     @property
     def place(self) -> int | None:

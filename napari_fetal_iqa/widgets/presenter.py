@@ -11,7 +11,7 @@ from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.corrections.news import StoreNews
 from napari_fetal_iqa.errors import StoreError, StoreUnwritableError
 from napari_fetal_iqa.model_library.automatic import models_for
-from napari_fetal_iqa.review.session import Source
+from napari_fetal_iqa.review.session import FrameView, Source
 from napari_fetal_iqa.storage.settings import Settings
 from napari_fetal_iqa.widgets.actions import SweepActions
 from napari_fetal_iqa.widgets.background.analysis_runner import AnalysisRunner
@@ -85,6 +85,7 @@ class SweepPresenter(QObject):
         self._settings = settings
         self._new_results = False
         self.looking = False
+        self.growth: Callable[[float | None], str] = lambda _: ""
         self.idle_queue = IdleQueue(self)
         self._when_still = QTimer(self)
         self._when_still.setSingleShot(True)
@@ -292,13 +293,22 @@ class SweepPresenter(QObject):
         if self.looking and view.mask_source is Source.NOBODY:
             self._page.frame.show_moving()  # the model's outline may be on its way
         else:
-            self._page.frame.show_measurement(view)
+            self._show_measurement(view)
         self.view.show(view)
         self.criteria.show()
         self.tools.show_calipers()
         analysis = self.session.analysis
         if analysis is not None and analysis.spared[view.frame]:
             self._runner.outline(analysis, self._settings, view.frame)
+
+    def _show_measurement(self, view: FrameView) -> None:
+        measured = view.measurement
+        growth = self.growth(measured.circumference_mm if measured is not None else None)
+        self._page.frame.show_measurement(view, growth)
+
+    def show_measured(self) -> None:
+        """Show the frame's measurement anew: its age or its chart is another one now."""
+        self._show_still()
 
     # Analysis ------------------------------------------------------------------------------
 

@@ -48,7 +48,12 @@ from napari_fetal_iqa.widgets.background.tasks import (
     is_prepared,
     prepare_sweep,
 )
-from napari_fetal_iqa.widgets.background.threads import ANALYSING, KEEPING, READING
+from napari_fetal_iqa.widgets.background.threads import (
+    ANALYSING,
+    KEEPING,
+    READING,
+    RESULTS,
+)
 from napari_fetal_iqa.widgets.candidates.controller import Candidates
 from napari_fetal_iqa.widgets.finetuning.controller import FinetuningController
 from napari_fetal_iqa.widgets.focus_guard import FocusGuard
@@ -63,6 +68,7 @@ from napari_fetal_iqa.widgets.panels.welcome import WelcomePage
 from napari_fetal_iqa.widgets.passing_line import PassingLine
 from napari_fetal_iqa.widgets.presenter import SweepPresenter
 from napari_fetal_iqa.widgets.rescued_desk import RescuedDesk
+from napari_fetal_iqa.widgets.result.desk import ResultDesk
 from napari_fetal_iqa.widgets.shortcuts import Action
 from napari_fetal_iqa.widgets.small_screen import ScreenFit, is_low, make_room
 from napari_fetal_iqa.widgets.stopped_review import StoppedReview
@@ -195,6 +201,7 @@ class ReviewWidget(QWidget):
             self._use_model,
             self,
         )
+        self.result = ResultDesk(self.page.result, self)
         self.rescued = RescuedNotice()
         self.rescued_desk = RescuedDesk(self.rescued, lambda: self.keeper.path, self)
         self.keys_page = KeysPage()
@@ -223,6 +230,7 @@ class ReviewWidget(QWidget):
             Action.NEXT_IN_WORKLIST: lambda: self.worklist.step(1),
             Action.PREVIOUS_IN_WORKLIST: lambda: self.worklist.step(-1),
             Action.SET_SUBJECT: self.worklist.ask_subject,
+            **self.result.handlers,
         }
         self._handlers: Mapping[Action, Callable[[], None]] = self._own_handlers
         self._keys = shortcuts.KeyBindings(main_window(self.viewer), self.do, self._released)
@@ -274,6 +282,8 @@ class ReviewWidget(QWidget):
         self.page.finetuning.frame_requested.connect(self._go_to)
         self.finetuning.about_to_start.connect(self.runner.release)
         self.runner.failed.connect(self._show_error)
+        self.runner.ended.connect(lambda *_: QTimer.singleShot(0, self.result.look))
+        self.result.failed.connect(self._show_error)
         self.simulation.advanced.connect(self.page.analysis.advance_simulation)
         self.simulation.missing.connect(self._say_missing)
         # once napari itself is done with it: its first sweep, too, begins at its first frame
@@ -350,6 +360,7 @@ class ReviewWidget(QWidget):
     def _under_way(self) -> list[str]:
         """Say what would go on without the window, or end with it."""
         said = [self.finetuning.when_closed(), self.page.export.when_closed()]
+        said.append(self.result.when_closed())
         if "models" in self.__dict__:  # it was shown
             said.append(self.models.when_closed())
         return [sentence for sentence in said if sentence]
@@ -387,12 +398,14 @@ class ReviewWidget(QWidget):
         self._close_sweep()
         self.finetuning.close()
         self.rescued_desk.close()
+        self.result.close()
         if "models" in self.__dict__:  # it was shown
             self.models.close_for_good()
         self.page.export.close_process()
         self.runner.close()
         ANALYSING.end()
         KEEPING.end()
+        RESULTS.end()
         self.viewer.layers.events.inserted.disconnect(self._layer_inserted)
         self.viewer.layers.events.removed.disconnect(self._layer_removed)
         self.viewer.events.theme.disconnect(self._follow_theme)
@@ -552,6 +565,7 @@ class ReviewWidget(QWidget):
             self.frame_fit.fit()
         self.worklist.follow(session)
         self.candidates.follow(self.presenter)
+        self.result.follow(self.presenter)
         QTimer.singleShot(0, self._name_layers)  # once those of the sweep before are gone
 
     def _wait_for_store(
@@ -647,6 +661,7 @@ class ReviewWidget(QWidget):
         self._handlers = self._own_handlers
         self.status_keys.set_hint("")
         self.candidates.leave()
+        self.result.leave()
         return "" if presenter is None else presenter.close(cancel)
 
     # The rest ------------------------------------------------------------------------------

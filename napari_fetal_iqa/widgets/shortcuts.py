@@ -71,6 +71,8 @@ class Action(StrEnum):
     NEXT_ZOOM = "next_zoom"
     UNDO = "undo"
     REDO = "redo"
+    MAKE_REPORT = "make_report"
+    EXPORT_DICOM = "export_dicom"
     ANALYSE = "analyse"
     SHOW_HELP = "show_help"
     CANCEL_ANALYSIS = "cancel_analysis"  # a button alone, as the next
@@ -176,6 +178,8 @@ KEYS = (
     Key(Action.UNDO, ("Ctrl+Z",), "Undo", repeats=True),
     Key(Action.REDO, ("Ctrl+Shift+Z", "Ctrl+Y"), "Redo", "2D and 3D (Ctrl+Y)", repeats=True),
     Key(Action.ANALYSE, ("A",), "Analyse the sweep"),
+    Key(Action.MAKE_REPORT, ("Ctrl+P",), "Report of the case: the page to sign"),
+    Key(Action.EXPORT_DICOM, ("Ctrl+D",), "Export the case as DICOM"),
     Key(Action.SHOW_HELP, ("?",), "These keys"),
 )
 

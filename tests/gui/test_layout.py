@@ -85,6 +85,7 @@ def test_sections_are_found_as_they_were_left(window, tiny_settings):
     folded = [section.toggleButton().text() for section in first.page.sections]
     assert folded == [
         "▸  Plane criteria",
+        "▸  Result of the case",
         "▸  Models and reviewer",
         "▸  Learn",
         "▸  Export",
@@ -93,7 +94,7 @@ def test_sections_are_found_as_they_were_left(window, tiny_settings):
     assert first.page.sections[-1].toggleButton().text() == "▾  Export"
     first.close()
     second = window()
-    assert [section.isExpanded() for section in second.page.sections] == [*[False] * 3, True]
+    assert [section.isExpanded() for section in second.page.sections] == [*[False] * 4, True]
     assert second.page.export.isVisibleTo(second.page)
     assert not second.page.settings.isVisibleTo(second.page)  # nor does Tab go there
     second.page.sections[-1].toggleButton().click()

@@ -5,11 +5,13 @@ they hold for the pair of models whose hashes stand there, and for no other.
 """
 
 import json
+from collections.abc import Sequence
 from functools import cache
 from pathlib import Path
 
 from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.review.examination.aggregate import ModelError
+from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 
 FILE = Path(__file__).with_name("known_errors.json")
 
@@ -37,3 +39,13 @@ def error_of(setup: AnalysisSetup, simulated: bool) -> ModelError | None:
     if setup.cls_model is None or setup.seg_model is None or not simulated:
         return None
     return _known().get((setup.cls_model.hash, setup.seg_model.hash))
+
+
+def error_of_case(volumes: Sequence[ReviewedFrames]) -> ModelError | None:
+    """Return how far off the models of a case are; None where that of one of them is not known."""
+    errors = [
+        error_of(volume.analysis.setup, volume.sweep.simulated) if volume.analysis else None
+        for volume in volumes
+    ]
+    known = [error for error in errors if error is not None]
+    return max(known, key=lambda one: one.share) if len(known) == len(errors) and known else None

@@ -113,5 +113,8 @@ MODELS = Lane(1)
 KEEPING = Lane(1, matters=True)
 """For what was computed and is written to the disk: whoever closes the window waits for it."""
 
+RESULTS = Lane(1, matters=True)
+"""For reports and DICOM objects that somebody waits for."""
+
 RESCUING = Lane(1, matters=True)
 """For what waits to be saved, kept aside meanwhile, and for rescues that are merged."""

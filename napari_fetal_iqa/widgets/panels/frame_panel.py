@@ -59,6 +59,7 @@ _LARGE = "<span style='font-size:15pt'>{}</span>"
 _NO_AC = f"<span style='color:{colours.NONE}'>AC –</span>"
 _MOVING = "…"
 _TIGHT = 2
+_AC_TIP = "Abdominal circumference of the outline, and the gestational age by Hadlock 1984"
 
 
 class FramePanel(QWidget):
@@ -89,9 +90,7 @@ class FramePanel(QWidget):
         # as high as the large figures, so that nothing below it moves while frames go by
         self.circumference.setText(_LARGE.format("AC"))
         self.circumference.setMinimumHeight(self.circumference.sizeHint().height())
-        self.circumference.setToolTip(
-            "Abdominal circumference of the outline, and the gestational age by Hadlock 1984"
-        )
+        self.circumference.setToolTip(_AC_TIP)
         self.diameters = ElidingLabel()
         self.diameters.setToolTip(
             "The two diameters of the fitted ellipse, and whose outline it is"
@@ -212,8 +211,12 @@ class FramePanel(QWidget):
             show_rich(self.circumference, _NO_AC)
             show_rich(self.diameters, _MOVING)
 
-    def show_measurement(self, view: FrameView) -> None:
-        """Show what the outline of a frame measures, and whose it is."""
+    def show_measurement(self, view: FrameView, growth: str = "") -> None:
+        """Show what the outline of a frame measures, and whose it is.
+
+        ``growth`` is where it lies on a chart by the age by dates; without it stands the age that
+        the circumference has on average.
+        """
         measured = view.measurement
         if measured is None:
             show_rich(self.circumference, _NO_AC)
@@ -222,7 +225,10 @@ class FramePanel(QWidget):
         weeks = gestational_age_weeks(measured.circumference_mm)
         age = format_gestational_age(weeks) if weeks is not None else "age out of range"
         large = _LARGE.format(f"AC {measured.circumference_mm:.1f} mm")
-        show_rich(self.circumference, f"{large}&nbsp;&nbsp;&nbsp;{age}")
+        show_rich(self.circumference, f"{large}&nbsp;&nbsp;&nbsp;{growth or age}")
+        by_hadlock = f"{_AC_TIP}: {age}"
+        ranked = "Its centile is by the age by dates; see Result of the case" if growth else ""
+        self.circumference.setToolTip("\n".join(filter(None, (by_hadlock, ranked))))
         longer, shorter = measured.diameters_mm
         cut = ", cut by the edge" if measured.truncated else ""
         whose = _WHOSE[view.mask_source]

@@ -36,6 +36,7 @@ from napari_fetal_iqa.widgets.panels.settings_panel import SettingsPanel
 from napari_fetal_iqa.widgets.panels.stale_notice import StaleNotice
 from napari_fetal_iqa.widgets.panels.unfolded_in_view import UnfoldedInView
 from napari_fetal_iqa.widgets.panels.view_tools import ViewTools
+from napari_fetal_iqa.widgets.result.panel import ResultPanel
 from napari_fetal_iqa.widgets.shortcuts import Action, key_of, with_key
 
 _LAID_OUT_MS = 50
@@ -89,7 +90,9 @@ class ReviewPage(QWidget):
         self.export = ExportPanel(store)
         exporting = FoldedSection("Export", "Write all corrections as a data set")
         exporting.addWidget(self.export)
-        self.sections = (self.criteria, choices, self.finetuning, exporting)
+        self.result = ResultPanel()
+        self.result.action_requested.connect(self.action_requested)
+        self.sections = (self.criteria, self.result, choices, self.finetuning, exporting)
 
         content = QWidget()
         self._column = column = QVBoxLayout(content)
