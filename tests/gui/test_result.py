@@ -1,7 +1,6 @@
 """The result of a case at the desk: an age that is kept, a centile, a page, DICOM and back."""
 
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pydicom
@@ -168,8 +167,7 @@ def test_from_dicom_into_the_window_and_back_to_dicom(
         place + 1,
     )
     assert np.array_equal(found.pixel_array.astype(bool).squeeze(), mask)
-    report = str(pydicom.dcmread(again / "report.dcm"))
-    assert "27w0d (by LMP)" in report
+    assert b"27w0d (by LMP)" in (again / "report.dcm").read_bytes()
     with CorrectionStore(store.path, "ro") as reopened:
         assert reopened.age(sweep.identity) == Dating("LMP", 189)
 
@@ -181,4 +179,3 @@ def test_what_is_made_can_be_cancelled(outlined, tmp_path, qtbot):
     outlined.page.result.cancel.click()
     assert outlined.page.result.doing.text() == "Cancelled, nothing was saved"
     assert desk.when_closed() == ""
-    assert isinstance(out, Path)
