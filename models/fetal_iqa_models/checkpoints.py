@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch.serialization import skip_data
 
 from fetal_iqa_models import lite, mobile, ultrasam, usfm
 from fetal_iqa_models.errors import WeightsError, shown, unreadable
@@ -110,13 +111,14 @@ def _load(path: Path, look: Callable[[object], None]) -> object:
     if path.suffix == ".safetensors":
         return read_safetensors(path, look)
     with open_regular(path) as file:
-        can_be_mapped = check_checkpoint(file)
-        if can_be_mapped:
-            # Mapped, no value is read: there is nothing to look at that could be gone.
-            look(torch.load(path, map_location="cpu", weights_only=True, mmap=True))
+        is_archive = check_checkpoint(file)
+        if is_archive:
+            file.seek(0)
+            with skip_data():
+                look(torch.load(file, map_location="cpu", weights_only=True))
         file.seek(0)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    if not can_be_mapped:
+    if not is_archive:
         look(content)
     return content
 

@@ -140,7 +140,6 @@ def _root(records: list[zipfile.ZipInfo]) -> str:
 
 
 def _content_start(file: BinaryIO, record: zipfile.ZipInfo) -> int:
-    # mapped, compressed bytes would be taken for the values themselves
     if record.compress_type != zipfile.ZIP_STORED or record.compress_size != record.file_size:
         raise RefusedError("is compressed, as torch.save never does; save it again with torch")
     mark, *_, name, extra = _LOCAL.unpack(_read(file, record.header_offset, _LOCAL.size))

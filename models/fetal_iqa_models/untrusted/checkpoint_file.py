@@ -25,7 +25,7 @@ def check_checkpoint(file: BinaryIO) -> bool:
     Returns
     -------
     bool
-        Whether its tensors may be memory-mapped: the older layout has them unaligned.
+        Whether it is an archive, whose tensors can be known without their values.
 
     Raises
     ------

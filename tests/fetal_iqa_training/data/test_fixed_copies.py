@@ -13,6 +13,7 @@ from fetal_iqa_training.data.fixed_copies import (
 from fetal_iqa_training.data.frame_set import build_frame_set
 from fetal_iqa_training.data.labelled_frames import acouslic_cases, frames_of
 from fetal_iqa_training.fitting import fit as fitting
+from fetal_iqa_training.fitting import network
 from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.transforms.augmentation import PAPER, Augmentation
 
@@ -98,7 +99,7 @@ def test_rows_are_the_frames_then_each_copy(built):
 def test_all_strategies_of_a_table_learn_from_the_same_frames(data, tmp_path, monkeypatch, fresh):
     """What comes to the encoder in a run, whether it is trained or frozen."""
     seen: dict[str, list[bytes]] = {}
-    load = fitting.load_encoder
+    load = network.load_encoder
 
     def watched(name, *arguments):
         encoder = load(name, *arguments)
@@ -113,7 +114,7 @@ def test_all_strategies_of_a_table_learn_from_the_same_frames(data, tmp_path, mo
         encoder.register_forward_pre_hook(note)
         return encoder
 
-    monkeypatch.setattr(fitting, "load_encoder", watched)
+    monkeypatch.setattr(network, "load_encoder", watched)
     monkeypatch.setattr(
         fitting, "judge", lambda *_, **__: pytest.fail("nothing is set aside to test")
     )

@@ -56,6 +56,7 @@ def tell(monkeypatch: pytest.MonkeyPatch):
             "quantised",
             lambda graph, frames, rung: openvino.Core().read_model(graph),
         )
+        monkeypatch.setattr(reduced_precision, "version", lambda package: "1.0")
 
     return tell
 

@@ -1,5 +1,6 @@
 """Commands start at once: they are listed without being imported, and import what they need."""
 
+import os
 import subprocess
 import sys
 
@@ -24,7 +25,9 @@ def imported(*arguments: str) -> set[str]:
         "print('imported', *{name.partition('.')[0] for name in sys.modules})"
     )
     command = [sys.executable, "-c", code, *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    # not measured: coverage has imports of its own
+    unmeasured = {key: value for key, value in os.environ.items() if not key.startswith("COV")}
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=unmeasured)
     return set(done.stdout.splitlines()[-1].split()[1:])
 
 
