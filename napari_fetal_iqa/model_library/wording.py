@@ -50,6 +50,11 @@ def good_for(card: ModelCard, reference: str = "") -> str:
     return f"{known}; its encoder is {spec.terms}" if restricted else known
 
 
+def _limits(card: ModelCard, reference: str) -> dict[str, str]:
+    built_in = _built_in(card, reference)
+    return {"limits": built_in.limits} if built_in and built_in.limits else {}
+
+
 def _built_in(card: ModelCard, reference: str) -> BuiltInModel | None:
     if reference in BUILT_IN or not reference:
         return BUILT_IN.get(reference)
@@ -89,6 +94,7 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
         "encoder": f"{plain(card.encoder)}, {card.image_size} x {card.image_size} pixels",
         "adapter": f"LoRA of rank {card.lora.rank}" if card.lora else "none",
         "good for": good_for(card, entry.reference),
+        **_limits(card, entry.reference),
         **_tells_apart(card),
         "licence": plain(card.licence),
         "made from": " < ".join(map(_ancestor, line[1:])) or "no other model",

@@ -52,4 +52,6 @@ def test_the_list_of_models_says_it_of_a_calibrated_copy():
     card = load_card("starter-cls").model_copy(update={"temperature": 2.5})
     folder = save_with_card("starter-cls", paths.models() / "mine", card)
     (row,) = (one for one in model_rows(ModelLibrary()) if one.reference == str(folder))
-    assert BUILT_IN["starter-cls"].good_for in "\n".join(row.details)
+    for said in (BUILT_IN["starter-cls"].good_for, BUILT_IN["starter-cls"].limits):
+        assert said
+        assert said in "\n".join(row.details)
