@@ -1,17 +1,29 @@
 """Nothing is stored on a sweep, or a frame, that was not on the screen yet."""
 
+import importlib.util
 import threading
+import time
+from pathlib import Path
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QCursor
 
+from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.widgets.background import sweep_opener
 from napari_fetal_iqa.widgets.shortcuts import Action
+from napari_fetal_iqa.widgets.viewer.compat import main_window
 
 pytestmark = pytest.mark.gui
 
 SECONDS = 1000
+HELD_UP_S = 0.4
+
+spec = importlib.util.spec_from_file_location("x11", Path(__file__).with_name("x11.py"))
+x11 = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(x11)
 
 
 @pytest.fixture(autouse=True)
@@ -64,6 +76,57 @@ def test_keys_that_wait_for_the_next_sweep_are_not_its_before_it_is_drawn(
         desk.presenter.view.navigator.frame
     ]
     assert not error.text()
+
+
+def test_real_keys_that_wait_while_the_sweep_is_drawn_are_not_its(
+    desk, store, press, monkeypatch, qapp, qtbot
+):
+    """In the X server's queue: behind Ctrl+Page Down, while it is laid out, while it is drawn.
+
+    The window is held up after that for longer than the moment in which nobody can have answered.
+    """
+    if qapp.platformName() != "xcb":
+        pytest.skip("keys are queued by an X server here")
+    window, before = int(main_window(desk.viewer).winId()), desk.presenter
+    said, typed = [], []
+    panel, follow = desk.page.analysis, desk.candidates.follow
+    draw = desk.viewer.window._qt_viewer.canvas._scene_canvas.events.draw
+
+    def note():
+        said.append(panel.error.text())
+
+    def type_none(*_):
+        x11.type_key(window, "0")
+        QCursor.pos()  # Qt's own connection has heard of it now
+        typed.append("0")
+
+    def drawn(*_):
+        if desk.presenter is not before and desk.first_paint.missing:
+            draw.disconnect(drawn)
+            type_none()
+            time.sleep(HELD_UP_S)
+
+    def followed(presenter):
+        follow(presenter)
+        type_none()
+
+    press(desk, Qt.Key.Key_Escape)  # the window is active
+    panel.error_shown.connect(note)
+    monkeypatch.setattr(desk.candidates, "follow", followed)
+    x11.type_key(window, "Page_Down", control=True)
+    type_none()
+    draw.connect(drawn, position="last")
+    qtbot.waitUntil(lambda: desk.presenter not in (None, before), timeout=20 * SECONDS)
+    qtbot.waitUntil(lambda: not desk.first_paint.missing, timeout=20 * SECONDS)
+    assert len(typed) == 3
+    qtbot.waitUntil(lambda: len(said) + len(store.events()) == 3, timeout=20 * SECONDS)
+    assert store.events() == []
+    assert {line.partition(":")[0] for line in said} == {"Nothing was changed"}
+    assert any("had not been drawn" in line for line in said)
+    type_none()
+    qtbot.waitUntil(lambda: bool(store.events()), timeout=20 * SECONDS)
+    assert [event.label for event in store.events()] == [Label.NONE]
+    panel.error_shown.disconnect(note)
 
 
 def test_from_when_another_sweep_is_asked_for_nothing_goes_to_the_one_that_is_left(
