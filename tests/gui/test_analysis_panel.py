@@ -1,11 +1,14 @@
 """The line of what the machine does: how far it is, and a time left that is true."""
 
 import pytest
+from qtpy.QtCore import QEvent, QObject
 
 from napari_fetal_iqa.analysis.result import AnalysisSetup, ModelRef
 from napari_fetal_iqa.widgets.panels import analysis_panel
 
 pytestmark = pytest.mark.gui
+
+SECONDS = 1000
 
 
 @pytest.fixture
@@ -20,6 +23,27 @@ def panel(qtbot):
     panel = analysis_panel.AnalysisPanel()
     qtbot.addWidget(panel)
     return panel
+
+
+def test_results_that_come_do_not_draw_the_window_before_the_key_that_waits(panel, qtbot):
+    drawn = []
+
+    class Watch(QObject):
+        def eventFilter(self, watched, event):
+            if event.type() == QEvent.Type.Paint:
+                drawn.append(watched.value())
+            return False
+
+    watch = Watch()
+    panel.begin("Loading the models…")
+    with qtbot.waitExposed(panel):
+        panel.show()
+    panel.advance(1, 840)
+    qtbot.waitUntil(lambda: panel.bar.isVisible(), timeout=20 * SECONDS)
+    panel.bar.installEventFilter(watch)
+    panel.advance(420, 840)
+    assert drawn == []
+    qtbot.waitUntil(lambda: 420 in drawn, timeout=20 * SECONDS)
 
 
 def test_loading_the_models_is_no_part_of_the_time_left(panel, clock):

@@ -3,10 +3,11 @@
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Signal
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QProgressBar, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 
 from napari_fetal_iqa.finetuning.progress import FinetuningProgress
 from napari_fetal_iqa.widgets.focus import with_own_keys
+from napari_fetal_iqa.widgets.panels.progress_bar import ProgressBar
 from napari_fetal_iqa.widgets.theme import Palette
 
 if TYPE_CHECKING:
@@ -26,8 +27,7 @@ class FinetuningMonitor(QWidget):
         self.phase = QLabel()
         self.phase.setWordWrap(True)
         self.phase.setToolTip("What the training does; it goes on while the window is closed")
-        self.bar = QProgressBar()
-        self.bar.setTextVisible(False)
+        self.bar = ProgressBar()
         self.bar.setToolTip("How far this part of the training is")
         self.stop = QPushButton("Stop")
         self.stop.setToolTip("End early; what was learnt so far is judged and kept")

@@ -4,7 +4,6 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFrame,
     QGridLayout,
-    QProgressBar,
     QPushButton,
     QScrollArea,
     QVBoxLayout,
@@ -12,6 +11,7 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox, MessageLabel
+from napari_fetal_iqa.widgets.panels.progress_bar import ProgressBar
 
 _PROGRESS_STEPS = 1000
 _LINES = 4
@@ -30,9 +30,9 @@ class JobBar(QWidget):
         super().__init__()
         self.message = MessageLabel()
         self.message.setAccessibleName("What is being done")
-        self.bar = QProgressBar()
-        self.bar.setToolTip("How far it is")
+        self.bar = ProgressBar()
         self.bar.setTextVisible(False)
+        self.bar.setToolTip("How far it is")
         self.cancel = QPushButton("Cancel")
         self.cancel.setToolTip("Stop; what a download has brought is kept and continued later")
         self.cancel.clicked.connect(self.cancel_requested)

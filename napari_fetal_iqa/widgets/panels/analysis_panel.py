@@ -6,7 +6,6 @@ import time
 from qtpy.QtCore import Signal
 from qtpy.QtWidgets import (
     QHBoxLayout,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
@@ -18,6 +17,7 @@ from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup
 from napari_fetal_iqa.finetuning.progress import duration
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
 from napari_fetal_iqa.widgets.panels.error_box import ErrorBox
+from napari_fetal_iqa.widgets.panels.progress_bar import ProgressBar
 from napari_fetal_iqa.widgets.shortcuts import Action, with_key
 from napari_fetal_iqa.widgets.theme import write_in
 
@@ -39,7 +39,7 @@ class AnalysisPanel(QWidget):
     def __init__(self) -> None:
         super().__init__()
         self.doing = ElidingLabel()
-        self.bar = QProgressBar()
+        self.bar = ProgressBar()
         self.bar.setTextVisible(False)
         self.bar.setToolTip("Frames done")
         self.bar.hide()
