@@ -11,6 +11,7 @@ followed by another. Needs a screen; on a server, put xvfb-run -a before it.
 
 import argparse
 import faulthandler
+import gc
 import os
 import random
 import subprocess
@@ -22,6 +23,8 @@ PER_PROCESS = 100
 CHANGES = 5
 MOST_LAYERS = 12
 SECONDS = 60
+TURN = 0.004
+"""Seconds between two turns of Qt's loop while the window is let live."""
 
 
 def main():
@@ -94,12 +97,16 @@ class Desk:
         settings = Settings(reviewer="AK", analyse_on_open=False)
         save_settings(settings)
         self.viewer = napari.Viewer(show=True)
-        self.viewer.window.resize(900, 600)  # software OpenGL draws it faster
+        self.viewer.window.resize(600, 400)  # software OpenGL draws it faster
         self.application = QApplication.instance()
         self.widget = ReviewWidget(self.viewer, settings=settings)
         self.viewer.window.add_dock_widget(self.widget, name="Fetal IQA review", area="right")
         self.sweep = make_phantom(PhantomSettings.small(), seed=3).sweep
         self.sweep_layer = sweep_layer
+        self.draw(1)
+        # napari collects garbage whenever a layer goes: only what came since is looked through
+        gc.collect()
+        gc.freeze()
 
     def close(self):
         """Close the window."""
@@ -114,6 +121,7 @@ class Desk:
         end = time.monotonic() + seconds
         self.application.processEvents()
         while time.monotonic() < end:
+            time.sleep(TURN)  # others work, too
             self.application.processEvents()
         self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
 

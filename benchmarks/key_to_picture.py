@@ -5,8 +5,9 @@
 Windows in turn, in one process, of one size and over the same sweep. A step is a press of the
 Right key (an event of Qt's own, sent to the window) until the canvas has drawn the new frame; the
 window has its own time between two, as between the repeats of a key that is held. The analysis is
-the real one: the demo models in their process, from an empty cache. Ratios are those of one run.
-Needs a screen: xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/key_to_picture.py
+the real one, from an empty cache: the models in their process, which outline every frame. Ratios
+are those of one run. Needs a screen:
+xvfb-run -a -s "-screen 0 1920x1080x24" python benchmarks/key_to_picture.py
 """
 
 import argparse
@@ -81,7 +82,8 @@ def reviewed(sweep, steps: int) -> tuple[np.ndarray, np.ndarray]:
     from napari_fetal_iqa.widgets import ReviewWidget
 
     viewer = new_viewer()
-    widget = ReviewWidget(viewer, settings=Settings(reviewer="AK", analyse_on_open=False))
+    settings = Settings(reviewer="AK", analyse_on_open=False, outline_all=True)
+    widget = ReviewWidget(viewer, settings=settings)
     viewer.window.add_dock_widget(widget, name="Fetal IQA review", area="right")
     data, attributes, _ = sweep_layer(sweep)
     viewer.add_image(data, **attributes)

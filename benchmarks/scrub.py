@@ -29,8 +29,10 @@ def sweep_and_masks(n_frames: int):
     from napari_fetal_iqa.geometry.ellipse import Ellipse
     from napari_fetal_iqa.sweep import SweepVolume
 
-    speckle = np.random.default_rng(0).integers(1, 255, (16, *SHAPE), dtype=np.uint8)
-    frames = np.concatenate([speckle] * (n_frames // 16 + 1))[:n_frames]
+    speckle = np.random.default_rng(0).integers(1, 255, SHAPE, dtype=np.uint8)
+    frames = np.empty((n_frames, *SHAPE), np.uint8)
+    for number, frame in enumerate(frames):  # each another, for repeated ones are not analysed
+        frame[:] = np.roll(speckle, (number, 7 * number), axis=(0, 1))
     sizes = 30 + 8 * np.sin(np.arange(n_frames) / 9)
     masks = [Ellipse((80.0, 100.0), (a, 0.9 * a), 20.0).mask(SHAPE, SPACING) for a in sizes]
     return SweepVolume(frames, SPACING, name="benchmark"), masks
