@@ -11,10 +11,10 @@ from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
-import scipy
 from numpy.typing import NDArray
 
 from napari_fetal_iqa.errors import SweepError
+from napari_fetal_iqa.geometry.connected_parts import dilated, filled_holes, largest_part, opened
 
 FRAMES_PER_SWEEP = 140
 """Frames of one ACOUSLIC-AI sweep; six of them make a case (Sappia et al. 2025)."""
@@ -230,13 +230,12 @@ class SweepVolume:
             bright |= np.asarray(frame) > BLACK
         if not bright.any():
             return np.ones(self.shape[1:], bool)
-        whole = scipy.ndimage.binary_fill_holes(_largest_part(bright))
-        disc = scipy.ndimage.iterate_structure(scipy.ndimage.generate_binary_structure(2, 1), 2)
-        opened = scipy.ndimage.binary_opening(whole, disc)
-        if not opened.any():
-            return np.asarray(whole, bool)
+        whole = filled_holes(largest_part(bright))
+        inner = opened(whole, 2)
+        if not inner.any():
+            return whole
         # What the opening took off the corners comes back.
-        return np.asarray(scipy.ndimage.binary_dilation(_largest_part(opened), disc) & whole, bool)
+        return dilated(largest_part(inner), 2) & whole
 
     @cached_property
     def fan_box(self) -> tuple[int, int, int, int]:
@@ -244,13 +243,6 @@ class SweepVolume:
         rows = np.flatnonzero(self.field_of_view.any(1))
         columns = np.flatnonzero(self.field_of_view.any(0))
         return int(rows[0]), int(rows[-1]) + 1, int(columns[0]), int(columns[-1]) + 1
-
-
-def _largest_part(area: NDArray[np.bool_]) -> NDArray[np.bool_]:
-    """Return the largest connected part of an area."""
-    parts, _ = scipy.ndimage.label(area)
-    largest = 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
-    return np.asarray(parts == largest)
 
 
 @dataclass(frozen=True)

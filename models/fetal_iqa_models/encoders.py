@@ -75,6 +75,25 @@ class Encoder(nn.Module):
             images, indices=list(self.spec.taps), output_fmt="NCHW", intermediates_only=True
         )
 
+    def both(self, images: Tensor) -> tuple[Tensor, list[Tensor]]:
+        """Embed images and compute their feature maps in one pass.
+
+        Parameters
+        ----------
+        images : (N, 3, S, S) float tensor
+
+        Returns
+        -------
+        embeddings : (N, D) tensor
+            As :meth:`forward` gives them.
+        maps : list of (N, C, h, w) tensors
+            As :meth:`features` gives them.
+        """
+        final, maps = self.trunk.forward_intermediates(
+            images, indices=list(self.spec.taps), output_fmt="NCHW", intermediates_only=False
+        )
+        return self.trunk.forward_head(final), maps
+
     def feature_channels(self) -> tuple[int, ...]:
         """Count the channels of each tapped feature map.
 

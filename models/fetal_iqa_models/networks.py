@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Self
 
+import torch
 from torch import Tensor, nn
 
 from fetal_iqa_models.cards import DecoderName, LoraSettings, ModelCard, Resize, Task
@@ -110,9 +111,14 @@ class FrameClassifier(FrameNetwork):
         (N, L) float32 tensor
             Logits of a softmax over the classes; without classes those of :meth:`forward`, (N, 1).
         """
+        return self.scores_of(self.encoder(images))
+
+    def scores_of(self, embeddings: Tensor) -> Tensor:
+        """Return what :meth:`scores` gives, from the encoder's (N, D) embeddings."""
         if isinstance(self.head, ClassHead):
-            return self.head.class_scores(self.encoder(images))
-        return super().scores(images)
+            return self.head.class_scores(embeddings)
+        logits: Tensor = self.head(embeddings)
+        return logits
 
     def quality_of(self, scores: Tensor) -> Tensor:
         """Return what :meth:`forward` gives, (N, 1) logits, from what :meth:`scores` gives."""
@@ -172,3 +178,14 @@ class FrameSegmenter(FrameNetwork):
 
 
 Network = FrameClassifier | FrameSegmenter
+
+
+def share_encoder(classifier: FrameClassifier, segmenter: FrameSegmenter) -> bool:
+    """Return whether two networks see frames through the same tensors: one pass serves both."""
+    one, other = classifier.encoder, segmenter.encoder
+    if one.spec.name != other.spec.name or classifier.resize != segmenter.resize:
+        return False
+    first, second = one.state_dict(), other.state_dict()
+    return first.keys() == second.keys() and all(
+        torch.equal(tensor, second[name]) for name, tensor in first.items()
+    )

@@ -19,7 +19,12 @@ from fetal_iqa_models.devices import choose_device
 from fetal_iqa_models.errors import DeviceError, ModelError
 from fetal_iqa_models.lora import merge_lora
 from fetal_iqa_models.memory import empty_cache, is_out_of_memory
-from fetal_iqa_models.networks import FrameClassifier, FrameNetwork, FrameSegmenter
+from fetal_iqa_models.networks import (
+    FrameClassifier,
+    FrameNetwork,
+    FrameSegmenter,
+    share_encoder,
+)
 from fetal_iqa_models.prediction_batch import STAGES, PredictionBatch, nothing_outlined
 from fetal_iqa_models.preprocessing import preprocess, restore_masks
 from fetal_iqa_models.thresholds import MASK_THRESHOLD
@@ -107,6 +112,14 @@ class FramePredictor(BatchwisePredictor):
             self._mask_threshold = segmenter.card.mask_threshold
         self._classifier = _for_prediction(classifier)
         self._segmenter = _for_prediction(segmenter)
+        self._one_pass = (
+            self._classifier is not None
+            and self._segmenter is not None
+            and share_encoder(self._classifier, self._segmenter)
+        )
+        if self._one_pass and self._classifier is not None and self._segmenter is not None:
+            # its taps are those of the segmenter, where they differ from the table's
+            self._classifier.encoder = self._segmenter.encoder
         self._settle()
 
     def use_cores(self, half: bool) -> None:
@@ -166,8 +179,12 @@ class FramePredictor(BatchwisePredictor):
         frames = self._upload(images)
         inputs: dict[_Input, Tensor] = {}
         quality = logits = area_fraction = masks = plane = None
+        maps: list[Tensor] | None = None
         if self._classifier is not None:
-            found = self._run(self._classifier, frames, inputs, clock)
+            if self._one_pass:
+                found, maps = self._run_both(self._classifier, frames, inputs, clock)
+            else:
+                found = self._run(self._classifier, frames, inputs, clock)
             if found.shape[1] > 1:
                 plane = found.argmax(1).cpu().numpy()
                 found = self._classifier.quality_of(found)
@@ -177,13 +194,16 @@ class FramePredictor(BatchwisePredictor):
         if self._segmenter is not None:
             seen = self._seen_by_segmenter(quality)
             if seen is None:
-                area_fraction, masks = self._outline(self._segmenter, frames, inputs, clock)
+                area_fraction, masks = self._outline(self._segmenter, frames, inputs, clock, maps)
             else:
                 area_fraction, masks = nothing_outlined(images.shape)
                 if seen.any():
                     chosen = torch.from_numpy(seen).to(self.device)
                     part = {key: ready[chosen] for key, ready in inputs.items()}
-                    outlined = self._outline(self._segmenter, frames[chosen], part, clock)
+                    seen_maps = None if maps is None else [one[chosen] for one in maps]
+                    outlined = self._outline(
+                        self._segmenter, frames[chosen], part, clock, seen_maps
+                    )
                     area_fraction[seen], masks[seen] = outlined
         return PredictionBatch(numbers, quality, area_fraction, masks, clock.seconds, logits, plane)
 
@@ -193,9 +213,15 @@ class FramePredictor(BatchwisePredictor):
         frames: Tensor,
         inputs: dict[_Input, Tensor],
         clock: _StageClock,
+        maps: list[Tensor] | None = None,
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Return areas and masks."""
-        outlines = self._run(segmenter, frames, inputs, clock)
+        """Return areas and masks; of feature maps where the encoder has been through."""
+        if maps is None:
+            outlines = self._run(segmenter, frames, inputs, clock)
+        else:
+            images = self._input(segmenter, frames, inputs, clock)
+            with clock.stage("seg"), self._reduced():
+                outlines = segmenter.head(images, maps).float()
         with clock.stage("restore"):
             probabilities = outlines[:, 0].sigmoid()
             covered = probabilities > self._mask_threshold
@@ -221,16 +247,39 @@ class FramePredictor(BatchwisePredictor):
 
         Networks of one kind of encoder share the preprocessed input.
         """
+        images = self._input(network, frames, inputs, clock)
+        with clock.stage(network.task), self._reduced():
+            return network.scores(images).float()
+
+    def _run_both(
+        self,
+        classifier: FrameClassifier,
+        frames: Tensor,
+        inputs: dict[_Input, Tensor],
+        clock: _StageClock,
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Scores in float32, and the feature maps of the same pass for the segmenter's head."""
+        images = self._input(classifier, frames, inputs, clock)
+        with clock.stage("cls"), self._reduced():
+            embeddings, maps = classifier.encoder.both(images)
+            return classifier.scores_of(embeddings).float(), maps
+
+    def _input(
+        self,
+        network: FrameNetwork,
+        frames: Tensor,
+        inputs: dict[_Input, Tensor],
+        clock: _StageClock,
+    ) -> Tensor:
         spec = network.encoder.spec
         key = (spec.image_size, spec.mean, spec.std, network.resize)
         if key not in inputs:
             with clock.stage("preprocess"):
                 inputs[key] = preprocess(frames, *key)
-        with (
-            clock.stage(network.task),
-            torch.autocast(self.device.type, torch.bfloat16, self.precision == "bfloat16"),
-        ):
-            return network.scores(inputs[key]).float()
+        return inputs[key]
+
+    def _reduced(self) -> torch.autocast:
+        return torch.autocast(self.device.type, torch.bfloat16, self.precision == "bfloat16")
 
 
 def _for_prediction(network: _Network | None) -> _Network | None:

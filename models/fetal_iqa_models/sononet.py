@@ -88,7 +88,9 @@ class SonoNet(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Embed (N, 3, H, W) images, normalised to -1 to 1, as (N, 128) or (N, 64)."""
-        maps, sector = self._maps(images)
+        return self._embedded(*self._maps(images))
+
+    def _embedded(self, maps: Sequence[Tensor], sector: Tensor) -> Tensor:
         deepest: Tensor = self.adaptation[0](maps[-1]) if self._adapted else maps[-1]
         return _mean_over(deepest, sector)
 
@@ -109,10 +111,15 @@ class SonoNet(nn.Module):
         indices: Sequence[int] | None = None,
         output_fmt: str = "NCHW",
         intermediates_only: bool = True,
-    ) -> list[Tensor]:
+    ) -> list[Tensor] | tuple[Tensor, list[Tensor]]:
         """Return the maps of some stages, shallow to deep, as timm's trunks do."""
-        maps, _ = self._maps(images)
-        return [maps[index] for index in (range(len(maps)) if indices is None else indices)]
+        maps, sector = self._maps(images)
+        chosen = [maps[index] for index in (range(len(maps)) if indices is None else indices)]
+        return chosen if intermediates_only else (self._embedded(maps, sector), chosen)
+
+    def forward_head(self, embeddings: Tensor) -> Tensor:
+        """Return what :meth:`forward_intermediates` gave, which is embedded already."""
+        return embeddings
 
     def _maps(self, images: Tensor) -> tuple[list[Tensor], Tensor]:
         """Return the map of each stage, and where the sector is in the deepest."""

@@ -53,6 +53,8 @@ class Analyser:
     ----------
     engine : "auto", "torch" or "openvino"
         As it was asked for.
+    precision : "auto", "float32", "bf16" or "int8"
+        As it was asked for.
     setup : AnalysisSetup
         Which models speak, with which thresholds, and on which device they now run.
 
@@ -80,7 +82,7 @@ class Analyser:
         self._batch_size = batch_size
         self._encoder_weights = encoder_weights
         self.engine: Engine = engine
-        self._precision: AskedPrecision = precision
+        self.precision: AskedPrecision = precision
 
     @property
     def loaded(self) -> bool:
@@ -106,7 +108,7 @@ class Analyser:
             self._batch_size,
             self._encoder_weights,
             self.engine,
-            self._precision,
+            self.precision,
         )
 
     @property

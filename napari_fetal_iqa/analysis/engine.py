@@ -9,6 +9,7 @@ from fetal_iqa_models.batchwise import BatchwisePredictor
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.graphics_card import may_have_graphics_card
 from fetal_iqa_models.installation import only_in_whole
+from fetal_iqa_models.shared_encoder import folders_share_encoder
 from napari_fetal_iqa.analysis.graphs import find_graph, given_weights, installed, make_graph
 from napari_fetal_iqa.analysis.models import ChosenModel, ChosenModels
 from napari_fetal_iqa.analysis.precisions import AskedPrecision, in_precision, time_in_background
@@ -104,6 +105,11 @@ def _compiled_predictor(
 ) -> BatchwisePredictor:
     if not installed("openvino"):
         raise AnalysisError("OpenVINO is not installed (pip install openvino)")
+    both = _of_both(chosen, encoder_weights, large, precision)
+    if both is not None:
+        return fetal_iqa_models.CompiledPredictor(
+            batch_size=batch_size, cache=paths.cache() / "openvino", both=both
+        )
     graphs = {
         model.card.task: _compiled(model, encoder_weights, large)
         for model in (chosen.cls, chosen.seg)
@@ -116,6 +122,30 @@ def _compiled_predictor(
     if precision == "auto":
         time_in_background(list(graphs.values()))
     return predictor
+
+
+def _of_both(
+    chosen: ChosenModels, encoder_weights: Path | None, large: bool, precision: AskedPrecision
+) -> "CompiledModel | None":
+    """Return one graph of both models where they have one encoder; None where two serve better.
+
+    They do where less precision was tried and is faster: the graph of both is of float32.
+    """
+    cls, seg = chosen.cls, chosen.seg
+    if cls is None or seg is None or precision in ("bf16", "int8"):
+        return None
+    if not folders_share_encoder(cls.folder, seg.folder):
+        return None
+    for model in (cls, seg) if precision == "auto" else ():
+        single = find_graph(model)
+        if single is not None and in_precision(single, precision).precision != "float32":
+            return None
+    found = find_graph(cls, seg)
+    if found is not None or (not large and cls.card.encoder_weights != "own"):
+        return found
+    if not installed("torch"):
+        return None
+    return make_graph(cls, encoder_weights, partner=seg)
 
 
 def _compiled(model: ChosenModel, encoder_weights: Path | None, large: bool) -> "CompiledModel":

@@ -28,8 +28,8 @@ def kept_graphs() -> Path:
     return paths.graphs()
 
 
-def find_graph(model: ChosenModel) -> "CompiledModel | None":
-    """Return the graph of a model, if one lies ready.
+def find_graph(model: ChosenModel, partner: ChosenModel | None = None) -> "CompiledModel | None":
+    """Return the graph of a model, if one lies ready; or of a CLS model with a SEG partner.
 
     Raises
     ------
@@ -37,7 +37,10 @@ def find_graph(model: ChosenModel) -> "CompiledModel | None":
         Where it is damaged.
     """
     return fetal_iqa_models.find_compiled(
-        model.folder, kept_graphs(), model.reference.encoder_weights
+        model.folder,
+        kept_graphs(),
+        model.reference.encoder_weights,
+        partner.folder if partner else None,
     )
 
 
@@ -45,6 +48,7 @@ def make_graph(
     model: ChosenModel,
     encoder_weights: Path | None = None,
     say: Callable[[str], None] = lambda line: None,
+    partner: ChosenModel | None = None,
 ) -> "CompiledModel":
     """Compile a model, with torch, and keep its graph; one that is there is replaced.
 
@@ -55,6 +59,8 @@ def make_graph(
         Pretrained weights of the encoder, where the model folder does not hold them.
     say : callable, optional
         Told before how much memory it takes.
+    partner : ChosenModel, optional
+        SEG model of the same encoder as the CLS model: one graph of both.
 
     Raises
     ------
@@ -78,6 +84,7 @@ def make_graph(
         given_weights(model, encoder_weights),
         paths.weights(),
         model.reference.encoder_weights,
+        partner.folder if partner else None,
     )
 
 

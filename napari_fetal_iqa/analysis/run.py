@@ -12,6 +12,7 @@ from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.repeats import OnceEach
 from napari_fetal_iqa.analysis.result import Analysis, AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
@@ -57,6 +58,7 @@ def begin_analysis(
     order: _Order,
     *,
     engine: Engine = "auto",
+    precision: AskedPrecision = "auto",
     use_cache: bool = True,
     leave_out: Callable[[Sequence[int]], None] | None = None,
 ) -> tuple[Analysis, Iterator[FrameResults]]:
@@ -76,6 +78,8 @@ def begin_analysis(
         Frames to analyse, as the models take them.
     engine : "auto", "torch" or "openvino"
         What is kept of another engine than one that is asked for is left where it is.
+    precision : "auto", "float32", "bf16" or "int8"
+        The same holds of another precision of OpenVINO.
     use_cache : bool
     leave_out : callable, optional
         Given, an analysis that was ended early goes on from what is kept of it: called with the
@@ -91,7 +95,7 @@ def begin_analysis(
     if isinstance(order, FrameQueue):
         order.cascade = setup.cascade
     if use_cache and (cached := cache.load(sweep, setup)) is not None:
-        if engine in ("auto", cached.setup.engine):
+        if engine in ("auto", cached.setup.engine) and _is_in(precision, cached.setup):
             return cached, iter(())
     elif leave_out is not None and (kept := cache.load_partial(sweep, setup)) is not None:
         return kept, _rest(kept, load, order, leave_out)
@@ -146,6 +150,11 @@ def _rest(
     yield from _each_once(kept.sweep, models, order)
 
 
+def _is_in(precision: AskedPrecision, setup: AnalysisSetup) -> bool:
+    """Whether results are in a precision; torch has its own, whatever is asked for."""
+    return precision == "auto" or setup.engine != "openvino" or setup.precision == precision
+
+
 def _ran_on(setup: AnalysisSetup) -> tuple[str, str, str]:
     return setup.device, setup.precision, setup.engine
 
@@ -160,6 +169,7 @@ def analyse_sweep(
     frames: Sequence[int] | None = None,
     encoder_weights: Path | None = None,
     engine: Engine = "auto",
+    precision: AskedPrecision = "auto",
     cascade: Cascade = "off",
     progress: Progress | None = None,
     found: Callable[[Analysis], None] | None = None,
@@ -173,7 +183,7 @@ def analyse_sweep(
     Parameters
     ----------
     sweep : SweepVolume
-    cls_model, seg_model, device, batch_size, encoder_weights, engine, cascade
+    cls_model, seg_model, device, batch_size, encoder_weights, engine, precision, cascade
         See :class:`Analyser`; by default the built-in models that suit the sweep.
     frames : sequence of int, optional
         Only these, in this order; by default all of them, as :class:`FrameQueue` gives them.
@@ -215,7 +225,8 @@ def analyse_sweep(
             batch_size,
             encoder_weights,
             engine,
-            cascade=cascade,
+            precision,
+            cascade,
         )
     queue = FrameQueue(len(sweep), None, sweep.bounds)
     order: Sequence[int] | FrameQueue = queue if frames is None else wanted
@@ -225,6 +236,7 @@ def analyse_sweep(
         analyser.load,
         order,
         engine=analyser.engine,
+        precision=analyser.precision,
         use_cache=use_cache and frames is None and not overwrite,
     )
     if not analysis.complete:

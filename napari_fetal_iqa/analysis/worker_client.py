@@ -16,6 +16,7 @@ from napari_fetal_iqa import process_priority
 from napari_fetal_iqa.analysis import worker_process
 from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
+from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import AnalysisError
 from napari_fetal_iqa.sweep import SweepVolume
@@ -46,7 +47,12 @@ class RemoteAnalyser:
                 self._start()
 
     def load(
-        self, cls_model: str, seg_model: str, device: str = "auto", engine: Engine = "auto"
+        self,
+        cls_model: str,
+        seg_model: str,
+        device: str = "auto",
+        engine: Engine = "auto",
+        precision: AskedPrecision = "auto",
     ) -> AnalysisSetup:
         """Load models, unless they are loaded already.
 
@@ -55,16 +61,21 @@ class RemoteAnalyser:
         AnalysisError
             One line on what is wrong with a model or the machine.
         """
-        request = worker_process.Load(cls_model, seg_model, device, engine)
+        request = worker_process.Load(cls_model, seg_model, device, engine, precision)
         with self._one_at_a_time:
             return self._load(request)
 
     def models(
-        self, cls_model: str, seg_model: str, device: str = "auto", engine: Engine = "auto"
+        self,
+        cls_model: str,
+        seg_model: str,
+        device: str = "auto",
+        engine: Engine = "auto",
+        precision: AskedPrecision = "auto",
     ) -> "RemoteModels":
         """Load models as :meth:`load` does, and return them, to run over a sweep."""
-        setup = self.load(cls_model, seg_model, device, engine)
-        request = worker_process.Load(cls_model, seg_model, device, engine)
+        setup = self.load(cls_model, seg_model, device, engine, precision)
+        request = worker_process.Load(cls_model, seg_model, device, engine, precision)
         return RemoteModels(self, request, setup)
 
     def _load(self, request: worker_process.Load) -> AnalysisSetup:

@@ -29,6 +29,7 @@ from fetal_iqa_models.graphics_card import may_have_graphics_card
 from fetal_iqa_models.installation import naming_what_is_left_out
 from napari_fetal_iqa.analysis.analyser import Analyser
 from napari_fetal_iqa.analysis.engine import Engine
+from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.result import AnalysisSetup, FrameResults
 from napari_fetal_iqa.errors import FetalIqaError
 
@@ -43,6 +44,7 @@ class Load:
     seg_model: str
     device: str = "auto"
     engine: Engine = "auto"
+    precision: AskedPrecision = "auto"
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,6 +126,7 @@ class _Service:
                 request.seg_model or None,
                 request.device,
                 engine=request.engine,
+                precision=request.precision,
             ).load()
             return self._analyser.setup
         if self._analyser is None or not isinstance(request, Batch):

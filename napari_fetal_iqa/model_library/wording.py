@@ -103,6 +103,9 @@ def in_words(entry: ModelEntry, card: ModelCard, line: Sequence[ModelEntry | str
     }
     for name, text in facts.items():
         yield fact(name, text)
+    if teacher := _group(card.training, "teacher"):
+        named, digest, its_id = (plain(str(teacher.get(key))) for key in ("name", "hash", "id"))
+        yield fact("student of", f"{its_id} ({named}), hash {digest[:12]}…")
     if imported := _group(card.training, "imported"):
         file, made_by = (plain(str(imported.get(key))) for key in ("file", "made_by"))
         yield fact("imported", f"{file} of {made_by}; somebody's own training")

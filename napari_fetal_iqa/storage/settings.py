@@ -28,7 +28,7 @@ none was chosen, for the first start wrote all fields."""
 
 
 def _or_auto(value: Any, validate: ValidatorFunctionWrapHandler) -> Any:
-    """Return "auto" for an engine that this version does not know: the rest is still meant."""
+    """Return "auto" for a choice that this version does not know: the rest is still meant."""
     try:
         return validate(value)
     except ValidationError:
@@ -47,6 +47,8 @@ class Settings(BaseModel):
         that suit the sweep.
     engine : "auto", "torch" or "openvino"
         What computes the analysis; a value that a newer version wrote is "auto" here.
+    precision : "auto" or "float32"
+        In which OpenVINO computes; as of the engine.
     analyse_on_open : bool
         Start the analysis by itself when a sweep is opened.
     outline_all : bool
@@ -88,6 +90,18 @@ class Settings(BaseModel):
                 "auto": ("automatic", "torch on a graphics card, else OpenVINO"),
                 "torch": ("torch", "also without a graphics card, where it is slower"),
                 "openvino": ("OpenVINO", "on the CPU, also where there is a graphics card"),
+            },
+        ),
+    ] = "auto"
+    precision: Annotated[
+        Annotated[Literal["auto", "float32"], WrapValidator(_or_auto)],
+        FormField(
+            "Precision",
+            "Numbers that OpenVINO computes with. Fewer digits are taken only where they agreed "
+            "with float32 on other frames; which it was is in the results.",
+            choices={
+                "auto": ("automatic", "the fastest on this processor that agreed with float32"),
+                "float32": ("float32", "full precision, also where less is faster"),
             },
         ),
     ] = "auto"

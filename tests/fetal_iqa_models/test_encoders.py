@@ -49,3 +49,18 @@ def test_other_taps_are_a_setting() -> None:
     for taps in ((0, 1, 2, 12), (1, 0, 2, 3), (0, 0, 1, 2), (-1, 0, 1, 2)):
         with pytest.raises(ModelError, match="taps must rise within 0 to 11"):
             load_encoder("vit_s", taps=taps)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["fetalclip-tiny", "resnet-demo", "swin-demo", "sononet16", "sononet16-planes", "vit_s",
+     "densenet121", "efficientnet_lite0", "mobilefetalclip"],
+)  # fmt: skip
+def test_one_pass_gives_embedding_and_maps(name):
+    torch.manual_seed(0)
+    encoder = load_encoder(name)
+    images = torch.randn(1, 3, encoder.spec.image_size, encoder.spec.image_size)
+    with torch.inference_mode():
+        embedding, maps = encoder.both(images)
+        assert torch.allclose(embedding, encoder(images), rtol=1e-4, atol=1e-5)
+        assert all(map(torch.equal, maps, encoder.features(images)))

@@ -52,11 +52,12 @@ def test_a_sweep_is_read_while_models_load_and_they_load_once(
     widget.runner.cancel()
 
 
-def test_the_engine_of_the_settings_computes(review, stuck_models, qtbot):
+def test_the_engine_of_the_settings_computes_in_their_precision(review, stuck_models, qtbot):
     review.page.settings.form.set_field("engine", "openvino")
+    review.page.settings.form.set_field("precision", "float32")
     review.presenter.analyse()
     qtbot.waitUntil(lambda: len(stuck_models) > 0, timeout=20 * SECONDS)
-    assert stuck_models[-1][2:] == ("auto", "openvino")
+    assert stuck_models[-1][2:] == ("auto", "openvino", "float32")
     review.runner.cancel()
 
 

@@ -174,6 +174,29 @@ class FitSettings(RunSettings):
         return recipe
 
 
+class DistilSettings(FitSettings):
+    """A student that learns from a teacher; the defaults are for a small network from scratch.
+
+    Parameters
+    ----------
+    embedding : float
+        Weight of the distance between the embeddings of both, where they have one length (cls).
+    every : int
+        Take every so manieth frame of a sweep: a large teacher is slow.
+    """
+
+    strategy: Strategy | None = "full"
+    learning_rate: float = Field(1e-3, gt=0)
+    epochs: int = Field(10, ge=1)
+    fresh_copies: bool = True
+    balanced: int | None = Field(2000, ge=2)
+    cross_entropy: float = Field(1.0, ge=0)
+    schedule: RateSchedule = "cosine"
+    gradient_clip: float | None = Field(1.0, gt=0)
+    embedding: float = Field(1.0, ge=0)
+    every: int = Field(1, ge=1)
+
+
 class FinetuneSettings(RunSettings):
     """Fine-tuning on corrections.
 

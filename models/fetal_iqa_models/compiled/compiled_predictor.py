@@ -27,11 +27,14 @@ class CompiledPredictor(BatchwisePredictor):
     Parameters
     ----------
     cls, seg : CompiledModel, optional
-        One of the two at least.
+        One of the two at least, or the graph of ``both``.
     batch_size : int, optional
         Frames per batch to begin with; found by itself by default.
     cache : Path, optional
         Where OpenVINO keeps what it prepared for this processor, to begin sooner next time.
+    both : CompiledModel, optional
+        Instead of the two: one graph of one encoder, which outlines every frame, whatever the
+        cascade spares, as the decoder costs little.
 
     Raises
     ------
@@ -48,8 +51,9 @@ class CompiledPredictor(BatchwisePredictor):
         seg: CompiledModel | None = None,
         batch_size: int | None = None,
         cache: Path | None = None,
+        both: CompiledModel | None = None,
     ) -> None:
-        if cls is None and seg is None:
+        if cls is None and seg is None and both is None:
             raise ModelError("nothing to predict with: give a classifier, a segmenter, or both")
         super().__init__(AIMS["cpu"], batch_size)
         cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
@@ -57,14 +61,19 @@ class CompiledPredictor(BatchwisePredictor):
         self._threads = self._cores
         self._classifier = None if cls is None else _Graph(cls, cache)
         self._segmenter = None if seg is None else _Graph(seg, cache)
-        for graph in (self._classifier, self._segmenter):
+        self._both = None if both is None else _Graph(both, cache)
+        for graph in self._graphs:
             if graph is not None:
                 graph.ready(self._threads)
 
     @property
+    def _graphs(self) -> "tuple[_Graph | None, ...]":
+        return self._classifier, self._segmenter, self._both
+
+    @property
     def precision(self) -> str:
         """Number format of the arithmetic: that of the graphs, of each where they differ."""
-        models = [one.model for one in (self._classifier, self._segmenter) if one is not None]
+        models = [one.model for one in self._graphs if one is not None]
         if len({model.precision for model in models}) == 1:
             return models[0].precision
         return ", ".join(f"{model.card.task} {model.precision}" for model in models)
@@ -78,6 +87,10 @@ class CompiledPredictor(BatchwisePredictor):
     ) -> PredictionBatch:
         seconds = dict.fromkeys(STAGES, 0.0) | {"read": read_seconds}
         quality = logits = plane = area_fraction = masks = None
+        if self._both is not None:
+            told = self._both.run(images, self._threads, seconds)
+            quality, logits, plane = told["quality"], told["logits"], told.get("plane")
+            area_fraction, masks = self._restored(self._both, told, images.shape, seconds)
         if self._classifier is not None:
             told = self._classifier.run(images, self._threads, seconds)
             quality, logits, plane = told["quality"], told["logits"], told.get("plane")
@@ -97,9 +110,18 @@ class CompiledPredictor(BatchwisePredictor):
     ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         """Return areas and masks."""
         told = segmenter.run(images, self._threads, seconds)
+        return self._restored(segmenter, told, images.shape, seconds)
+
+    def _restored(
+        self,
+        graph: "_Graph",
+        told: dict[str, NDArray[Any]],
+        shape: tuple[int, ...],
+        seconds: dict[str, float],
+    ) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
         begun = time.perf_counter()
-        shape = (images.shape[1], images.shape[2])
-        masks = restored(told["probability"], shape, segmenter.model.card.mask_threshold)
+        card = graph.model.partner or graph.model.card
+        masks = restored(told["probability"], (shape[1], shape[2]), card.mask_threshold)
         seconds["restore"] = time.perf_counter() - begun
         return told["area_fraction"], masks
 

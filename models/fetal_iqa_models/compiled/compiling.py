@@ -23,7 +23,7 @@ from fetal_iqa_models.compiled.graph_folder import (
 from fetal_iqa_models.compiled.whole_graph import WholeGraph, converted
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.folders import load_model
-from fetal_iqa_models.networks import FrameClassifier, Network
+from fetal_iqa_models.networks import FrameClassifier, FrameSegmenter, Network, share_encoder
 from fetal_iqa_models.predictor import FramePredictor
 
 LARGEST_DIFFERENCE = 1e-3
@@ -39,6 +39,7 @@ def compile_model(
     encoder_weights: Path | None = None,
     weights_folder: Path | None = None,
     weights_sha256: str | None = None,
+    partner: Path | str | None = None,
 ) -> CompiledModel:
     """Compile a model for OpenVINO, in single precision.
 
@@ -52,6 +53,8 @@ def compile_model(
         As :func:`~fetal_iqa_models.load_model` takes them.
     weights_sha256 : str, optional
         Of the encoder's weights, where the model folder does not hold them.
+    partner : path or str, optional
+        SEG model of the same encoder as the CLS model: one graph gives what both say.
 
     Returns
     -------
@@ -67,10 +70,15 @@ def compile_model(
     import openvino
 
     network = load_model(model, encoder_weights, weights_folder=weights_folder)
+    segmenter = None
+    if partner is not None:
+        other = load_model(partner, encoder_weights, weights_folder=weights_folder)
+        segmenter = _of_one_encoder(network, other, f"{model} and {partner}")
     digest = model_hash(model)
-    target = folder / folder_name(digest, weights_sha256)
+    with_digest = None if partner is None else model_hash(partner)
+    target = folder / folder_name(digest, weights_sha256, partner=with_digest)
     try:
-        graph = converted(WholeGraph(network))
+        graph = converted(WholeGraph(network, segmenter))
     except (RuntimeError, TypeError, ValueError) as error:
         raise ModelError(f"{model}: OpenVINO cannot take this network ({error})") from error
     folder.mkdir(parents=True, exist_ok=True)
@@ -82,14 +90,16 @@ def compile_model(
         card = CompiledCard(
             model=digest,
             encoder_weights=weights_sha256,
+            partner=with_digest,
             graph=sums[GRAPH_FILE],
             weights=sums[WEIGHTS_FILE],
             made_with=openvino.__version__,
             difference=0.0,
         )
         assert network.card is not None
-        tried = CompiledModel(made, network.card, card)
-        difference = _difference(network, tried)
+        their_card = None if segmenter is None else segmenter.card
+        tried = CompiledModel(made, network.card, card, their_card)
+        difference = _difference(network, segmenter, tried)
         if not difference <= LARGEST_DIFFERENCE:  # nan is none either
             raise ModelError(f"{model}: its compiled graph differs from torch by {difference:.2g}")
         card = card.model_copy(update={"difference": difference})
@@ -102,11 +112,30 @@ def compile_model(
                 raise
         else:
             made.mkdir()  # for the temporary folder to end
-    return CompiledModel(target, network.card, card)
+    return CompiledModel(target, network.card, card, their_card)
 
 
-def _difference(network: Network, compiled: CompiledModel) -> float:
+def _of_one_encoder(network: Network, other: Network, named: str) -> FrameSegmenter:
+    if (
+        isinstance(network, FrameClassifier)
+        and isinstance(other, FrameSegmenter)
+        and share_encoder(network, other)
+    ):
+        return other
+    raise ModelError(f"{named}: have no encoder in common")
+
+
+def _difference(
+    network: Network, segmenter: FrameSegmenter | None, compiled: CompiledModel
+) -> float:
     """Largest difference of probabilities and areas from torch's."""
+    if isinstance(network, FrameClassifier) and segmenter is not None:
+        both = FramePredictor(network, segmenter, device="cpu")
+        ours_of_both = CompiledPredictor(both=compiled)
+        return max(
+            float(np.abs(_told(ours_of_both, name) - _told(both, name)).max())
+            for name in ("quality", "area_fraction")
+        )
     # one after the other, so that the weights of both are never in memory at a time
     if isinstance(network, FrameClassifier):
         torchs = _told(FramePredictor(classifier=network, device="cpu"), "quality")

@@ -1,7 +1,7 @@
 """A compiled model's folder: the graph, and a card that says of which model it was made."""
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -31,6 +31,9 @@ class CompiledCard(BaseModel):
         Hash of the model folder.
     encoder_weights : str or None
         sha256 of the encoder's pretrained weights, where the folder does not hold them.
+    partner : str or None
+        Hash of the SEG model whose outlines the same pass gives, where ``model`` is a CLS model of
+        the same encoder; of float32 alone.
     precision : "float32", "bf16" or "int8"
         bf16 computes with the float32 graph, so its folder holds this card alone.
     graph, weights : str
@@ -55,6 +58,7 @@ class CompiledCard(BaseModel):
     layout: Literal[1] = 1
     model: str
     encoder_weights: str | None = None
+    partner: str | None = None
     precision: Precision = "float32"
     graph: str
     weights: str
@@ -77,11 +81,14 @@ class CompiledModel:
     card : ModelCard
         Of the model.
     compiled : CompiledCard
+    partner : ModelCard, optional
+        Of the SEG model whose outlines the same pass gives.
     """
 
     folder: Path
     card: ModelCard
     compiled: CompiledCard
+    partner: ModelCard | None = None
 
     @property
     def precision(self) -> Precision:
@@ -95,7 +102,10 @@ class CompiledModel:
 
 
 def find_compiled(
-    model: Path | str, cache: Path | None = None, encoder_weights: str | None = None
+    model: Path | str,
+    cache: Path | None = None,
+    encoder_weights: str | None = None,
+    partner: Path | str | None = None,
 ) -> CompiledModel | None:
     """Look for the graph of a model: beside the shipped ones, then in the cache.
 
@@ -107,6 +117,8 @@ def find_compiled(
         Folder of the graphs that were compiled on this machine.
     encoder_weights : str, optional
         sha256 of the encoder's weights, where the model folder does not hold them.
+    partner : path or str, optional
+        SEG model of the same encoder as the CLS model: the graph of both is looked for.
 
     Returns
     -------
@@ -119,17 +131,20 @@ def find_compiled(
         Where there is one, but damaged; the message names the folder to delete.
     """
     digest = model_hash(model)
-    name = folder_name(digest, encoder_weights)
+    with_digest = None if partner is None else model_hash(partner)
+    name = folder_name(digest, encoder_weights, partner=with_digest)
     damaged = None
     for place in (SHIPPED, cache):
         if place is not None and (place / name / CARD_FILE).is_file():
             try:
-                found = _checked(place / name, load_card(model), digest, encoder_weights)
+                found = _checked(
+                    place / name, load_card(model), digest, encoder_weights, with_digest
+                )
             except ModelError as error:
                 damaged = error  # one that was compiled since is as good
                 continue
             if found is not None:
-                return found
+                return found if partner is None else replace(found, partner=load_card(partner))
     if damaged is not None:
         raise damaged
     return None
@@ -185,19 +200,32 @@ SHIPPED = Path(__file__).parent / "shipped"
 """Graphs of the models that come with the package."""
 
 
-def folder_name(digest: str, encoder_weights: str | None, precision: Precision = "float32") -> str:
+def folder_name(
+    digest: str,
+    encoder_weights: str | None,
+    precision: Precision = "float32",
+    partner: str | None = None,
+) -> str:
     """Name the folder of a graph by the model's hash, the weights', and the precision."""
     hashes = [part[:16] for part in (digest, encoder_weights) if part]
+    if partner is not None:
+        hashes += ["with", partner[:16]]
     return "-".join(hashes if precision == "float32" else [*hashes, precision])
 
 
 def _checked(
-    folder: Path, card: ModelCard, digest: str, encoder_weights: str | None
+    folder: Path,
+    card: ModelCard,
+    digest: str,
+    encoder_weights: str | None,
+    partner: str | None,
 ) -> CompiledModel | None:
     compiled = _card(folder)
     if compiled is None or compiled.precision != "float32":
         return None
     if (compiled.model, compiled.encoder_weights) != (digest, encoder_weights):
+        return None
+    if compiled.partner != partner:
         return None
     _check_files(folder, compiled)
     return CompiledModel(folder, card, compiled)

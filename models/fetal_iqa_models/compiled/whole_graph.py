@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from fetal_iqa_models.errors import ModelError
 from fetal_iqa_models.lora import merge_lora
-from fetal_iqa_models.networks import FrameClassifier, Network
+from fetal_iqa_models.networks import FrameClassifier, FrameSegmenter, Network
 from fetal_iqa_models.thresholds import MASK_THRESHOLD
 
 
@@ -21,6 +21,8 @@ class WholeGraph(nn.Module):
     Parameters
     ----------
     network : FrameClassifier or FrameSegmenter
+    segmenter : FrameSegmenter, optional
+        Of the same encoder as the classifier that ``network`` is then: one pass serves both.
 
     Raises
     ------
@@ -28,16 +30,22 @@ class WholeGraph(nn.Module):
         Where the network sees frames resized as the published code does, in double precision.
     """
 
-    def __init__(self, network: Network) -> None:
+    def __init__(self, network: Network, segmenter: FrameSegmenter | None = None) -> None:
         super().__init__()
         if network.resize != "antialiased":
             raise ModelError("its frames are resized as the published code does")
-        self.network = copy.deepcopy(network)
+        # together, so that one encoder stays one
+        self.network, self.segmenter = copy.deepcopy((network, segmenter))
         merge_lora(self.network)
+        if self.segmenter is not None:
+            # it has the segmenter's taps
+            merge_lora(self.segmenter)
+            self.network.encoder = self.segmenter.encoder
         self.eval().requires_grad_(False)
         spec, card = network.encoder.spec, network.card
         self._size = spec.image_size
         self._temperature = 1.0 if card is None else card.temperature
+        card = card if segmenter is None else segmenter.card
         self._mask_threshold = MASK_THRESHOLD if card is None else card.mask_threshold
         self._offset, self._scale = (
             torch.tensor(three).view(1, 3, 1, 1) * 255 for three in (spec.mean, spec.std)
@@ -46,9 +54,11 @@ class WholeGraph(nn.Module):
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of what :meth:`forward` gives."""
+        outlined = ("probability", "area_fraction")
         if not isinstance(self.network, FrameClassifier):
-            return ("probability", "area_fraction")
-        return ("logits", "quality", *(("plane",) if self.network.classes else ()))
+            return outlined
+        told = ("logits", "quality", *(("plane",) if self.network.classes else ()))
+        return told if self.segmenter is None else (*told, *outlined)
 
     def forward(self, frames: Tensor) -> tuple[Tensor, ...]:
         """Tell of frames.
@@ -62,16 +72,27 @@ class WholeGraph(nn.Module):
         tuple of tensors
             Of a classifier: logits and quality, (N,), and the most probable class, (N,), where it
             tells some apart. Of a segmenter: the abdomen's probability in the padded square,
-            (N, S, S), and the share of it that the mask covers, (N,).
+            (N, S, S), and the share of it that the mask covers, (N,). Of both: one after the other.
         """
-        scores = self.network.scores(self._input(frames)).float()
+        images = self._input(frames)
         if not isinstance(self.network, FrameClassifier):
-            probability = scores[:, 0].sigmoid()
-            covered = probability > self._mask_threshold
-            return probability, covered.float().mean((1, 2))
+            return self._outlined(self.network.scores(images))
+        if self.segmenter is None:
+            return self._told(self.network.scores(images).float())
+        embeddings, maps = self.network.encoder.both(images)
+        told = self._told(self.network.scores_of(embeddings).float())
+        return (*told, *self._outlined(self.segmenter.head(images, maps)))
+
+    def _told(self, scores: Tensor) -> tuple[Tensor, ...]:
+        assert isinstance(self.network, FrameClassifier)
         logits = self.network.quality_of(scores)[:, 0]
         told = (logits, (logits / self._temperature).sigmoid())
         return (*told, scores.argmax(1)) if self.network.classes else told
+
+    def _outlined(self, scores: Tensor) -> tuple[Tensor, Tensor]:
+        probability = scores.float()[:, 0].sigmoid()
+        covered = probability > self._mask_threshold
+        return probability, covered.float().mean((1, 2))
 
     def _input(self, frames: Tensor) -> Tensor:
         rows, columns = torch._shape_as_tensor(frames)[1:].unbind()

@@ -61,6 +61,7 @@ class AnalysisRunner(QObject):
             queue,
             *models,
             settings.engine,
+            settings.precision,
             settings.cascade_by,
             lambda: self._needs_models.emit(queue),
         )
@@ -79,7 +80,7 @@ class AnalysisRunner(QObject):
 
         What is wrong with them is shown at the analysis.
         """
-        request = (*models_for(settings, simulated), "auto", settings.engine)
+        request = (*models_for(settings, simulated), "auto", settings.engine, settings.precision)
         if request == self._loading:
             return
         self._loading = request
@@ -97,7 +98,7 @@ class AnalysisRunner(QObject):
         self._outlining = (analysis, frame)
         models = models_for(settings, analysis.sweep.simulated)
         worker: Any = ANALYSING.worker(
-            outline, self.analyser, analysis, frame, *models, settings.engine
+            outline, self.analyser, analysis, frame, *models, settings.engine, settings.precision
         )
         worker.returned.connect(lambda results: self._outlined(analysis, results))
         worker.errored.connect(lambda error: logger.error("no outline", exc_info=error))

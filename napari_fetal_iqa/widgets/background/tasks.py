@@ -12,6 +12,7 @@ from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.result import Analysis, FrameResults
 from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser, RemoteModels
@@ -81,6 +82,7 @@ def analyse(
     cls_model: str,
     seg_model: str,
     engine: Engine,
+    precision: AskedPrecision,
     cascade: Cascade,
     needs_models: Callable[[], None],
 ) -> Iterator[Analysis | FrameResults]:
@@ -93,14 +95,14 @@ def analyse(
 
     def load() -> RemoteModels:
         needs_models()
-        return analyser.models(cls_model, seg_model, "auto", engine)
+        return analyser.models(cls_model, seg_model, "auto", engine, precision)
 
     try:
         setup = choose_models(cls_model, seg_model, cascade=cascade).setup()
     except ModelError as error:
         raise AnalysisError(str(error), error.in_window) from None
     analysis, results = begin_analysis(
-        sweep, setup, load, queue, engine=engine, leave_out=queue.leave_out
+        sweep, setup, load, queue, engine=engine, precision=precision, leave_out=queue.leave_out
     )
     yield analysis
     yield from results
@@ -113,6 +115,7 @@ def outline(
     cls_model: str,
     seg_model: str,
     engine: Engine,
+    precision: AskedPrecision,
 ) -> FrameResults | None:
     """Analyse one frame, and outline it whatever its quality.
 
@@ -122,7 +125,7 @@ def outline(
     sweep = analysis.sweep
     queue = FrameQueue(len(sweep), None)
     queue.leave_out(other for other in range(len(sweep)) if other != frame)
-    models = analyser.models(cls_model, seg_model, "auto", engine)
+    models = analyser.models(cls_model, seg_model, "auto", engine, precision)
     if models.setup.models != analysis.setup.models:
         return None
     return next(iter(models.run(sweep, queue)), None)

@@ -14,6 +14,7 @@ from napari_fetal_iqa.analysis.cascade import Cascade
 from napari_fetal_iqa.analysis.engine import Engine
 from napari_fetal_iqa.analysis.frame_order import FrameQueue
 from napari_fetal_iqa.analysis.models import choose_models
+from napari_fetal_iqa.analysis.precisions import AskedPrecision
 from napari_fetal_iqa.analysis.run import begin_analysis
 from napari_fetal_iqa.analysis.worker_client import RemoteAnalyser, RemoteModels
 from napari_fetal_iqa.errors import FetalIqaError, words_in_window
@@ -179,7 +180,7 @@ def prepare(
     if settings is None or stopped():
         return Outcome.LEFT
     models = models_for(settings, sweep.simulated)
-    by = settings.engine, settings.cascade_by
+    by = settings.engine, settings.precision, settings.cascade_by
     complete = _analyse(sweep, analyser, models, *by, lambda: stopped() or busy())
     return Outcome.ANALYSED if complete else Outcome.GAVE_WAY
 
@@ -189,18 +190,19 @@ def _analyse(
     analyser: RemoteAnalyser,
     models: tuple[str, str],
     engine: Engine,
+    precision: AskedPrecision,
     cascade: Cascade,
     stop: Callable[[], bool],
 ) -> bool:
     def load() -> RemoteModels:
-        return analyser.models(*models, "auto", engine)
+        return analyser.models(*models, "auto", engine, precision)
 
     if stop():
         return False
     setup = choose_models(*models, cascade=cascade).setup()
     queue = FrameQueue(len(sweep), None, sweep.bounds)
     analysis, results = begin_analysis(
-        sweep, setup, load, queue, engine=engine, leave_out=queue.leave_out
+        sweep, setup, load, queue, engine=engine, precision=precision, leave_out=queue.leave_out
     )
     if analysis.complete:
         return True

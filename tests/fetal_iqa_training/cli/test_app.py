@@ -228,7 +228,7 @@ def test_a_run_that_was_killed_and_went_on_gives_the_weights_of_one_that_was_not
     "arguments",
     [
         ["fit", "--task", "cls"],
-        ["fit", "--data", "d", "--task", "both", "--encoder", "e", "--out", "o"],
+        ["fit", "--data", "d", "--task", "neither", "--encoder", "e", "--out", "o"],
         ["fit", "--data", "d", "--task", "cls", "--encoder", "e", "--out", "o", "--lr", "-1"],
         ["phantoms", "d", "--cases", "0"],
         ["phantoms", "d", "--part", "val"],

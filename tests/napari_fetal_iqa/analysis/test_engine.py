@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,7 @@ import fetal_iqa_models
 from fetal_iqa_models import ModelError
 from fetal_iqa_models.built_in import BUILT_IN
 from fetal_iqa_models.errors import DeviceError
-from napari_fetal_iqa.analysis import analyse_sweep, engine, graphs, write_results
+from napari_fetal_iqa.analysis import Analysis, analyse_sweep, cache, engine, graphs, write_results
 from napari_fetal_iqa.analysis.engine import make_predictor
 from napari_fetal_iqa.analysis.models import choose_models
 from napari_fetal_iqa.errors import AnalysisError
@@ -143,6 +144,26 @@ def test_both_engines_say_the_same_of_a_sweep_and_the_results_say_which(sweep, t
         assert analysis.setup.engine == name
         write_results(analysis, tmp_path / name)
         assert json.loads((tmp_path / name / "summary.json").read_text())["engine"] == name
+
+
+def test_what_is_kept_in_less_precision_is_not_the_answer_where_float32_is_asked_for(
+    sweep, monkeypatch
+) -> None:
+    first = analyse_sweep(sweep, "demo-cls", None, engine="openvino")
+    monkeypatch.setattr(cache, "load", lambda *_: replace_setup(first, precision="int8"))
+    assert analyse_sweep(sweep, "demo-cls", None).setup.precision == "int8"  # kept
+    other = analyse_sweep(sweep, "demo-cls", None, precision="float32")
+    assert other.setup.precision == "float32"
+    monkeypatch.setattr(
+        cache, "load", lambda *_: replace_setup(first, precision="bfloat16", engine="torch")
+    )
+    kept = analyse_sweep(sweep, "demo-cls", None, precision="float32")
+    assert kept.setup.precision == "bfloat16"  # torch has no other
+
+
+def replace_setup(analysis: Analysis, **changes: str) -> Analysis:
+    analysis.setup = replace(analysis.setup, **changes)
+    return analysis
 
 
 def test_a_cached_analysis_knows_its_engine_and_is_not_that_of_another(sweep) -> None:

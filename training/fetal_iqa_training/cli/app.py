@@ -11,6 +11,7 @@ from fetal_iqa_models.installation import naming_what_is_left_out
 from fetal_iqa_training.cli import challenge, experiment
 from fetal_iqa_training.cli.calibrate import calibrate
 from fetal_iqa_training.cli.cascade import cascade
+from fetal_iqa_training.cli.distil import distil
 from fetal_iqa_training.cli.evaluate import evaluate
 from fetal_iqa_training.cli.finetune import finetune
 from fetal_iqa_training.cli.fit import fit
@@ -124,6 +125,11 @@ app.command(
     epilog="Example: fetal-iqa-train finetune --corrections review.sqlite --task seg "
     "--base demo-seg --out my-seg"
 )(finetune)
+
+app.command(
+    epilog="Example: fetal-iqa-train distil --teacher my-cls --teacher my-seg --data sweeps "
+    "--student resnet-demo --out small"
+)(distil)
 
 challenge.register(app)
 experiment.register(app)

@@ -44,7 +44,7 @@ def check_would_train(
     for task, base in bases.items():
         card, chosen = load_card(base), settings[task]
         check_shares(chosen.batch_size, processes)
-        _check_place(outs[task])
+        check_place(outs[task])
         _check_weights(base, card, weights)
         _check_targets(card, chosen)
         if chosen.device not in ("auto", "cpu"):
@@ -53,7 +53,7 @@ def check_would_train(
             choose_device(chosen.device)
 
 
-def _check_place(out: Path) -> None:
+def check_place(out: Path) -> None:
     """Try whether a folder can be made where the model shall be."""
     parent = out.absolute().parent
     while not parent.exists() and parent != parent.parent:

@@ -21,7 +21,6 @@ from fetal_iqa_training.cli.options import (
     Seed,
     SplitOption,
     StopFile,
-    TaskOption,
     Weights,
     checked,
     read_class_weights,
@@ -45,13 +44,22 @@ from fetal_iqa_training.settings import (
     RateSchedule,
     Recipe,
     Strategy,
+    Task,
 )
+from napari_fetal_iqa.finetuning.request import Choice
 from napari_fetal_iqa.storage import paths
 
 
 def fit(
     data: Data,
-    task: TaskOption,
+    task: Annotated[
+        Choice,
+        typer.Option(
+            help="cls scores a frame's quality, seg outlines it; both: one encoder with two heads, "
+            "so that one pass does both, into OUT-cls and OUT-seg.",
+            show_default=False,
+        ),
+    ],
     encoder: Annotated[str, typer.Option(help="Name of the encoder.", show_default=False)],
     out: Out,
     weights: Weights = None,
@@ -178,16 +186,24 @@ def fit(
         raise typer.BadParameter(
             "several processes train one model at a time; leave it away", param_hint="--repeats"
         )
+    if task == "both":
+        beside = "--task both, which begins from the encoder alone, in one process, by one seed"
+        refuse_idle("--start-from", start_from, beside)
+        refuse_idle("--adapter-from", adapter_from, beside)
+        refuse_idle("--recipe", recipe == "published", beside)
+        refuse_idle("--repeats", repeats > 1, beside)
+        refuse_idle("--devices", devices > 1 or under_torchrun(), beside)
     refuse_idle("--stop-file", stop_file, "--repeats" if repeats > 1 else None)
     from fetal_iqa_training.data.split import SPLIT, read_split
     from fetal_iqa_training.fitting.basis import basis
     from fetal_iqa_training.fitting.fit import fit
+    from fetal_iqa_training.fitting.fit_both import fit_both
     from fetal_iqa_training.fitting.pretrained import find_pretrained
     from fetal_iqa_training.fitting.repeat import repeat_fit
 
     settings = checked(
         FitSettings,
-        task=task,
+        task="seg" if task == "both" else task,
         encoder=encoder,
         strategy=strategy,
         recipe=recipe,
@@ -242,6 +258,34 @@ def fit(
             warn_of_frames_that_teach(card.training)
             return card
 
+        if task == "both":
+            outs: dict[Task, Path] = {
+                "cls": out.with_name(f"{out.name}-cls"),
+                "seg": out.with_name(f"{out.name}-seg"),
+            }
+            cards = fit_both(
+                data,
+                outs,
+                settings,
+                weights=weights,
+                split=split,
+                prepared=prepared,
+                demo=demo,
+                half_precision=half_precision,
+                command=command_line(),
+                report=report,
+                logs=logs_of(out),
+                stop_file=stop_file,
+                stop_on_interrupt=True,
+            )
+            warn_of_frames_that_teach(cards["seg"].training)
+            tell_of_stop(cards["seg"].training)
+            write_config(config_beside(out), "fit", values)
+            for one, into in outs.items():
+                if json_progress:
+                    report_done(into, cards[one].metrics, one)
+            finish({into: cards[one].metrics for one, into in outs.items()}, json_progress)
+            return
         if repeats == 1:
             card = fit_logged(
                 out, settings, logs=logs_of(out), stop_file=stop_file, stop_on_interrupt=True

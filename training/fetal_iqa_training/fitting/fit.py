@@ -4,36 +4,23 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import JsonValue
-
 from fetal_iqa_models import (
-    FrameClassifier,
     ModelCard,
     choose_device,
-    load_card,
     load_model,
-    save_model,
-    trainable_parameters,
 )
-from fetal_iqa_models.half_precision import round_to_half
-from fetal_iqa_training.data.datasets import origin
 from fetal_iqa_training.data.fit_data import choose_data
-from fetal_iqa_training.data.frame_set import TruthHash
-from fetal_iqa_training.data.labelled_frames import frames_of, noting_contents
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.evaluation.calibrate_model import calibrate_on, errors_before
-from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
-from fetal_iqa_training.evaluation.known_frames import Watched
+from fetal_iqa_training.evaluation.evaluate import Evaluation
 from fetal_iqa_training.fitting.adapter_start import take_adapter
-from fetal_iqa_training.fitting.basis import resume_note, weights_sha256
-from fetal_iqa_training.fitting.fit_card import card_of_fit, taught_by
+from fetal_iqa_training.fitting.basis import resume_note
+from fetal_iqa_training.fitting.fit_card import taught_by
 from fetal_iqa_training.fitting.fit_training import train
+from fetal_iqa_training.fitting.fitted_model import Fitted, write_fitted
 from fetal_iqa_training.fitting.loggers import Logs
 from fetal_iqa_training.fitting.network import build_network
 from fetal_iqa_training.fitting.processes import rank
-from fetal_iqa_training.fitting.published_recipe import untrained_adapter_parameters
-from fetal_iqa_training.fitting.stopping import STOPPED
-from fetal_iqa_training.fitting.taught_too import TAUGHT_TOO, TaughtToo
+from fetal_iqa_training.fitting.taught_too import TaughtToo
 from fetal_iqa_training.fitting.trainer import Schedule
 from fetal_iqa_training.fitting.work_folder import check_is_free, enter, go_on_with
 from fetal_iqa_training.progress import Report, silent
@@ -149,57 +136,22 @@ def fit(
         del frames, validation
         shutil.rmtree(own, ignore_errors=True)
         return None
-    if half_precision:
-        round_to_half(network)
-    training: dict[str, JsonValue] = {
-        "settings": settings.model_dump(mode="json"),
-        "frames": len(frames),
-        "positives": int(frames.positive.sum()),
-        "trainable_parameters": trainable_parameters(network),
-        "untrained_adapter_parameters": untrained_adapter_parameters(network),
-        "command": command,
-        "data": origin(data),
-        "split": chosen.split,
-        "validation_data": validation.data_hash,
-        "copies_seed": chosen.copies_seed,
-        TAUGHT_TOO: {"validation": validation_taught},
-        "weights": weights_sha256(weights),
-    }
-    if trained.stopped is not None:
-        training[STOPPED] = trained.stopped.as_json()
-    if parent is not None and parent.card is not None:
-        training["started_from"] = parent.card.training
-    temperature = 1.0
-    if isinstance(network, FrameClassifier):
-        calibration = calibrate_on(network, validation, settings.device, report)
-        temperature = calibration.temperature
-        validated |= calibration.errors
-        training["calibration"] = calibration.note
-    card = card_of_fit(network, weights, frames.data_hash, training, demo, parent, temperature)
-    card = card.model_copy(update={"taught": taught})
-    del frames, validation  # their files are open, and go with the work folder
-    metrics: dict[str, JsonValue] = {"validation": validated}
-    network.card = card
-    if chosen.cases.test:
-        contents: list[str] = []
-        watched, truth = Watched(taught), TruthHash()
-        passing = watched.passing(frames_of(chosen.cases.test))
-        tested = noting_contents(taught_too.passing(truth.passing(passing)), contents)
-        judged = judge(network, tested, device=settings.device, report=report)
-        taught = taught.having(tested=[("frames", content) for content in contents])
-        taught = taught.model_copy(update={"tested_by_content": True})
-        taught_both = {"validation": validation_taught, "test": taught_too.passed}
-        noted = {**card.training, "test_data": truth.hexdigest(), TAUGHT_TOO: taught_both}
-        card = card.model_copy(update={"taught": taught, "training": noted})
-        if on_judged is not None:
-            on_judged(judged)
-        on_test: dict[str, JsonValue] = judged.as_metrics() | errors_before(judged)
-        judged_on = watched.judged_on("the test part")
-        # of an ancestor, or by another name; or nobody knows
-        if judged_on.learnt or judged_on.chose or not judged_on.recorded:
-            on_test["judged_on"] = judged_on.as_json()
-        metrics["test"] = on_test
-    card = card.model_copy(update={"metrics": metrics})
-    save_model(network, out, card, half_precision=half_precision)
+    of = Fitted(
+        data,
+        chosen,
+        frames,
+        validation,
+        taught,
+        taught_too,
+        validation_taught,
+        trained.stopped,
+        parent,
+        weights,
+        demo,
+        half_precision,
+        command,
+    )
+    card = write_fitted(network, out, settings, validated, of, report, on_judged)
+    del of, frames, validation  # their files are open, and go with the work folder
     shutil.rmtree(work, ignore_errors=True)
-    return load_card(out)
+    return card

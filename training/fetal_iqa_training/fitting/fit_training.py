@@ -40,6 +40,7 @@ def train(
     schedule: Schedule,
     report: Report,
     logs: Logs | None,
+    learner: FrameLearner | None = None,
 ) -> Trained:
     """Train a network in place; it ends with the weights of the best epoch.
 
@@ -53,6 +54,8 @@ def train(
     schedule : Schedule
     report : callable
     logs : Logs, optional
+    learner : FrameLearner, optional
+        Of the network; it may teach another one beside.
 
     Raises
     ------
@@ -65,19 +68,20 @@ def train(
     looked_at: Dataset[Any]
     # copies that each epoch makes anew are seen anew, whatever is trained: so that all strategies
     # of a table learn from the same frames
-    if has_frozen_encoder(network) and not (settings.copies and settings.fresh_copies):
-        learner: FrameLearner = HeadLearner(network, settings)
+    frozen = learner is None and has_frozen_encoder(network)
+    if frozen and not (settings.copies and settings.fresh_copies):
+        learner = HeadLearner(network, settings)
         training, looked_at = (
             encode(learner, part, 0, settings, own / f"{name}-features", report)
             for name, part in (("training", frames), ("validation", validation))
         )
         sampler: EveryFrame | BalancedSampler = EveryFrame(len(training), 0, settings.seed)
     elif frames.copies:
-        learner = FrameLearner(network, settings)
+        learner = learner or FrameLearner(network, settings)
         training, looked_at = CopiesDataset(frames), FrameDataset(validation)
         sampler = EveryFrame(len(frames) * (1 + len(frames.copies)), 0, settings.seed)
     else:
-        learner = FrameLearner(network, settings)
+        learner = learner or FrameLearner(network, settings)
         change = CheapProbe() if settings.augmentation == "cheap-probe" else PAPER
         training, looked_at = FrameDataset(frames, change), FrameDataset(validation)
         if settings.balanced:

@@ -7,7 +7,7 @@ import lightning
 import numpy as np
 import torch
 from pydantic import JsonValue
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.optim import AdamW
 from torch.optim.lr_scheduler import LambdaLR
@@ -147,11 +147,8 @@ class FrameLearner(lightning.LightningModule):
         """AdamW over what is trainable, with the chosen schedule."""
         rate = self._settings.learning_rate
         groups = [
-            {"params": [p for p in part.parameters() if p.requires_grad], "lr": part_rate}
-            for part, part_rate in (
-                (self.model.encoder, rate),
-                (self.model.head, rate * self._settings.head_rate),
-            )
+            {"params": [p for p in part.parameters() if p.requires_grad], "lr": rate * times}
+            for part, times in self._parts()
         ]
         optimiser = AdamW(
             [group for group in groups if group["params"]],
@@ -166,6 +163,10 @@ class FrameLearner(lightning.LightningModule):
             "optimizer": optimiser,
             "lr_scheduler": {"scheduler": scheduler, "interval": "step"},
         }
+
+    def _parts(self) -> tuple[tuple[nn.Module, float], ...]:
+        """Return what trains, and how many times the learning rate it has."""
+        return (self.model.encoder, 1.0), (self.model.head, self._settings.head_rate)
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Leave out what is frozen: it comes from the base model; keep the metrics so far."""

@@ -70,6 +70,25 @@ class Augmentation:
         mask : (S, S) bool tensor
             Moved with the frame; what moves in from outside is black and background.
         """
+        image, outline = self.moved(frame, mask.astype(np.uint8), seed)
+        return image, outline.bool()
+
+    def moved(
+        self, frame: NDArray[np.uint8], values: NDArray[np.uint8], seed: int
+    ) -> tuple[Tensor, Tensor]:
+        """Make one copy of a frame with a value a pixel, such as a probability in bytes.
+
+        Parameters
+        ----------
+        frame, values : (S, S) uint8 arrays
+        seed : int
+            The same seed makes the same copy.
+
+        Returns
+        -------
+        frame, values : (S, S) uint8 tensors
+            Values of 0 move in from outside.
+        """
         random = np.random.default_rng(seed)
         # all are drawn, used or not: switching one off leaves the others as they were
         brightness = random.uniform(1 - self.brightness, 1 + self.brightness)
@@ -94,11 +113,11 @@ class Augmentation:
         }
         image = transforms.affine(image, interpolation=InterpolationMode.BILINEAR, **moved)
         outline = transforms.affine(
-            torch.from_numpy(np.array(mask, np.uint8))[None],
+            torch.from_numpy(np.array(values))[None],
             interpolation=InterpolationMode.NEAREST,
             **moved,
         )
-        return image[0], outline[0].bool()
+        return image[0], outline[0]
 
 
 PAPER = Augmentation(jitter_probability=0.5)

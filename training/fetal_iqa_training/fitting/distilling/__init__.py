@@ -1,0 +1,1 @@
+"""A small model learns what a large one says of sweeps that nobody labelled."""
