@@ -187,6 +187,7 @@ def distil(
     from fetal_iqa_training.data.any_sweeps import list_sweeps
     from fetal_iqa_training.data.datasets import list_annotated
     from fetal_iqa_training.fitting.distilling.distil import distil, prepare
+    from fetal_iqa_training.fitting.distilling.sides import known
     from fetal_iqa_training.fitting.loggers import Logs
     from fetal_iqa_training.fitting.pretrained import find_pretrained
 
@@ -194,12 +195,12 @@ def distil(
         weights = find_pretrained(student, paths.weights())
     if rehearse is not None:
         list_annotated(rehearse)
-    sweeps = list_sweeps(data, corrections or ())
+    with reporting(json_progress) as report:
+        sweeps = known(list_sweeps(data, corrections or ()), report)
     finished: dict[Path, dict[str, Any]] = {}
     for task, of_task in teachers.items():
         into = outs[task]
-        with reporting(json_progress, task) as report:
-            sides = prepare(of_task, sweeps, settings[task], report)
+        sides = prepare(of_task, sweeps, settings[task])
         _tell(task, of_task, sides.in_words(), json_progress)
         if dry_run:
             continue

@@ -14,6 +14,7 @@ from fetal_iqa_training.data.hc18 import find_table
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
 from fetal_iqa_training.errors import TrainingError
 from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.corrections.subject_sources import subject_of_file
 from napari_fetal_iqa.corrections.subjects import joined
 from napari_fetal_iqa.io import AcouslicCase, list_cases, open_frames
 from napari_fetal_iqa.io.acouslic import TABLE
@@ -107,6 +108,8 @@ def _of_file(source: SweepSource, subjects: Mapping[str, str]) -> AnySweep:
     things: list[Thing] = [("sweep", identity)]
     if identity in subjects:
         things.append(("subject", subjects[identity]))
+    elif (named := subject_of_file(source.path)) is not None:
+        things += things_of_case(source.path.stem, named)
 
     def read() -> Iterator[LabelledFrames]:
         yield from _parts(read_source(source), source.name, subjects.get(identity))

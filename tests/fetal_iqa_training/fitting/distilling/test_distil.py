@@ -12,11 +12,13 @@ from fetal_iqa_training.data.split import split_by_subject
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.distilling.answers import Teacher
 from fetal_iqa_training.fitting.distilling.distil import distil, prepare
+from fetal_iqa_training.fitting.distilling.sides import known
 from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.settings import DistilSettings
 from napari_fetal_iqa.analysis import Analyser
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.model_library.library import ModelLibrary
+from napari_fetal_iqa.model_library.wording import in_words
 from napari_fetal_iqa.sweep import SweepVolume
 
 from ...conftest import disc_volume, tiny_settings
@@ -46,7 +48,7 @@ def students(bases, sweeps, tmp_path_factory):
     folder, made = tmp_path_factory.mktemp("students"), {}
     for task in ("cls", "seg"):
         events = []
-        sides = prepare(bases / task, list_sweeps(sweeps), quick(task), events.append)
+        sides = prepare(bases / task, known(list_sweeps(sweeps), events.append), quick(task))
         distil(bases / task, sides, folder / task, quick(task), report=events.append)
         made[task] = sides, events
     return folder, made
@@ -86,9 +88,10 @@ def test_the_students_are_used_like_any_model(students, sweeps):
     found = list(analyser.run(sweep))
     assert sum(len(batch.frames) for batch in found) == 36
     library = ModelLibrary()
-    entry = library.use(str(folder / "cls"))
-    assert "student of" in load_card(folder / "cls").name
-    assert entry is not None
+    entry = library.find(str(folder / "cls"))
+    library.use(entry)
+    assert entry.card is not None
+    assert any("student of: " in line for line in in_words(entry, entry.card, [entry]))
 
 
 def test_who_was_held_out_stays_so_and_the_card_says_who_taught(students, bases):
@@ -114,7 +117,7 @@ def test_what_tested_the_teacher_judges_the_student_under_any_name(
     tested = {case.name for case in split.test}
     chose = {case.name for case in split.validation}
     for folder, prefix in ((data, ""), (renamed, "other-")):
-        sides = prepare(tmp_path / "cls", list_sweeps(folder), quick("cls"))
+        sides = prepare(tmp_path / "cls", known(list_sweeps(folder)), quick("cls"))
         names = {one.sweep.name.removeprefix(prefix) for one in sides.judge}
         assert tested == names
         assert {one.sweep.name.removeprefix(prefix) for one in sides.choose} == chose
@@ -126,7 +129,7 @@ def test_annotations_judge_both_and_teach_nobody(bases, data, tmp_path, monkeypa
     )
     settings = quick("seg", epochs=1)
     fit(data, tmp_path / "seg", tiny_settings("seg", test_share=0.3))
-    sides = prepare(tmp_path / "seg", list_sweeps(data), settings)
+    sides = prepare(tmp_path / "seg", known(list_sweeps(data)), settings)
     card = distil(tmp_path / "seg", sides, tmp_path / "small", settings)
     assert card.metrics["test"]["frames"] == 30 * len(sides.judge)
     assert set(card.metrics["teacher"]["test"]) == set(card.metrics["test"])
@@ -146,12 +149,12 @@ def test_what_is_rehearsed_is_learnt_as_annotated_and_never_judges(
 
     monkeypatch.setattr(Teacher, "answers", noted)
     settings = quick("cls", epochs=1)
-    sides = prepare(bases / "cls", list_sweeps(sweeps), settings)
+    sides = prepare(bases / "cls", known(list_sweeps(sweeps)), settings)
     card = distil(bases / "cls", sides, tmp_path / "small", settings, rehearse=data)
     assert learnt == [True] * 50
     assert card.training["rehearsed"] == 300
     assert card.taught.learnt_from([("case", "case3")])
-    sides = prepare(bases / "cls", list_sweeps(data), settings)
+    sides = prepare(bases / "cls", known(list_sweeps(data)), settings)
     judging = {one.sweep.name for one in (*sides.judge, *sides.choose, *sides.set_aside)}
     card = distil(bases / "cls", sides, tmp_path / "again", settings, rehearse=data)
     assert judging
@@ -165,7 +168,7 @@ def test_a_run_that_is_stopped_makes_no_model_and_the_next_one_asks_no_frame_twi
     ask = Teacher._ask
     monkeypatch.setattr(Teacher, "_ask", lambda self, frames: asked.append(1) or ask(self, frames))
     settings = quick("cls", epochs=1)
-    sides = prepare(bases / "cls", list_sweeps(sweeps), settings)
+    sides = prepare(bases / "cls", known(list_sweeps(sweeps)), settings)
     n_asked = len(sides.teach) + len(sides.choose)
     stop = tmp_path / "stop"
 

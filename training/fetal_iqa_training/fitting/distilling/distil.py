@@ -26,7 +26,6 @@ from fetal_iqa_models.half_precision import round_to_half
 from fetal_iqa_models.networks import Network
 from fetal_iqa_models.specs import OPEN_LICENCES
 from fetal_iqa_models.taught import Thing
-from fetal_iqa_training.data.any_sweeps import AnySweep
 from fetal_iqa_training.data.case_identity import identity_of_case
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames, frames_of
@@ -36,7 +35,7 @@ from fetal_iqa_training.evaluation.evaluate import Evaluation, judge
 from fetal_iqa_training.evaluation.known_frames import Watched
 from fetal_iqa_training.fitting.basis import weights_sha256
 from fetal_iqa_training.fitting.distilling.answers import Answers, Teacher, keep_answers
-from fetal_iqa_training.fitting.distilling.sides import Known, Sides, choose_sides, known
+from fetal_iqa_training.fitting.distilling.sides import Known, Sides, choose_sides
 from fetal_iqa_training.fitting.distilling.student import AnswerDataset, StudentLearner
 from fetal_iqa_training.fitting.fit_card import card_of_fit
 from fetal_iqa_training.fitting.loggers import Logs
@@ -60,13 +59,8 @@ class _Rehearsed(NamedTuple):
     things: tuple[Thing, ...] = ()
 
 
-def prepare(
-    teacher: Path | str,
-    sweeps: Sequence[AnySweep],
-    settings: DistilSettings,
-    report: Report = silent,
-) -> Sides:
-    """Read all sweeps, and say which teach a student of this teacher, choose, and judge.
+def prepare(teacher: Path | str, sweeps: Sequence[Known], settings: DistilSettings) -> Sides:
+    """Say which sweeps teach a student of this teacher, which choose its epoch, and which judge.
 
     Raises
     ------
@@ -75,7 +69,7 @@ def prepare(
     """
     taught = load_card(teacher).lineage(model_hash(teacher))
     seed = settings.seed if settings.split_seed is None else settings.split_seed
-    return choose_sides(known(sweeps, report), taught, settings.validation_share, seed)
+    return choose_sides(sweeps, taught, settings.validation_share, seed)
 
 
 def distil(

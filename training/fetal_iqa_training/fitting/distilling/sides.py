@@ -11,7 +11,7 @@ from fetal_iqa_training.data.any_sweeps import AnySweep
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.data.shared_frames import frame_contents, joined_units
 from fetal_iqa_training.errors import TrainingError
-from fetal_iqa_training.progress import Progress, Report
+from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.counted import counted
 
 
@@ -61,7 +61,7 @@ class Sides:
         return words + aside
 
 
-def known(sweeps: Sequence[AnySweep], report: Report) -> tuple[Known, ...]:
+def known(sweeps: Sequence[AnySweep], report: Report = silent) -> tuple[Known, ...]:
     """Read all sweeps once, to know them again under any name."""
     found = []
     for done, sweep in enumerate(sweeps, start=1):
