@@ -4,8 +4,8 @@
 
 All three are fitted by the same settings to the same phantoms (those of ``benchmarks/distil.py``,
 where HOME is the same): LoRA on pretrained weights where the encoder has some, else everything.
-Then they are judged on phantoms that taught nobody, and timed over frames of 562 x 744, by torch and
-by OpenVINO. All that was made stays in HOME, and is not made again.
+Then they are judged on phantoms that taught nobody, and timed over frames of 562 x 744, by torch
+and by OpenVINO. All that was made stays in HOME, and is not made again.
 """
 
 import argparse
