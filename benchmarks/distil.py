@@ -1,6 +1,6 @@
 """What a student keeps of its teacher, and how much quicker it is, on phantoms.
 
-    python benchmarks/distil.py HOME [--student resnet-demo] [--epochs 8] [--samples 2000]
+    python benchmarks/distil.py HOME [--student resnet-demo] [--epochs 4] [--samples 1000]
 
 Teachers are the starter models, fitted to phantoms first (``--budget`` samples): their encoder is
 SonoNet16 at 288 x 288, the largest here that has learnt anything. FetalCLIP's tower cannot be
@@ -25,7 +25,7 @@ from fetal_iqa_training.evaluation.evaluate import evaluate
 from napari_fetal_iqa.io import write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 
-TRAINED, UNLABELLED, JUDGED = (41_000, 12), (42_000, 18), (43_000, 8)
+TRAINED, UNLABELLED, JUDGED = (41_000, 6), (42_000, 9), (43_000, 4)
 """First seed and number of the cases of each set: no fetus is in two."""
 TASKS: tuple[Task, ...] = ("cls", "seg")
 FIGURES = {
@@ -75,9 +75,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("home", type=Path)
     parser.add_argument("--student", default="resnet-demo")
-    parser.add_argument("--epochs", type=int, default=8)
-    parser.add_argument("--samples", type=int, default=2000)
-    parser.add_argument("--budget", type=int, default=800, help="samples that fit a teacher")
+    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--budget", type=int, default=400, help="samples that fit a teacher")
     parser.add_argument("--frames", type=int, default=60, help="frames that are timed")
     options = parser.parse_args()
     options.home.mkdir(parents=True, exist_ok=True)

@@ -1,6 +1,6 @@
 """One encoder with two heads beside two networks, on phantoms: what it costs, and what it saves.
 
-    python benchmarks/one_encoder.py HOME [--encoder sononet16] [--epochs 2] [--samples 800]
+    python benchmarks/one_encoder.py HOME [--encoder sononet16] [--epochs 2] [--samples 400]
 
 All three are fitted by the same settings to the same phantoms (those of ``benchmarks/distil.py``,
 where HOME is the same): LoRA on pretrained weights where the encoder has some, else everything.
@@ -28,7 +28,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--encoder", default="sononet16")
     parser.add_argument("--epochs", type=int, default=2)
-    parser.add_argument("--samples", type=int, default=800)
+    parser.add_argument("--samples", type=int, default=400)
     parser.add_argument("--frames", type=int, default=60, help="frames that are timed")
     options = parser.parse_args()
     home, begin = options.home, f"{options.encoder}-{options.epochs}-{options.samples}"

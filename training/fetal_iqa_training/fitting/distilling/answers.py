@@ -188,7 +188,7 @@ class Teacher:
         key = (spec.image_size, spec.mean, spec.std, self._network.resize)
         for start in range(0, len(frames), BATCH):
             self._check()
-            images = preprocess(torch.from_numpy(frames[start : start + BATCH]), *key)
+            images = preprocess(torch.from_numpy(np.array(frames[start : start + BATCH])), *key)
             images = images.to(self._device)
             if isinstance(self._network, FrameClassifier):
                 embedded = self._network.encoder(images)
