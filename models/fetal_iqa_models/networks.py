@@ -111,7 +111,9 @@ class FrameClassifier(FrameNetwork):
         (N, L) float32 tensor
             Logits of a softmax over the classes; without classes those of :meth:`forward`, (N, 1).
         """
-        return self.scores_of(self.encoder(images))
+        if isinstance(self.head, ClassHead):
+            return self.scores_of(self.encoder(images))
+        return super().scores(images)
 
     def scores_of(self, embeddings: Tensor) -> Tensor:
         """Return what :meth:`scores` gives, from the encoder's (N, D) embeddings."""
