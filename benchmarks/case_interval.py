@@ -4,8 +4,8 @@
 
 Simulated cases in the layout of ACOUSLIC-AI (840 frames, few of them with an abdomen, a quarter of
 the size) are analysed by the demo models. The true circumference of a case is the widest that a
-sweep meets. The first half of the cases gives the models' error (``--write`` keeps it in the
-package, where reports take it from); the second half, and as many cases of a scanner that the
+sweep meets. The first half of the cases calibrates the interval (``--write`` keeps its scale in
+the package, where reports take it from); the second half, and as many cases of a scanner that the
 models do not know, tell how often the 90 % interval holds the truth. With ``--keep`` the analyses
 are kept, and the same command goes on where it was ended.
 """
@@ -64,29 +64,35 @@ def as_case(found) -> Case | None:
     return Case(frames, float(np.nanmax(true_mm)))
 
 
-def errors(cases: list[Case]) -> tuple[float, float, np.ndarray]:
-    """Return the error of a case and of a run, both as root mean square shares, and each case's."""
-    from napari_fetal_iqa.review.examination.aggregate import (
-        WIDEST_PERCENTILE,
-        case_circumference,
-        runs_of,
-    )
+def errors(cases: list[Case]) -> np.ndarray:
+    """Return each case's error, as a share of the true circumference."""
+    from napari_fetal_iqa.review.examination.aggregate import case_circumference
 
-    each, of_runs = [], []
-    for case in cases:
-        found = case_circumference(case.frames)
-        if found is None:
-            continue
-        each.append(found.circumference_mm / case.truth_mm - 1)
-        runs = runs_of(found.used)
-        if len(runs) > 1:
-            widest = [
-                np.percentile([one.circumference_mm for one in run], WIDEST_PERCENTILE)
-                for run in runs
-            ]
-            of_runs += list(np.array(widest) / found.circumference_mm - 1)
-    shares = np.array(each)
-    return float(np.sqrt((shares**2).mean())), float(np.sqrt(np.mean(np.square(of_runs)))), shares
+    found = ((case_circumference(case.frames), case.truth_mm) for case in cases)
+    return np.array([one.circumference_mm / truth - 1 for one, truth in found if one is not None])
+
+
+def calibrated(cases: list[Case]):
+    """Return the error that makes the interval of cases like these."""
+    from napari_fetal_iqa.review.examination.aggregate import ModelError
+
+    count = len(errors(cases))
+    known = [(case.frames, case.truth_mm) for case in cases]
+    return ModelError.calibrated(known, f"{count} simulated cases")
+
+
+def each_by_the_others(cases: list[Case]) -> str:
+    """Say how often the interval holds the truth of each case where the others calibrate it."""
+    from napari_fetal_iqa.review.examination.aggregate import case_circumference
+
+    held = []
+    for place, case in enumerate(cases):
+        error = calibrated(cases[:place] + cases[place + 1 :])
+        found = case_circumference(case.frames, error)
+        if found is not None and found.interval_mm is not None:
+            low, high = found.interval_mm
+            held.append(low <= case.truth_mm <= high)
+    return f"{sum(held)} of {len(held)} ({np.mean(held):.0%})"
 
 
 def coverage(cases: list[Case], error) -> str:
@@ -119,7 +125,6 @@ def main() -> None:
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     from napari_fetal_iqa.analysis import Analyser
-    from napari_fetal_iqa.review.examination.aggregate import ModelError
     from napari_fetal_iqa.review.examination.known_errors import FILE
 
     if options.keep:
@@ -133,24 +138,24 @@ def main() -> None:
         return [case for case in found if case is not None]
 
     measured, held_back, other = cases(0), cases(n), cases(2 * n, shifted=True)
-    share, run_share, shares = errors(measured)
-    what = f"{len(shares)} simulated cases"
-    error = ModelError(share, run_share, len(shares), what)
+    error, shares = calibrated(measured), errors(measured)
+    rms = float(np.sqrt((shares**2).mean()))
     print(
-        f"{what}: error of a case {share:.3f} (median of its size {np.median(abs(shares)):.3f}, "
-        f"mean {shares.mean():+.3f}), of a run {run_share:.3f}"
+        f"{error.what}: error of a case {rms:.3f} (median of its size "
+        f"{np.median(abs(shares)):.3f}, mean {shares.mean():+.3f}), scale {error.scale:.2f}"
     )
     print(f"90 % interval holds the truth, other cases:   {coverage(held_back, error)}")
     print(f"90 % interval holds the truth, other scanner: {coverage(other, error)}")
+    everyone = measured + held_back + other
+    print(f"each of all cases by the others: {each_by_the_others(everyone)}")
     if options.write:
         setup = analyser.setup
         row = {
             "cls": setup.cls_model.hash,
             "seg": setup.seg_model.hash,
-            "share": round(share, 4),
-            "run_share": round(run_share, 4),
-            "cases": len(shares),
-            "what": what,
+            "scale": round(error.scale, 4),
+            "cases": error.cases,
+            "what": error.what,
         }
         FILE.write_text(json.dumps([row], indent=2) + "\n", encoding="utf-8")
 

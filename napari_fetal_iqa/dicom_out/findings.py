@@ -6,7 +6,10 @@ from typing import Final
 from napari_fetal_iqa.geometry.biometry import gestational_age_weeks
 from napari_fetal_iqa.growth.charts import GrowthChart, OutOfChartError, Standing
 from napari_fetal_iqa.growth.dating import Dating
+from napari_fetal_iqa.growth.weight import WeightEstimate
+from napari_fetal_iqa.review.examination.biometry import NamedMeasure
 from napari_fetal_iqa.review.examination.examination import Examination
+from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 
 Place = tuple[int, int]
 """Which volume of a case, and which frame of it; 0-based."""
@@ -35,6 +38,9 @@ class Findings:
         On the chart, by the age that was entered.
     notes : tuple of str
         What a reader has to know beside the numbers.
+    measures : tuple of NamedMeasure
+        Of head and femur, where an expert drew and named them.
+    weights : tuple of WeightEstimate
     """
 
     circumference_mm: float
@@ -46,6 +52,8 @@ class Findings:
     chart: GrowthChart | None
     standing: Standing | None
     notes: tuple[str, ...]
+    measures: tuple[NamedMeasure, ...] = ()
+    weights: tuple[WeightEstimate, ...] = ()
 
     @property
     def averaged(self) -> bool:
@@ -97,6 +105,8 @@ def findings_of(
             f"In {case.truncated} of {len(case.used)} frames a part of the outline lies beyond the "
             f"field of view."
         )
+    if examination.plane is not None:
+        notes.append(_plane_note(examination.plane))
     standing = None
     if dating is not None and chart is not None:
         try:
@@ -113,4 +123,15 @@ def findings_of(
         chart=chart,
         standing=standing,
         notes=tuple(notes),
+        measures=examination.measures,
+        weights=examination.weights,
     )
+
+
+def _plane_note(plane: JudgedPlane) -> str:
+    """Say which of the six criteria the frame that is shown meets."""
+    met = [one.words.lower() for one, met in plane.verdicts.items() if met]
+    computed = [one.words.lower() for one in plane.verdicts if plane.is_computed(one)]
+    said = f"Criteria of the plane shown (Salomon 2006): {plane.words}"
+    said += f"; met: {', '.join(met)}" if met else ""
+    return said + (f"; computed: {', '.join(computed)}." if computed else ".")

@@ -28,7 +28,9 @@ from napari_fetal_iqa.dicom_out.evidence import (
 )
 from napari_fetal_iqa.dicom_out.findings import Findings, Place
 from napari_fetal_iqa.dicom_out.segmentation import reference_to, set_equipment
+from napari_fetal_iqa.geometry.caliper import CaliperMeasure
 from napari_fetal_iqa.io.formats.dicom.own_uids import own_uid
+from napari_fetal_iqa.review.examination.biometry import NamedMeasure
 from napari_fetal_iqa.version import TOOL_VERSION
 
 COMPREHENSIVE_SR: Final = UID("1.2.840.10008.5.1.4.1.1.88.33")
@@ -37,10 +39,18 @@ SUMMARY: Final[Concept] = ("121111", "DCM", "Summary")
 BIOMETRY: Final[Concept] = ("125002", "DCM", "Fetal Biometry")
 GROUP: Final[Concept] = ("125005", "DCM", "Biometry Group")
 CIRCUMFERENCE: Final[Concept] = ("11979-2", "LN", "Abdominal Circumference")
+MEASURES: Final[dict[CaliperMeasure, Concept]] = {
+    CaliperMeasure.HC: ("11984-2", "LN", "Head Circumference"),
+    CaliperMeasure.BPD: ("11820-8", "LN", "Biparietal Diameter"),
+    CaliperMeasure.OFD: ("11851-3", "LN", "Occipital-Frontal Diameter"),
+    CaliperMeasure.FL: ("11963-6", "LN", "Femur Length"),
+}
+WEIGHT: Final[Concept] = ("11727-5", "LN", "Estimated Weight")
 AGE: Final[Concept] = ("18185-9", "LN", "Gestational Age")
 RANK: Final[Concept] = ("125012", "DCM", "Growth Percentile Rank")
 Z_SCORE: Final[Concept] = ("125013", "DCM", "Growth Z-score")
 DERIVATION: Final[Concept] = ("121401", "DCM", "Derivation")
+MEASURED: Final[Concept] = ("258104002", "SCT", "Measured")
 CALCULATED: Final[Concept] = ("258090004", "SCT", "Calculated")
 MEAN: Final[Concept] = ("373098007", "SCT", "Mean")
 EQUATION: Final[Concept] = ("121420", "DCM", "Equation")
@@ -49,6 +59,7 @@ AGE_BY_HADLOCK: Final[Concept] = ("11892-7", "LN", "AC, Hadlock 1984")
 GROWTH_BY_HADLOCK: Final[Concept] = ("33146-2", "LN", "AC by GA, Hadlock 1984")
 COMMENT: Final[Concept] = ("121106", "DCM", "Comment")
 MILLIMETRES: Final[Concept] = ("mm", "UCUM", "mm")
+GRAMS: Final[Concept] = ("g", "UCUM", "g")
 DAYS: Final[Concept] = ("d", "UCUM", "day")
 PERCENT: Final[Concept] = ("%", "UCUM", "%")
 RATIO: Final[Concept] = ("1", "UCUM", "no units")
@@ -101,10 +112,18 @@ def structured_report(
     template.MappingResource, template.TemplateIdentifier = "DCMR", "5000"
     new.ContentTemplateSequence = Items([template])
     content = _context(reviewer)
+    summary = []
     if findings.dating is not None:
-        said = text(COMMENT, f"By dates: {findings.dating}")
-        content.append(container(SUMMARY, [number(AGE, findings.dating.days, DAYS), said]))
-    content.append(container(BIOMETRY, [container(GROUP, _biometry(evidence, findings))]))
+        summary.append(number(AGE, findings.dating.days, DAYS))
+        summary.append(text(COMMENT, f"By dates: {findings.dating}"))
+    for one in findings.weights:
+        by = text(CITATION, f"{one.formula}, {one.citation}", "INFERRED FROM")
+        summary.append(number(WEIGHT, round(one.grams), GRAMS, [by]))
+    if summary:
+        content.append(container(SUMMARY, summary))
+    groups = [container(GROUP, _biometry(evidence, findings))]
+    groups += [container(GROUP, [_measure(evidence, one)]) for one in findings.measures]
+    content.append(container(BIOMETRY, groups))
     new.ContentSequence = Items(content)
     new.CurrentRequestedProcedureEvidenceSequence = Items([_evidence(evidence, study)])
     new.file_meta = meta_of(new)
@@ -182,6 +201,22 @@ def _circumference(
     evidence: Sequence[Evidence], value_mm: float, places: Sequence[Place], derivation: Concept
 ) -> Dataset:
     """Return a circumference, how it came about, and the frames that it was measured on."""
+    return _length(CIRCUMFERENCE, evidence, value_mm, places, derivation)
+
+
+def _measure(evidence: Sequence[Evidence], one: NamedMeasure) -> Dataset:
+    """Return what calipers of one name measure."""
+    how = MEAN if len(one.places) > 1 else MEASURED
+    return _length(MEASURES[one.measure], evidence, one.value_mm, one.places, how)
+
+
+def _length(
+    name: Concept,
+    evidence: Sequence[Evidence],
+    value_mm: float,
+    places: Sequence[Place],
+    derivation: Concept,
+) -> Dataset:
     children = [coded(DERIVATION, derivation, "HAS CONCEPT MOD")]
     found: dict[str, Dataset] = {}
     for volume, frame in places:
@@ -193,4 +228,4 @@ def _circumference(
             known = [] if before is None else [before] if isinstance(before, int) else list(before)
             item.ReferencedFrameNumber = [*known, reference.frame]
     children += [image(SOURCE, item, "INFERRED FROM") for item in found.values()]
-    return number(CIRCUMFERENCE, round(value_mm, 1), MILLIMETRES, children)
+    return number(name, round(value_mm, 1), MILLIMETRES, children)

@@ -11,10 +11,14 @@ from napari_fetal_iqa.analysis.files import DEMO_NOTICE, NOTICE
 from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
-from napari_fetal_iqa.growth.charts import Author, GrowthChart, OutOfChartError, find_chart
+from napari_fetal_iqa.geometry.caliper import CaliperMeasure
+from napari_fetal_iqa.growth.charts import Author, GrowthChart, Measure, OutOfChartError, find_chart
 from napari_fetal_iqa.growth.dating import Dating
+from napari_fetal_iqa.growth.weight import WeightEstimate
 from napari_fetal_iqa.review.examination.aggregate import CaseCircumference
+from napari_fetal_iqa.review.examination.biometry import NamedMeasure
 from napari_fetal_iqa.review.examination.examination import BestFrame, Examination
+from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 from napari_fetal_iqa.version import TOOL_VERSION
 
 
@@ -61,6 +65,30 @@ class Growth:
 
 
 @dataclass(frozen=True)
+class RankedMeasure:
+    """A measure of the head or the femur, and where it lies on a chart.
+
+    Parameters
+    ----------
+    found : NamedMeasure
+    centile, z : float or None
+    words : str
+        The centile, or why there is none; empty where no age was entered.
+    """
+
+    found: NamedMeasure
+    centile: float | None
+    z: float | None
+    words: str
+
+    @property
+    def in_words(self) -> str:
+        """Value, centile and origin, as the page says them."""
+        parts = [f"{self.found.value_mm:.1f} mm", self.words, self.found.made_of]
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True)
 class ReportContent:
     """All that a page says of a case.
 
@@ -85,6 +113,12 @@ class ReportContent:
         Frames that the reviewer labelled or outlined.
     setups : tuple of AnalysisSetup
         Of each different pair of models that spoke.
+    plane : JudgedPlane or None
+        The six criteria of the frame that is shown.
+    measures : tuple of RankedMeasure
+        Of head and femur, where an expert drew and named them.
+    weights : tuple of WeightEstimate
+        By each formula that has what it needs.
     """
 
     examination: Examination
@@ -99,6 +133,9 @@ class ReportContent:
     labelled: int
     outlined: int
     setups: tuple[AnalysisSetup, ...]
+    plane: JudgedPlane | None
+    measures: tuple[RankedMeasure, ...]
+    weights: tuple[WeightEstimate, ...]
     version: str = TOOL_VERSION
 
     @property
@@ -206,7 +243,32 @@ def report_content(
         labelled=sum(one.label is not None for one in corrections),
         outlined=sum(one.mask is not None for one in corrections),
         setups=_setups(examination),
+        plane=examination.plane,
+        measures=tuple(_ranked(one, entered) for one in examination.measures),
+        weights=examination.weights,
     )
+
+
+_CHARTED: dict[CaliperMeasure, Measure] = {
+    CaliperMeasure.HC: "HC",
+    CaliperMeasure.BPD: "BPD",
+    CaliperMeasure.OFD: "OFD",
+}
+
+
+def _ranked(found: NamedMeasure, entered: Entered) -> RankedMeasure:
+    weeks = entered.dating.weeks if entered.dating else None
+    if weeks is None or found.measure not in _CHARTED:  # no chart of the femur is at hand
+        return RankedMeasure(found, None, None, "")
+    chart = find_chart(_CHARTED[found.measure], entered.chart)
+    if chart is None:
+        return RankedMeasure(found, None, None, f"no chart of {found.measure} by this author")
+    try:
+        standing = chart.standing(found.value_mm, weeks)
+    except OutOfChartError as error:
+        return RankedMeasure(found, None, None, f"no centile: {error}")
+    words = f"{standing}, z {standing.z:+.2f} ({chart.title})"
+    return RankedMeasure(found, standing.centile, standing.z, words)
 
 
 def _growth(circumference: CaseCircumference | None, entered: Entered) -> Growth:

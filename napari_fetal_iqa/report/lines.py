@@ -1,5 +1,6 @@
 """The lines of a report, in the order of every page: what they are called, and what they say."""
 
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.geometry.biometry import format_gestational_age
 from napari_fetal_iqa.report.content import ReportContent, where
 
@@ -22,7 +23,28 @@ def result_lines(content: ReportContent) -> list[tuple[str, str]]:
             lines.append(("", f"its own AC {own:.1f} mm, {longer:.1f} x {shorter:.1f} mm across"))
         else:
             lines.append(("", f"not measured: {best.reason}"))
+    lines += _plane_lines(content)
+    lines += [(one.found.measure.value, one.in_words) for one in content.measures]
+    lines += [("Weight", f"{one.grams:.0f} g by {one.formula}") for one in content.weights]
     return [(name, text) for name, text in lines if text]
+
+
+def _plane_lines(content: ReportContent) -> list[tuple[str, str]]:
+    """Say which of the six criteria the best frame meets, and which of them are computed."""
+    plane = content.plane
+    if plane is None:
+        return []
+    verdicts = plane.verdicts
+    parts = []
+    for words, wanted in (("met", True), ("not met", False), ("not judged", None)):
+        named = [
+            f"{one.words.lower()}{' (computed)' if plane.is_computed(one) else ''}"
+            for one in Criterion
+            if verdicts.get(one) is wanted
+        ]
+        if named:
+            parts.append(f"{words}: {', '.join(named)}")
+    return [("Plane", f"{plane.words} criteria of the best frame"), ("", "; ".join(parts))]
 
 
 def source_lines(content: ReportContent) -> list[tuple[str, str]]:

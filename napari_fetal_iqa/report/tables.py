@@ -4,9 +4,12 @@ import csv
 import io
 from typing import Any
 
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.foreign_text import csv_cell
-from napari_fetal_iqa.report.content import ReportContent
+from napari_fetal_iqa.geometry.caliper import CaliperMeasure
+from napari_fetal_iqa.report.content import RankedMeasure, ReportContent
 from napari_fetal_iqa.report.lines import weeks_in_words
+from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 
 LOINC = "http://loinc.org"
 UCUM = "http://unitsofmeasure.org"
@@ -15,6 +18,9 @@ COLUMNS = (
     *("sweeps", "ac_mm", "low_mm", "high_mm", "by_expert", "frames", "runs", "outliers"),
     *("flashes", "truncated", "best_sweep_file", "best_sweep", "best_frame", "best_frame_ac_mm"),
     *("age_by_dates", "chart", "centile", "z", "age_by_ac", "reviewer", "models", "version"),
+    *("plane_score", "plane_judged", *Criterion, "computed_criteria"),
+    *(name for one in CaliperMeasure for name in (f"{one.lower()}_mm", f"{one.lower()}_centile")),
+    *("weight_g", "weight_formula"),
 )
 
 
@@ -44,12 +50,41 @@ def csv_row(content: ReportContent) -> str:
         content.reviewer,
         " ".join(f"{one.id}:{one.hash[:16]}" for setup in content.setups for one in setup.models),
         content.version,
+        *_plane_cells(content),
+        *_measure_cells(content),
     ]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     table.writerow(map(csv_cell, cells))
     return text.getvalue()
+
+
+def _plane_cells(content: ReportContent) -> list[object]:
+    plane = content.plane
+    verdicts = plane.verdicts if plane else {}
+    met = [verdicts.get(one) for one in Criterion]
+    computed = [one for one in Criterion if plane and plane.is_computed(one)]
+    return [
+        plane.score if plane else "",
+        len(verdicts) if plane else "",
+        *("" if one is None else int(one) for one in met),
+        " ".join(computed),
+    ]
+
+
+def _measure_cells(content: ReportContent) -> list[object]:
+    found = {one.found.measure: one for one in content.measures}
+    cells: list[object] = []
+    for measure in CaliperMeasure:
+        one = found.get(measure)
+        cells += [
+            _number(one.found.value_mm if one else None),
+            _number(one.centile if one else None),
+        ]
+    weights = content.weights
+    grams = " ".join(f"{one.grams:.0f}" for one in weights)
+    return [*cells, grams, "; ".join(one.formula for one in weights)]
 
 
 def _number(value: float | None, digits: int = 1) -> str:
@@ -116,10 +151,62 @@ def observations(content: ReportContent) -> dict[str, Any]:
                         "valueQuantity": _quantity(number, unit, 2),
                     }
                 )
+        entries += [
+            {
+                **common,
+                "code": _code("11727-5", "Estimated fetal weight"),
+                "method": {"text": f"{one.formula}, {one.citation}"},
+                "valueQuantity": _quantity(one.grams, "g", 0),
+            }
+            for one in content.weights
+        ]
+    entries += [_measure_entry(one, common) for one in content.measures]
+    if content.plane is not None:
+        entries.append(_plane_entry(content.plane, common))
     return {
         "resourceType": "Bundle",
         "type": "collection",
         "entry": [{"resource": entry} for entry in entries],
+    }
+
+
+MEASURE_CODES = {
+    CaliperMeasure.HC: ("11984-2", "Head circumference"),
+    CaliperMeasure.BPD: ("11820-8", "Biparietal diameter"),
+    CaliperMeasure.OFD: ("11851-3", "Occipitofrontal diameter"),
+    CaliperMeasure.FL: ("11963-6", "Femur length"),
+}
+"""LOINC's."""
+
+
+def _measure_entry(one: RankedMeasure, common: dict[str, Any]) -> dict[str, Any]:
+    entry = {
+        **common,
+        "code": _code(*MEASURE_CODES[one.found.measure]),
+        "valueQuantity": _quantity(one.found.value_mm, "mm"),
+        "method": {"text": one.found.made_of},
+    }
+    if one.centile is not None and one.z is not None:
+        entry["component"] = [
+            {"code": {"text": "Growth centile"}, "valueQuantity": _quantity(one.centile, "%", 2)},
+            {"code": {"text": "Growth z-score"}, "valueQuantity": _quantity(one.z, "1", 2)},
+        ]
+    return entry
+
+
+def _plane_entry(plane: JudgedPlane, common: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **common,
+        "code": {"text": "Criteria of the abdominal plane met, of six (Salomon 2006)"},
+        "valueInteger": plane.score,
+        "component": [
+            {
+                "code": {"text": one.words},
+                "valueBoolean": met,
+                **({"method": {"text": "computed"}} if plane.is_computed(one) else {}),
+            }
+            for one, met in plane.verdicts.items()
+        ],
     }
 
 

@@ -6,7 +6,7 @@ from napari.layers import Image
 from qtpy.QtCore import QObject
 
 from napari_fetal_iqa.corrections import PlacedCaliper
-from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind, CaliperMeasure
 from napari_fetal_iqa.review.cine import CineMode
 from napari_fetal_iqa.review.frame_view import Source
 from napari_fetal_iqa.widgets.actions import SweepActions
@@ -79,6 +79,7 @@ class SweepTools(QObject):
             (panel.zoom_chosen, self.zoom),
             (panel.calipers.remove_requested, self._remove),
             (panel.calipers.go_requested, actions.go),
+            (panel.calipers.named, self._name),
         )
         for emitter, slot in self._connections:
             emitter.connect(slot)
@@ -102,6 +103,10 @@ class SweepTools(QObject):
 
     def _remove(self, placed: PlacedCaliper) -> None:
         self._actions.remove_caliper(placed)
+        self.show_calipers()
+
+    def _name(self, placed: PlacedCaliper, measure: CaliperMeasure | None) -> None:
+        self._actions.name_caliper(placed, measure)
         self.show_calipers()
 
     def show_calipers(self) -> None:

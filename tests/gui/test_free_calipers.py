@@ -7,7 +7,7 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_fetal_iqa.corrections import CorrectionStore
-from napari_fetal_iqa.geometry.caliper import CaliperKind
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.sweep import SweepVolume
 
@@ -199,3 +199,20 @@ def test_a_drag_goes_to_no_other_frame(review, press, store, phantom, begin):
     drag(review, (50, 40), (50, 70))  # the next one is drawn as ever
     assert len(lines(review)) == 2
     assert "dropped" not in review.page.analysis.error.text()
+
+
+def test_a_caliper_is_named_in_its_line_and_undo_takes_the_name_back(review, store, phantom, qtbot):
+    widget, identity = review, phantom.sweep.identity
+    session = widget.presenter.session
+    session.free.place(20, Caliper(((10.0, 10.0), (40.0, 10.0))))
+    qtbot.waitUntil(lambda: len(lines(widget)) == 1, timeout=20 * SECONDS)
+    line = widget.page.tools.calipers.lines[0]
+    assert "not named" in line.name.accessibleName()
+    offered = [action.text() for action in line.name.menu().actions()]
+    assert offered[:2] == ["Not named", "BPD, biparietal diameter"]
+    assert not any(words.startswith("HC") for words in offered)  # takes an ellipse
+    line.name.menu().actions()[1].trigger()
+    assert line.name.text() == "BPD"
+    assert [one.measure for one in store.calipers(identity, "AK")] == ["BPD"]
+    widget.presenter.actions.undo()
+    qtbot.waitUntil(lambda: line.name.text() == "–", timeout=20 * SECONDS)

@@ -9,12 +9,15 @@ The rule, step by step:
    widest: each run of neighbouring frames counts with the 90th percentile of its circumferences.
    Runs of one or two frames are flashes: they count only where no run is longer.
 4. The case's value is the mean of its runs, weighted by their frames.
-5. The interval adds what the runs leave open to the error that the models showed on cases whose
-   circumference is known, or two observers where the expert measured.
+5. Half the interval is a multiple of the case's own spread: how much its runs differ among each
+   other, and at least 2 % of the value. The multiple is the smallest with which nine of ten cases
+   hold their known circumference (split conformal prediction), so that nothing is assumed of how
+   errors are distributed. Where the expert measured, two observers' difference takes its place.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, hypot
 from statistics import NormalDist
 from typing import Final
 
@@ -34,6 +37,10 @@ SCALED_MAD: Final = 1.4826
 OBSERVERS_SPREAD: Final = 0.088 / 1.96 / 2**0.5
 """Standard deviation of one measurement as a share of it, from the 95 % limits of agreement of two
 observers, 8.8 % (Sarris et al., Ultrasound Obstet Gynecol 39 (2012) 82)."""
+LEAST_SPREAD: Final = 0.02
+"""Of a case, as a share: few runs may agree by chance, and one run cannot differ at all."""
+OF_NORMAL: Final = NormalDist().inv_cdf((1 + CONFIDENCE) / 2)
+"""Half the interval of a normal distribution, in its standard deviations."""
 
 
 @dataclass(frozen=True)
@@ -63,19 +70,49 @@ class ModelError:
 
     Parameters
     ----------
-    share : float
-        Root mean square of the error of a case, as a share of its circumference.
-    run_share : float
-        Root mean square of how far a run is from its case's value, as the same share.
+    scale : float
+        Half the interval of a case, as a multiple of its own spread.
     cases : int
+        Whose circumference is known.
     what : str
         Which cases, in words: ``"60 simulated cases"``.
+
+    References
+    ----------
+    Lei et al., Journal of the American Statistical Association 113 (2018) 1094.
     """
 
-    share: float
-    run_share: float
+    scale: float
     cases: int
     what: str
+
+    @classmethod
+    def calibrated(
+        cls, cases: Sequence[tuple[Sequence[FrameCircumference], float]], what: str
+    ) -> "ModelError":
+        """Find the scale with which the interval of a case like these holds the truth.
+
+        Parameters
+        ----------
+        cases : sequence of (frames, circumference in mm)
+            Those without a frame that counts are left out.
+        what : str
+
+        Raises
+        ------
+        ValueError
+            Of fewer than nine cases, none of which can stand for the widest tenth.
+        """
+        scores = []
+        for frames, truth_mm in cases:
+            found = case_circumference(frames)
+            if found is not None:
+                away = abs(found.circumference_mm - truth_mm)
+                scores.append(away / (found.circumference_mm * found.spread))
+        place = ceil((len(scores) + 1) * CONFIDENCE)
+        if place > len(scores):
+            raise ValueError(f"expected at least 9 cases to calibrate by, found {len(scores)}")
+        return cls(sorted(scores)[place - 1], len(scores), what)
 
 
 @dataclass(frozen=True)
@@ -95,7 +132,9 @@ class CaseCircumference:
     used, outliers, flashes : tuple of FrameCircumference
         Frames that count; that lie too far from the others; in runs too short to trust.
     error_of : str
-        Whose error the interval holds beside the runs' own, in words; "nothing" without one.
+        Whose error the interval holds, in words; "nothing" without one.
+    spread : float
+        How much the case's own runs leave open, as a share of the circumference.
     """
 
     circumference_mm: float
@@ -106,6 +145,7 @@ class CaseCircumference:
     outliers: tuple[FrameCircumference, ...]
     flashes: tuple[FrameCircumference, ...]
     error_of: str
+    spread: float
 
     @property
     def truncated(self) -> int:
@@ -143,15 +183,17 @@ def case_circumference(
     if not by_expert and any(len(run) > FLASH_FRAMES for run in runs):
         flashes = [frame for run in runs if len(run) <= FLASH_FRAMES for frame in run]
         runs = [run for run in runs if len(run) > FLASH_FRAMES]
-    of_others = model_error.run_share if model_error and not by_expert else 0.0
-    value, variance = _over_runs(runs, of_others)
-    share, error_of = OBSERVERS_SPREAD, "two observers (Sarris 2012)"
-    if not by_expert:
-        share, error_of = (
-            (model_error.share, model_error.what) if model_error else (float("nan"), "nothing")
-        )
-    half = NormalDist().inv_cdf((1 + CONFIDENCE) / 2) * np.sqrt(variance + (share * value) ** 2)
-    interval = (float(value - half), float(value + half)) if np.isfinite(half) else None
+    value, variance = _over_runs(runs)
+    least = OBSERVERS_SPREAD if by_expert else LEAST_SPREAD
+    spread = hypot(variance**0.5 / value, least)
+    if by_expert:
+        error_of, scale = "two observers (Sarris 2012)", OF_NORMAL
+    elif model_error is not None:
+        error_of, scale = model_error.what, model_error.scale
+    else:
+        error_of, scale = "nothing", None
+    half = None if scale is None else scale * spread * value
+    interval = None if half is None else (value - half, value + half)
     return CaseCircumference(
         circumference_mm=value,
         interval_mm=interval,
@@ -161,6 +203,7 @@ def case_circumference(
         outliers=tuple(outliers),
         flashes=tuple(flashes),
         error_of=error_of,
+        spread=spread,
     )
 
 
@@ -194,17 +237,11 @@ def runs_of(frames: Sequence[FrameCircumference]) -> list[list[FrameCircumferenc
     return runs
 
 
-def _over_runs(
-    runs: Sequence[Sequence[FrameCircumference]], run_share: float
-) -> tuple[float, float]:
-    """Return the weighted mean of the runs and its variance.
-
-    The variance of a run is that of the runs among each other; few runs may agree by chance, so it
-    is at least that of other cases.
-    """
+def _over_runs(runs: Sequence[Sequence[FrameCircumference]]) -> tuple[float, float]:
+    """Return the weighted mean of the runs, and its variance by how much they differ."""
     widest = np.array([np.percentile(_values(run), WIDEST_PERCENTILE) for run in runs])
     weights = np.array([len(run) for run in runs]) / sum(map(len, runs))
     value = float(weights @ widest)
     alike = float((weights**2).sum())  # 1 / n where n runs are equally long
     scatter = float(weights @ (widest - value) ** 2) / (1 - alike) if len(runs) > 1 else 0.0
-    return value, max(scatter, (run_share * value) ** 2) * alike
+    return value, scatter * alike

@@ -7,13 +7,20 @@ from functools import cached_property
 import numpy as np
 
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement
+from napari_fetal_iqa.growth.weight import WeightEstimate
 from napari_fetal_iqa.review.examination.aggregate import (
     CaseCircumference,
     FrameCircumference,
     ModelError,
     case_circumference,
 )
+from napari_fetal_iqa.review.examination.biometry import (
+    NamedMeasure,
+    named_measures,
+    weights_of,
+)
 from napari_fetal_iqa.review.frame_view import Source
+from napari_fetal_iqa.review.plane_criteria import JudgedPlane, judged_plane
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 
 
@@ -120,6 +127,25 @@ class Examination:
             reason=view.not_measured,
             by_expert=view.mask_source is Source.EXPERT,
         )
+
+    @cached_property
+    def measures(self) -> tuple[NamedMeasure, ...]:
+        """What the reviewer's named calipers measure: head and femur."""
+        return named_measures(self.volumes)
+
+    @cached_property
+    def weights(self) -> tuple[WeightEstimate, ...]:
+        """The weight by each formula that has what it needs."""
+        found = self.circumference
+        return weights_of(found.circumference_mm if found else None, self.measures)
+
+    @cached_property
+    def plane(self) -> JudgedPlane | None:
+        """What is known of the six criteria of the frame that is shown; None without one."""
+        if not self.best:
+            return None
+        number, _, frame = self.best[0].place
+        return judged_plane(self.volumes[number], frame)
 
     @property
     def without_mm(self) -> bool:

@@ -20,9 +20,7 @@ FILE = Path(__file__).with_name("known_errors.json")
 def _known() -> dict[tuple[str, str], ModelError]:
     rows = json.loads(FILE.read_text(encoding="utf-8")) if FILE.exists() else []
     return {
-        (row["cls"], row["seg"]): ModelError(
-            row["share"], row["run_share"], row["cases"], row["what"]
-        )
+        (row["cls"], row["seg"]): ModelError(row["scale"], row["cases"], row["what"])
         for row in rows
     }
 
@@ -48,4 +46,4 @@ def error_of_case(volumes: Sequence[ReviewedFrames]) -> ModelError | None:
         for volume in volumes
     ]
     known = [error for error in errors if error is not None]
-    return max(known, key=lambda one: one.share) if len(known) == len(errors) and known else None
+    return max(known, key=lambda one: one.scale) if len(known) == len(errors) and known else None

@@ -7,6 +7,7 @@ from qtpy.QtCore import Qt, Signal
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
+    QMenu,
     QPushButton,
     QScrollArea,
     QSizePolicy,
@@ -15,11 +16,13 @@ from qtpy.QtWidgets import (
 )
 
 from napari_fetal_iqa.corrections import PlacedCaliper
+from napari_fetal_iqa.geometry.caliper import CaliperMeasure
 from napari_fetal_iqa.widgets.focus import with_own_keys
 
 _ROWS = 4
 """As many are seen at once; more are scrolled to."""
 _DELETE_PX = 20
+_NAME_PX = 52
 _AROUND_TEXT_PX = 4
 _FRAME_PX = 4
 
@@ -53,6 +56,7 @@ class CaliperList(QWidget):
     """
 
     go_requested = Signal(int)
+    named = Signal(object, object)  # PlacedCaliper, CaliperMeasure or None
     remove_requested = Signal(object)  # PlacedCaliper
     left = Signal()
 
@@ -94,6 +98,7 @@ class CaliperList(QWidget):
             place = len(self.lines)
             line.go.clicked.connect(lambda _=False, place=place: self._go(place))
             line.delete.clicked.connect(lambda _=False, place=place: self._remove(place))
+            line.named.connect(lambda measure, place=place: self._name(place, measure))
             self.lines.append(line)
             self._column.insertWidget(place, line)
         window = self.window()
@@ -115,15 +120,30 @@ class CaliperList(QWidget):
         for other, line in enumerate(self.lines):
             line.go.setChecked(other == place)
 
+    def _name(self, place: int, measure: CaliperMeasure | None) -> None:
+        self.named.emit(self._shown[place].placed, measure)
+
     def _remove(self, place: int) -> None:
         self.remove_requested.emit(self._shown[place].placed)
 
 
 class CaliperLine(QWidget):
-    """One caliper: a click on its words goes to its frame, one on its end deletes it."""
+    """One caliper: a click on its words goes to its frame, one on its end deletes it.
+
+    ``named`` gives what it measures, by the menu between the two; None for nothing.
+    """
+
+    named = Signal(object)
 
     def __init__(self, height: int) -> None:
         super().__init__()
+        self.name = QPushButton()
+        self.name.setStyleSheet("padding: 0px; margin: 0px;")
+        self.name.setFixedSize(_NAME_PX, height)
+        self._menu = QMenu(self)
+        self._menu.setToolTipsVisible(True)
+        self.name.setMenu(self._menu)
+        self._menu.triggered.connect(lambda action: self.named.emit(action.data()))
         self.go, self.delete = QPushButton(), QPushButton("×")
         self.go.setCheckable(True)
         self.go.setFlat(True)
@@ -133,11 +153,12 @@ class CaliperLine(QWidget):
         self.delete.setStyleSheet("padding: 0px; margin: 0px;")
         self.delete.setFixedSize(_DELETE_PX, height)
         self.delete.setToolTip("Delete this caliper; undo brings it back")
-        with_own_keys(self.go, self.delete)
+        with_own_keys(self.go, self.name, self.delete)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.setSpacing(1)
         row.addWidget(self.go, stretch=1)
+        row.addWidget(self.name)
         row.addWidget(self.delete)
 
     def show_caliper(self, one: ListedCaliper) -> None:
@@ -147,3 +168,17 @@ class CaliperLine(QWidget):
         self.go.setToolTip(f"Go to this caliper. {in_full}")
         self.go.setAccessibleName(f"Free caliper, {in_full}")
         self.delete.setAccessibleName(f"Delete the free caliper {one.number} of {one.where}")
+        measure, kind = one.placed.measure, one.placed.caliper.kind
+        self.name.setText(measure.value if measure else "–")
+        named = measure.words if measure else "not named"
+        self.name.setAccessibleName(f"What it measures: {named}")
+        self.name.setToolTip(
+            f"What this caliper measures: {named}. Named ones get into the report and the weight"
+        )
+        self._menu.clear()
+        for choice in (None, *(each for each in CaliperMeasure if each.kind is kind)):
+            words = f"{choice.value}, {choice.words}" if choice else "Not named"
+            action = self._menu.addAction(words)
+            assert action is not None  # Qt always makes one
+            action.setData(choice)
+            action.setToolTip("Name this caliper so" if choice else "Take its name away")

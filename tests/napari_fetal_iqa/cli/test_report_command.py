@@ -6,6 +6,7 @@ import pypdfium2
 import pytest
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.io import read_sweep, write_volume
 from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 
@@ -50,6 +51,26 @@ def test_what_the_reviewer_outlined_is_the_result(run, case_file, tmp_path):
     (facts,) = csv.DictReader(row.open(encoding="utf-8"))
     assert (facts["by_expert"], facts["frames"]) == ("1", "1")
     assert float(facts["ac_mm"]) == pytest.approx(case.ac_mm[frame], rel=0.02)
+
+
+def test_the_age_that_is_kept_counts_until_an_option_overrules_it(run, case_file, tmp_path):
+    path, _ = case_file
+    sweep = read_sweep(path)
+    store, row = tmp_path / "store.sqlite", tmp_path / "case.csv"
+    with CorrectionStore(store) as opened:
+        opened.add_sweep(sweep)
+        opened.set_age(sweep.identity, Dating("LMP", 196))
+    told = ("report", path, "--out", row, "--store", store, "--device", "cpu")
+    for options, age, said in (
+        ((), "28w0d", "age by dates 28w0d (by LMP), as kept with the review"),
+        (("--weeks", "27w3d"), "27w3d", "instead of 28w0d (by LMP) kept with the review"),
+    ):
+        code, _, err = run(*told, *options)
+        assert code == 0, err
+        assert said in err
+        (facts,) = csv.DictReader(row.open(encoding="utf-8"))
+        assert facts["age_by_dates"] == age
+        assert facts["centile"] != ""
 
 
 def test_bad_usage_says_what_to_do(run, case_file, tmp_path):

@@ -9,8 +9,10 @@ import SimpleITK
 from pydicom import uid
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.dicom_out.objects import masks_that_count, objects_of_case
 from napari_fetal_iqa.errors import FetalIqaError, SweepError
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.growth.charts import find_chart
 from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.io import read_sweep, write_volume
@@ -169,6 +171,38 @@ def check_report(path, made, volumes, sources):
     else:
         paths = sorted(sources[0].path.iterdir(), key=lambda one: int(one.name))
         assert referenced.ReferencedSOPInstanceUID == pydicom.dcmread(paths[frame]).SOPInstanceUID
+
+
+def test_head_weight_and_criteria_stand_in_a_valid_report(save_dicom, tmp_path, store):
+    sources = as_one_dicom(save_dicom, tmp_path)
+    session = review(read_sweep(sources[0].path), store)
+    best = Examination([session]).best[0].place[2]
+    session.criteria.judge(best, Criterion.STOMACH, True)
+    round_one = Caliper(((27.0, 6.0), (27.0, 66.0), (2.0, 36.0), (52.0, 36.0)))
+    for frame, caliper, measure in (
+        (1, round_one, CaliperMeasure.HC),
+        (2, Caliper(((5.0, 5.0), (45.0, 5.0))), CaliperMeasure.BPD),
+    ):
+        session.free.place(frame, caliper)
+        session.free.name(session.free.on(frame)[0], measure)
+    made = objects_of_case(sources, Examination([session]), "AK", NOW, Dating("LMP", 196))
+    made.write(tmp_path / "out")
+    for path in sorted((tmp_path / "out").iterdir()):
+        assert errors_of(path) == [], path.name
+    report = pydicom.dcmread(tmp_path / "out" / "report.dcm")
+    found = {}
+    for item in report.iterall():
+        if item.keyword == "ConceptNameCodeSequence":
+            found.setdefault(item.value[0].CodeValue, []).append(item)
+    assert {"11984-2", "11820-8", "11727-5"} <= set(found)
+    summary, biometry = report.ContentSequence[-2:]
+    (head,) = biometry.ContentSequence[1].ContentSequence
+    value = float(head.MeasuredValueSequence[0].NumericValue)
+    assert value == pytest.approx(round_one.size(session.sweep.spacing_mm).length, abs=0.06)
+    assert head.ContentSequence[1].ReferencedSOPSequence[0].ReferencedFrameNumber == 2
+    weight = summary.ContentSequence[-1].MeasuredValueSequence[0]
+    assert float(weight.NumericValue) == round(made.findings.weights[0].grams)
+    assert any("stomach bubble visible" in note for note in made.findings.notes)
 
 
 def test_a_correction_counts_and_says_who_drew(save_dicom, tmp_path, store):

@@ -12,8 +12,12 @@ import pytest
 
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.corrections import CorrectionStore
+from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
+from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.growth.dating import Dating
+from napari_fetal_iqa.growth.weight import estimate_weight
 from napari_fetal_iqa.report.content import Entered, report_content
 from napari_fetal_iqa.report.html import html_page
 from napari_fetal_iqa.report.pdf import pdf_page
@@ -28,7 +32,7 @@ SETUP = AnalysisSetup(
     ModelRef(id="cls-0000", hash="0" * 64, name="quality", demo=True),
     ModelRef(id="seg-1111", hash="1" * 64, name="outline", demo=True),
 )
-ERROR = ModelError(share=0.03, run_share=0.02, cases=60, what="60 simulated cases")
+ERROR = ModelError(scale=1.7, cases=60, what="60 simulated cases")
 MADE = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
 AGE = Entered(Dating.from_weeks("28w0d"), date(2026, 11, 30))
 
@@ -56,6 +60,30 @@ def examination(tmp_path, found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE"
     reviewed = ReviewedFrames(sweep, store, "AK")
     reviewed.analysis = analysis
     return Examination([reviewed], error)
+
+
+ROUND = Caliper(((48.0, 24.0), (48.0, 104.0), (16.0, 64.0), (80.0, 64.0)))
+
+
+def with_head(tmp_path):
+    """Return a case whose reviewer judged the best frame, and measured head and femur on others."""
+    volume = examination(tmp_path).volumes[0]
+    store, identity = volume._store, volume.sweep.identity
+    frame = volume.best_frame()
+    store.judge(identity, frame, Criterion.STOMACH, True, "AK")
+    store.judge(identity, frame, Criterion.NO_KIDNEYS, False, "AK")
+    for at, caliper, measure in (
+        (20, ROUND, CaliperMeasure.HC),
+        (20, Caliper(((10.0, 20.0), (70.0, 20.0))), CaliperMeasure.BPD),
+        (21, Caliper(((10.0, 20.0), (74.0, 20.0))), CaliperMeasure.BPD),
+        (30, Caliper(((10.0, 20.0), (10.0, 66.0))), CaliperMeasure.FL),
+        (31, Caliper(((10.0, 20.0), (10.0, 99.0))), None),
+    ):
+        mark = store.set_caliper(identity, at, caliper, "AK")
+        placed = next(one for one in store.calipers(identity, "AK") if one.mark == mark)
+        if measure is not None:
+            store.name_caliper(identity, placed, measure, "AK")
+    return Examination([volume], ERROR)
 
 
 @pytest.fixture
@@ -151,7 +179,7 @@ def test_what_cannot_be_measured_is_never_a_number(tmp_path):
         assert "centile, z" not in text
         row = next(csv.DictReader(io.StringIO(csv_row(content))))
         assert row["ac_mm"] == row["low_mm"] == row["centile"] == ""
-        (entry,) = observations(content)["entry"]
+        entry = observations(content)["entry"][0]
         assert "valueQuantity" not in entry["resource"]
         assert why in entry["resource"]["dataAbsentReason"]["text"]
 
@@ -168,7 +196,7 @@ def test_the_row_and_the_observations_hold_the_page(content):
     assert row["best_frame"] == str(content.best[0].place[2])
     entries = [entry["resource"] for entry in observations(content)["entry"]]
     codes = [entry["code"].get("coding", [{}])[0].get("code") for entry in entries]
-    assert codes == ["11979-2", "18185-9", None, None]
+    assert codes == ["11979-2", "18185-9", None, None, None]
     assert entries[0]["valueQuantity"]["code"] == "mm"
     assert entries[1]["valueQuantity"] == {
         "value": round(7 * content.age_by_ac_weeks),
@@ -176,3 +204,40 @@ def test_the_row_and_the_observations_hold_the_page(content):
         "system": "http://unitsofmeasure.org",
         "code": "d",
     }
+
+
+def test_criteria_head_and_weight_stand_in_every_form(tmp_path):
+    content = report_content(with_head(tmp_path), "AK", MADE, AGE)
+    text = text_of(pdf_page(content))
+    ac = content.circumference.circumference_mm
+    around = ramanujan_perimeter(40, 32)
+    weights = estimate_weight(ac, around, 62.0, 46.0)
+    assert len(weights) == 2
+    for said in (
+        "3 of 6, 2 not judged criteria of the best frame",
+        "stomach bubble visible",
+        "abdomen fills 30 % of the image (computed)",
+        "not met: kidneys not visible",
+        f"HC {around:.1f} mm",
+        "mean of 2 calipers, 60.0 to 64.0 mm",
+        "FL 46.0 mm; one caliper",
+        *(f"{one.grams:.0f} g by {one.formula}" for one in weights),
+    ):
+        assert said in text
+    row = next(csv.DictReader(io.StringIO(csv_row(content))))
+    assert (row["plane_score"], row["plane_judged"]) == ("3", "4")
+    assert (row["stomach"], row["no_kidneys"], row["portal_sinus"]) == ("1", "0", "")
+    assert row["computed_criteria"] == "fills_image ellipse_placed"
+    assert (row["bpd_mm"], row["fl_mm"], row["ofd_mm"]) == ("62.0", "46.0", "")
+    assert row["hc_centile"] != ""
+    assert row["weight_g"].split() == [f"{one.grams:.0f}" for one in weights]
+    entries = [entry["resource"] for entry in observations(content)["entry"]]
+    codes = [entry["code"].get("coding", [{}])[0].get("code") for entry in entries]
+    assert codes[4:] == ["11727-5", "11727-5", "11984-2", "11820-8", "11963-6", None]
+    assert entries[-1]["valueInteger"] == 3
+
+
+def test_without_named_calipers_there_is_no_head_and_no_weight(content):
+    assert content.measures == ()
+    assert content.weights == ()
+    assert "Weight" not in text_of(pdf_page(content))

@@ -16,7 +16,7 @@ SETUP = AnalysisSetup(
     ModelRef(id="cls-0000", hash="0" * 64, name="quality"),
     ModelRef(id="seg-1111", hash="1" * 64, name="outline"),
 )
-ERROR = ModelError(share=0.03, run_share=0.02, cases=60, what="60 simulated cases")
+ERROR = ModelError(scale=1.7, cases=60, what="60 simulated cases")
 
 
 def disc(radius):
