@@ -16,6 +16,19 @@ _NOT_THE_NETWORK = r"^(?!__module\.network).*"
 """Resampling and normalisation before the network, and what is told of its output."""
 
 
+_BETWEEN = (
+    "Add",
+    "Subtract",
+    "Multiply",
+    "Divide",
+    "ReduceMean",
+    "ReduceSum",
+    "MVN",
+    "Interpolate",
+)
+"""What lies between layers with weights: sums of branches, norms, and SonoNet's sector."""
+
+
 @dataclass(frozen=True)
 class Rung:
     """Which layers stay in full precision.
@@ -28,18 +41,24 @@ class Rung:
         Regular expressions of the names of what stays.
     ends : bool
         Whether the first and the last layer stay.
+    between : bool
+        Whether all but convolutions and matrix products stays.
     """
 
     name: str
     kept: tuple[str, ...] = ()
     ends: bool = False
+    between: bool = False
 
 
 RUNGS = (
     Rung("none"),
-    Rung("the first and the last", ends=True),
-    Rung("the head", (r".*\.network\.head\..*",), ends=True),
-    Rung("the head and attention", (r".*\.network\.head\..*", r".*attn.*"), ends=True),
+    Rung("all but convolutions and products", between=True),
+    Rung("the first and the last", ends=True, between=True),
+    Rung("the head", (r".*\.network\.head\..*",), ends=True, between=True),
+    Rung(
+        "the head and attention", (r".*\.network\.head\..*", r".*attn.*"), ends=True, between=True
+    ),
 )
 """From the fastest to the most careful: what fails the gate on one is tried on the next."""
 
@@ -87,7 +106,7 @@ def quantised(graph: Path, frames: Sequence[NDArray[np.uint8]], rung: Rung) -> A
     ignored = nncf.IgnoredScope(
         names=[layers[0], layers[-1]] if rung.ends and layers else [],
         patterns=[_NOT_THE_NETWORK, *rung.kept],
-        types=["Gather"],
+        types=["Gather", *(_BETWEEN if rung.between else ())],
         validate=False,
     )
     attention = any("attn" in name for name in names)
