@@ -72,7 +72,7 @@ def test_what_fails_the_gate_keeps_more_layers_in_full_precision(
     lines: list[str] = []
     made = make_reduced(reference, "int8", [sweep, sweep], cache, lines.append)
     assert made is not None
-    assert made.compiled.kept_float == "the head"
+    assert made.compiled.kept_float == "the first and the last"
     assert [line for line in lines if "failed" in line][1].startswith("int8 failed: label agree")
     (found,) = precisions.candidates_of(reference)[-1:]
     assert found.compiled == made.compiled
