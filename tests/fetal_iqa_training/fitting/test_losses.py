@@ -1,3 +1,5 @@
+import warnings
+
 import numpy as np
 import pytest
 import torch
@@ -147,6 +149,7 @@ def part_of_a_step(process, processes, address, whole, found):
     torch.distributed.init_process_group(
         "gloo", init_method=address, rank=process, world_size=processes
     )
+    warnings.simplefilter("error")  # a reduction that torch deprecates, too
     features, masks, start = whole
     weight = start.clone().requires_grad_()
     logits = features[process::processes] * weight

@@ -1,12 +1,12 @@
 """What the training makes small: cross-entropy of labels, Dice loss of masks."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
+import torch.distributed
 from numpy.typing import NDArray
 from torch import Tensor
-from torch.distributed.nn.functional import all_reduce
 from torch.nn import functional as F
 
 from fetal_iqa_training.settings import Task
@@ -175,7 +175,28 @@ def pooled(sums: MaskSums) -> MaskSums:
         return sums
     if not torch.is_grad_enabled():  # every process looks at all validation frames itself
         return sums
-    return MaskSums(*all_reduce(torch.stack(sums)))
+    added: Tensor = _OverProcesses.apply(torch.stack(sums))
+    return MaskSums(*added)
+
+
+class _OverProcesses(torch.autograd.Function):
+    """The sum over all processes, whose gradient is the sum of theirs.
+
+    torch 2.15 deprecates its own (``torch.distributed.nn``, which Lightning's ``all_gather`` takes
+    as well) for a private one that has no gradient in the older versions that are allowed.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, own: Tensor) -> Tensor:
+        total = own.clone()
+        torch.distributed.all_reduce(total)
+        return total
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        total = gradient.contiguous().clone()
+        torch.distributed.all_reduce(total)
+        return total
 
 
 class EpochLoss:

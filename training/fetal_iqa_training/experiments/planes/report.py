@@ -97,11 +97,21 @@ def planes_markdown(
         f"on standardised features of the frozen encoder.{_training(rows)}"
         + (" Rare planes count more, in both." if options.balanced else ""),
         markdown_table(headers, lines),
-        f"Paper: {PAPER}; of its other encoders no figure is at hand. Its data sets are "
-        "FETAL_PLANES_DB and an African cohort: where others are given, the figures are of others.",
+        f"Paper, {PAPER}: {_best_of_the_paper()}; of its other encoders no figure is at hand. Its "
+        "data sets are FETAL_PLANES_DB and an African cohort: where others are given, the figures "
+        "are of others.",
         f"Skipped, because their weights are not here: {', '.join(skipped)}." if skipped else "",
     ]
     return "\n\n".join(part for part in parts if part) + "\n"
+
+
+def _best_of_the_paper() -> str:
+    """Tell its best encoder of each setting, which need not be a row here."""
+    return "; ".join(
+        f"{WORDS[setting]} is best with {encoder}, {within:.4f} in domain and {beyond:.4f} out of "
+        "it"
+        for (setting, encoder), (within, beyond) in IN_PAPER.items()
+    )
 
 
 def _training(rows: Sequence[PlanesRow]) -> str:
