@@ -1,6 +1,6 @@
 """What a student keeps of its teacher, and how much quicker it is, on phantoms.
 
-    python benchmarks/distil.py HOME [--student resnet-demo] [--epochs 4] [--samples 1000]
+    python benchmarks/distil.py HOME [--student resnet-demo] [--epochs 4] [--samples 500]
 
 Teachers are the starter models, fitted to phantoms first (``--budget`` samples): their encoder is
 SonoNet16 at 288 x 288, the largest here that has learnt anything. FetalCLIP's tower cannot be
@@ -65,7 +65,7 @@ def make(home: Path, options: argparse.Namespace) -> tuple[dict[Task, Path], dic
             run(
                 "distil", "--teacher", teachers[task], "--data", home / "unlabelled", "--student",
                 options.student, "--out", out, "--epochs", options.epochs, "--samples",
-                options.samples, "--rehearse", home / "trained", "--device", "cpu",
+                options.samples, "--every", 2, "--rehearse", home / "trained", "--device", "cpu",
             )  # fmt: skip
     return teachers, students
 
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("home", type=Path)
     parser.add_argument("--student", default="resnet-demo")
     parser.add_argument("--epochs", type=int, default=4)
-    parser.add_argument("--samples", type=int, default=1000)
+    parser.add_argument("--samples", type=int, default=500)
     parser.add_argument("--budget", type=int, default=400, help="samples that fit a teacher")
     parser.add_argument("--frames", type=int, default=60, help="frames that are timed")
     options = parser.parse_args()

@@ -130,7 +130,8 @@ def test_annotations_judge_both_and_teach_nobody(bases, data, tmp_path, monkeypa
     settings = quick("seg", epochs=1)
     fit(data, tmp_path / "seg", tiny_settings("seg", test_share=0.3))
     sides = prepare(tmp_path / "seg", known(list_sweeps(data)), settings)
-    card = distil(tmp_path / "seg", sides, tmp_path / "small", settings)
+    card = distil(tmp_path / "seg", sides, tmp_path / "small", settings, rehearse=data)
+    assert card.training["rehearsed"] == 30 * len(sides.teach)
     assert card.metrics["test"]["frames"] == 30 * len(sides.judge)
     assert set(card.metrics["teacher"]["test"]) == set(card.metrics["test"])
 
