@@ -12,8 +12,7 @@ from fetal_iqa_training.data.fixed_copies import (
 )
 from fetal_iqa_training.data.frame_set import build_frame_set
 from fetal_iqa_training.data.labelled_frames import acouslic_cases, frames_of
-from fetal_iqa_training.fitting import fit as fitting
-from fetal_iqa_training.fitting import network
+from fetal_iqa_training.fitting import fitted_model, network
 from fetal_iqa_training.fitting.fit import fit
 from fetal_iqa_training.transforms.augmentation import PAPER, Augmentation
 
@@ -116,7 +115,7 @@ def test_all_strategies_of_a_table_learn_from_the_same_frames(data, tmp_path, mo
 
     monkeypatch.setattr(network, "load_encoder", watched)
     monkeypatch.setattr(
-        fitting, "judge", lambda *_, **__: pytest.fail("nothing is set aside to test")
+        fitted_model, "judge", lambda *_, **__: pytest.fail("nothing is set aside to test")
     )
     few = {"epochs": 1, "copies": 1, "validation_share": 0.6, "test_share": 0}
     for strategy in ("full", "linear"):
