@@ -44,7 +44,7 @@ POLICIES = ("suggested", "random")
 _SHIFTED = PhantomSettings.small().shifted()
 SETTINGS = replace(
     _SHIFTED,
-    n_sweeps=6,
+    frames_per_sweep=20,
     gain_db=_SHIFTED.gain_db + 6,
     dynamic_range_db=_SHIFTED.dynamic_range_db * 0.7,
     speckle_size=_SHIFTED.speckle_size * 1.5,

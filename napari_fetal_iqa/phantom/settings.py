@@ -96,8 +96,7 @@ class PhantomSettings:
     def small(cls) -> Self:
         """A quarter of the rows and columns over the same field of view, 60 frames: for tests."""
         return cls(
-            n_sweeps=3,
-            frames_per_sweep=20,
+            frames_per_sweep=10,
             shape=(141, 186),
             spacing_mm=(1.12, 1.12),
             positive_fraction=0.3,

@@ -1,6 +1,7 @@
 """A real napari window with the review widget in it."""
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from napari.utils._proxies import PublicOnlyProxy
@@ -24,7 +25,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def phantom() -> PhantomCase:
-    return make_phantom(PhantomSettings.small(), seed=3)
+    # three longer sweeps: of these are the frames that the tests name
+    return make_phantom(replace(PhantomSettings.small(), n_sweeps=3, frames_per_sweep=20), seed=3)
 
 
 @pytest.fixture

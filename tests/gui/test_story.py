@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -75,7 +76,8 @@ def dice(a, b):
 @pytest.mark.timeout(900)
 def test_the_whole_way_on_a_phantom(window, store, qtbot, tmp_path):
     """A scanner that the demo models do not know, and an expert who knows the truth."""
-    case = make_phantom(PhantomSettings.small().shifted(), seed=11)
+    settings = replace(PhantomSettings.small().shifted(), n_sweeps=3, frames_per_sweep=20)
+    case = make_phantom(settings, seed=11)  # runs of abdomen long enough to learn from
     write_volume(tmp_path / "case.mha", case.sweep.frames, case.sweep.spacing_mm)
     # named, for a file that counts as real gets the starter models by itself
     save_settings(Settings(reviewer="AK", cls_model="demo-cls", seg_model="demo-seg"))

@@ -136,7 +136,7 @@ def test_the_files_are_those_of_the_contract(analysis, sweep, tmp_path):
     ]  # fmt: skip
     assert {row["plane"] for row in rows} == {""}
     assert len(rows) == 60
-    assert (rows[25]["frame"], rows[25]["sweep"], rows[25]["frame_in_sweep"]) == ("25", "1", "5")
+    assert (rows[25]["frame"], rows[25]["sweep"], rows[25]["frame_in_sweep"]) == ("25", "2", "5")
     assert float(rows[25]["quality"]) == pytest.approx(analysis.quality[25], abs=1e-4)
 
     masks = SimpleITK.ReadImage(str(tmp_path / "out" / "masks.mha"))

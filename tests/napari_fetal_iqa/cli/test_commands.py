@@ -42,7 +42,7 @@ def test_info_says_what_is_in_a_file(run, sweep_file):
 
 
 def test_info_as_json_is_for_programs(run, sweep_file):
-    code, out, _ = run("info", sweep_file, "--json", "--frames-per-sweep", "20")
+    code, out, _ = run("info", sweep_file, "--json", "--frames-per-sweep", "10")
     facts = json.loads(out)
     assert code == 0
     assert [facts[name] for name in ("frames", "rows", "columns")] == [60, 141, 186]
@@ -146,8 +146,8 @@ def test_other_bounds_are_not_done_already(run, sweep_file, models, tmp_path):
     analyse = ("analyse", sweep_file, "--out", tmp_path, *models)
     assert run(*analyse)[0] == 0
     for bounds, message in (
-        (("--frames-per-sweep", "20"), "Results in"),
-        (("--frames-per-sweep", "20"), "done already"),
+        (("--frames-per-sweep", "10"), "Results in"),
+        (("--frames-per-sweep", "10"), "done already"),
         ((), "Results in"),
     ):
         assert message in run(*analyse, *bounds)[1]

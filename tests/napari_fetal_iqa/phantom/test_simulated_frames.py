@@ -11,7 +11,7 @@ from napari_fetal_iqa.phantom import PhantomSettings, make_phantom
 from napari_fetal_iqa.phantom.simulated_frames import SimulatedFrames
 from napari_fetal_iqa.phantom.simulation import Simulation
 
-SETTINGS = replace(PhantomSettings.small(), frames_per_sweep=4, black_frames=1)
+SETTINGS = replace(PhantomSettings.small(), frames_per_sweep=2, black_frames=1)
 
 
 @pytest.fixture(scope="module")

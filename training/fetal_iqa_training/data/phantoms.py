@@ -14,7 +14,7 @@ from fetal_iqa_training.data.labelled_frames import LabelledFrames, frames_of
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.progress import Progress, Report, silent
 from napari_fetal_iqa.errors import FetalIqaError
-from napari_fetal_iqa.io.acouslic import SWEEPS_PER_CASE, list_cases, write_case
+from napari_fetal_iqa.io.acouslic import list_cases, write_case
 from napari_fetal_iqa.labels import best_label
 from napari_fetal_iqa.phantom import PhantomCase, PhantomSettings, make_phantom
 from napari_fetal_iqa.storage import paths
@@ -30,7 +30,7 @@ def settings_of(size: Size) -> tuple[PhantomSettings, ...]:
     an abdomen, in turn at full, half and a quarter of the rows and columns over the same field
     of view.
     """
-    small = replace(PhantomSettings.small(), n_sweeps=SWEEPS_PER_CASE)
+    small = replace(PhantomSettings.small(), frames_per_sweep=20)
     if size == "small":
         return (small,)
     if size == "demo":
