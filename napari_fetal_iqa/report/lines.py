@@ -44,7 +44,7 @@ def _plane_lines(content: ReportContent) -> list[tuple[str, str]]:
         ]
         if named:
             parts.append(f"{words}: {', '.join(named)}")
-    return [("Plane", f"{plane.words} criteria of the best frame"), ("", "; ".join(parts))]
+    return [("Plane", f"best frame meets {plane.words}"), ("", "; ".join(parts))]
 
 
 def source_lines(content: ReportContent) -> list[tuple[str, str]]:

@@ -214,7 +214,7 @@ def test_criteria_head_and_weight_stand_in_every_form(tmp_path):
     weights = estimate_weight(ac, around, 62.0, 46.0)
     assert len(weights) == 2
     for said in (
-        "3 of 6, 2 not judged criteria of the best frame",
+        "best frame meets 3 of 6, 2 not judged",
         "stomach bubble visible",
         "abdomen fills 30 % of the image (computed)",
         "not met: kidneys not visible",
