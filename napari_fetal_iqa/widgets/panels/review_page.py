@@ -123,6 +123,11 @@ class ReviewPage(QWidget):
         self._laid_out.setInterval(_LAID_OUT_MS)
         self._laid_out.timeout.connect(self._scroll_to_error)
         self.analysis.error_shown.connect(self._laid_out.start)
+        self._told = QTimer(self)
+        self._told.setSingleShot(True)
+        self._told.setInterval(_LAID_OUT_MS)
+        self._told.timeout.connect(self._scroll_to_result)
+        self.result.said.connect(self._told.start)
         self._unfolded = UnfoldedInView(self.scroll_area, self)
         whole = QVBoxLayout(self)
         whole.setContentsMargins(0, 0, 0, 0)
@@ -133,6 +138,12 @@ class ReviewPage(QWidget):
     def _scroll_to_error(self) -> None:
         """Let nobody miss what went wrong, and the way out, below the fold."""
         self.scroll_area.ensureWidgetVisible(self.analysis.error_box.dismiss)  # its lowest part
+
+    def _scroll_to_result(self) -> None:
+        """Let nobody miss what became of the report, below the fold."""
+        lowest = self.result.open if self.result.open.isVisible() else self.result.doing
+        if lowest.isVisible():
+            self.scroll_area.ensureWidgetVisible(lowest)
 
     def open_sections(self) -> None:
         """Unfold the sections that were open when the last window was left."""

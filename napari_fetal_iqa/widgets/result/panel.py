@@ -46,6 +46,8 @@ class ResultPanel(FoldedSection):
     chart_chosen = Signal()
     cancel_requested = Signal()
     open_requested = Signal()
+    said = Signal()
+    """Something is told below the buttons, which may lie out of view."""
 
     def __init__(self) -> None:
         super().__init__(
@@ -176,3 +178,5 @@ class ResultPanel(FoldedSection):
         self.bar.setVisible(running)
         self.cancel.setVisible(running)
         self.open.setVisible(saved)
+        if words:
+            self.said.emit()
