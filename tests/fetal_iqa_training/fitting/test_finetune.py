@@ -79,10 +79,12 @@ def test_the_childs_card_names_its_parent_data_and_settings(bases, corrected, tm
     assert card.training_data != load_card(bases / "seg").training_data
     assert card.training["command"] == "so"
     assert card.training["settings"]["seed"] == 0
-    assert {k: card.training[k] for k in ("sweeps", "frames", "positives")} == {
+    counts = ("sweeps", "frames", "positives", "unknown_subjects")
+    assert {k: card.training[k] for k in counts} == {
         "sweeps": 1,
         "frames": 12,
         "positives": 6,
+        "unknown_subjects": 1,
     }
     assert card.metrics["note"].startswith("no hold-out: one subject in five, or sweep")
     assert (card.lora.rank, card.lora.alpha) == (8, 16)

@@ -30,7 +30,11 @@ from napari_fetal_iqa.analysis.best_frame import SMOOTHING_FRAMES, best_frame
 NAN = np.nan
 
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [
+    pytest.mark.filterwarnings("error"),
+    # napari's own, where one of these is the first test of a process and imports it
+    pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20"),
+]
 
 
 def choose(score, positive, bounds, smoothing_frames):

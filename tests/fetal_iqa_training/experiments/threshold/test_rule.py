@@ -31,7 +31,11 @@ from fetal_iqa_training.experiments.threshold.rule_study import (
     study_combined_rule,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [
+    pytest.mark.filterwarnings("error"),
+    # napari's own, where one of these is the first test of a process and imports it
+    pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20"),
+]
 
 
 def described(mask, probability=None):

@@ -20,7 +20,11 @@ from fetal_iqa_training.experiments.threshold.study import (
     study_threshold,
 )
 
-pytestmark = pytest.mark.filterwarnings("error")
+pytestmark = [
+    pytest.mark.filterwarnings("error"),
+    # napari's own, where one of these is the first test of a process and imports it
+    pytest.mark.filterwarnings("ignore::pydantic.PydanticDeprecatedSince20"),
+]
 
 
 def frames(share, positive):
