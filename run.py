@@ -212,7 +212,7 @@ def tests(programs, arguments, on_default, with_once):
     quick = "not slow and not gpu and " + ("" if with_once else "not once and ")
     runs = [["-m", quick + "not gui", "-n", "auto"]]
     if on_default:  # these folders alone: to collect the others imports torch
-        runs.append(["-m", quick + "gui", "-n", "2", *WINDOWS])
+        runs.append(["-m", quick + "gui", "-n", "3", *WINDOWS])
     for run in runs:
         if with_once:
             run += ["--cov"] if run is runs[0] else ["--cov", "--cov-append"]
