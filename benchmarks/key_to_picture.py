@@ -17,7 +17,7 @@ import tempfile
 import time
 
 import numpy as np
-from scrub import SHAPE, SIZE, settle, sweep_and_masks
+from scrub import SHAPE, SIZE, activate, settle, sweep_and_masks
 
 BETWEEN = 0.05
 """Seconds from a picture to the next key: about the repeats of a held one."""
@@ -37,6 +37,7 @@ def key_times(viewer, receiver, steps: int, going_on=lambda: True) -> np.ndarray
     events = viewer.window._qt_viewer.canvas._scene_canvas.events
     events.draw.connect(note)
     times = []
+    activate(viewer)
     while len(times) < steps and going_on():
         settle(seconds=BETWEEN)
         count, before = len(drawn), viewer.dims.current_step[0]

@@ -16,7 +16,7 @@ import tempfile
 import time
 
 import numpy as np
-from scrub import SIZE, settle
+from scrub import SIZE, activate, settle
 
 AFTER = 1.0
 """Seconds after each key in which the turns of the loop are timed."""
@@ -39,6 +39,7 @@ def label_keys(widget, lock, keys: int) -> dict[str, tuple[list[float], list[flo
     from qtpy.QtTest import QTest
 
     window = widget.viewer.window._qt_window
+    activate(widget.viewer)
     times: dict[str, tuple[list[float], list[float]]] = {"free": ([], []), "locked": ([], [])}
     for number in range(2 * keys):
         state = ("free", "locked")[number % 2]
@@ -47,7 +48,6 @@ def label_keys(widget, lock, keys: int) -> dict[str, tuple[list[float], list[flo
         widget.presenter.actions.go(frame)
         settle(lambda: not widget.first_paint.missing, seconds=0.3)
         settle(lambda: widget.keeper.complete, seconds=0)
-        before = len(widget.keeper.store.events())
         if state == "locked":
             lock.execute("BEGIN EXCLUSIVE")
         began = time.perf_counter()
@@ -55,8 +55,8 @@ def label_keys(widget, lock, keys: int) -> dict[str, tuple[list[float], list[flo
         taken, after = times[state]
         taken.append(time.perf_counter() - began)
         after.append(longest_turn(AFTER))
-        if len(widget.keeper.store.events()) != before + 1:
-            raise SystemExit("the key was not taken")
+        if widget.presenter.session.corrections()[frame].label != 1 + passes % 2:
+            raise SystemExit(f"the key was not taken: {widget.page.analysis.error.text()}")
         if state == "locked":
             lock.execute("ROLLBACK")
     settle(lambda: widget.keeper.complete)

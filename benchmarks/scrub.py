@@ -71,6 +71,16 @@ def settle(condition: Callable[[], bool] = lambda: True, seconds: float = 0.5) -
         QApplication.processEvents()
 
 
+def activate(viewer) -> None:
+    """Let the window have the keys: shortcuts are those of the active one."""
+    from qtpy.QtWidgets import QApplication
+
+    window = viewer.window._qt_window
+    while not window.isActiveWindow():
+        window.activateWindow()
+        QApplication.processEvents()
+
+
 def step_times(viewer, steps: int, n_frames: int) -> np.ndarray:
     """Seconds that each of some steps takes, drawing included."""
     from qtpy.QtWidgets import QApplication

@@ -1,6 +1,6 @@
 """Make the pictures of the documentation, in a real window.
 
-    python docs/pictures.py [NAME ...] [--sweep FILE] [--out docs/images]
+    python docs/pictures.py [NAME ...] [--sweep FILE] [--out docs/images] [--only 1280-dark ...]
 
 Each state at 1280 x 800 and 1920 x 1080, dark and light; with ``--scale 2`` at 1920 x 1080 alone,
 each of Qt's pixels being two by two of the screen. Without a screen:
@@ -258,6 +258,7 @@ def main() -> None:
     parser.add_argument("--sweep", type=Path, help="also picture this sweep, analysed")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "images")
     parser.add_argument("--scale", type=int, default=1, help="2: as on a dense screen")
+    parser.add_argument("--only", nargs="*", help="widths and themes, as 1280-dark; by default all")
     options = parser.parse_args()
     sizes, suffix = SIZES, ""
     if options.scale > 1:
@@ -273,7 +274,10 @@ def main() -> None:
         done = Path(folder) / "done"  # the phantom, analysed: made once, and not for each picture
         picture(phantom, SIZES[0], THEMES[0], done, Path(folder) / "unused.jpg")
         for name, size, theme in itertools.product(states, sizes, THEMES):
-            home = Path(folder) / f"{name}-{size[0] * options.scale}{suffix}-{theme}"
+            width = size[0] * options.scale
+            if options.only and f"{width}-{theme}" not in options.only:
+                continue
+            home = Path(folder) / f"{name}-{width}{suffix}-{theme}"
             shutil.copytree(
                 done / "cache",
                 home / "cache",

@@ -33,11 +33,13 @@ def is_ours(callback) -> bool:
 def what_is_there(review) -> Counter:
     """Count what a sweep could leave behind: who listens to whom, objects, layers, threads."""
     viewer, window = review.viewer, main_window(review.viewer)
+    plots = review.timeline._quality, review.timeline._area, review.timeline._labels
     there = Counter(
         {
             "Qt objects of the window": len(window.findChildren(QObject)),
             "layers": len(viewer.layers),
             "mouse callbacks": len(viewer.mouse_drag_callbacks),
+            "items of the timeline": sum(len(plot.items) for plot in plots),
             "watching threads": sum("watches" in each.name for each in threading.enumerate()),
         }
     )
@@ -56,6 +58,8 @@ def what_is_there(review) -> Counter:
             there["listeners to psygnal's signals"] += len(thing)
         elif str(type(thing).__module__).startswith("napari_fetal_iqa."):
             there[type(thing).__name__] += 1
+    for kept in ("Event", "_Action"):  # the history of the corrections
+        del there[kept]
     return there
 
 
@@ -70,6 +74,7 @@ def test_sweeps_that_are_opened_in_turn_leave_nothing_behind(window, tiny_settin
         qtbot.waitUntil(lambda: review.presenter not in (None, before), timeout=20 * SECONDS)
         review.presenter.actions.paint()
         review.presenter.actions.ellipse()
+        review.presenter.actions.label_optimal()
         review.viewer.layers.remove(layer)
         qtbot.waitUntil(lambda: not review.viewer.layers, timeout=20 * SECONDS)
 

@@ -126,7 +126,7 @@ class Timeline(QWidget):
             symbol="x", size=10, brush=colours.ERROR, pen=pg.mkPen(None)
         )
         self._labels.addItem(self._disagreements)
-        self._edges: list[pg.InfiniteLine] = []
+        self._edges: list[tuple[pg.PlotItem, pg.InfiniteLine]] = []
         self._palette = Palette()
         self._clicked_from: int | None = None
         self._frame = 0
@@ -326,15 +326,15 @@ class Timeline(QWidget):
 
     def _draw_edges(self, bounds: Sequence[tuple[int, int]]) -> None:
         """Draw where one sweep ends and the next begins, and name them."""
-        for edge in self._edges:
-            edge.getViewBox().removeItem(edge)
+        for plot, edge in self._edges:
+            plot.removeItem(edge)  # not from its view box alone: the plot holds on to it, too
         self._edges = []
         self._names.show(bounds, self._palette)
         for start, _ in bounds[1:]:
             for plot in (self._quality, self._area, self._labels):
                 edge = pg.InfiniteLine(start - 0.5, angle=90, pen=self._palette.muted)
                 plot.addItem(edge, ignoreBounds=True)
-                self._edges.append(edge)
+                self._edges.append((plot, edge))
 
 
 def _runs(waiting: NDArray[np.bool_]) -> QPainterPath:

@@ -52,9 +52,9 @@ def unseen_because(viewer: ViewerModel, image: Image, ours: Collection[Layer]) -
     part = _part_on_canvas(viewer, image)
     if part is None:
         return "the frame lies beside what the window shows"
-    above = [
-        layer for layer in layers[place + 1 :] if layer not in ours and _may_cover(viewer, layer)
-    ]
+    # a slice of napari's own list would be another such list, which is never let go (napari 0.9.2)
+    higher = list(layers)[place + 1 :]
+    above = [layer for layer in higher if layer not in ours and _may_cover(viewer, layer)]
     if above and _covered(viewer, above, part) > _MOST_COVERED:
         only_images = all(isinstance(layer, Image) for layer in above)
         return f"another {'image' if only_images else 'layer'} lies over the sweep"
