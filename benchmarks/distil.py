@@ -95,13 +95,15 @@ def main() -> None:
     print("|---|---|---|---|")
     for task in TASKS:
         for name in FIGURES[task]:
-            one, other = (figures[f"{who} {task}"][name] for who in ("teacher", "student"))
-            kept = f"{100 * other / one:.1f} %" if name in ("f1", "dice") else ""
-            print(f"| {task.upper()} {name.replace('_', ' ')} | {one:g} | {other:g} | {kept} |")
+            both = [figures[f"{who} {task}"].get(name) for who in ("teacher", "student")]
+            told = ["nothing measured" if value is None else f"{value:g}" for value in both]
+            known = name in ("f1", "dice") and None not in both and both[0]
+            kept = f"{100 * both[1] / both[0]:.1f} %" if known else ""
+            print(f"| {task.upper()} {name.replace('_', ' ')} | {' | '.join(told)} | {kept} |")
         metrics = load_card(models["student"][task]).metrics["agreement"]
         assert isinstance(metrics, dict)
-        told = ", ".join(f"{name} {metrics[name]}" for name in FIGURES[task] if name in metrics)
-        print(f"| {task.upper()} agreement on {metrics['frames']} frames held out | | {told} | |")
+        said = ", ".join(f"{name} {metrics[name]}" for name in FIGURES[task] if name in metrics)
+        print(f"| {task.upper()} agreement on {metrics['frames']} frames held out | | {said} | |")
     for task in TASKS:
         sizes = [
             sum(one.numel() for one in load_encoder(load_card(of[task]).encoder).parameters()) / 1e6

@@ -86,7 +86,7 @@ class CandidateStrip(QStackedWidget):
     def set_palette(self, palette: Palette) -> None:
         """Take the colours of the theme."""
         self._delegate.palette = palette
-        self.list.viewport().update()  # PySide6 has only the view's own update, of an index
+        QWidget.update(self.list)  # a view's own, in PySide6, is that of one row alone
 
     def _choose(self, index: QModelIndex) -> None:
         self.frame_chosen.emit(self.model.candidates[index.row()].frame)
