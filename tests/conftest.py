@@ -1,9 +1,12 @@
 """Fixtures that every test may use."""
 
 import os
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -50,6 +53,32 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     compiled = tmp_path_factory.getbasetemp() / "compiled"
     compiled.mkdir(exist_ok=True)
     (home / "cache" / "compiled").symlink_to(compiled, target_is_directory=True)
+
+
+@pytest.fixture(autouse=True)
+def _no_database_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Fail a test that leaves a database open: its file is locked, and another test is warned."""
+    opened = []
+
+    def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
+        opened.append(real(*arguments, **named))
+        return opened[-1]
+
+    real = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", connect)
+    yield
+    left = [one for one in opened if _is_open(one)]
+    for one in left:
+        one.close()
+    assert not left
+
+
+def _is_open(connection: sqlite3.Connection) -> bool:
+    try:
+        connection.total_changes  # noqa: B018 - raises for one that is closed
+    except sqlite3.ProgrammingError:
+        return False
+    return True
 
 
 MAKE_TINY_MODELS = """

@@ -50,7 +50,11 @@ class WaitingStore(AgeStore):
         self._came_later: set[str] = set()
         self._at_opening: dict[str, int] = {}
         super().__init__(path, mode, wait_s)
-        self._at_opening = self._newest_numbers()
+        try:
+            self._at_opening = self._newest_numbers()
+        except BaseException:
+            self.close()
+            raise
 
     # What is known -------------------------------------------------------------------------
 

@@ -4,6 +4,7 @@ import os
 import signal
 import sqlite3
 import sys
+from contextlib import closing
 
 import pytest
 
@@ -150,7 +151,7 @@ def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
     with CorrectionStore(path) as before:
         before.add_sweep(phantom.sweep)
         before.set_label(phantom.sweep.identity, 20, Label.NONE, "AK")
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
     review = window()
     show(review, phantom.sweep)
@@ -159,7 +160,7 @@ def test_a_store_that_cannot_be_opened_is_reported_and_taken_once_it_can(
     review.presenter.actions.go(12)
     review.presenter.actions.label_suboptimal()
     assert "newer" in review.page.analysis.error.text()  # it is still so
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
     qtbot.waitUntil(lambda: saved(review), timeout=20 * SECONDS)
     assert "2 frames corrected" in review.page.saved.text()

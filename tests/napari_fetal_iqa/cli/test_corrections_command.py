@@ -4,6 +4,7 @@ import csv
 import json
 import shutil
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -137,7 +138,7 @@ def test_a_sweep_of_another_machine_is_listed_by_its_identity(run, store, sweep)
 def test_a_sound_store_is_ok_and_a_damaged_one_is_named_line_by_line(run, store, sweep):
     store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
     assert run("corrections", "check") == (0, "ok: 3 events of 1 sweeps\n", "")
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         insert = (
             "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, mask, "
             "accepted, tool) VALUES "
@@ -299,7 +300,7 @@ def test_what_a_stranger_wrote_is_listed_without_what_steers_a_terminal(
 
 def test_a_damaged_store_is_repaired_into_another_one(run, store, sweep, tmp_path):
     store.set_label(sweep.identity, [1, 2, 3], Label.OPTIMAL, "AK")
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute(
             "INSERT INTO event (uid, time, reviewer, sweep, frame, kind, action, label, accepted, "
             "tool) SELECT 'bad', time, reviewer, sweep, 24, kind, action, label, 0, tool FROM "

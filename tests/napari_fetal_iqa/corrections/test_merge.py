@@ -4,6 +4,7 @@ import multiprocessing
 import os
 import shutil
 import sqlite3
+from contextlib import closing
 from dataclasses import replace
 from itertools import count
 
@@ -283,13 +284,13 @@ def test_a_store_cannot_lose_anything_to_itself(here, tmp_path):
 
 def another_shape(path, write_raw):
     """Say that the sweep has other frames, and outline one of them."""
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE sweep SET height = 4, width = 4")
     write_raw(path, SWEEP.identity, kind="mask", mask=encode_mask(np.ones((4, 4), bool)))
 
 
 def another_spacing(path, write_raw):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("UPDATE sweep SET row_mm = 3.0, column_mm = 0.2")
 
 
@@ -298,7 +299,7 @@ def the_same_name(path, write_raw):
 
 
 def two_of_one_name(path, write_raw):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("ALTER TABLE event RENAME TO e0")
         connection.execute("CREATE TABLE event AS SELECT * FROM e0")
         connection.execute("DROP TABLE e0")
@@ -348,7 +349,7 @@ def test_sweeps_split_in_another_way_are_still_the_same_sweep(here, there, tmp_p
 
 def test_opening_the_sweep_corrects_its_spacing_and_bounds(here):
     ours = replace(SWEEP, spacing_mm=(0.3, 0.2))
-    with sqlite3.connect(here.path) as connection:
+    with closing(sqlite3.connect(here.path)) as connection, connection:
         connection.execute(
             "UPDATE sweep SET row_mm = 3.0, column_mm = 0.2, bounds = '[[0, 4], [4, 12]]'"
         )
@@ -383,7 +384,7 @@ def test_a_backup_brings_back_what_was_damaged_here(here, there, write_raw):
 
 
 def insert_damaged_subject(path):
-    with sqlite3.connect(path) as connection:
+    with closing(sqlite3.connect(path)) as connection, connection:
         row = (SWEEP.identity, "no hash", "none")
         connection.execute("PRAGMA ignore_check_constraints = ON")
         connection.execute("INSERT INTO subject (sweep, key, salt) VALUES (?, ?, ?)", row)

@@ -118,10 +118,10 @@ def test_memory_leaves_the_file_alone(path):
     path.write_bytes(b"no database")
     CorrectionStore(path, "memory").close()
     assert path.read_bytes() == b"no database"
-    kept = CorrectionStore(path, "memory")
-    with pytest.raises(StoreError, match="not a corrections store"):
-        move_to_disk(kept)
-    assert kept.events() == []  # still there
+    with CorrectionStore(path, "memory") as kept:
+        with pytest.raises(StoreError, match="not a corrections store"):
+            move_to_disk(kept)
+        assert kept.events() == []  # still there
 
 
 def test_what_is_not_on_disk_is_saved_elsewhere_to_be_merged(path, sweep, mask):

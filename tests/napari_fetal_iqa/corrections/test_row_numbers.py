@@ -102,8 +102,8 @@ def test_rows_of_any_number_are_read_merged_and_saved(tmp_path, eve, own, table,
         whole = content(path)
         assert sorted(whole[1]) == sorted(before[1])
         assert (whole[0], *whole[2:]) == (before[0], *before[2:])
-    news = NewsReader(eve, ID).look()
-    assert len(news.events) == 4
+    with closing(NewsReader(eve, ID)) as reader:
+        assert len(reader.look().events) == 4
 
 
 def test_a_row_of_a_number_below_0_that_is_not_sound_is_named_and_left_out(tmp_path, eve):

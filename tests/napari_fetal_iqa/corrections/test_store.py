@@ -1,6 +1,7 @@
 """An expert's correction is never lost and never changed."""
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -173,7 +174,7 @@ def test_an_empty_mask_is_a_word_of_its_own(store, sweep):
 
 def test_events_can_be_neither_changed_nor_deleted(store, sweep):
     store.set_label(sweep.identity, 1, Label.OPTIMAL, "AK")
-    with sqlite3.connect(store.path) as other:
+    with closing(sqlite3.connect(store.path)) as other, other:
         for statement in ("DELETE FROM event", "UPDATE event SET label = 0"):
             with pytest.raises(sqlite3.IntegrityError, match="append-only"):
                 other.execute(statement)
@@ -193,7 +194,7 @@ def test_a_file_of_another_kind_is_refused_and_untouched(tmp_path):
     assert text.read_bytes() == b"these are my notes" * 100
 
     foreign = tmp_path / "foreign.sqlite"
-    with sqlite3.connect(foreign) as connection:
+    with closing(sqlite3.connect(foreign)) as connection, connection:
         connection.execute("CREATE TABLE other (a)")
     with pytest.raises(StoreError, match="not a corrections store"):
         CorrectionStore(foreign)
@@ -201,7 +202,7 @@ def test_a_file_of_another_kind_is_refused_and_untouched(tmp_path):
 
 def test_a_store_of_a_newer_version_is_refused(store):
     store.close()
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("PRAGMA user_version = 99")
     with pytest.raises(StoreError, match="update napari-fetal-iqa"):
         CorrectionStore(store.path)
@@ -286,7 +287,7 @@ def test_a_bookmark_is_overwritten_and_each_reviewers_own(store, sweep):
 def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
     store.set_label(sweep.identity, 3, Label.OPTIMAL, "AK")
     store.close()
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("DROP TABLE bookmark")
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
@@ -305,7 +306,7 @@ def test_a_store_of_the_first_version_is_brought_up_to_date(store, sweep):
 def test_a_store_of_the_second_version_keeps_its_bookmarks(store, sweep):
     store.set_bookmark(sweep.identity, "AK", Bookmark(3))
     store.close()
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("DROP TABLE reviewed")
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")

@@ -1,6 +1,7 @@
 """Whose sweeps are one person's: told by a salted hash, and never by name."""
 
 import sqlite3
+from contextlib import closing
 
 import numpy as np
 import pytest
@@ -111,7 +112,7 @@ def test_the_sweeps_of_several_stores_know_their_subject_by_one_key(store, monke
 
 def test_a_store_of_the_third_version_learns_of_subjects(store):
     store.close()
-    with sqlite3.connect(store.path) as connection:
+    with closing(sqlite3.connect(store.path)) as connection, connection:
         connection.execute("DROP TABLE subject")
         connection.execute("DROP TABLE caliper")
         connection.execute("DROP TABLE remark")

@@ -126,6 +126,7 @@ def check_masks(path, expected):
     read = highdicom.seg.segread(path)
     stack = np.stack([expected[frame] for frame in sorted(expected)])
     assert np.array_equal(read.pixel_array, stack)
+    read._db_con.close()  # highdicom's own, in memory, which nothing else closes
     positions = [
         group.FrameContentSequence[0].TemporalPositionIndex
         for group in read.PerFrameFunctionalGroupsSequence

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 import re
+from contextlib import ExitStack
 from datetime import UTC, date, datetime
 
 import numpy as np
@@ -37,37 +38,43 @@ MADE = datetime(2026, 11, 30, 12, 5, tzinfo=UTC)
 AGE = Entered(Dating.from_weeks("28w0d"), date(2026, 11, 30))
 
 
-def examination(tmp_path, found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE", error=ERROR):
-    frames = np.random.default_rng(0).integers(1, 255, (40, *SHAPE), dtype=np.uint8)
-    sweep = SweepVolume(frames, spacing, bounds=((0, 20), (20, 40)), name=name)
-    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
-    disc = (rows - 48) ** 2 + (columns - 64) ** 2 <= RADIUS**2
-    shows = np.isin(np.arange(40), list(found))
-    analysis = Analysis(sweep, SETUP)
-    analysis.add(
-        FrameResults(
-            frames=np.arange(40),
-            quality=np.where(shows, 0.9, 0.1).astype(np.float32),
-            area_fraction=np.where(shows, 0.2, 0.0).astype(np.float32),
-            masks=tuple(encode_mask(disc & bool(one)) for one in shows),
-            ac_mm=np.full(40, np.nan),
-            non_black=np.ones(40, bool),
-            seconds={},
-        )
-    )
-    store = CorrectionStore(tmp_path / "store.sqlite", "memory")
-    store.add_sweep(sweep)
-    reviewed = ReviewedFrames(sweep, store, "AK")
-    reviewed.analysis = analysis
-    return Examination([reviewed], error)
+@pytest.fixture
+def examination(tmp_path):
+    with ExitStack() as opened:
+
+        def made(found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE", error=ERROR):
+            frames = np.random.default_rng(0).integers(1, 255, (40, *SHAPE), dtype=np.uint8)
+            sweep = SweepVolume(frames, spacing, bounds=((0, 20), (20, 40)), name=name)
+            rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
+            disc = (rows - 48) ** 2 + (columns - 64) ** 2 <= RADIUS**2
+            shows = np.isin(np.arange(40), list(found))
+            analysis = Analysis(sweep, SETUP)
+            analysis.add(
+                FrameResults(
+                    frames=np.arange(40),
+                    quality=np.where(shows, 0.9, 0.1).astype(np.float32),
+                    area_fraction=np.where(shows, 0.2, 0.0).astype(np.float32),
+                    masks=tuple(encode_mask(disc & bool(one)) for one in shows),
+                    ac_mm=np.full(40, np.nan),
+                    non_black=np.ones(40, bool),
+                    seconds={},
+                )
+            )
+            store = opened.enter_context(CorrectionStore(tmp_path / "store.sqlite", "memory"))
+            store.add_sweep(sweep)
+            reviewed = ReviewedFrames(sweep, store, "AK")
+            reviewed.analysis = analysis
+            return Examination([reviewed], error)
+
+        yield made
 
 
 ROUND = Caliper(((48.0, 24.0), (48.0, 104.0), (16.0, 64.0), (80.0, 64.0)))
 
 
-def with_head(tmp_path):
+def with_head(examination):
     """Return a case whose reviewer judged the best frame, and measured head and femur on others."""
-    volume = examination(tmp_path).volumes[0]
+    volume = examination().volumes[0]
     store, identity = volume._store, volume.sweep.identity
     frame = volume.best_frame()
     store.judge(identity, frame, Criterion.STOMACH, True, "AK")
@@ -87,8 +94,8 @@ def with_head(tmp_path):
 
 
 @pytest.fixture
-def content(tmp_path):
-    return report_content(examination(tmp_path), "AK", MADE, AGE)
+def content(examination):
+    return report_content(examination(), "AK", MADE, AGE)
 
 
 def text_of(pdf):
@@ -137,9 +144,9 @@ def test_the_page_fetches_nothing_and_runs_nothing(content):
     assert not re.search(r"(src|href)=\"(?!data:image/png;base64,)", html)
 
 
-def test_no_name_stands_there_but_the_one_that_was_typed(tmp_path):
+def test_no_name_stands_there_but_the_one_that_was_typed(examination):
     """File names often hold a patient's name, so that none gets onto the page."""
-    content = report_content(examination(tmp_path), "AK", MADE, AGE)
+    content = report_content(examination(), "AK", MADE, AGE)
     outputs = [
         text_of(pdf_page(content)),
         html_page(content),
@@ -147,31 +154,29 @@ def test_no_name_stands_there_but_the_one_that_was_typed(tmp_path):
         csv_row(content),
     ]
     assert not any("DOE^JANE" in output for output in outputs)
-    typed = report_content(
-        examination(tmp_path), "AK", MADE, Entered(name="<b>Mary & John</b> {{7*7}}")
-    )
+    typed = report_content(examination(), "AK", MADE, Entered(name="<b>Mary & John</b> {{7*7}}"))
     assert "<b>Mary & John</b> {{7*7}}" in text_of(pdf_page(typed))
     assert "&lt;b&gt;Mary &amp; John&lt;/b&gt; {{7*7}}" in html_page(typed)
     assert "Mary" not in json.dumps(observations(typed)) + csv_row(typed)
 
 
-def test_without_an_age_by_dates_there_is_no_centile(tmp_path):
-    content = report_content(examination(tmp_path), "AK", MADE)
+def test_without_an_age_by_dates_there_is_no_centile(examination):
+    content = report_content(examination(), "AK", MADE)
     assert content.growth.centile is None
     assert "no centile: the age by dates was not entered" in text_of(pdf_page(content))
     assert content.age_by_ac_weeks is not None  # known all the same, and not used
 
 
-def test_an_age_beyond_the_chart_is_told_with_its_range(tmp_path):
+def test_an_age_beyond_the_chart_is_told_with_its_range(examination):
     late = Entered(Dating.from_weeks("41w0d"))
-    content = report_content(examination(tmp_path), "AK", MADE, late)
+    content = report_content(examination(), "AK", MADE, late)
     assert "is for 14 to 40 weeks, not for 41.0" in html_page(content)
 
 
-def test_what_cannot_be_measured_is_never_a_number(tmp_path):
+def test_what_cannot_be_measured_is_never_a_number(examination):
     for case, why in (
-        (examination(tmp_path, spacing=None), "the sweep has no spacing in mm"),
-        (examination(tmp_path, found=()), "no frame shows the abdomen well enough"),
+        (examination(spacing=None), "the sweep has no spacing in mm"),
+        (examination(found=()), "no frame shows the abdomen well enough"),
     ):
         content = report_content(case, "AK", MADE, AGE)
         text = text_of(pdf_page(content))
@@ -184,8 +189,8 @@ def test_what_cannot_be_measured_is_never_a_number(tmp_path):
         assert why in entry["resource"]["dataAbsentReason"]["text"]
 
 
-def test_models_that_were_never_compared_give_no_interval(tmp_path):
-    content = report_content(examination(tmp_path, error=None), "AK", MADE, AGE)
+def test_models_that_were_never_compared_give_no_interval(examination):
+    content = report_content(examination(error=None), "AK", MADE, AGE)
     assert "no interval: these models were never compared" in text_of(pdf_page(content))
 
 
@@ -206,8 +211,8 @@ def test_the_row_and_the_observations_hold_the_page(content):
     }
 
 
-def test_criteria_head_and_weight_stand_in_every_form(tmp_path):
-    content = report_content(with_head(tmp_path), "AK", MADE, AGE)
+def test_criteria_head_and_weight_stand_in_every_form(examination):
+    content = report_content(with_head(examination), "AK", MADE, AGE)
     text = text_of(pdf_page(content))
     ac = content.circumference.circumference_mm
     around = ramanujan_perimeter(40, 32)
