@@ -6,7 +6,9 @@ Four phantoms of 120 frames, opened one after the other, each in place of the on
 frame change is drawn; every tenth frame is painted on and labelled, through napari's own painting.
 Measured when all four were opened once, and at the end: memory, Python objects, Qt objects,
 listeners to signals and events, file descriptors and threads. Corrections stay in memory by design,
-as their history; how many there are is printed. Needs a screen: xvfb-run -a python ...
+as their history; how many there are is printed. napari 0.9 itself leaves listeners behind (of its
+settings, and of copies of its list of layers): what as many openings of such layers leave in a bare
+napari stands beside it. Needs a screen: xvfb-run -a python ...
 """
 
 import argparse
@@ -42,11 +44,13 @@ def main():
         end = desk.count()
         print(f"{done} frame changes, {openings} openings, {seconds:.0f} s")
         print()
-        print("| | start | end |")
-        print("|---|---|---|")
-        for what, before in start.items():
-            print(f"| {what} | {before:,} | {end[what]:,} |")
         desk.close()
+        bare = growth_of_bare_napari(openings)
+        print("| | start | end | grown in bare napari |")
+        print("|---|---|---|---|")
+        for what, before in start.items():
+            grown = f"{bare[what]:,}" if what in bare else ""
+            print(f"| {what} | {before:,} | {end[what]:,} | {grown} |")
 
 
 class Desk:
@@ -76,11 +80,8 @@ class Desk:
         self.draw()
 
     def draw(self):
-        """Let the window answer and draw, and Qt delete what is gone: no loop does it here."""
-        from qtpy.QtCore import QEvent
-
-        self.application.processEvents()
-        self.application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        """Let the window answer and draw."""
+        draw(self.application)
 
     def wait(self, condition):
         """Let the window work until something is so."""
@@ -122,8 +123,6 @@ class Desk:
     def count(self):
         """Count what may grow."""
         import psutil
-        from napari.utils.events import EventEmitter
-        from psygnal import SignalInstance
         from qtpy.QtCore import QObject
 
         window = self.viewer.window._qt_window
@@ -136,12 +135,7 @@ class Desk:
             "memory, MB": process.memory_info().rss // 1_000_000,
             "Python objects": len(things),
             "Qt objects of the window": len(window.findChildren(QObject)),
-            "listeners to napari's events": sum(
-                len(thing.callbacks) for thing in things if isinstance(thing, EventEmitter)
-            ),
-            "listeners to psygnal's signals": sum(
-                len(thing) for thing in things if isinstance(thing, SignalInstance)
-            ),
+            **listeners(things),
             "objects of this package": sum(
                 str(type(thing).__module__).startswith("napari_fetal_iqa.")
                 and type(thing).__name__ not in ("Event", "_Action")
@@ -151,6 +145,63 @@ class Desk:
             "file descriptors": process.num_fds() if hasattr(process, "num_fds") else 0,
             "threads": process.num_threads(),
         }
+
+
+def draw(application):
+    """Let the windows answer and draw, and Qt delete what is gone: no loop does it here."""
+    from qtpy.QtCore import QEvent
+
+    application.processEvents()
+    application.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+
+
+def listeners(things):
+    """Count who listens, of all objects that there are."""
+    from napari.utils.events import EventEmitter
+    from psygnal import SignalInstance
+
+    return {
+        "listeners to napari's events": sum(
+            len(thing.callbacks) for thing in things if isinstance(thing, EventEmitter)
+        ),
+        "listeners to psygnal's signals": sum(
+            len(thing) for thing in things if isinstance(thing, SignalInstance)
+        ),
+    }
+
+
+def growth_of_bare_napari(openings):
+    """Count the listeners that napari leaves when layers like ours come and go this often."""
+    import napari
+    import numpy as np
+    from qtpy.QtWidgets import QApplication
+
+    viewer, application = napari.Viewer(), QApplication.instance()
+
+    def open_and_remove():
+        volume = np.zeros((120, 96, 128), np.uint8)
+        viewer.add_image(volume)
+        viewer.add_labels(volume)
+        viewer.add_labels(volume)
+        viewer.add_points(np.zeros((4, 3)))
+        viewer.add_vectors(np.zeros((4, 2, 3)))
+        draw(application)
+        viewer.layers.clear()
+        draw(application)
+
+    def count():
+        gc.collect()
+        return listeners(gc.get_objects())
+
+    for _ in range(4):
+        open_and_remove()
+    before = count()
+    for _ in range(openings):
+        open_and_remove()
+    after = count()
+    viewer.close()
+    draw(application)
+    return {what: after[what] - before[what] for what in before}
 
 
 if __name__ == "__main__":
