@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from weakref import WeakSet
 
 import pytest
 from hypothesis import settings
@@ -55,14 +56,19 @@ def _own_home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.Monk
     (home / "cache" / "compiled").symlink_to(compiled, target_is_directory=True)
 
 
+class Connection(sqlite3.Connection):
+    """As SQLite's own, but may be referred to weakly."""
+
+
 @pytest.fixture(autouse=True)
 def _no_database_left_open(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Fail a test that leaves a database open: its file is locked, and another test is warned."""
-    opened = []
+    opened: WeakSet[sqlite3.Connection] = WeakSet()
 
     def connect(*arguments: Any, **named: Any) -> sqlite3.Connection:
-        opened.append(real(*arguments, **named))
-        return opened[-1]
+        connection = real(*arguments, **{"factory": Connection, **named})
+        opened.add(connection)
+        return connection
 
     real = sqlite3.connect
     monkeypatch.setattr(sqlite3, "connect", connect)
