@@ -4,7 +4,15 @@ import numpy as np
 import pytest
 from qtpy.QtCore import QPoint, QRect, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QLabel, QMessageBox, QPushButton, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QLabel,
+    QMessageBox,
+    QPushButton,
+    QStyle,
+    QStyleOptionButton,
+    QWidget,
+)
 
 from napari_fetal_iqa.storage import window_state
 from napari_fetal_iqa.widgets.panels.eliding_label import ElidingLabel
@@ -58,6 +66,25 @@ def test_a_section_that_is_unfolded_is_scrolled_to(review, qtbot):
             timeout=20 * SECONDS,
         )
         section.toggleButton().click()
+
+
+def text_room(button) -> int:
+    """Height in pixels that a button's style leaves for its text."""
+    option = QStyleOptionButton()
+    button.initStyleOption(option)
+    element = QStyle.SubElement.SE_PushButtonContents
+    return button.style().subElementRect(element, option, button).height()
+
+
+def test_no_button_is_too_low_for_its_text(review, qtbot):
+    review.timeline.fit_button.setEnabled(True)
+    review.page.open_sections()
+    QApplication.processEvents()
+    buttons = main_window(review.viewer).findChildren(QPushButton)
+    buttons = [one for one in buttons if one.isVisible() and one.text()]
+    assert review.timeline.fit_button in buttons
+    low = {one.text() for one in buttons if text_room(one) < one.fontMetrics().ascent()}
+    assert not low
 
 
 def test_long_names_make_nothing_wider_and_stand_whole_in_the_tooltip(review, qtbot):

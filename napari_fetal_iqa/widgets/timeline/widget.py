@@ -142,6 +142,7 @@ class Timeline(QWidget):
         self.fit_button.setAccessibleName("Fit the timeline to all frames")
         self.fit_button.clicked.connect(self.fit)
         with_own_keys(self.fit_button)
+        self.fit_button.setStyleSheet("padding: 0")  # it is no higher than the names beside it
         self.fit_button.setGeometry(0, 0, _AXIS_WIDTH - _MARGIN, self._names.height)
         self._quality.vb.sigXRangeChanged.connect(self._zoomed)
         self.setAccessibleName("Timeline")
