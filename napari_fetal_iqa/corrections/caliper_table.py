@@ -1,17 +1,12 @@
 """Free calipers as a table beside an exported data set: they belong to no label, and to no mask."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from pathlib import Path
-from uuid import UUID
 
-from fetal_iqa_models.atomic_file import write_atomically
 from napari_fetal_iqa.corrections.history import PlacedCaliper
 from napari_fetal_iqa.corrections.rows import SweepRecord
+from napari_fetal_iqa.corrections.side_table import case_name, place_in_sweep, write_table
 from napari_fetal_iqa.corrections.store import CorrectionStore
-from napari_fetal_iqa.errors import StoreError
-from napari_fetal_iqa.foreign_text import csv_cell
 
 CALIPER_TABLE = "free_calipers.csv"
 _COLUMNS = (
@@ -44,28 +39,6 @@ def write_caliper_table(folder: Path, store: CorrectionStore, reviewer: str | No
     return write_table(folder / CALIPER_TABLE, _COLUMNS, list(_rows(store, reviewer)))
 
 
-def write_table(path: Path, columns: Sequence[str], rows: Sequence[Sequence[object]]) -> int:
-    """Write a table beside a data set, whole or not at all; none for no rows.
-
-    Raises
-    ------
-    StoreError
-        Where it cannot be written.
-    """
-    if not rows:
-        return 0
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(columns)
-    writer.writerows([csv_cell(value) for value in row] for row in rows)
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        write_atomically(path, text.getvalue())
-    except OSError as error:
-        raise StoreError(f"{path}: cannot be written ({error.strerror}); check the disk") from None
-    return len(rows)
-
-
 def _rows(store: CorrectionStore, reviewer: str | None) -> Iterator[tuple[object, ...]]:
     for record in store.sweeps():
         for name in store.reviewers(record.identity):
@@ -90,17 +63,3 @@ def _row(record: SweepRecord, placed: PlacedCaliper) -> tuple[object, ...]:
         placed.time,
         placed.measure.value if placed.measure else "",
     )
-
-
-def place_in_sweep(record: SweepRecord, frame: int) -> tuple[int, int]:
-    """Return which sweep a frame of the volume is in, and which frame of it; both 0-based."""
-    starts = [start for start, _ in record.bounds if start <= frame]
-    return len(starts) - 1, frame - starts[-1]
-
-
-def case_name(identity: str) -> str:
-    """Name a sweep as an export names its case."""
-    try:
-        return str(UUID(identity[:32]))
-    except ValueError:
-        return identity

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from pathlib import Path
 
-from napari_fetal_iqa.corrections.caliper_table import case_name, place_in_sweep, write_table
+from napari_fetal_iqa.corrections.side_table import case_name, place_in_sweep, write_table
 from napari_fetal_iqa.corrections.store import CorrectionStore
 from napari_fetal_iqa.criteria import Criterion, score
 

@@ -1,13 +1,17 @@
 """The words of the store's tables, version by version."""
 
-_TRIGGERS = {
-    "event_is_never_changed": """
-CREATE TRIGGER event_is_never_changed BEFORE UPDATE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-    "event_is_never_deleted": """
-CREATE TRIGGER event_is_never_deleted BEFORE DELETE ON event
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-}
+
+def _append_only(table: str) -> dict[str, str]:
+    """Triggers by name that let nobody change or delete what stands in a table."""
+    return {
+        f"{table}_is_never_{done}": f"""
+CREATE TRIGGER {table}_is_never_{done} BEFORE {how} ON {table}
+    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END"""
+        for done, how in (("changed", "UPDATE"), ("deleted", "DELETE"))
+    }
+
+
+_TRIGGERS = _append_only("event")
 
 TABLES = (
     """
@@ -80,14 +84,7 @@ CREATE TABLE IF NOT EXISTS caliper (
     tool TEXT NOT NULL
 )"""
 
-_CALIPER_TRIGGERS = {
-    "caliper_is_never_changed": """
-CREATE TRIGGER caliper_is_never_changed BEFORE UPDATE ON caliper
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-    "caliper_is_never_deleted": """
-CREATE TRIGGER caliper_is_never_deleted BEFORE DELETE ON caliper
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-}
+_CALIPER_TRIGGERS = _append_only("caliper")
 
 # since version 6; a word on one of the six criteria of a frame, or on what a caliper measures
 _REMARKS = """
@@ -105,14 +102,7 @@ CREATE TABLE IF NOT EXISTS remark (
     tool TEXT NOT NULL
 )"""
 
-_REMARK_TRIGGERS = {
-    "remark_is_never_changed": """
-CREATE TRIGGER remark_is_never_changed BEFORE UPDATE ON remark
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-    "remark_is_never_deleted": """
-CREATE TRIGGER remark_is_never_deleted BEFORE DELETE ON remark
-    BEGIN SELECT RAISE(ABORT, 'events are append-only'); END""",
-}
+_REMARK_TRIGGERS = _append_only("remark")
 
 # since version 7; how far the pregnancy was when a sweep was made, as somebody entered it: days,
 # and no date of anybody

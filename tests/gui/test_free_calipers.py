@@ -2,7 +2,6 @@
 
 import sqlite3
 
-import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
@@ -11,33 +10,13 @@ from napari_fetal_iqa.geometry.caliper import Caliper, CaliperKind
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.sweep import SweepVolume
 
+from . import mouse
+
 SECONDS = 1000
 
 
-class Press:
-    """One event of the mouse, as napari hands it to its callbacks."""
-
-    def __init__(self, kind, row, column, layer):
-        self.type, self.button = kind, 1
-        self.position = (0.0, row * layer.scale[1], column * layer.scale[2])
-
-
 def drag(widget, begin, end, meanwhile=lambda: None):
-    """Press, move and let go; begin and end are rows and columns in pixels."""
-    tool, layer = widget.presenter.view.beside.caliper_tool, widget.layer
-    press = Press("mouse_press", *begin, layer)
-    following = tool._pressed(widget.viewer, press)
-    try:
-        next(following)
-        meanwhile()
-        for share in (0.5, 1.0):
-            at = np.add(begin, share * np.subtract(end, begin))
-            press.__init__("mouse_move", *at, layer)
-            next(following)
-        press.__init__("mouse_release", *end, layer)
-        next(following)
-    except StopIteration:
-        pass
+    mouse.drag(widget.presenter.view.beside.caliper_tool, widget, begin, end, meanwhile)
 
 
 def lines(widget):
