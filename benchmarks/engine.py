@@ -3,8 +3,8 @@
     python benchmarks/engine.py [--cls demo-cls] [--seg demo-seg] [--frames 120] [--runs 3]
 
 Both engines analyse the same phantom (562 x 744) with the same two models, each in a process of its
-own, and outline every frame; the plain way is torch in float32, one frame at a time; the last row is
-OpenVINO with the cascade, as in the window. All compute in float32, black and repeated frames too.
+own, and outline every frame; the plain way is torch in float32, one frame at a time; the last row
+is OpenVINO with the cascade, as in the window. All compute in float32, and every frame.
 Where the seconds go is told by stage, in milliseconds a frame; the rest is waiting and reading.
 Caches of compiled graphs are filled first. Seconds are of wall time, the fastest of the runs.
 """
