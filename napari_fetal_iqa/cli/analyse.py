@@ -12,6 +12,7 @@ from fetal_iqa_models.errors import ModelError
 from napari_fetal_iqa.cli.folders import find_sweeps
 from napari_fetal_iqa.cli.info import FramesPerSweep
 from napari_fetal_iqa.cli.terminal import echo
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.errors import AnalysisError, FetalIqaError
 from napari_fetal_iqa.fields import help_of
 from napari_fetal_iqa.io.read import read_source
@@ -91,6 +92,14 @@ def analyse(
     overwrite: Annotated[
         bool, typer.Option("--overwrite", help="Analyse again, and replace what is there.")
     ] = False,
+    shard: Annotated[
+        str | None,
+        typer.Option(
+            metavar="I/N",
+            help="Only the I-th of N shares of the sweeps, from 1/N to N/N: one share for each "
+            "job of an array on a cluster, all with the same --out.",
+        ),
+    ] = None,
     reviewer: Annotated[
         str | None,
         typer.Option(
@@ -111,6 +120,7 @@ def analyse(
     from napari_fetal_iqa.analysis.cascade import parse_cascade
     from napari_fetal_iqa.analysis.files import try_folder
     from napari_fetal_iqa.cli.batch import AnalysisJob, AnnouncedAnalyser
+    from napari_fetal_iqa.cli.shards import Shard
     from napari_fetal_iqa.cli.suited_jobs import SuitedJobs
     from napari_fetal_iqa.review.worklist.facts import note
 
@@ -118,6 +128,7 @@ def analyse(
         by = parse_cascade(cascade)
     except AnalysisError as error:
         raise typer.BadParameter(str(error), param_hint="--cascade") from None
+    share = None if shard is None else Shard.parse(shard)
     chosen = None if frames is None else parse_frames(frames)
     words_of = None if reviewer is None else partial(_words_of, reviewer)
     cls_model, seg_model = given_or_in_use(cls, "cls"), given_or_in_use(seg, "seg")
@@ -134,6 +145,10 @@ def analyse(
     if device in ("cuda", "mps"):
         fetal_iqa_models.choose_device(device)  # takes seconds: loads torch
     sources = list(find_sweeps(sweeps))
+    if share is not None:
+        every = len(sources)
+        sources = [source for source in sources if share.holds(source.name)]
+        echo(f"Share {shard}: {counted(len(sources), 'sweep')} of {every}", err=True)
     failed = []
     for source in sources:
         sweep = None
