@@ -2,14 +2,16 @@
 
 import hashlib
 import re
-from typing import NamedTuple, Self
+from dataclasses import dataclass
+from typing import Self
 
 import typer
 
 from napari_fetal_iqa.analysis.files import folder_name
 
 
-class Shard(NamedTuple):
+@dataclass(frozen=True)
+class Shard:
     """One of several disjoint shares of all sweeps.
 
     A sweep's share follows from the name of its results folder alone: it stays the same whatever
