@@ -2,6 +2,7 @@
 
 from argparse import Namespace
 from collections.abc import Iterable, Mapping
+from math import isnan
 from pathlib import Path
 from textwrap import wrap
 
@@ -63,7 +64,8 @@ with outlines drawn over them.*
 OTHER_ENCODERS = """\
 A short run, for comparison only: each encoder had one epoch of equally many samples (`--balanced`),
 the same data, the same settings and one seed, all weights trained. It says what an encoder brings
-along, not where it ends: differences of a few hundredths may be chance. ImageNet's
+along, not where it ends: differences of a few hundredths may be chance. After so few steps a SEG
+model may find an abdomen in every frame, or in none. ImageNet's
 EfficientNet-Lite0 is that of the package on PyPI ([encoders](encoders.md)).
 """
 AIMS = {"auc": 0.99, "dice": 0.95, "no_abdomen_by_seg": 0.95, "ac_error_median_percent": 3.0}
@@ -246,7 +248,7 @@ def encoder_lines(encoders: Rows, folder: Path) -> list[str]:
     lines += ["|---" * (len(keys) + 1) + "|"]
     for name in sorted(encoders, key=lambda one: -encoders[one]["auc"]):
         row = encoders[name]
-        cells = [f"{row[key]:.3g}" if key in row else "not run" for key in keys]
+        cells = [_cell(row.get(key)) for key in keys]
         lines.append(f"| {WORDS_OF[name]} | {' | '.join(cells)} |")
     lines += ["", "The first, and the others with their own `--encoder`, or `--from-scratch`:", ""]
     for task in ("cls", "seg"):
@@ -254,6 +256,13 @@ def encoder_lines(encoders: Rows, folder: Path) -> list[str]:
             command = load_card(folder / f"{task}-sononet16").training.get("command")
             lines.append(f"    {command}")
     return [*lines, ""]
+
+
+def _cell(value: float | None) -> str:
+    """Write a figure; one that is no number is of a model that outlines no abdomen at all."""
+    if value is None:
+        return "not run"
+    return "outlines none" if isnan(value) else f"{value:.3g}"
 
 
 def megabytes(folders: Iterable[Path]) -> float:
