@@ -5,7 +5,8 @@
 Teachers are the starter models, fitted to phantoms first (``--budget`` samples): their encoder is
 SonoNet16 at 288 x 288, the largest here that has learnt anything. FetalCLIP's tower cannot be
 trained without its weights; ``benchmarks/full_size.py`` has its speed. Then students learn from
-other phantoms, whose labels are not read, and both are judged on a third set. All that was made
+other phantoms, whose labels are not read, and both are judged on a third set; the student that
+outlines begins with the encoder of the one that scores, to learn faster. All that was made
 stays in HOME, and is not made again: the same command once more only takes the time, which wants a
 quiet machine. The time of a frame is that of its whole analysis by both models (562 x 744).
 """
@@ -66,6 +67,7 @@ def make(home: Path, options: argparse.Namespace) -> tuple[dict[Task, Path], dic
                 "distil", "--teacher", teachers[task], "--data", home / "unlabelled", "--student",
                 options.student, "--out", out, "--epochs", options.epochs, "--samples",
                 options.samples, "--every", 2, "--rehearse", home / "trained", "--device", "cpu",
+                *(("--weights", students["cls"] / "encoder.safetensors") if task == "seg" else ()),
             )  # fmt: skip
     return teachers, students
 
