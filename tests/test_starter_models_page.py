@@ -1,4 +1,4 @@
-"""What ``benchmarks/starter_models_page.py`` writes of models that were not run, or find nothing."""
+"""What ``benchmarks/starter_models_page.py`` writes of models not run, or that find nothing."""
 
 import sys
 from pathlib import Path
