@@ -1,6 +1,7 @@
 """The sweeps of one case, read, analysed and reviewed, for commands that speak of a case."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from tqdm import tqdm
 
@@ -14,6 +15,7 @@ from napari_fetal_iqa.io.discovery import SweepSource
 from napari_fetal_iqa.io.read import read_source
 from napari_fetal_iqa.model_library.automatic import suited
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
+from napari_fetal_iqa.review.worklist.facts import note
 
 
 def review_case(
@@ -66,6 +68,8 @@ def review_case(
         bookmark = store.bookmark(sweep.identity, reviewer)
         if bookmark is not None and bookmark.thresholds:
             analysis.set_thresholds(Thresholds(*bookmark.thresholds))
+        with suppress(OSError):  # then a later case of this subject has no earlier one to show
+            note(sweep)
         reviewed = ReviewedFrames(sweep, store, reviewer)
         reviewed.analysis = analysis
         volumes.append(reviewed)

@@ -70,6 +70,7 @@ def report(
 
     from napari_fetal_iqa.cli.case import review_case
     from napari_fetal_iqa.report.content import Entered, report_content
+    from napari_fetal_iqa.review.examination.earlier import earlier_measurements
     from napari_fetal_iqa.review.examination.examination import Examination
     from napari_fetal_iqa.review.examination.known_errors import error_of_case
 
@@ -86,7 +87,16 @@ def report(
             raise FetalIqaError(f"{error}; give each sweep of the case once") from error
         dating = dating_of_case(dating, volumes)
         entered = Entered(dating, examined.date() if examined else None, chart, name.strip())
-        content = report_content(examination, who, datetime.now().astimezone(), entered)
+        earlier = earlier_measurements(
+            opened,
+            [one.sweep.identity for one in volumes],
+            who,
+            dating,
+            [one.analysis.setup for one in volumes if one.analysis],
+        )
+        content = report_content(examination, who, datetime.now().astimezone(), entered, earlier)
         write_report(content, out, paper)
     echo(f"AC {content.value}. {content.interval}. {content.growth.words}".rstrip(". ") + ".")
+    if content.earlier_words:
+        echo(f"Earlier: {content.earlier_words}.")
     echo(f"{' '.join(content.notices)} Report in {out}")

@@ -4,7 +4,7 @@ File names are left out as well, for many hold the patient's name: a sweep is na
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 
 from napari_fetal_iqa.analysis.files import DEMO_NOTICE, NOTICE
@@ -17,6 +17,7 @@ from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.growth.weight import WeightEstimate
 from napari_fetal_iqa.review.examination.aggregate import CaseCircumference
 from napari_fetal_iqa.review.examination.biometry import NamedMeasure
+from napari_fetal_iqa.review.examination.earlier import Earlier, EarlierMeasurement
 from napari_fetal_iqa.review.examination.examination import BestFrame, Examination
 from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 from napari_fetal_iqa.version import TOOL_VERSION
@@ -119,6 +120,8 @@ class ReportContent:
         Of head and femur, where an expert drew and named them.
     weights : tuple of WeightEstimate
         By each formula that has what it needs.
+    earlier : Earlier
+        Earlier measurements of the same subject.
     """
 
     examination: Examination
@@ -136,6 +139,7 @@ class ReportContent:
     plane: JudgedPlane | None
     measures: tuple[RankedMeasure, ...]
     weights: tuple[WeightEstimate, ...]
+    earlier: Earlier = field(default_factory=Earlier)
     version: str = TOOL_VERSION
 
     @property
@@ -184,6 +188,19 @@ class ReportContent:
         return "; ".join(parts)
 
     @property
+    def charted(self) -> tuple[EarlierMeasurement, ...]:
+        """The earlier measurements whose age the chart was made for."""
+        youngest, oldest = self.growth.chart.weeks
+        return tuple(one for one in self.earlier.measured if youngest <= one.weeks <= oldest)
+
+    @property
+    def earlier_words(self) -> str:
+        """What is known of earlier measurements; empty where no other sweep is of the subject."""
+        beyond = len(self.earlier.measured) - len(self.charted)
+        words = self.earlier.words
+        return f"{words}; {beyond} outside the chart's ages, not drawn" if beyond else words
+
+    @property
     def age_by_ac(self) -> str:
         """The age by the circumference in words, or why there is none."""
         if self.circumference is None:
@@ -211,7 +228,11 @@ def where(best: BestFrame, examination: Examination) -> str:
 
 
 def report_content(
-    examination: Examination, reviewer: str, made: datetime, entered: Entered | None = None
+    examination: Examination,
+    reviewer: str,
+    made: datetime,
+    entered: Entered | None = None,
+    earlier: Earlier | None = None,
 ) -> ReportContent:
     """Gather what a page says of a case.
 
@@ -224,6 +245,8 @@ def report_content(
         With its time zone.
     entered : Entered, optional
         Dates and a name typed for this page.
+    earlier : Earlier, optional
+        Earlier measurements of the same subject.
     """
     entered = entered or Entered()
     circumference = examination.circumference
@@ -246,6 +269,7 @@ def report_content(
         plane=examination.plane,
         measures=tuple(_ranked(one, entered) for one in examination.measures),
         weights=examination.weights,
+        earlier=earlier or Earlier(),
     )
 
 

@@ -12,6 +12,7 @@ def result_lines(content: ReportContent) -> list[tuple[str, str]]:
         ("Made of", content.made_of),
         ("Age by dates", str(content.entered.dating or "not entered")),
         ("", content.age_by_ac),
+        ("Earlier", content.earlier_words),
     ]
     if content.best:
         best = content.best[0]

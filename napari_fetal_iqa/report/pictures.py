@@ -62,7 +62,10 @@ def frame_picture(best: BestFrame, examination: Examination, width_inches: float
 
 
 def growth_picture(content: ReportContent) -> bytes:
-    """Draw the chart's curve, its band from the 3rd to the 97th centile, and this case."""
+    """Draw the chart's curve, the band from the 3rd to the 97th centile, and this case.
+
+    Earlier measurements of the same subject are open diamonds.
+    """
     growth = content.growth
     youngest, oldest = growth.chart.weeks
     weeks = np.linspace(youngest, oldest, 100)
@@ -77,6 +80,15 @@ def growth_picture(content: ReportContent) -> bytes:
     for centile, values in lines.items():
         axes.plot(weeks, values, styles[centile], color="0.25", linewidth=0.8)
         axes.text(oldest + 0.2, values[-1], str(centile), fontsize=6, va="center")
+    axes.plot(
+        [one.weeks for one in content.charted],
+        [one.circumference.circumference_mm for one in content.charted],
+        "D",
+        color="black",
+        markerfacecolor="white",
+        markersize=4,
+        linewidth=1,
+    )
     found = content.circumference
     if found is not None and growth.weeks is not None:
         low, high = found.interval_mm or (found.circumference_mm,) * 2
@@ -94,7 +106,8 @@ def growth_picture(content: ReportContent) -> bytes:
     axes.set_xlim(youngest, oldest + 1.5)
     axes.set_xlabel("gestational age by dates (weeks)", fontsize=7)
     axes.set_ylabel("AC (mm)", fontsize=7)
-    axes.set_title(f"{growth.chart.title}: 3rd to 97th centile", fontsize=7)
+    key = "; open diamonds: earlier" if content.charted else ""
+    axes.set_title(f"{growth.chart.title}: 3rd to 97th centile{key}", fontsize=7)
     axes.tick_params(labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)

@@ -9,6 +9,7 @@ from napari_fetal_iqa.foreign_text import csv_cell
 from napari_fetal_iqa.geometry.caliper import CaliperMeasure
 from napari_fetal_iqa.report.content import RankedMeasure, ReportContent
 from napari_fetal_iqa.report.lines import weeks_in_words
+from napari_fetal_iqa.review.examination.earlier import EarlierMeasurement
 from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 
 LOINC = "http://loinc.org"
@@ -21,6 +22,7 @@ COLUMNS = (
     *("plane_score", "plane_judged", *Criterion, "computed_criteria"),
     *(name for one in CaliperMeasure for name in (f"{one.lower()}_mm", f"{one.lower()}_centile")),
     *("weight_g", "weight_formula"),
+    *("earlier_ages", "earlier_ac_mm", "earlier_words"),
 )
 
 
@@ -52,6 +54,9 @@ def csv_row(content: ReportContent) -> str:
         content.version,
         *_plane_cells(content),
         *_measure_cells(content),
+        " ".join(weeks_in_words(one.weeks) or "" for one in content.earlier.measured),
+        " ".join(_number(one.circumference.circumference_mm) for one in content.earlier.measured),
+        content.earlier_words,
     ]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -161,6 +166,8 @@ def observations(content: ReportContent) -> dict[str, Any]:
             for one in content.weights
         ]
     entries += [_measure_entry(one, common) for one in content.measures]
+    undated = {key: value for key, value in common.items() if key != "effectiveDateTime"}
+    entries += [_earlier_entry(one, undated) for one in content.earlier.measured]
     if content.plane is not None:
         entries.append(_plane_entry(content.plane, common))
     return {
@@ -192,6 +199,21 @@ def _measure_entry(one: RankedMeasure, common: dict[str, Any]) -> dict[str, Any]
             {"code": {"text": "Growth z-score"}, "valueQuantity": _quantity(one.z, "1", 2)},
         ]
     return entry
+
+
+def _earlier_entry(one: EarlierMeasurement, common: dict[str, Any]) -> dict[str, Any]:
+    return {
+        **common,
+        "code": {"text": "Earlier abdominal circumference of the same subject"},
+        "valueQuantity": _quantity(one.circumference.circumference_mm, "mm"),
+        "method": {"text": str(one)},
+        "component": [
+            {
+                "code": {"text": "Gestational age by dates"},
+                "valueQuantity": _quantity(one.days, "d", 0),
+            }
+        ],
+    }
 
 
 def _plane_entry(plane: JudgedPlane, common: dict[str, Any]) -> dict[str, Any]:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -72,6 +73,11 @@ class ReviewSession(ReviewedFrames):
         self._age = store.age(sweep.identity)
 
     # Whose review it is --------------------------------------------------------------------
+
+    @property
+    def store_path(self) -> Path:
+        """Where the corrections are kept."""
+        return self._store.path
 
     @property
     def reviewer(self) -> str:

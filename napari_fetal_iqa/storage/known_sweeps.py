@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -133,30 +134,45 @@ class KnownSweeps:
 
     def find(self, path: Path, files: Sequence[Path]) -> KnownSweep | None:
         """Return what is known of the sweep in these files, unless they were changed since."""
-        if self._connection is None:
-            return None
         try:
-            column = "simulated" if "simulated" in _columns(self._connection) else "NULL"
-            row = self._connection.execute(
-                f"SELECT stamp, identity, shape, spacing, bounds, field_of_view, {column} "
-                "FROM known WHERE path = ?",
-                (_name(path),),
-            ).fetchone()
-            if row is None or row[0] != stamp(files):
-                return None
-            _, identity, shape, spacing, bounds, field_of_view, simulated = row
-            frames, rows, columns = json.loads(shape)
-            spacing_mm = json.loads(spacing)
-            return KnownSweep(
-                str(identity),
-                (int(frames), int(rows), int(columns)),
-                None if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1])),
-                tuple((int(start), int(stop)) for start, stop in json.loads(bounds)),
-                bytes(field_of_view),
-                is_earlier_phantom(path.stem) if simulated is None else bool(simulated),
-            )
+            row = self._row("path", _name(path))
+            return _known(row) if row is not None and row[1] == stamp(files) else None
         except _DAMAGE:
             return None
+
+    def find_identity(self, identity: str) -> KnownSweep | None:
+        """Return what is known of a sweep by its content, wherever its files are by now."""
+        try:
+            row = self._row("identity", identity)
+            return _known(row) if row is not None else None
+        except _DAMAGE:
+            return None
+
+    def _row(self, column: str, value: str | bytes) -> tuple[Any, ...] | None:
+        if self._connection is None:
+            return None
+        simulated = "simulated" if "simulated" in _columns(self._connection) else "NULL"
+        row: tuple[Any, ...] | None = self._connection.execute(
+            "SELECT path, stamp, identity, shape, spacing, bounds, field_of_view, "
+            f"{simulated} FROM known WHERE {column} = ?",
+            (value,),
+        ).fetchone()
+        return row
+
+
+def _known(row: tuple[Any, ...]) -> KnownSweep:
+    place, _, identity, shape, spacing, bounds, field_of_view, simulated = row
+    frames, rows, columns = json.loads(shape)
+    spacing_mm = json.loads(spacing)
+    name = Path(os.fsdecode(place)).stem
+    return KnownSweep(
+        str(identity),
+        (int(frames), int(rows), int(columns)),
+        None if spacing_mm is None else (float(spacing_mm[0]), float(spacing_mm[1])),
+        tuple((int(start), int(stop)) for start, stop in json.loads(bounds)),
+        bytes(field_of_view),
+        is_earlier_phantom(name) if simulated is None else bool(simulated),
+    )
 
 
 def _columns(connection: sqlite3.Connection) -> set[str]:

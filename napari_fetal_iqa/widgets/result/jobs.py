@@ -48,10 +48,12 @@ def report_steps(snapshot: ReviewSnapshot, wish: ReportWish, chart: Author) -> S
     with snapshot.examination() as examination:
         entered = Entered(snapshot.age, None, chart, wish.name)
         made = datetime.now().astimezone()
-        content = report_content(examination, snapshot.reviewer, made, entered)
+        earlier = snapshot.earlier()
+        content = report_content(examination, snapshot.reviewer, made, entered, earlier)
         yield "Drawing the page…"
         write_report(content, wish.out, "letter" if wish.paper == "letter" else "a4")
-    return f"AC of the case {content.value}. Saved in {wish.out}"
+    told = f" Earlier: {earlier.words}." if earlier.words else ""
+    return f"AC of the case {content.value}.{told} Saved in {wish.out}"
 
 
 def dicom_steps(snapshot: ReviewSnapshot, folder: Path, chart: Author) -> Steps:

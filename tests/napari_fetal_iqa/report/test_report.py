@@ -22,8 +22,10 @@ from napari_fetal_iqa.growth.weight import estimate_weight
 from napari_fetal_iqa.report.content import Entered, report_content
 from napari_fetal_iqa.report.html import html_page
 from napari_fetal_iqa.report.pdf import pdf_page
+from napari_fetal_iqa.report.pictures import growth_picture
 from napari_fetal_iqa.report.tables import COLUMNS, csv_row, observations
 from napari_fetal_iqa.review.examination.aggregate import ModelError
+from napari_fetal_iqa.review.examination.earlier import Earlier, EarlierMeasurement
 from napari_fetal_iqa.review.examination.examination import Examination
 from napari_fetal_iqa.review.reviewed_frames import ReviewedFrames
 from napari_fetal_iqa.sweep import SweepVolume
@@ -246,3 +248,33 @@ def test_without_named_calipers_there_is_no_head_and_no_weight(content):
     assert content.measures == ()
     assert content.weights == ()
     assert "Weight" not in text_of(pdf_page(content))
+
+
+def test_earlier_measurements_of_the_subject_stand_on_the_chart_and_in_words(examination):
+    case = examination()
+
+    def earlier(*days):
+        return Earlier(
+            tuple(EarlierMeasurement(one, case.circumference, 1) for one in days),
+            (("without an age by dates", 2),),
+        )
+
+    found = report_content(case, "AK", MADE, AGE, earlier(90, 150, 180))
+    alone = report_content(case, "AK", MADE, AGE)
+    assert [one.days for one in found.charted] == [150, 180]  # the chart begins at 14 weeks
+    assert growth_picture(found) != growth_picture(alone)
+    for said in (
+        "3 of the same subject",
+        "21w3d 22",
+        "left out: 2 sweep files without an age by dates",
+        "1 outside the chart's ages, not drawn",
+    ):
+        assert said in text_of(pdf_page(found))
+        assert said in html_page(found).replace("&#39;", "'")
+    (row,) = csv.DictReader(io.StringIO(csv_row(found)))
+    assert row["earlier_ages"] == "12w6d 21w3d 25w5d"
+    entries = [one["resource"] for one in observations(found)["entry"]]
+    tied = [one for one in entries if one["code"].get("text", "").startswith("Earlier")]
+    assert [one["component"][0]["valueQuantity"]["value"] for one in tied] == [90, 150, 180]
+    assert all("effectiveDateTime" not in one for one in tied)  # which day it was is not known
+    assert "Earlier" not in text_of(pdf_page(alone))
