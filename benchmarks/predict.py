@@ -185,11 +185,14 @@ def main():
     predictor = FramePredictor(*networks, device=options.device)
     device = predictor.device
     ways = PlainWay(networks, device), predictor
-    settings = PhantomSettings(n_sweeps=1, frames_per_sweep=options.frames)
-    sweep = make_phantom(settings, seed=0).sweep
+    per_sweep = -(-options.frames // PhantomSettings().n_sweeps)
+    sweep = make_phantom(PhantomSettings(frames_per_sweep=per_sweep), seed=0).sweep
     with tempfile.TemporaryDirectory() as folder:
         path = write_volume(
-            Path(folder, "sweep.mha"), sweep.frames, sweep.spacing_mm, compress=False
+            Path(folder, "sweep.mha"),
+            sweep.frames[: options.frames],
+            sweep.spacing_mm,
+            compress=False,
         )
         runs = [
             [analyse(way, path, Path(folder, "results")) for way in ways]

@@ -45,6 +45,7 @@ def test_help_is_quick_because_it_imports_no_torch():
     assert ran.stdout.strip() == "False"
 
 
+@pytest.mark.once
 def test_the_whole_way_by_commands(data, tmp_path, command):
     model, child = tmp_path / "seg", tmp_path / "child"
     code, out, err = command("fit", "--data", data, "--task", "seg", "--out", model, *FIT,

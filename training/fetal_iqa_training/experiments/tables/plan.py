@@ -192,6 +192,6 @@ def _missing(encoders: Sequence[str]) -> str:
     commands = "; ".join(f"napari-fetal-iqa weights fetch {name}" for name in encoders)
     return (
         f"the pretrained weights of {', '.join(encoders)} are not here: fetch them with "
-        f"`{commands}`, name files with --weights NAME=FILE, choose other rows, such as "
-        "--rows paper, or start at random with --from-scratch"
+        f"`{commands}`, name files with --weights NAME=FILE, choose other rows with "
+        "--rows, or start at random with --from-scratch"
     )
