@@ -4,6 +4,7 @@ All are told apart in black and white: by line styles and shapes, not by colours
 """
 
 import io
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 DPI = 200
+_LEAST_GAP = 0.055
+"""Between the names of two curves, as a share of the chart's height: that of their type."""
 
 
 def frame_picture(best: BestFrame, examination: Examination, width_inches: float = 3.2) -> bytes:
@@ -79,7 +82,9 @@ def growth_picture(content: ReportContent) -> bytes:
     axes.fill_between(weeks, lines[3], lines[97], color="0.92")
     for centile, values in lines.items():
         axes.plot(weeks, values, styles[centile], color="0.25", linewidth=0.8)
-        axes.text(oldest + 0.2, values[-1], str(centile), fontsize=6, va="center")
+    ends = {centile: values[-1] for centile, values in lines.items()}
+    for centile, height in _apart(ends, _LEAST_GAP * (lines[97][-1] - lines[3][0])).items():
+        axes.text(oldest + 0.2, height, str(centile), fontsize=6, va="center")
     axes.plot(
         [one.weeks for one in content.charted],
         [one.circumference.circumference_mm for one in content.charted],
@@ -106,11 +111,25 @@ def growth_picture(content: ReportContent) -> bytes:
     axes.set_xlim(youngest, oldest + 1.5)
     axes.set_xlabel("gestational age by dates (weeks)", fontsize=7)
     axes.set_ylabel("AC (mm)", fontsize=7)
-    key = "; open diamonds: earlier" if content.charted else ""
-    axes.set_title(f"{growth.chart.title}: 3rd to 97th centile{key}", fontsize=7)
+    axes.set_title(f"{growth.chart.title}: 3rd to 97th centile", fontsize=7)
+    if content.charted:
+        key = "open diamonds: earlier"
+        axes.text(0.98, 0.03, key, transform=axes.transAxes, fontsize=6, ha="right")
     axes.tick_params(labelsize=6)
     axes.spines[["top", "right"]].set_visible(False)
     return _png(figure)
+
+
+def _apart(heights: dict[int, float], gap: float) -> dict[int, float]:
+    """Move the names of curves, the lowest first, apart around the middle one."""
+    names = sorted(heights)
+    placed = dict(heights)
+    middle = len(names) // 2
+    for lower, upper in pairwise(names[middle:]):
+        placed[upper] = max(placed[upper], placed[lower] + gap)
+    for upper, lower in pairwise(names[middle::-1]):
+        placed[lower] = min(placed[lower], placed[upper] - gap)
+    return placed
 
 
 def timeline_picture(content: ReportContent) -> bytes:
