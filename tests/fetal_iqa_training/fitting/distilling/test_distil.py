@@ -186,6 +186,21 @@ def test_a_run_that_is_stopped_makes_no_model_and_the_next_one_asks_no_frame_twi
     assert len(asked) == n_asked + 1  # the one that was cut off had said nothing
 
 
+def test_a_student_that_is_stopped_while_it_learns_is_judged_and_kept(bases, sweeps, tmp_path):
+    settings = quick("cls", epochs=3)
+    sides = prepare(bases / "cls", known(list_sweeps(sweeps)), settings)
+    stop = tmp_path / "stop"
+
+    def report(progress):
+        if progress.event == "validation":
+            stop.touch()
+
+    card = distil(bases / "cls", sides, tmp_path / "small", settings, report=report, stop_file=stop)
+
+    assert "stopped" in card.training
+    assert card.metrics["agreement"]["frames"] == 36 * len(sides.judge)
+
+
 def test_the_command_makes_both_students_and_a_dry_run_none(
     bases, sweeps, tmp_path, command, monkeypatch
 ):
