@@ -7,6 +7,7 @@ import pydicom
 import pypdfium2
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QLabel
 
 from napari_fetal_iqa.corrections import CorrectionStore, Label
 from napari_fetal_iqa.growth.dating import Dating
@@ -181,3 +182,14 @@ def test_what_is_made_can_be_cancelled(outlined, tmp_path, qtbot):
     outlined.page.result.cancel.click()
     assert outlined.page.result.doing.text() == "Cancelled, nothing was saved"
     assert desk.when_closed() == ""
+
+
+def test_the_export_says_whose_patient_goes_along(outlined, monkeypatch):
+    sweep = outlined.presenter.session.sweep
+    for source, goes in (("DICOM", True), ("DICOM folder", True), ("MetaImage", False)):
+        monkeypatch.setitem(vars(sweep), "source_format", source)
+        outlined.result.ask_dicom()
+        said = " ".join(label.text() for label in outlined.result.dialog.findChildren(QLabel))
+        assert ("belong to the patient" in said) is goes
+        assert ("without a patient" in said) is not goes
+        outlined.result.dialog.reject()

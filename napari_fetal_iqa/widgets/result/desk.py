@@ -180,7 +180,7 @@ class ResultDesk(QObject):
             return
         sweep = self._presenter.session.sweep
         folder = self._folder / f"dicom-{sweep.identity[:8]}"
-        dialog = DicomDialog(folder, sweep.source_format == "DICOM", self._window)
+        dialog = DicomDialog(folder, sweep.source_format.startswith("DICOM"), self._window)
         dialog.answered.connect(self.make_dicom)
         self._show_dialog(dialog)
 

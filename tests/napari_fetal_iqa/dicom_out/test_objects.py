@@ -69,13 +69,25 @@ def as_single_frames(save_dicom, tmp_path):
     return [SweepSource(tmp_path / "single")]
 
 
+def as_folder_of_cines(save_dicom, tmp_path):
+    for number in range(6):
+        save_dicom(
+            f"study/sweep-{number}.dcm",
+            frames_of_case(seed=number),
+            PixelSpacing=[1.5, 1.5],
+            SeriesInstanceUID=f"1.2.3.2.{number}",
+            **PATIENT,
+        )
+    return [SweepSource(tmp_path / "study")]
+
+
 def as_metaimage(save_dicom, tmp_path):
     path = tmp_path / "case.mha"
     write_volume(path, frames_of_case(), (1.5, 1.5), frames_per_sweep=4)
     return [SweepSource(path)]
 
 
-SOURCES = [as_one_dicom, as_six_dicom, as_single_frames, as_metaimage]
+SOURCES = [as_one_dicom, as_six_dicom, as_single_frames, as_folder_of_cines, as_metaimage]
 
 
 @pytest.mark.parametrize("make", SOURCES, ids=[make.__name__ for make in SOURCES])
@@ -259,3 +271,27 @@ def test_an_age_out_of_the_chart_is_said_and_gives_no_rank(save_dicom, tmp_path,
 
     assert made.findings.standing is None
     assert any("No growth rank" in note for note in made.findings.notes)
+
+
+def test_a_frame_of_a_folder_of_cines_refers_to_the_cine_it_is_of(save_dicom, tmp_path, store):
+    sources = as_folder_of_cines(save_dicom, tmp_path)
+    sweep = read_sweep(sources[0].path)
+    assert len(sweep.bounds) == 6
+    session = review(sweep, store)
+    first = sweep.bounds[2][0]
+    session.set_label([first + 1], Label.OPTIMAL)
+    session.set_mask(first + 1, disc(19))
+    made = objects_of_case(sources, Examination([session]), "AK", NOW)
+    made.write(tmp_path / "out")
+    third = pydicom.dcmread(tmp_path / "study" / "sweep-2.dcm").SOPInstanceUID
+    named = {}
+    for path in sorted((tmp_path / "out").glob("segmentation-*.dcm")):
+        assert errors_of(path) == [], path.name
+        dataset = pydicom.dcmread(path)
+        for group in dataset.PerFrameFunctionalGroupsSequence:
+            image = group.DerivationImageSequence[0].SourceImageSequence[0]
+            named.setdefault(image.ReferencedSOPInstanceUID, []).append(
+                int(image.ReferencedFrameNumber)
+            )
+    assert named[third] == [2]
+    assert len(named) == 2  # the first cine's frames by the model, and this one
