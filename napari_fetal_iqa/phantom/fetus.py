@@ -11,6 +11,8 @@ from napari_fetal_iqa.phantom.tissue import Ellipse, Tissue
 
 FLUID_DB = -60.0
 BONE_LOSS_DB_CM = 16.0
+LEAST_DRAWN = 0.05
+"""Of a landmark: what is fainter is not there."""
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ def paint_trunk(tissue: Tissue, cut: TrunkCut, texture: Grid, shadow: float) -> 
     tissue.fill(cut.outline, -23.0, 0.7, 0.5, texture=texture, bend=0.18)
     tissue.fill(cut.ring(0.945), -31.0, 0.6, 0.7, bend=0.2)
     tissue.fill(cut.ring(0.90), -22.5, 0.6, 0.9, texture=texture, bend=0.25)
-    if cut.heart > 0.05:
+    if cut.heart > LEAST_DRAWN:
         _paint_heart(tissue, cut, texture)
     else:
         _paint_belly(tissue, cut, texture)
@@ -96,7 +98,7 @@ def _paint_belly(tissue: Tissue, cut: TrunkCut, texture: Grid) -> None:
     tissue.fill(cut.organ(0.2, -0.4, 0.5, 0.38), -21.0, 0.6, 3.0, texture=texture, bend=1.2)
     tissue.fill(cut.organ(-0.35, -0.3, 0.4, 0.2), -26.0, 0.6, 4.0, texture=texture, bend=1.2)
     for side in (-1.0, 1.0):
-        if cut.kidneys > 0.05:
+        if cut.kidneys > LEAST_DRAWN:
             size = cut.kidneys
             kidney = cut.organ(-0.42, 0.36 * side, 0.25 * size, 0.19 * size)
             tissue.fill(kidney, -31.0, 0.5, 1.2, bend=0.3)
@@ -106,14 +108,14 @@ def _paint_belly(tissue: Tissue, cut: TrunkCut, texture: Grid) -> None:
         vessel = cut.organ(-0.48, side, radius, radius)
         tissue.fill(vessel, FLUID_DB + 12, 0.0, 0.6)
         tissue.wall(vessel, -15.0, 0.5, focus=3.0, floor=0.1)
-    if cut.vein > 0.05:
+    if cut.vein > LEAST_DRAWN:
         way = [(0.64, 0.0), (0.36, 0.02), (0.18, -0.05), (0.06, -0.18), (0.03, -0.32)]
         points = [cut.point(*place) for place in way[: 1 + max(1, round(4 * cut.vein))]]
         radius = 0.06 * min(cut.outline.a, cut.outline.b)
         for extra, level in ((0.9, -15.0), (0.0, FLUID_DB + 14)):
             for number, ends in enumerate(pairwise(points)):
                 tissue.rod(ends, radius * (1 - 0.1 * number) + extra, level, 0.1, 0.5)
-    if cut.stomach > 0.05:
+    if cut.stomach > LEAST_DRAWN:
         stomach = cut.organ(-0.06, 0.44, 0.28 * cut.stomach, 0.19 * cut.stomach, 0.5)
         tissue.fill(stomach, FLUID_DB + 12, -0.2, 1.0, texture=texture, bend=0.9)
         tissue.wall(stomach, -9.0, 0.7, focus=4.0, floor=0.05, bend=0.9, texture=texture)

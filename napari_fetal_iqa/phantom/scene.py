@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 from napari_fetal_iqa.geometry.ellipse import to_axes
 from napari_fetal_iqa.labels import Label
 from napari_fetal_iqa.phantom.fan import Fan
-from napari_fetal_iqa.phantom.fetus import paint_head, paint_limb, paint_long_trunk, paint_trunk
+from napari_fetal_iqa.phantom.fetus import (
+    TrunkCut,
+    paint_head,
+    paint_limb,
+    paint_long_trunk,
+    paint_trunk,
+)
 from napari_fetal_iqa.phantom.mother import Mother
 from napari_fetal_iqa.phantom.motion import Drift
 from napari_fetal_iqa.phantom.story import Abdomen, Pose, Run
@@ -129,6 +135,13 @@ class Scene:
                 )
                 start += length
         return [passing for passing in passings if passing.kind != "none"]
+
+    def cut(self, frame: int) -> TrunkCut | None:
+        """What the probe cuts of the abdomen that is labelled at a frame; None without one."""
+        for abdomen in self.abdomens:
+            if abdomen.label(frame) != Label.NONE:
+                return abdomen.cut(frame)
+        return None
 
     def paint(self, frame: int) -> tuple[Tissue, Ellipse | None, int]:
         """Paint a frame; return its tissue, the abdomen's outline (or None) and its label."""

@@ -5,9 +5,11 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.phantom.echo import compress, envelope, scatterers
 from napari_fetal_iqa.phantom.fan import Fan
+from napari_fetal_iqa.phantom.fetus import LEAST_DRAWN
 from napari_fetal_iqa.phantom.scene import Scene
 from napari_fetal_iqa.phantom.settings import PhantomSettings
 from napari_fetal_iqa.phantom.story import plan_runs
@@ -83,6 +85,21 @@ class Simulation:
         return RenderedFrame(
             self.fan.scan_convert(compress(settings, received)), outline, int(label)
         )
+
+    def criteria(self, index: int) -> dict[Criterion, bool]:
+        """Return which of the criteria an abdomen meets by what is drawn in it; none without one.
+
+        What is drawn and known: the stomach, the umbilical vein, the kidneys.
+        """
+        sweep, frame = divmod(index, self.settings.frames_per_sweep)
+        cut = self._scenes[sweep].cut(frame)
+        if cut is None:
+            return {}
+        return {
+            Criterion.STOMACH: cut.stomach > LEAST_DRAWN,
+            Criterion.PORTAL_SINUS: cut.vein > LEAST_DRAWN,
+            Criterion.NO_KIDNEYS: cut.kidneys <= LEAST_DRAWN,
+        }
 
     def sweep(self, frames: Frames) -> SweepVolume:
         """Return the volume of rendered frames."""

@@ -11,6 +11,7 @@ from fetal_iqa_models.installation import naming_what_is_left_out
 from fetal_iqa_training.cli import challenge, experiment
 from fetal_iqa_training.cli.calibrate import calibrate
 from fetal_iqa_training.cli.cascade import cascade
+from fetal_iqa_training.cli.criteria import criteria
 from fetal_iqa_training.cli.distil import distil
 from fetal_iqa_training.cli.evaluate import evaluate
 from fetal_iqa_training.cli.finetune import finetune
@@ -130,6 +131,10 @@ app.command(
     epilog="Example: fetal-iqa-train distil --teacher my-cls --teacher my-seg --data sweeps "
     "--student resnet-demo --out small"
 )(distil)
+
+app.command(epilog="Example: fetal-iqa-train criteria --model demo-cls --out plane-criteria")(
+    criteria
+)
 
 challenge.register(app)
 experiment.register(app)
