@@ -1,10 +1,9 @@
 """A head with six outputs that learns the criteria of the abdominal plane from corrections.
 
 The encoder is that of a CLS model. One that is small learns with the head: what tells quality alone
-has let go of the stomach (on phantoms, an area under the curve of 0.58 by a frozen one). A large
-one stays as it is, under one linear layer on its standardised features. Each criterion learns from
-the frames of which somebody judged it, and from no other; frames that meet it and frames that do
-not weigh the same.
+has let go of what the criteria ask for. A large one stays as it is, under one linear layer on its
+standardised features. Each criterion learns from the frames of which somebody judged it, and from
+no other; frames that meet it and frames that do not weigh the same.
 """
 
 import json
