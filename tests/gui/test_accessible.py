@@ -30,7 +30,7 @@ def controls(review):
     roots = [review, review.timeline_dock.dock.widget()]
     roots += [dock for dock in (review.worklist.dock.dock, review.candidates.dock) if dock]
     for root in roots:
-        for widget in root.findChildren(CONTROLS):
+        for widget in (one for kind in CONTROLS for one in root.findChildren(kind)):
             inner = isinstance(widget, QScrollBar) or widget.objectName().startswith("qt_")
             popup = isinstance(widget, QAbstractItemView) and widget.window() is not root.window()
             if not inner and not popup:

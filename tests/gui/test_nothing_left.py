@@ -48,7 +48,8 @@ def what_is_there(review) -> Counter:
             continue  # its sliders come and go as it likes
         for name in dir(type(sender)):
             if isinstance(getattr(type(sender), name, None), SIGNAL):
-                with suppress(RuntimeError):  # of an object that Qt itself made
+                # of an object that Qt itself made; PySide6 counts no bound signal's
+                with suppress(RuntimeError, TypeError):
                     listeners = sender.receivers(getattr(sender, name))
                     there[f"{type(sender).__name__}.{name}"] += listeners
     for thing in gc.get_objects():

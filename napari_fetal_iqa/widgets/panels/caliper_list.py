@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QAction
 from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
@@ -143,7 +144,7 @@ class CaliperLine(QWidget):
         self._menu = QMenu(self)
         self._menu.setToolTipsVisible(True)
         self.name.setMenu(self._menu)
-        self._menu.triggered.connect(lambda action: self.named.emit(action.data()))
+        self._menu.triggered.connect(self._choose)
         self.go, self.delete = QPushButton(), QPushButton("×")
         self.go.setCheckable(True)
         self.go.setFlat(True)
@@ -160,6 +161,10 @@ class CaliperLine(QWidget):
         row.addWidget(self.go, stretch=1)
         row.addWidget(self.name)
         row.addWidget(self.delete)
+
+    def _choose(self, action: QAction) -> None:
+        chosen = action.data()  # PySide6 gives back its value alone
+        self.named.emit(CaliperMeasure(chosen) if chosen else None)
 
     def show_caliper(self, one: ListedCaliper) -> None:
         """Show a caliper in place of another."""

@@ -4,7 +4,9 @@ import numpy as np
 import pytest
 
 from fetal_iqa_models import load_card, load_model, model_hash, save_with_card
+from fetal_iqa_training.data.case_identity import identity_of_case
 from fetal_iqa_training.data.correction_set import read_correction_set
+from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.hold_out import is_held_out
 from fetal_iqa_training.data.labelled_frames import content_of
 from fetal_iqa_training.data.shared_frames import frame_contents, joined_units
@@ -145,8 +147,29 @@ def test_cases_of_the_reference_that_teach_are_left_out_of_it(bases, tmp_path, r
     while held(other[0][part]):
         part = slice(part.start + 1, part.stop)
     store = store_of(tmp_path, other=(other[0][part], other[1][part]))
-    with pytest.raises(TrainingError, match="all of its cases hold frames that teach"):
+    with pytest.raises(TrainingError, match="all of its cases teach the model, or taught"):
         finetune([store], bases / "cls", tmp_path / "two", SETTINGS, earlier_data=earlier)
+
+
+def test_cases_of_the_reference_that_taught_the_base_are_left_out_of_it(bases, tmp_path, rehearsal):
+    folder = rehearsal[0]
+    store = store_of(tmp_path, teaching=found(False))
+    first, second = list_annotated(folder)
+    card = load_card(bases / "cls")
+    salted = card.lineage(model_hash(bases / "cls"))
+
+    def without(**known):
+        base = tmp_path / next(iter(known))
+        taught = salted.having(**known)
+        save_with_card(bases / "cls", base, card.model_copy(update={"taught": taught}))
+        return read(store, base, reference=folder)[0].reference_without
+
+    assert without(tested=identity_of_case(first)) == set()
+    assert without(learnt=[("case", first.name)]) == {first.name}
+    assert without(chose=[("frames", one.content) for one in second.read()]) == {second.name}
+    (tmp_path / "learnt").rename(tmp_path / "before")
+    with pytest.raises(TrainingError, match="all of its cases teach the model, or taught"):
+        without(learnt=[*identity_of_case(first), *identity_of_case(second)])
 
 
 def test_a_part_of_what_is_held_out_chooses_no_temperature(bases, tmp_path):

@@ -116,7 +116,9 @@ def tell_of_folders(card: ModelCard, reference: Path | None, rehearse: Path | No
         return
     frames, positives = (judged.reference.get(name) for name in ("frames", "positives"))
     without = card.training.get("reference_without")
-    left_out = f"; {without} of its cases left out, frames of theirs teach" if without else ""
+    left_out = (
+        f"; {without} of its cases left out: they teach, or taught the base" if without else ""
+    )
     typer.echo(
         f"{reference}: {frames} frames judge, {positives} with an abdomen; {part}{left_out}",
         err=True,

@@ -58,7 +58,7 @@ class FinetuneContext:
     rehearsed_too : collection of str
         Those whose frames are rehearsed as well, by the names of ``joined``.
     reference_without : collection of str
-        Cases of the reference that are left out because frames of theirs teach.
+        Cases of the reference that are left out because they teach, or taught the base.
     """
 
     network: Network

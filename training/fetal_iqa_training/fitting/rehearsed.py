@@ -4,8 +4,8 @@ from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from fetal_iqa_models.taught import Thing
-from fetal_iqa_training.data.case_identity import things_of_case
+from fetal_iqa_models.taught import Taught, Thing
+from fetal_iqa_training.data.case_identity import identity_of_case, things_of_case
 from fetal_iqa_training.data.datasets import list_annotated
 from fetal_iqa_training.data.labelled_frames import AnnotatedCase, LabelledFrames
 from fetal_iqa_training.data.shared_frames import frame_contents
@@ -64,17 +64,27 @@ def what_is_rehearsed(folders: EarlierData, given: EarlierData) -> Rehearsed:
     return rehearsed
 
 
-def cases_with(frames: Collection[str], folder: Path) -> tuple[frozenset[str], int]:
-    """Name the cases of a data set that hold any of some frames; return also how many cases it has.
+def cases_that_teach(
+    folder: Path, frames: Collection[str], taught: Taught
+) -> tuple[frozenset[str], int]:
+    """Name the cases of a data set that judge nothing; return also how many cases it has.
 
     Parameters
     ----------
-    frames : set of str
-        Contents of single frames.
     folder : Path
+    frames : set of str
+        Contents of single frames that teach in this run: a case that holds any of them teaches.
+    taught : Taught
+        Of the base: what taught it or an ancestor, or chose its epoch, teaches the child, too.
     """
     cases = list_annotated(folder)
-    return frozenset(case.name for case in cases if _holds(case, frames)), len(cases)
+    teaching = (case.name for case in cases if _knows(taught, case) or _holds(case, frames))
+    return frozenset(teaching), len(cases)
+
+
+def _knows(taught: Taught, case: AnnotatedCase) -> bool:
+    things = tuple(identity_of_case(case))
+    return taught.learnt_from(things) or taught.chosen_by(things)
 
 
 def _holds(case: AnnotatedCase, frames: Collection[str]) -> bool:

@@ -11,7 +11,7 @@ from fetal_iqa_training.data.hold_out import split_hold_out, things_of, unit_of
 from fetal_iqa_training.data.shared_frames import frame_contents, joined_units, one_in_several
 from fetal_iqa_training.errors import TrainingError
 from fetal_iqa_training.fitting.finetune_context import FinetuneContext
-from fetal_iqa_training.fitting.rehearsed import Rehearsed, cases_with
+from fetal_iqa_training.fitting.rehearsed import Rehearsed, cases_that_teach
 from fetal_iqa_training.settings import Task
 from napari_fetal_iqa.corrections.corrected_sweeps import CorrectedSweep
 from napari_fetal_iqa.sweep import SweepVolume
@@ -34,7 +34,7 @@ def told_apart(
     rehearsed : Rehearsed
         What teaches the child beside the corrections.
     reference : Path, optional
-        The reference that somebody chose: its cases with frames that teach are left out.
+        The reference that somebody chose: its cases that teach, or taught the base, are left out.
 
     Returns
     -------
@@ -52,7 +52,8 @@ def told_apart(
     card, base = context.network.card, context.network.hash
     assert card is not None
     assert base is not None
-    taught = card.lineage(base).having(rehearsed.things)
+    lineage = card.lineage(base)
+    taught = lineage.having(rehearsed.things)
     split, task = context.corrections.split, context.corrections.task
     sweeps: dict[str, set[str]] = {}
     frames: dict[str, set[str]] = {}
@@ -85,7 +86,7 @@ def told_apart(
             for sweep in apart.training
             if not frames[sweep.record.identity].isdisjoint(rehearsed.frames)
         ),
-        reference_without=_without(reference, teaching),
+        reference_without=_without(reference, teaching, lineage),
     )
     return now, taught.having(learnt)
 
@@ -102,13 +103,13 @@ def _joined(sweeps: Collection[CorrectedSweep], frames: dict[str, set[str]]) -> 
     return joined_units(of_unit)
 
 
-def _without(reference: Path | None, teaching: Collection[str]) -> frozenset[str]:
+def _without(reference: Path | None, teaching: Collection[str], lineage: Taught) -> frozenset[str]:
     if reference is None:
         return frozenset()
-    taught, cases = cases_with(teaching, reference)
-    if len(taught) == cases:
+    known, cases = cases_that_teach(reference, teaching, lineage)
+    if len(known) == cases:
         raise TrainingError(
-            f"{reference}: all of its cases hold frames that teach the model, and none can judge "
-            "it; give --reference other cases"
+            f"{reference}: all of its cases teach the model, or taught its base, and none can "
+            "judge it; give --reference other cases"
         )
-    return taught
+    return known
