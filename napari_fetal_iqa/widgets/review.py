@@ -275,6 +275,7 @@ class ReviewWidget(QWidget):
         self.page.footer.again_requested.connect(self.keeper.try_now)
         self.page.action_requested.connect(self.do)
         self.keys_page.closed.connect(self.toggle_keys)
+        self.page.analysis.error_shown.connect(self._leave_keys)  # no word is said unseen
         self.page.settings.changed.connect(self.settings_file.keep)
         self.page.settings.changed.connect(self.worklist.look_again)  # with those that are kept
         self.page.settings.models_requested.connect(self.show_models)
@@ -306,6 +307,10 @@ class ReviewWidget(QWidget):
         elif shown is not None:
             self._page_before = shown
             self._pages.setCurrentWidget(self.keys_page)
+
+    def _leave_keys(self) -> None:
+        if self._pages.currentWidget() is self.keys_page:
+            self.toggle_keys()
 
     def _released(self, action: Action) -> None:
         if self.presenter is not None:

@@ -146,6 +146,15 @@ def test_the_keys_are_read_beside_the_frame_and_the_timeline(review, press, qtbo
     assert review.page.isVisible()
 
 
+def test_a_refusal_is_seen_though_the_keys_are_shown(review, press):
+    press(review, Key.Key_Question)
+    assert review.keys_page.isVisible()
+    review.viewer.dims.order = (1, 0, 2)
+    press(review, Key.Key_1)  # stores nothing, and says why
+    assert review.page.analysis.error.text()
+    assert review.page.analysis.error.isVisible()
+
+
 @pytest.mark.parametrize("theme", ["dark", "light"])
 def test_a_ring_shows_where_the_keyboard_is(review, qtbot, theme):
     review.viewer.theme = theme
