@@ -8,8 +8,10 @@ import pytest
 from fetal_iqa_models import load_card, model_hash
 from napari_fetal_iqa.finetuning.event_log import parsed
 from napari_fetal_iqa.finetuning.request import FinetuningRequest
+from napari_fetal_iqa.io.acouslic import write_case
 from napari_fetal_iqa.io.write import write_volume
 from napari_fetal_iqa.storage.settings import Settings, save_settings
+from napari_fetal_iqa.sweep import SweepVolume
 
 from ..conftest import correct, disc_volume
 
@@ -155,7 +157,14 @@ def test_a_dry_run_reads_the_earlier_data_and_the_weights(
     assert "cannot be shared by 2" in err
     assert err.count("case0.mha") == err.count("case1.mha") == 1
     assert command("finetune", *options, *careful, *base, *more[:4], "--shapes-only")[0] == 0
-    assert command("finetune", *options, *base, "--reference", data)[0] == 0
+    code, _, err = command("finetune", *options, *base, "--reference", data)
+    assert code == 1
+    assert "all of its cases teach the model, or taught its base" in err
+    for number in (61, 62):
+        frames, masks = disc_volume(number)
+        sweep = SweepVolume(frames, (1.0, 1.0), name=f"new{number}")
+        write_case(tmp_path / "new", f"new{number}", sweep, masks, [100.0] * 6, f"other{number}")
+    assert command("finetune", *options, *base, "--reference", tmp_path / "new")[0] == 0
 
 
 def test_both_tasks_are_finetuned_from_the_models_in_use(bases, corrected, tmp_path, command):
