@@ -165,7 +165,7 @@ class SweepPresenter(QObject):
                 self._analysis_started(analysis)
                 self._page.analysis.begin("Analysing…")
                 if analysis.computed.any():
-                    self._page.analysis.advance(int(analysis.computed.sum()), len(analysis.sweep))
+                    self._page.analysis.show_done(int(analysis.computed.sum()), len(analysis.sweep))
             else:
                 self._analysis_ended(False)
         elif self._settings.analyse_on_open:

@@ -294,6 +294,8 @@ class ReviewWidget(QWidget):
 
     def do(self, action: Action) -> None:
         """Do what a key or a button stands for; nothing where there is no sweep to do it to."""
+        if action is Action.LOOK:
+            self._leave_keys()
         if handler := self._handlers.get(action):
             handler()
         elif action in STORING and self.layer is not None and self._stopped is None:
@@ -609,6 +611,7 @@ class ReviewWidget(QWidget):
             if self.layer is None and not self._closed:
                 self._open(layer)
         if self.layer is None and not self._closed:
+            self._leave_keys()
             self._show_page(self.welcome)
             self.worklist.show_front(None)
             self.desk.look_again()

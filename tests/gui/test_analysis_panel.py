@@ -67,6 +67,18 @@ def test_frames_that_were_kept_from_before_are_no_part_of_the_rate(panel, clock)
     assert panel.doing.text() == "Analysing 820/840, 10 s left"
 
 
+def test_what_is_shown_again_while_it_goes_on_is_no_part_of_the_rate(panel, clock):
+    panel.begin("Analysing…")
+    panel.show_done(70, 232)
+    assert panel.doing.text() == "Analysing 70/232"
+    clock[0] += 30  # until the layers are laid out, and the next results come
+    panel.advance(72, 232)
+    assert panel.doing.text() == "Analysing 72/232"
+    clock[0] += 10
+    panel.advance(82, 232)
+    assert panel.doing.text() == "Analysing 82/232, 2 min left"
+
+
 def test_the_next_analysis_counts_anew(panel, clock):
     panel.begin("Loading the models…")
     panel.advance(500, 840)

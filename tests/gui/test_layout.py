@@ -144,6 +144,12 @@ def test_the_keys_are_read_beside_the_frame_and_the_timeline(review, press, qtbo
     press(review, Key.Key_Question)
     qtbot.mouseClick(review.keys_page.back, Qt.MouseButton.LeftButton)
     assert review.page.isVisible()
+    press(review, Key.Key_Question)
+    press(review, Key.Key_Escape)
+    assert review.page.isVisible()
+    press(review, Key.Key_Question)
+    review.viewer.layers.clear()  # the keys are those of a sweep that is gone
+    qtbot.waitUntil(review.welcome.isVisible, timeout=20 * SECONDS)
 
 
 def test_a_refusal_is_seen_though_the_keys_are_shown(review, press):

@@ -101,20 +101,23 @@ class AnalysisPanel(QWidget):
         self.bar.setValue(done)
         self.doing.setText(f"Simulating the phantom, {done}/{total} frames")
 
-    def advance(self, done: int, total: int) -> None:
-        """Show how far the analysis is, and the time left."""
+    def show_done(self, done: int, total: int) -> None:
+        """Show how far the analysis is, of which there are no new results yet."""
         self.bar.setRange(0, total)
         self.bar.setValue(done)
+        self.doing.setText(f"Analysing {done}/{total}")
+
+    def advance(self, done: int, total: int) -> None:
+        """Show how far the analysis is now that results came, and the time left."""
+        self.show_done(done, total)
         now = time.monotonic()
         # from the first results on: the models load before them, and some may have been kept
         if self._first is None or done <= self._first[1]:
             self._first = now, done
-            self.doing.setText(f"Analysing {done}/{total}")
             return
         began, already = self._first
         if now - began < _BURST_S:  # what was computed meanwhile comes at once, and is no rate
             self._first = began, done
-            self.doing.setText(f"Analysing {done}/{total}")
             return
         left = (now - began) / (done - already) * (total - done)
         self.doing.setText(f"Analysing {done}/{total}, {duration(left)} left")
