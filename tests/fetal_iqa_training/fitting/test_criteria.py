@@ -45,7 +45,7 @@ def reviewed(tmp_path_factory):
 def test_what_reviewers_judged_is_told_on_another_subject(reviewed, tmp_path, monkeypatch):
     monkeypatch.setattr("fetal_iqa_training.fitting.criteria._EPOCHS", 5)
     out = tmp_path / "head"
-    options = ["--model", "demo-cls", "--out", out, "--store", reviewed / "store.sqlite"]
+    options = ["--model", "demo-cls", "--out", out, "--corrections", reviewed / "store.sqlite"]
     options += ["--sweeps", reviewed / "sweeps", "--device", "cpu"]
     ran = CliRunner().invoke(app, ["criteria", *map(str, options)])
     assert ran.exit_code == 0, ran.output

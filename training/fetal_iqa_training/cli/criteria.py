@@ -16,7 +16,7 @@ def criteria(
         typer.Option(help="CLS model folder, or the name of one, whose encoder is used."),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the head; made where it is missing.")],
-    store: Annotated[
+    corrections: Annotated[
         list[Path] | None,
         typer.Option(
             help="Corrections store; may be given several times. By default the window's."
@@ -34,16 +34,16 @@ def criteria(
 ) -> None:
     """Learn the six criteria of the abdominal plane from what reviewers judged in the window.
 
-    The encoder stays as it is; a linear head with six outputs learns, each criterion from the
-    frames of which somebody judged it. A fifth of the subjects teaches nothing and judges: the
-    table says how well each criterion is told on them.
+    A head with six outputs learns, each from the frames of which somebody judged that criterion,
+    and with it an encoder of at most 30 million parameters; a larger one stays as it is. A fifth of
+    the subjects teaches nothing and judges: the table says how well each criterion is told on them.
     """
     from fetal_iqa_models import FrameClassifier, load_model
     from fetal_iqa_training.data.judged_frames import read_judged
     from fetal_iqa_training.errors import TrainingError
     from fetal_iqa_training.fitting.criteria import learn_criteria, save_criteria
 
-    judged = read_judged(store or [paths.default_store()], sweeps or [], reviewer)
+    judged = read_judged(corrections or [paths.default_store()], sweeps or [], reviewer)
     name = str(made(model))
     network = load_model(name, None, paths.weights())
     if not isinstance(network, FrameClassifier):
