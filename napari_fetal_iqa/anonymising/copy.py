@@ -86,7 +86,8 @@ def write_copy(
     frames = np.array(sweep.frames, np.uint8)
     if cut is not None:
         frames[:, ~cut.keep] = 0
-    return Copy(write(source, out, sweep, frames, pseudonyms, cut is not None), cut, sweep)
+    clean = cut is not None and cut.over_fan
+    return Copy(write(source, out, sweep, frames, pseudonyms, clean), cut, sweep)
 
 
 _Writer = Callable[[SweepSource, Path, SweepVolume, NDArray[np.uint8], Pseudonyms, bool], int]
@@ -115,7 +116,7 @@ def _write_volume(
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
-    cut: bool,
+    clean: bool,
 ) -> int:
     split = sweep.frames_per_sweep if len(sweep.bounds) > 1 else None
     write_volume(out, frames, sweep.spacing_mm, frames_per_sweep=split, simulated=sweep.simulated)
@@ -128,7 +129,7 @@ def _write_pictures(
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
-    cut: bool,
+    clean: bool,
 ) -> int:
     for number, frame in enumerate(frames):
         with replacing(out / f"{number:05}.png") as new:
@@ -142,14 +143,14 @@ def _write_dicom_file(
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
-    cut: bool,
+    clean: bool,
 ) -> int:
     paths = [path for path, _ in dicom_images(source)]
     if len(paths) != 1:
         raise SweepError(
             f"{out.name}: the sweep lies in {len(paths)} DICOM files; name a folder for the copies"
         )
-    new = _dicom(paths[0], sweep, frames, pseudonyms, cut)
+    new = _dicom(paths[0], sweep, frames, pseudonyms, clean)
     with replacing(out) as temporary:
         write_data_set(new, temporary)
     return 1
@@ -161,7 +162,7 @@ def _write_dicom_folder(
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
-    cut: bool,
+    clean: bool,
 ) -> int:
     images = dicom_images(source)
     if sum(count for _, count in images) != len(frames):
@@ -172,7 +173,7 @@ def _write_dicom_folder(
     start = 0
     series: dict[str, int] = {}
     for number, (path, count) in enumerate(images, start=1):
-        new = _dicom(path, sweep, frames[start : start + count], pseudonyms, cut)
+        new = _dicom(path, sweep, frames[start : start + count], pseudonyms, clean)
         # Sweeps are read in the order of their numbers, then of UIDs, which are new.
         new.SeriesNumber = series.setdefault(new.SeriesInstanceUID, len(series) + 1)
         with replacing(out / f"{number:05}.dcm") as temporary:
@@ -186,14 +187,20 @@ def _dicom(
     sweep: SweepVolume,
     frames: NDArray[np.uint8],
     pseudonyms: Pseudonyms,
-    cut: bool,
+    clean: bool,
 ) -> Dataset:
     with saying_nothing():
-        new = deidentified(read_data_set(path), pseudonyms, len(frames), cut)
+        new = deidentified(read_data_set(path), pseudonyms, len(frames), clean)
     if sweep.spacing_mm and "SequenceOfUltrasoundRegions" not in new:
         new.PixelSpacing = list(sweep.spacing_mm)
     set_grey_frames(new, frames, sweep.frames_per_second)
     return new
+
+
+def check_preview(path: Path) -> None:
+    """Raise SweepError where a preview cannot have this name."""
+    if path.suffix.lower() != ".png":
+        raise SweepError(f"{path.name}: expected a name that ends with .png for the preview")
 
 
 def write_preview(path: Path, cut: FanCut) -> None:
@@ -206,8 +213,7 @@ def write_preview(path: Path, cut: FanCut) -> None:
     SweepError
         Where the ending is not ``.png`` or the disk refuses.
     """
-    if path.suffix.lower() != ".png":
-        raise SweepError(f"{path.name}: expected a name that ends with .png for the preview")
+    check_preview(path)
     picture = np.repeat(cut.brightest[..., None], 3, axis=2)
     for area in cut.areas:
         place = (slice(*area.rows), slice(*area.columns))

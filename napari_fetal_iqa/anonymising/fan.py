@@ -67,11 +67,15 @@ class FanCut:
         What was bright and is black in the copy, the largest first.
     brightest : (H, W) uint8
         The brightest value that the copy has at each pixel.
+    over_fan : bool
+        Writing over the fan was looked for; False of too few frames, or of some that never change,
+        in which it cannot be told from tissue and stays.
     """
 
     keep: NDArray[np.bool_]
     areas: tuple[BlackedArea, ...]
     brightest: NDArray[np.uint8]
+    over_fan: bool
 
 
 def cut_to_fan(sweep: SweepVolume) -> FanCut:
@@ -100,7 +104,8 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
         raise _no_fan("the picture fills the whole frame")
     moving = (highest.astype(int) - lowest) > MOVING
     over_fan = np.zeros_like(fan)
-    if len(sweep) >= ENOUGH_FRAMES and moving.any():
+    looked = len(sweep) >= ENOUGH_FRAMES and bool(moving.any())
+    if looked:
         if np.count_nonzero(moving & ~fan) > np.count_nonzero(moving & fan):
             raise _no_fan("most of what moves lies beside the largest bright area")
         still = fan & ~moving & (highest > BLACK)
@@ -114,7 +119,7 @@ def cut_to_fan(sweep: SweepVolume) -> FanCut:
         *_areas(over_fan & (highest > BLACK), seen, in_fan=True),
     ]
     areas.sort(key=lambda area: -np.ptp(area.rows) * np.ptp(area.columns))
-    return FanCut(keep, tuple(areas), np.where(keep, highest, 0).astype(np.uint8))
+    return FanCut(keep, tuple(areas), np.where(keep, highest, 0).astype(np.uint8), looked)
 
 
 def _solid(bright: NDArray[np.bool_]) -> NDArray[np.bool_]:

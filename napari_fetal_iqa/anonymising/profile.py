@@ -57,7 +57,9 @@ def _profile() -> frozenset[int]:
     return frozenset(tag[0] << 16 | tag[1] for tag in every if len(tag) == 2)
 
 
-def deidentified(source: Dataset, pseudonyms: Pseudonyms, frames: int, pixels_cut: bool) -> Dataset:
+def deidentified(
+    source: Dataset, pseudonyms: Pseudonyms, frames: int, pixels_clean: bool
+) -> Dataset:
     """Make the header of a copy, without pixels.
 
     Parameters
@@ -67,8 +69,9 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, frames: int, pixels_cu
     pseudonyms : Pseudonyms
     frames : int
         Of the copy.
-    pixels_cut : bool
-        Whether all pixels beside the fan are black in the copy.
+    pixels_clean : bool
+        Whether writing was looked for everywhere, beside the fan and over it, and blacked. Where
+        it was not, the header says that some may be there.
     """
     new = _numbers_of(source)
     for keyword in _UIDS:
@@ -103,9 +106,9 @@ def deidentified(source: Dataset, pseudonyms: Pseudonyms, frames: int, pixels_cu
     elif "LossyImageCompressionRatio" in new:
         del new.LossyImageCompressionRatio
     new.PatientIdentityRemoved = "YES"
-    new.BurnedInAnnotation = "NO" if pixels_cut else "YES"
+    new.BurnedInAnnotation = "NO" if pixels_clean else "YES"
     new.LongitudinalTemporalInformationModified = "REMOVED"
-    new.DeidentificationMethodCodeSequence = Sequence(_methods(pixels_cut))
+    new.DeidentificationMethodCodeSequence = Sequence(_methods(pixels_clean))
     new.SoftwareVersions = f"napari-fetal-iqa {TOOL_VERSION}"
     new.file_meta = FileMetaDataset()
     new.file_meta.MediaStorageSOPClassUID = new.SOPClassUID
@@ -127,10 +130,10 @@ def _set_class(new: Dataset, old: str, frames: int) -> None:
         new.RescaleIntercept, new.RescaleSlope = 0, 1
 
 
-def _methods(pixels_cut: bool) -> Iterator[Dataset]:
+def _methods(pixels_clean: bool) -> Iterator[Dataset]:
     """Codes of what was done (PS3.16, CID 7050)."""
     codes = [("113100", "Basic Application Confidentiality Profile")]
-    if pixels_cut:
+    if pixels_clean:
         codes.append(("113101", "Clean Pixel Data Option"))
     for value, meaning in codes:
         code = Dataset()

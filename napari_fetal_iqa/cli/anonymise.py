@@ -54,11 +54,13 @@ def anonymise(
 
     Example: napari-fetal-iqa anonymise sweep.dcm --out copy.dcm --preview copy.png
     """
-    from napari_fetal_iqa.anonymising.copy import write_copy, write_preview
+    from napari_fetal_iqa.anonymising.copy import check_preview, write_copy, write_preview
     from napari_fetal_iqa.anonymising.pseudonyms import kept_pseudonyms, new_pseudonyms
 
     if keep_pixels and preview:
         raise typer.BadParameter("with --keep-pixels nothing is blacked; leave out --preview")
+    if preview:
+        check_preview(preview)
     sources = list(find_sweeps([sweep]))
     if len(sources) > 1:
         raise SweepError(
@@ -78,6 +80,12 @@ def anonymise(
         return
     if preview:
         write_preview(preview, copy.cut)
+    if not copy.cut.over_fan:
+        echo(
+            "napari-fetal-iqa: in a still, writing over the fan cannot be told from tissue: none of "
+            "it was blacked; look at every frame before you pass the copy on",
+            err=True,
+        )
     echo(f"blacked: {counted(len(copy.areas), 'bright area')}")
     for area in copy.areas[:MOST_AREAS]:
         echo(f"  {area}")

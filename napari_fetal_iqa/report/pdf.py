@@ -5,6 +5,7 @@ from typing import Any, Literal
 from xml.sax.saxutils import escape
 
 from napari_fetal_iqa.report.content import ReportContent
+from napari_fetal_iqa.report.fonts import WESTERN, font_of
 from napari_fetal_iqa.report.lines import result_lines, source_lines, thumbnail_caption
 from napari_fetal_iqa.report.pictures import frame_picture, growth_picture, timeline_picture
 
@@ -20,6 +21,11 @@ def pdf_page(content: ReportContent, paper: Paper = "a4") -> bytes:
     ----------
     content : ReportContent
     paper : "a4" or "letter"
+
+    Raises
+    ------
+    FetalIqaError
+        Where a name has letters that no type at hand can show.
     """
     from reportlab.lib.pagesizes import A4, LETTER  # here: only a report needs it
     from reportlab.lib.units import mm
@@ -86,19 +92,23 @@ _PLAIN = [
 ]
 
 
-def _style(name: str, size: float, **more: Any) -> Any:
+def _style(name: str, size: float, font: str = WESTERN, **more: Any) -> Any:
     from reportlab.lib.styles import ParagraphStyle
 
-    return ParagraphStyle(name, fontName="Helvetica", fontSize=size, leading=1.25 * size, **more)
+    return ParagraphStyle(name, fontName=font, fontSize=size, leading=1.25 * size, **more)
 
 
 def _heading(content: ReportContent) -> list[Any]:
     from reportlab.platypus import HRFlowable, Paragraph
 
+    notices = " ".join(content.notices)
     name = f": {escape(content.entered.name)}" if content.entered.name else ""
     return [
-        Paragraph(f"<b>Fetal abdominal circumference{name}</b>", _style("title", 14)),
-        Paragraph(escape(" ".join(content.notices)), _style("notice", 8, spaceBefore=2)),
+        Paragraph(
+            f"<b>Fetal abdominal circumference{name}</b>",
+            _style("title", 14, font_of(content.entered.name)),
+        ),
+        Paragraph(escape(notices), _style("notice", 8, font_of(notices), spaceBefore=2)),
         HRFlowable(width="100%", thickness=0.6, color="black", spaceBefore=3, spaceAfter=4),
         Paragraph(f"<b>AC {escape(content.value)}</b>", _style("value", 18, spaceAfter=2)),
         Paragraph(escape(content.growth.words), _style("growth", 11, spaceAfter=6)),
@@ -106,10 +116,16 @@ def _heading(content: ReportContent) -> list[Any]:
 
 
 def _lines(lines: list[tuple[str, str]], width: float) -> list[Any]:
-    from reportlab.platypus import Paragraph, Table
+    from reportlab.platypus import Table
 
-    cells = [[_small(name), Paragraph(escape(text), _style("text", 9))] for name, text in lines]
+    cells = [[_small(name), _said(text)] for name, text in lines]
     return [Table(cells, colWidths=[62, width - 66], style=_PLAIN, hAlign="LEFT", spaceAfter=2)]
+
+
+def _said(text: str) -> Any:
+    from reportlab.platypus import Paragraph
+
+    return Paragraph(escape(text), _style("text", 9, font_of(text)))
 
 
 def _small(text: str) -> Any:

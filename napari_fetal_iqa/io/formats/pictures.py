@@ -158,6 +158,7 @@ def _upright(frame: NDArray[Any], code: int) -> NDArray[Any]:
 
 def _grey(image: Image.Image) -> NDArray[Any]:
     """Grey pixels of a picture, 8-bit unless it has more."""
+    image.load()  # a later frame of a GIF has its mode from then on
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return np.asarray(image)
     if image.mode not in ("L", "LA", "RGB", "RGBA"):

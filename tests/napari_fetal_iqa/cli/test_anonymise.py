@@ -300,6 +300,46 @@ def test_what_cannot_be_copied_is_said_in_one_line_and_nothing_is_written(
     assert {path: path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()} == before
 
 
+def still(frames, kind):
+    return frames[:1] if kind == "one frame" else np.repeat(frames[:1], 12, axis=0)
+
+
+@pytest.mark.parametrize("kind", ["one frame", "twelve that are alike"])
+def test_a_still_is_not_said_to_be_free_of_writing(save_dicom, tmp_path, run, kind):
+    save_frames(save_dicom, "a.dcm", still(fan_frames(), kind))
+
+    code, _, errors = run("anonymise", tmp_path / "a.dcm", "--out", tmp_path / "b.dcm")
+
+    header = pydicom.dcmread(tmp_path / "b.dcm")
+    assert (code, header.BurnedInAnnotation) == (0, "YES")
+    assert [one.CodeValue for one in header.DeidentificationMethodCodeSequence] == ["113100"]
+    assert "look at every frame" in errors
+    assert errors_of(tmp_path / "b.dcm") == []
+
+
+def test_a_sweep_whose_writing_was_looked_for_is_said_to_have_none(save_dicom, tmp_path, run):
+    save_frames(save_dicom, "a.dcm", fan_frames())
+
+    _, _, errors = run("anonymise", tmp_path / "a.dcm", "--out", tmp_path / "b.dcm")
+
+    header = pydicom.dcmread(tmp_path / "b.dcm")
+    assert header.BurnedInAnnotation == "NO"
+    assert "113101" in [one.CodeValue for one in header.DeidentificationMethodCodeSequence]
+    assert "look at every frame" not in errors
+
+
+def test_a_preview_of_a_wrong_name_is_refused_before_anything_is_written(tmp_path, run):
+    write_volume(tmp_path / "a.mha", fan_frames())
+
+    code, _, errors = run(
+        *("anonymise", tmp_path / "a.mha", "--out", tmp_path / "b.mha"),
+        *("--preview", tmp_path / "p.jpg"),
+    )
+
+    assert (code, len(errors.splitlines())) == (1, 1)
+    assert not (tmp_path / "b.mha").exists()
+
+
 def test_pixels_beside_the_fan_are_kept_only_where_told(tmp_path, run):
     frames = np.maximum(fan_frames(), 90)
     write_volume(tmp_path / "grey.mha", frames)

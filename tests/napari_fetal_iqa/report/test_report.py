@@ -14,6 +14,7 @@ import pytest
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
@@ -160,6 +161,23 @@ def test_no_name_stands_there_but_the_one_that_was_typed(examination):
     assert "<b>Mary & John</b> {{7*7}}" in text_of(pdf_page(typed))
     assert "&lt;b&gt;Mary &amp; John&lt;/b&gt; {{7*7}}" in html_page(typed)
     assert "Mary" not in json.dumps(observations(typed)) + csv_row(typed)
+
+
+@pytest.mark.parametrize("name", ["Żaneta Łuk", "Жанна", "Şükrü Öz", "Ελένη", "Nguyễn Thị"])
+def test_a_name_is_printed_in_letters_and_not_as_boxes(examination, name):
+    text = text_of(pdf_page(report_content(examination(), name, MADE, Entered(name=name))))
+    assert f"circumference: {name}" in text
+    assert f"Reviewer {name}" in text
+
+
+@pytest.mark.parametrize("name", ["王芳", "שרה", "سارة"])
+def test_a_name_that_a_pdf_would_show_wrong_is_refused_and_stands_in_the_other_page(
+    examination, name
+):
+    content = report_content(examination(), "AK", MADE, Entered(name=name))
+    with pytest.raises(FetalIqaError, match=r"cannot show .* as \.html"):
+        pdf_page(content)
+    assert name in html_page(content)
 
 
 def test_without_an_age_by_dates_there_is_no_centile(examination):
