@@ -82,8 +82,8 @@ def anonymise(
         write_preview(preview, copy.cut)
     if not copy.cut.over_fan:
         echo(
-            "napari-fetal-iqa: in a still, writing over the fan cannot be told from tissue: none of "
-            "it was blacked; look at every frame before you pass the copy on",
+            "napari-fetal-iqa: in a still, writing over the fan cannot be told from tissue: none "
+            "of it was blacked; look at every frame before you pass the copy on",
             err=True,
         )
     echo(f"blacked: {counted(len(copy.areas), 'bright area')}")
