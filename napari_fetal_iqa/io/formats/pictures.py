@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageSequence
+from PIL import GifImagePlugin, Image, ImageSequence
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import PICTURE_SUFFIXES
@@ -24,6 +24,9 @@ from napari_fetal_iqa.io.frames.frame_stack import (
 )
 from napari_fetal_iqa.io.frames.grey import luma, to_grey_frames
 from napari_fetal_iqa.sweep import SweepVolume
+
+# Left to itself, Pillow fails, or is off by one, on a grey GIF of which a later frame lacks a grey.
+GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_ALWAYS
 
 MAX_ANIMATED_PIXELS_PER_BYTE = 500
 """GIF and PNG of speckle have about two pixels a byte, and of nothing but black 2731."""
@@ -158,7 +161,6 @@ def _upright(frame: NDArray[Any], code: int) -> NDArray[Any]:
 
 def _grey(image: Image.Image) -> NDArray[Any]:
     """Grey pixels of a picture, 8-bit unless it has more."""
-    image.load()  # a later frame of a GIF has its mode from then on
     if image.mode in ("I;16", "I;16B", "I;16L", "I", "F"):
         return np.asarray(image)
     if image.mode not in ("L", "LA", "RGB", "RGBA"):
