@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import GifImagePlugin, Image, ImageSequence
+from PIL import Image, ImageSequence
 
 from napari_fetal_iqa.errors import SweepError
 from napari_fetal_iqa.io.discovery import PICTURE_SUFFIXES
@@ -24,9 +24,6 @@ from napari_fetal_iqa.io.frames.frame_stack import (
 )
 from napari_fetal_iqa.io.frames.grey import luma, to_grey_frames
 from napari_fetal_iqa.sweep import SweepVolume
-
-# Left to itself, Pillow fails, or is off by one, on a grey GIF of which a later frame lacks a grey.
-GifImagePlugin.LOADING_STRATEGY = GifImagePlugin.LoadingStrategy.RGB_ALWAYS
 
 MAX_ANIMATED_PIXELS_PER_BYTE = 500
 """GIF and PNG of speckle have about two pixels a byte, and of nothing but black 2731."""

@@ -139,17 +139,6 @@ def gif(tmp_path, volume):
     return tmp_path / "a.gif"
 
 
-def test_a_gif_whose_frames_change_their_mode_is_read_whole(tmp_path):
-    """Writers drop the colours that a frame lacks; Pillow tells its mode only as it loads it."""
-    frames = np.random.default_rng(0).integers(0, 256, (4, 40, 50), dtype=np.uint8)
-    frames[:, 0] = np.arange(50)
-    frames[2][frames[2] == 7] = 8
-    first, *rest = [Image.fromarray(frame) for frame in frames]
-    first.save(tmp_path / "a.gif", save_all=True, append_images=rest)
-
-    assert np.array_equal(read_sweep(tmp_path / "a.gif").frames, frames)
-
-
 def test_a_gif_that_ends_between_or_in_front_of_frames_is_refused(gif):
     data = gif.read_bytes()
     frames = [found.start() for found in re.finditer(rb"!\xf9\x04....\0,", data, re.DOTALL)]
