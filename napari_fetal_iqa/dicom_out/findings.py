@@ -105,6 +105,8 @@ def findings_of(
             f"In {case.truncated} of {len(case.used)} frames a part of the outline lies beyond the "
             f"field of view."
         )
+    if left_out := examination.left_without_mm:
+        notes.append(f"{left_out}.")
     if examination.plane is not None:
         notes.append(_plane_note(examination.plane))
     standing = None

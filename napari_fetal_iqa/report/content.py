@@ -185,6 +185,8 @@ class ReportContent:
             parts.append(f"left out as outliers: {len(found.outliers)}")
         if found.flashes:
             parts.append(f"left out as single flashes: {len(found.flashes)}")
+        if left_out := self.examination.left_without_mm:
+            parts.append(left_out)
         return "; ".join(parts)
 
     @property

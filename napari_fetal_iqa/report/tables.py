@@ -8,7 +8,7 @@ from napari_fetal_iqa.criteria import Criterion
 from napari_fetal_iqa.foreign_text import csv_cell
 from napari_fetal_iqa.geometry.caliper import CaliperMeasure
 from napari_fetal_iqa.report.content import RankedMeasure, ReportContent
-from napari_fetal_iqa.report.lines import weeks_in_words
+from napari_fetal_iqa.report.lines import source_lines, weeks_in_words
 from napari_fetal_iqa.review.examination.earlier import EarlierMeasurement
 from napari_fetal_iqa.review.plane_criteria import JudgedPlane
 
@@ -23,6 +23,7 @@ COLUMNS = (
     *(name for one in CaliperMeasure for name in (f"{one.lower()}_mm", f"{one.lower()}_centile")),
     *("weight_g", "weight_formula"),
     *("earlier_ages", "earlier_ac_mm", "earlier_words"),
+    *("growth_words", "interval_words", "made_of", "corrected", "notices"),
 )
 
 
@@ -57,6 +58,11 @@ def csv_row(content: ReportContent) -> str:
         " ".join(weeks_in_words(one.weeks) or "" for one in content.earlier.measured),
         " ".join(_number(one.circumference.circumference_mm) for one in content.earlier.measured),
         content.earlier_words,
+        content.growth.words or content.value,
+        content.interval,
+        content.made_of,
+        content.corrected,
+        " ".join(content.notices),
     ]
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
@@ -107,7 +113,10 @@ def observations(content: ReportContent) -> dict[str, Any]:
         "resourceType": "Observation",
         "status": "preliminary",
         "issued": content.made.isoformat(timespec="seconds"),
-        "note": [{"text": " ".join(content.notices)}],
+        "note": [
+            {"text": " ".join(content.notices)},
+            {"text": "; ".join(f"{name} {text}".strip() for name, text in source_lines(content))},
+        ],
         "device": {"display": f"napari-fetal-iqa {content.version}"},
     }
     if content.entered.examined:
@@ -133,6 +142,8 @@ def observations(content: ReportContent) -> dict[str, Any]:
                 {"code": {"text": f"90 % interval, {end}"}, "valueQuantity": _quantity(mm, "mm")}
                 for end, mm in (("low", low), ("high", high))
             ]
+        else:
+            value["note"] = [*common["note"], {"text": content.interval}]
         entries.append(value)
         if content.age_by_ac_weeks is not None:
             entries.append(
@@ -156,6 +167,14 @@ def observations(content: ReportContent) -> dict[str, Any]:
                         "valueQuantity": _quantity(number, unit, 2),
                     }
                 )
+        else:
+            entries.append(
+                {
+                    **common,
+                    "code": {"text": "Growth centile of the abdominal circumference"},
+                    "dataAbsentReason": {"text": content.growth.words},
+                }
+            )
         entries += [
             {
                 **common,
@@ -165,6 +184,15 @@ def observations(content: ReportContent) -> dict[str, Any]:
             }
             for one in content.weights
         ]
+    if content.entered.dating is not None:
+        entries.append(
+            {
+                **common,
+                "code": {"text": "Gestational age by dates"},
+                "method": {"text": str(content.entered.dating)},
+                "valueQuantity": _quantity(content.entered.dating.days, "d", 0),
+            }
+        )
     entries += [_measure_entry(one, common) for one in content.measures]
     undated = {key: value for key, value in common.items() if key != "effectiveDateTime"}
     entries += [_earlier_entry(one, undated) for one in content.earlier.measured]
@@ -198,6 +226,8 @@ def _measure_entry(one: RankedMeasure, common: dict[str, Any]) -> dict[str, Any]
             {"code": {"text": "Growth centile"}, "valueQuantity": _quantity(one.centile, "%", 2)},
             {"code": {"text": "Growth z-score"}, "valueQuantity": _quantity(one.z, "1", 2)},
         ]
+    elif one.words:
+        entry["note"] = [*common["note"], {"text": one.words}]
     return entry
 
 

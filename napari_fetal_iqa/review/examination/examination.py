@@ -6,6 +6,7 @@ from functools import cached_property
 
 import numpy as np
 
+from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.geometry.biometry import AbdomenMeasurement
 from napari_fetal_iqa.growth.weight import WeightEstimate
 from napari_fetal_iqa.review.examination.aggregate import (
@@ -146,6 +147,15 @@ class Examination:
             return None
         number, _, frame = self.best[0].place
         return judged_plane(self.volumes[number], frame)
+
+    @property
+    def left_without_mm(self) -> str:
+        """What the value does not hold, as it has no spacing; empty where all of it has one."""
+        count = sum(volume.sweep.spacing_mm is None for volume in self.volumes)
+        if not count:
+            return ""
+        files = counted(len(self.volumes), "sweep file")
+        return f"{count} of {files} without a spacing in mm, not measured"
 
     @property
     def without_mm(self) -> bool:

@@ -14,6 +14,7 @@ import pytest
 from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
 from napari_fetal_iqa.corrections import CorrectionStore
 from napari_fetal_iqa.criteria import Criterion
+from napari_fetal_iqa.dicom_out.findings import findings_of
 from napari_fetal_iqa.errors import FetalIqaError
 from napari_fetal_iqa.geometry.caliper import Caliper, CaliperMeasure
 from napari_fetal_iqa.geometry.ellipse import ramanujan_perimeter
@@ -190,7 +191,15 @@ def test_without_an_age_by_dates_there_is_no_centile(examination):
 def test_an_age_beyond_the_chart_is_told_with_its_range(examination):
     late = Entered(Dating.from_weeks("41w0d"))
     content = report_content(examination(), "AK", MADE, late)
-    assert "is for 14 to 40 weeks, not for 41.0" in html_page(content)
+    said = "is for 14 to 40 weeks, not for 41.0"
+    assert said in html_page(content)
+    assert said in next(csv.DictReader(io.StringIO(csv_row(content))))["growth_words"]
+    entries = [entry["resource"] for entry in observations(content)["entry"]]
+    absent = [one["dataAbsentReason"]["text"] for one in entries if "dataAbsentReason" in one]
+    assert len(absent) == 1
+    assert said in absent[0]
+    ages = [one for one in entries if one["code"].get("text") == "Gestational age by dates"]
+    assert [one["valueQuantity"]["value"] for one in ages] == [41 * 7]
 
 
 def test_what_cannot_be_measured_is_never_a_number(examination):
@@ -209,6 +218,21 @@ def test_what_cannot_be_measured_is_never_a_number(examination):
         assert why in entry["resource"]["dataAbsentReason"]["text"]
 
 
+def test_a_sweep_without_mm_beside_one_with_is_told_in_every_form(examination):
+    with_mm, without = examination(), examination(spacing=None)
+    other = without.volumes[0]
+    changed = SweepVolume(np.array(other.sweep.frames) // 2, None, name="other")
+    other._store.add_sweep(changed)
+    case = Examination([*with_mm.volumes, ReviewedFrames(changed, other._store, "AK")], ERROR)
+    content = report_content(case, "AK", MADE, AGE)
+    said = "1 of 2 sweep files without a spacing in mm, not measured"
+    assert content.value.endswith(" mm")
+    assert said in text_of(pdf_page(content))
+    assert said in json.dumps(observations(content))
+    assert said in csv_row(content)
+    assert f"{said}." in findings_of(case).notes
+
+
 def test_models_that_were_never_compared_give_no_interval(examination):
     content = report_content(examination(error=None), "AK", MADE, AGE)
     assert "no interval: these models were never compared" in text_of(pdf_page(content))
@@ -221,7 +245,7 @@ def test_the_row_and_the_observations_hold_the_page(content):
     assert row["best_frame"] == str(content.best[0].place[2])
     entries = [entry["resource"] for entry in observations(content)["entry"]]
     codes = [entry["code"].get("coding", [{}])[0].get("code") for entry in entries]
-    assert codes == ["11979-2", "18185-9", None, None, None]
+    assert codes == ["11979-2", "18185-9", None, None, None, None]
     assert entries[0]["valueQuantity"]["code"] == "mm"
     assert entries[1]["valueQuantity"] == {
         "value": round(7 * content.age_by_ac_weeks),
@@ -258,7 +282,7 @@ def test_criteria_head_and_weight_stand_in_every_form(examination):
     assert row["weight_g"].split() == [f"{one.grams:.0f}" for one in weights]
     entries = [entry["resource"] for entry in observations(content)["entry"]]
     codes = [entry["code"].get("coding", [{}])[0].get("code") for entry in entries]
-    assert codes[4:] == ["11727-5", "11727-5", "11984-2", "11820-8", "11963-6", None]
+    assert codes[4:] == ["11727-5", "11727-5", None, "11984-2", "11820-8", "11963-6", None]
     assert entries[-1]["valueInteger"] == 3
 
 
