@@ -109,15 +109,30 @@ class Examination:
         """The best frame of each sweep that has one, the best of the case first.
 
         The case's is that of the volume with the most frames that count, as a sweep's is that of
-        the sweep with the most.
+        the sweep with the most. Where the expert measured, it is a frame that made the value.
         """
+        case = self.circumference
+        measured = {one.place for one in case.used} if case and case.by_expert else set()
         found = []
         for number, volume in enumerate(self.volumes):
             counts = sum(frame.place[0] == number for frame in self.frames)
             chosen = volume.best_frame()
-            for frame in volume.best_frames():
-                found.append((frame != chosen, -counts, number, frame))
-        return tuple(self._best(number, frame) for _, _, number, frame in sorted(found))
+            for frame in self._shown_of(number, measured):
+                place = (number, volume.view(frame).sweep, frame)
+                overruled = bool(measured) and place not in measured
+                found.append((overruled, frame != chosen, -counts, number, frame))
+        return tuple(self._best(number, frame) for *_, number, frame in sorted(found))
+
+    def _shown_of(self, number: int, measured: set[tuple[int, int, int]]) -> list[int]:
+        """Return a frame of each sweep of a volume: of those the expert measured, or the best."""
+        volume = self.volumes[number]
+        shown = {volume.view(frame).sweep: frame for frame in volume.best_frames()}
+        own = [place for place in measured if place[0] == number]
+        for sweep in {place[1] for place in own}:
+            frames = sorted(frame for _, of, frame in own if of == sweep)
+            if shown.get(sweep) not in frames:
+                shown[sweep] = max(frames, key=lambda frame: volume.view(frame).quality or 0.0)
+        return list(shown.values())
 
     def _best(self, number: int, frame: int) -> BestFrame:
         view = self.volumes[number].view(frame)

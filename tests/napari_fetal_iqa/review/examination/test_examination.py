@@ -91,6 +91,20 @@ def test_what_the_expert_outlined_overrules_the_other_volumes_too(store):
     assert case.circumference.circumference_mm == pytest.approx(2 * np.pi * 40, rel=0.01)
 
 
+def test_the_frame_that_is_shown_is_one_that_the_expert_measured(store):
+    session = reviewed(store, {**THREE_OF_30, 25: 30, 26: 30, 27: 30, 28: 30})
+    models = Examination([session]).best[0].place
+    assert models[2] not in (5, 6)
+    for frame in (5, 6):
+        session.set_label([frame], Label.OPTIMAL)
+        session.set_mask(frame, disc(20))
+    case = Examination([session])
+    assert case.circumference.circumference_mm == pytest.approx(2 * np.pi * 20, rel=0.02)
+    assert case.best[0].place in [one.place for one in case.circumference.used]
+    assert case.best[0].by_expert
+    assert [one.place[1] for one in case.best] == [0, 1]
+
+
 def test_what_the_expert_labelled_none_or_suboptimal_does_not_count(store):
     session = reviewed(store, THREE_OF_30)
     session.set_label([4], Label.NONE)
