@@ -13,6 +13,7 @@ from pathlib import Path
 
 _asked: ContextVar[list[str] | None] = ContextVar("unopened", default=None)
 _waiting: list[str] = []
+_unnoted: list[str] = []
 _LOOK_MS = 100
 _NAPARI = ("napari", "napari.exe", "napari-script.py")
 
@@ -43,6 +44,7 @@ def tell(message: str) -> bool:
     if not _on_the_command_line():
         return False
     _waiting.append(message)
+    _unnoted.append(message)
     _notify_soon()
     return True
 
@@ -50,6 +52,7 @@ def tell(message: str) -> bool:
 def take_waiting() -> list[str]:
     """Return, once, what the command line could not open before there was a widget to show it."""
     taken, _waiting[:] = list(_waiting), []
+    _unnoted.clear()
     return taken
 
 
@@ -75,11 +78,15 @@ def _notify_soon() -> None:
 
 
 def _notify() -> None:
-    """Show what no widget of ours has shown, as napari shows notes: without a traceback."""
+    """Show what no widget of ours has shown, as napari shows notes: without a traceback.
+
+    A note goes after seconds, so the messages wait on for the widget, should it be opened later.
+    """
     from napari.utils.notifications import show_error
 
     if not _loop_runs():  # the widget that the command line asked for may still be made
         _notify_soon()
         return
-    for message in take_waiting():
+    noted, _unnoted[:] = list(_unnoted), []
+    for message in noted:
         show_error(message)
