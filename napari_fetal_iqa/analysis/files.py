@@ -35,6 +35,7 @@ COLUMNS = (
     *("plane", "computed", "plane_score", "plane_judged"),  # later columns are added at the end
 )
 NOTICE = "Research software, not a medical device."
+SIMULATED_NOTICE = "A simulated sweep: no patient was examined."
 DEMO_NOTICE = "Demo models, trained on phantoms only: not for clinical use."
 
 

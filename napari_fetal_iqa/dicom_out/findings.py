@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Final
 
+from napari_fetal_iqa.analysis.files import SIMULATED_NOTICE
 from napari_fetal_iqa.geometry.biometry import gestational_age_weeks
 from napari_fetal_iqa.growth.charts import GrowthChart, OutOfChartError, Standing
 from napari_fetal_iqa.growth.dating import Dating
@@ -93,7 +94,7 @@ def findings_of(
     weeks = gestational_age_weeks(case.circumference_mm)
     notes = [DISCLAIMER]
     if any(volume.sweep.simulated for volume in examination.volumes):
-        notes.append("A simulated sweep: no patient was examined.")
+        notes.append(SIMULATED_NOTICE)
     if case.interval_mm is not None:
         low, high = case.interval_mm
         notes.append(f"90 % interval {low:.1f} to {high:.1f} mm; error of {case.error_of}.")

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import date, datetime
 
-from napari_fetal_iqa.analysis.files import DEMO_NOTICE, NOTICE
+from napari_fetal_iqa.analysis.files import DEMO_NOTICE, NOTICE, SIMULATED_NOTICE
 from napari_fetal_iqa.analysis.result import AnalysisSetup
 from napari_fetal_iqa.counted import counted
 from napari_fetal_iqa.geometry.biometry import format_gestational_age, gestational_age_weeks
@@ -146,6 +146,8 @@ class ReportContent:
     def notices(self) -> tuple[str, ...]:
         """What every reader must know."""
         lines = [NOTICE]
+        if any(volume.sweep.simulated for volume in self.examination.volumes):
+            lines.append(SIMULATED_NOTICE)
         for setup in self.setups:
             lines += [DEMO_NOTICE] if setup.demo else []
             lines += setup.notices

@@ -46,9 +46,9 @@ AGE = Entered(Dating.from_weeks("28w0d"), date(2026, 11, 30))
 def examination(tmp_path):
     with ExitStack() as opened:
 
-        def made(found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE", error=ERROR):
+        def made(found=range(3, 8), spacing=(1.0, 1.0), name="DOE^JANE", error=ERROR, **known):
             frames = np.random.default_rng(0).integers(1, 255, (40, *SHAPE), dtype=np.uint8)
-            sweep = SweepVolume(frames, spacing, bounds=((0, 20), (20, 40)), name=name)
+            sweep = SweepVolume(frames, spacing, bounds=((0, 20), (20, 40)), name=name, **known)
             rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
             disc = (rows - 48) ** 2 + (columns - 64) ** 2 <= RADIUS**2
             shows = np.isin(np.arange(40), list(found))
@@ -179,6 +179,14 @@ def test_a_name_that_a_pdf_would_show_wrong_is_refused_and_stands_in_the_other_p
     with pytest.raises(FetalIqaError, match=r"cannot show .* as \.html"):
         pdf_page(content)
     assert name in html_page(content)
+
+
+def test_the_page_of_a_phantom_says_that_nobody_was_examined(examination, content):
+    phantom = report_content(examination(simulated=True), "AK", MADE)
+    said = "A simulated sweep: no patient was examined."
+    assert said in html_page(phantom)
+    assert said not in html_page(content)
+    assert said in csv_row(phantom)
 
 
 def test_without_an_age_by_dates_there_is_no_centile(examination):
