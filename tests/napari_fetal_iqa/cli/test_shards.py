@@ -66,7 +66,7 @@ def test_the_shares_together_are_the_whole_archive(run, tmp_path, tiny_models):
     assert "expected one of several shares" in err
 
 
-@pytest.mark.skipif(shutil.which("bash") is None, reason="needs bash")
+@pytest.mark.skipif(shutil.which("bash") is None, reason="the job array is a bash script")
 def test_the_job_array_of_the_examples_names_its_share(tmp_path):
     program = tmp_path / "napari-fetal-iqa"
     program.write_text('#!/bin/sh\necho "$@"\n')

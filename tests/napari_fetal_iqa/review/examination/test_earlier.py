@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef, cache
-from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.analysis import Analysis, FrameResults, cache
+from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.growth.dating import Dating
 from napari_fetal_iqa.review.examination.earlier import (
@@ -22,23 +22,9 @@ from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.storage.known_sweeps import remember
 from napari_fetal_iqa.sweep import SweepVolume
 
-SHAPE = (96, 128)
-SETUP = AnalysisSetup(
-    ModelRef(id="cls-0000", hash="0" * 64, name="quality"),
-    ModelRef(id="seg-1111", hash="1" * 64, name="outline"),
-)
+from .discs import SETUP, SHAPE, disc
+
 AGE = Dating("weeks", 200)
-
-
-def disc(radius):
-    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
-    return (rows - 48) ** 2 + (columns - 64) ** 2 <= radius**2
-
-
-@pytest.fixture
-def store(tmp_path):
-    with CorrectionStore(tmp_path / "store.sqlite") as store:
-        yield store
 
 
 @pytest.fixture

@@ -3,31 +3,17 @@
 import numpy as np
 import pytest
 
-from napari_fetal_iqa.analysis import Analysis, AnalysisSetup, FrameResults, ModelRef
-from napari_fetal_iqa.corrections import CorrectionStore, Label
+from napari_fetal_iqa.analysis import Analysis, FrameResults
+from napari_fetal_iqa.corrections import Label
 from napari_fetal_iqa.geometry.mask_codec import encode_mask
 from napari_fetal_iqa.review.examination.aggregate import ModelError
 from napari_fetal_iqa.review.examination.examination import Examination
 from napari_fetal_iqa.review.session import ReviewSession
 from napari_fetal_iqa.sweep import SweepVolume
 
-SHAPE = (96, 128)
-SETUP = AnalysisSetup(
-    ModelRef(id="cls-0000", hash="0" * 64, name="quality"),
-    ModelRef(id="seg-1111", hash="1" * 64, name="outline"),
-)
+from .discs import SETUP, SHAPE, disc
+
 ERROR = ModelError(scale=1.7, cases=60, what="60 simulated cases")
-
-
-def disc(radius):
-    rows, columns = np.ogrid[: SHAPE[0], : SHAPE[1]]
-    return (rows - 48) ** 2 + (columns - 64) ** 2 <= radius**2
-
-
-@pytest.fixture
-def store(tmp_path):
-    with CorrectionStore(tmp_path / "store.sqlite") as store:
-        yield store
 
 
 def reviewed(store, radii, seed=0, spacing=(1.0, 1.0)):
